@@ -1,0 +1,259 @@
+"""Reading a tool's arguments forgivingly: other names, lists as JSON or comma text, numbers as text, empty as absent."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from mcp_memory.domain import Entry, Turn
+from mcp_memory.errors import InvalidInput
+
+Raw = Mapping[str, object]
+
+TRUE = ("true", "yes", "1", "on")
+FALSE = ("false", "no", "0", "off")
+
+
+class Arguments:
+    """One call's arguments. Every reader raises InvalidInput naming the argument and the shape it should have."""
+
+    def __init__(self, raw: Raw, *, known: Sequence[str], aliases: Mapping[str, str]) -> None:
+        """Raises InvalidInput for an argument that is neither known nor an alias, naming the known ones."""
+        self._values: dict[str, object] = {}
+        for name, value in raw.items():
+            meant = name if name in known else aliases.get(name)
+            if meant is None:
+                raise InvalidInput(f"There is no argument {name!r}. The arguments are {', '.join(known)}.")
+            if value is None or (isinstance(value, str) and value == "" and meant != "content"):
+                continue
+            if meant in self._values:
+                raise InvalidInput(f"{name!r} says {meant!r} a second time; give it once.")
+            self._values[meant] = value
+
+    def has(self, name: str) -> bool:
+        """Whether the argument was given, and not as null or an empty string."""
+        return name in self._values
+
+    def text(self, name: str) -> str | None:
+        """A string; a number is taken as written."""
+        value = self._values.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        raise InvalidInput(f"{name} must be a string, not {_shape(value)}.")
+
+    def whole(self, name: str, default: int) -> int:
+        """A whole number, or text that says one."""
+        value = self._values.get(name, default)
+        number = _number(value)
+        if number is None or number != int(number):
+            raise InvalidInput(f"{name} must be a whole number, not {_shape(value)}.")
+        return int(number)
+
+    def number(self, name: str) -> float | None:
+        """A number, or text that says one."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        number = _number(value)
+        if number is None:
+            raise InvalidInput(f"{name} must be a number, not {_shape(value)}.")
+        return number
+
+    def flag(self, name: str) -> bool | None:
+        """true or false, or text that says so."""
+        value = self._values.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        word = str(value).strip().lower()
+        if word in TRUE or word in FALSE:
+            return word in TRUE
+        raise InvalidInput(f"{name} must be true or false, not {_shape(value)}.")
+
+    def texts(self, name: str) -> list[str] | None:
+        """A list of strings, also as JSON text or separated by commas."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, str):
+            listed = _json_list(value)
+            value = [part.strip() for part in value.split(",")] if listed is None else listed
+        if not isinstance(value, list):
+            raise InvalidInput(f"{name} must be a list of strings, not {_shape(value)}.")
+        for part in cast(list[object], value):
+            if not isinstance(part, str | int | float) or isinstance(part, bool):
+                raise InvalidInput(f"{name} must hold strings only, not {_shape(part)}.")
+        return [str(part) for part in cast(list[object], value) if str(part).strip()]
+
+    def objects(self, name: str) -> list[object] | None:
+        """A list, also as JSON text; text that is no JSON list is one entry."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, str):
+            listed = _json_list(value)
+            return [value] if listed is None else listed
+        if isinstance(value, Mapping):
+            return [cast(object, value)]
+        if not isinstance(value, list):
+            raise InvalidInput(f"{name} must be a list, not {_shape(value)}.")
+        return cast(list[object], value)
+
+
+ENTRY_FIELDS = ("content", "kind", "tags", "scope", "occurred_at", "importance", "replaces", "source")
+ENTRY_ALIASES = {
+    "text": "content",
+    "memory": "content",
+    "fact": "content",
+    "statement": "content",
+    "type": "kind",
+    "tag": "tags",
+    "date": "occurred_at",
+    "when": "occurred_at",
+    "at": "occurred_at",
+    "project": "scope",
+}
+TURN_FIELDS = ("content", "speaker", "at", "caption")
+TURN_ALIASES = {
+    "text": "content",
+    "message": "content",
+    "role": "speaker",
+    "name": "speaker",
+    "author": "speaker",
+    "date": "at",
+    "time": "at",
+    "timestamp": "at",
+    "occurred_at": "at",
+    "image_caption": "caption",
+}
+
+
+def entry_of(arguments: Arguments, content: str) -> Entry:
+    """One thing to remember, from arguments that were read with ENTRY_FIELDS among the known ones."""
+    return Entry(
+        content=content,
+        kind=_lower(arguments.text("kind")),
+        tags=tuple(arguments.texts("tags") or ()),
+        scope=arguments.text("scope"),
+        occurred_at=arguments.text("occurred_at"),
+        importance=arguments.number("importance"),
+        replaces=arguments.text("replaces"),
+        source=arguments.text("source"),
+    )
+
+
+def entries_of(values: Sequence[object], *, like: Entry) -> list[Entry]:
+    """Things to remember, from strings or objects; what an object does not say is as in `like`."""
+    return [_entry(value, number, like) for number, value in enumerate(values)]
+
+
+def turns_of(values: Sequence[object]) -> list[Turn]:
+    """Turns of a conversation, from objects with a speaker (or role) and content, or from bare strings.
+
+    Content may be a list of parts of which those of type text count, as chat interfaces write it.
+    """
+    return [_turn(value, number) for number, value in enumerate(values)]
+
+
+def _entry(value: object, number: int, like: Entry) -> Entry:
+    if isinstance(value, str):
+        return _filled(Entry(value), like)
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"items[{number}] must be a string or an object with content, not {_shape(value)}.")
+    with _named(f"items[{number}]"):
+        arguments = Arguments(cast(Raw, value), known=ENTRY_FIELDS, aliases=ENTRY_ALIASES)
+        return _filled(entry_of(arguments, arguments.text("content") or ""), like)
+
+
+def _filled(entry: Entry, like: Entry) -> Entry:
+    return Entry(
+        content=entry.content,
+        kind=entry.kind or like.kind,
+        tags=(*entry.tags, *like.tags),
+        scope=entry.scope or like.scope,
+        occurred_at=entry.occurred_at or like.occurred_at,
+        importance=like.importance if entry.importance is None else entry.importance,
+        replaces=entry.replaces,
+        source=entry.source or like.source,
+    )
+
+
+def _turn(value: object, number: int) -> Turn:
+    if isinstance(value, str):
+        return Turn(value)
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"turns[{number}] must be an object with speaker and content, not {_shape(value)}.")
+    raw = dict(cast(Raw, value))
+    if isinstance(raw.get("content"), list):
+        raw["content"] = _text_of_parts(cast(list[object], raw["content"]))
+    with _named(f"turns[{number}]"):
+        arguments = Arguments(raw, known=TURN_FIELDS, aliases=TURN_ALIASES)
+        return Turn(
+            content=arguments.text("content") or "",
+            speaker=arguments.text("speaker"),
+            at=arguments.text("at"),
+            caption=arguments.text("caption"),
+        )
+
+
+def _text_of_parts(parts: Sequence[object]) -> str:
+    texts: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, Mapping) and isinstance(text := cast(Raw, part).get("text"), str):
+            texts.append(text)
+    return "\n".join(texts)
+
+
+class _named:
+    """Puts the name of the entry in front of what was wrong with it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, InvalidInput):
+            raise InvalidInput(f"{self._name}: {problem}") from problem
+
+
+def _json_list(text: str) -> list[Any] | None:
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return cast(list[Any], value) if isinstance(value, list) else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        number = float(value)
+    elif isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return None
+    else:
+        return None
+    return number if number - number == 0 else None  # neither infinite nor NaN
+
+
+def _lower(text: str | None) -> str | None:
+    return text.strip().lower() if text else None
+
+
+def _shape(value: object) -> str:
+    if isinstance(value, str):
+        return f"the string {value[:40]!r}"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, Mapping):
+        return "an object"
+    return repr(value)

@@ -1,0 +1,77 @@
+"""CatchUp: makes, in a thread, the vectors that remember left for later."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from mcp_memory.encoders import Encoder
+from mcp_memory.encoders.background import BackgroundEncoder
+from mcp_memory.errors import MemoryProblem
+from mcp_memory.store import Store
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+"""Texts between two commits: about a quarter of a second of encoding, which is what a kill can lose."""
+
+
+class CatchUp:
+    """Waits for the encoder, then makes missing vectors whenever it is woken. Thread-safe."""
+
+    def __init__(self, store: Store, encoder: BackgroundEncoder) -> None:
+        """Begins at once, with what an earlier process left unfinished."""
+        self._store = store
+        self._encoder = encoder
+        self._wanted = threading.Event()
+        self._wanted.set()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="catch-up", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there are vectors to make."""
+        self._wanted.set()
+
+    def close(self) -> None:
+        """Stop after the batch in hand; an encoder that is still loading is waited for, as its threads can't be cut off."""
+        self._closed = True
+        self._wanted.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        encoder = self._encoder.wait()
+        while encoder is not None and not self._closed:
+            self._wanted.wait()
+            self._wanted.clear()
+            try:
+                self._serve(encoder)
+            except MemoryProblem as problem:
+                if not self._closed:
+                    log.warning("vectors could not be made: %s", problem)
+            except Exception:  # the thread's entry point: the words still find what has no vector
+                log.exception("vectors could not be made")
+
+    def _serve(self, encoder: Encoder) -> None:
+        if (
+            self._closed
+            or self._store.read_only
+            or not self._store.register_encoder(encoder.identity, encoder.dimensions)
+        ):
+            return
+        encode_missing(self._store, encoder, stop=lambda: self._closed)
+
+
+def encode_missing(
+    store: Store,
+    encoder: Encoder,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Make every vector of `encoder` that the store lacks, a batch a transaction, until `stop` says so."""
+    total, done = store.pending(encoder.identity), 0
+    while not stop() and (batch := store.unencoded(encoder.identity, limit=BATCH)):
+        vectors = encoder.encode([text for _, text in batch])
+        store.add_vectors(encoder.identity, {number: vectors[i] for i, (number, _) in enumerate(batch)})
+        done += len(batch)
+        progress(done, max(total, done))

@@ -1,0 +1,393 @@
+"""The command line: the same verbs as the tools, what an operator does, and the wiring of it all."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import wraps
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from mcp_memory.config import Config, log_to_stderr, read_config
+from mcp_memory.errors import MemoryProblem
+from mcp_memory.projects import project_of
+
+CLIENT = "command line"
+
+_OPTIONS = (
+    click.option("--database", metavar="FILE", help="The memory file. [env: MCP_MEMORY_DATABASE]"),
+    click.option("--project", metavar="NAME", help="The project this is about. [env: MCP_MEMORY_PROJECT]"),
+    click.option("--model", metavar="DIR", help="A directory with an encoder.json. [env: MCP_MEMORY_MODEL]"),
+    click.option("--read-only", is_flag=True, help="Change nothing. [env: MCP_MEMORY_READ_ONLY]"),
+    click.option(
+        "--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR, on stderr. [env: MCP_MEMORY_LOG_LEVEL]"
+    ),
+)
+_NAMES = ("database", "project", "model", "read_only", "log_level")
+_json = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
+
+
+def _configured(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of read_config, before or after its name, and hand it a Config as first argument."""
+
+    @wraps(command)
+    def wrapper(**values: Any) -> Any:
+        context = click.get_current_context()
+        given = {name: values.pop(name) for name in _NAMES}
+        for name, value in (context.parent.params if context.parent else {}).items():
+            if name in given and not given[name]:
+                given[name] = value
+        with _problems_told():
+            config = read_config(os.environ, **given)
+            log_to_stderr(config.log_level)
+            return command(config, **values)
+
+    for option in reversed(_OPTIONS):
+        wrapper = option(wrapper)
+    return wrapper
+
+
+@contextmanager
+def _problems_told() -> Generator[None]:
+    try:
+        yield
+    except MemoryProblem as problem:
+        raise click.ClickException(str(problem)) from problem
+
+
+def _open(config: Config) -> Any:
+    from mcp_memory.domain import Caller
+    from mcp_memory.memory import Memory
+
+    project = config.project or project_of(Path.cwd())
+    memory = Memory.open(config.database, model=config.model, project=project, read_only=config.read_only)
+    return memory, Caller(client=CLIENT, project=project)
+
+
+def _open_host(config: Config) -> Callable[[], Any]:
+    def open_memory() -> Any:
+        from mcp_memory.memory import Memory
+
+        return Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only)
+
+    return open_memory
+
+
+def _call(config: Config, tool: str, arguments: dict[str, Any], *, as_json: bool) -> None:
+    """Carry a tool out as a client would, and print its answer."""
+    from mcp_memory.tools import tool_named
+
+    memory, caller = _open(config)
+    with memory, _progress_bar() as progress:
+        memory.wait_for_encoder()
+        given = {name: value for name, value in arguments.items() if value not in (None, (), [])}
+        answer = tool_named(tool).call(memory, given, caller=caller, progress=progress)
+    _print(answer.data if as_json else answer.text)
+
+
+def _print(answer: Any) -> None:
+    if not isinstance(answer, str):
+        click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        return
+    for line in answer.splitlines():
+        click.echo(_coloured(line))
+
+
+def _coloured(line: str) -> str:
+    """A line with its id and date dimmed and what replaced something marked; plain where there is no terminal."""
+    if line.startswith("#") and ": " in line:
+        head, _, text = line.partition(": ")
+        return click.style(head + ":", fg="cyan") + " " + text
+    if line.startswith(("<memories>", "</memories>", "  was:", "  source")):
+        return click.style(line, dim=True)
+    return line
+
+
+@contextmanager
+def _progress_bar() -> Generator[Callable[[int, int], None]]:
+    """A bar on standard error while something long runs on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    shown = 0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal shown
+        if total > 64:
+            bar.length = total
+            bar.update(done - shown)
+            shown = done
+
+    with click.progressbar(length=1, file=sys.stderr, show_eta=True) as bar:
+        yield progress
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Without a command it serves an MCP client over standard input and output.",
+)
+@click.version_option(package_name="mcp-memory")
+@_configured
+def main(config: Config) -> None:
+    """A memory for AI assistants that outlives the session."""
+    if click.get_current_context().invoked_subcommand is None:
+        _serve(config)
+
+
+def _serve(config: Config) -> None:
+    from mcp_memory.server import serve_stdio
+
+    serve_stdio(_open_host(config), project=config.project)
+
+
+@main.command()
+@_configured
+def serve(config: Config) -> None:
+    """Serve an MCP client over standard input and output.
+
+    \b
+    Example of a client's entry:
+      {"mcpServers": {"memory": {"command": "uvx", "args": ["mcp-memory"]}}}
+    """
+    _serve(config)
+
+
+@main.command()
+@click.argument("content", required=False)
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Remember this text file.")
+@click.option("--kind", help="fact, preference, decision, event, procedure, note or tool.")
+@click.option("--tag", "tags", multiple=True, help="Give it once for each tag.")
+@click.option("--scope", help="user, project or a project's name.")
+@click.option("--occurred-at", help="When it happened.")
+@click.option("--importance", type=float, help="0 to 1.")
+@click.option("--replaces", metavar="ID", help="The memory this takes the place of.")
+@_json
+@_configured
+def remember(
+    config: Config, content: str | None, file: Path | None, tags: tuple[str, ...], as_json: bool, **fields: Any
+) -> None:
+    """Remember CONTENT, a file, or (with -) what comes on standard input.
+
+    \b
+    Examples:
+      mcp-memory remember "The staging database runs on Postgres 16." --tag infra
+      mcp-memory remember "I prefer tabs." --kind preference
+      mcp-memory remember --file notes.md
+      git log -1 --format=%B | mcp-memory remember - --kind decision
+    """
+    source = None
+    if file is not None:
+        content, source = _read_text(file), str(file)
+    elif content == "-":
+        content = sys.stdin.read()
+    if content is None:
+        raise click.UsageError("Say what to remember: a text, --file FILE, or - for standard input.")
+    _call(config, "remember", {"content": content, "tags": list(tags), "source": source} | fields, as_json=as_json)
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
+
+
+@main.command()
+@click.argument("query", required=False)
+@click.option("--scope", help="user, project, all or a project's name.")
+@click.option("--kind", "kinds", multiple=True)
+@click.option("--tag", "tags", multiple=True)
+@click.option("--since", help="A date or time; inclusive.")
+@click.option("--until", help="A date or time; inclusive.")
+@click.option("--as-of", help="Answer from what was known then.")
+@click.option("--limit", type=int, default=10, show_default=True)
+@click.option("--max-tokens", type=int, default=2000, show_default=True)
+@click.option("--full", is_flag=True, help="Show what stands around each in its source.")
+@_json
+@_configured
+def recall(
+    config: Config, kinds: tuple[str, ...], tags: tuple[str, ...], full: bool, as_json: bool, **fields: Any
+) -> None:
+    """Recall what answers QUERY; without one, what a session should begin with.
+
+    \b
+    Examples:
+      mcp-memory recall "which port do we deploy on"
+      mcp-memory recall "lodging" --since 2026-03 --until 2026-05 --full
+      mcp-memory recall --as-of 2026-01-31 "which port"
+    """
+    arguments = {"kinds": list(kinds), "tags": list(tags), "detail": "full" if full else None} | fields
+    _call(config, "recall", arguments, as_json=as_json)
+
+
+@main.command()
+@click.argument("topic", required=False)
+@click.option("--query")
+@click.option("--scope")
+@click.option("--since")
+@click.option("--until")
+@click.option("--max-tokens", type=int, default=600, show_default=True)
+@click.option("--digest", help="Keep this text as the topic's digest.")
+@_json
+@_configured
+def summarize(config: Config, as_json: bool, **fields: Any) -> None:
+    """A digest of a TOPIC, a question, or a stretch of time.
+
+    \b
+    Examples:
+      mcp-memory summarize infra
+      mcp-memory summarize --since 2026-10-01 --until 2026-10-31
+    """
+    _call(config, "summarize", fields, as_json=as_json)
+
+
+@main.command()
+@click.argument("id")
+@click.option("--content")
+@click.option("--kind")
+@click.option("--tag", "tags", multiple=True, help="Replaces the tags it has.")
+@click.option("--importance", type=float)
+@click.option("--occurred-at")
+@click.option("--valid-until", help="When it stopped being true.")
+@click.option("--pin/--unpin", "pinned", default=None)
+@click.option("--review-after")
+@click.option("--confirm", is_flag=True, help="It is still true.")
+@_json
+@_configured
+def update(config: Config, tags: tuple[str, ...], confirm: bool, as_json: bool, **fields: Any) -> None:
+    """Change the memory ID; its earlier states are kept.
+
+    \b
+    Examples:
+      mcp-memory update 0p9s3l9cgm2pe --content "The deploy port is 9443."
+      mcp-memory update 0p9s3l9cgm2pe --pin
+    """
+    _call(config, "update", {"tags": list(tags), "confirm": confirm or None} | fields, as_json=as_json)
+
+
+@main.command()
+@click.argument("ids", nargs=-1)
+@click.option("--query", help="Forget what this finds; shows it first.")
+@click.option("--scope")
+@click.option("--confirm", is_flag=True, help="With --query: do it.")
+@click.option("--erase", is_flag=True, help="Remove the words from the file for good.")
+@click.option("--reason")
+@_json
+@_configured
+def forget(config: Config, ids: tuple[str, ...], confirm: bool, erase: bool, as_json: bool, **fields: Any) -> None:
+    """Forget memories by IDS, or by --query.
+
+    \b
+    Examples:
+      mcp-memory forget 0p9s3l9cgm2pe
+      mcp-memory forget --query "the old flat" --confirm
+      mcp-memory forget 0p9s3l9cgm2pe --erase
+    """
+    if erase and ids and sys.stdin.isatty():
+        click.confirm(f"Erase {len(ids)} for good, beyond undo?", abort=True)
+    arguments = {"ids": list(ids), "confirm": confirm or None, "erase": erase or None} | fields
+    _call(config, "forget", arguments, as_json=as_json)
+
+
+@main.command("list")
+@click.option("--scope", help="user, project, all or a project's name.", default="all", show_default=True)
+@click.option("--kind", "kinds", multiple=True)
+@click.option("--tag", "tags", multiple=True)
+@click.option("--since")
+@click.option("--until")
+@click.option("--as-of")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--offset", type=click.IntRange(0), default=0)
+@_json
+@_configured
+def list_items(
+    config: Config, kinds: tuple[str, ...], tags: tuple[str, ...], limit: int, offset: int, as_json: bool, **fields: Any
+) -> None:
+    """List what is remembered, the latest first."""
+    from mcp_memory import compose
+    from mcp_memory.memory import local_time
+    from mcp_memory.requests import ItemQuery
+    from mcp_memory.tools import item_data
+
+    memory, caller = _open(config)
+    with memory:
+        select = ItemQuery(kinds=kinds, tags=tags, **fields)
+        items = memory.listing(select, limit=limit, offset=offset, by=caller)
+    if as_json:
+        _print([item_data(item) for item in items])
+        return
+    now = local_time()
+    _print(
+        "\n".join(f"{compose.head(item, now=now)} {compose.one_line(item.spoken)}" for item in items) or "Nothing yet."
+    )
+
+
+@main.command()
+@_json
+@_configured
+def stats(config: Config, as_json: bool) -> None:
+    """How much is remembered, and in what."""
+    memory, _ = _open(config)
+    with memory:
+        found = memory.stats()
+    if as_json:
+        _print(asdict(found))
+        return
+    for name, value in asdict(found).items():
+        shown = value
+        if isinstance(value, dict):
+            shown = ", ".join(f"{key} {count}" for key, count in cast(dict[str, int], value).items())
+        click.echo(f"{click.style(f'{name:<11}', fg='cyan')}{shown}")
+
+
+@main.command()
+@_configured
+def verify(config: Config) -> None:
+    """Check the file, its lineage, its indexes and the encoder's files; exit 1 where something is wrong."""
+    from mcp_memory.encoders import bundled_model_directory, verify_files
+
+    problems = verify_files(config.model or bundled_model_directory())
+    memory, _ = _open(config)
+    with memory:
+        problems += memory.verify()
+    for problem in problems:
+        click.echo(f"{click.style('wrong', fg='red')}: {problem}")
+    if problems:
+        sys.exit(1)
+    click.echo(f"{click.style('sound', fg='green')}: {config.database} and the encoder's files")
+
+
+@main.command()
+@_configured
+def reindex(config: Config) -> None:
+    """Rebuild the indexes from what is remembered, with the encoder of --model; others may go on using the file."""
+    memory, _ = _open(config)
+    with memory, _progress_bar() as progress:
+        memory.reindex(progress)
+    click.echo("The indexes are rebuilt.")
+
+
+@main.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@_configured
+def backup(config: Config, target: Path) -> None:
+    """Copy the file as it is now to TARGET, while others use it, and check the copy."""
+    memory, _ = _open(config)
+    with memory:
+        memory.backup(target)
+    click.echo(f"{target} is a checked copy of {config.database}.")
+
+
+@main.command()
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's memory in this file.")
+@_configured
+def demo(config: Config, keep: Path | None) -> None:
+    """Remember a few facts in one server process, and recall them in another."""
+    from mcp_memory.demo import run_demo
+
+    sys.exit(run_demo(keep, model=config.model))

@@ -1,0 +1,74 @@
+"""Configuration: options, from flags and from an environment that is passed in."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from mcp_memory.errors import InvalidInput
+from mcp_memory.projects import project_of
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What this process works with."""
+
+    database: Path
+    project: str | None
+    """The project that was named, by an option or by the client that started us."""
+    model: Path | None
+    """A directory with an encoder.json; None for the encoder that comes with the package."""
+    read_only: bool
+    log_level: str
+
+
+def default_database() -> Path:
+    """`memory.db` in the user's data directory, as each operating system has it."""
+    return user_data_path("mcp-memory", appauthor=False) / "memory.db"
+
+
+def read_config(
+    environment: Mapping[str, str],
+    *,
+    database: str | None = None,
+    project: str | None = None,
+    model: str | None = None,
+    read_only: bool = False,
+    log_level: str | None = None,
+) -> Config:
+    """The configuration of flags, where given, and else of the environment. Raises InvalidInput naming the option."""
+    level = (log_level or environment.get("MCP_MEMORY_LOG_LEVEL") or "WARNING").upper()
+    if level not in LOG_LEVELS:
+        raise InvalidInput(f"--log-level {level} is none of {', '.join(LOG_LEVELS)}.")
+    path = database or environment.get("MCP_MEMORY_DATABASE")
+    encoder = model or environment.get("MCP_MEMORY_MODEL")
+    if not project:
+        project = environment.get("MCP_MEMORY_PROJECT")
+    if not project and environment.get("CLAUDE_PROJECT_DIR"):
+        project = project_of(environment["CLAUDE_PROJECT_DIR"]) or Path(environment["CLAUDE_PROJECT_DIR"]).name
+    return Config(
+        database=Path(path).expanduser() if path else default_database(),
+        project=project or None,
+        model=Path(encoder).expanduser() if encoder else None,
+        read_only=read_only or _flag(environment.get("MCP_MEMORY_READ_ONLY", ""), "MCP_MEMORY_READ_ONLY"),
+        log_level=level,
+    )
+
+
+def log_to_stderr(level: str) -> None:
+    """Send this program's log to standard error, which is all that a server over standard output may use."""
+    logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("mcp_memory").setLevel(level)
+
+
+def _flag(text: str, name: str) -> bool:
+    word = text.strip().lower()
+    if word in ("", "0", "false", "no", "off"):
+        return False
+    if word in ("1", "true", "yes", "on"):
+        return True
+    raise InvalidInput(f"{name}={text} is neither true nor false.")

@@ -1,0 +1,134 @@
+"""Deciding what a new statement is to what is known: new, a repetition, or a correction."""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+
+from mcp_memory.domain import Add, Confirm, Decision, Item, ItemId, Neighbour, Revise, Statement
+from mcp_memory.text import grams, words
+
+SIMILAR = 0.85
+"""Cosine from which a known item is worth showing beside a new one."""
+CORRECTION = 0.75
+"""Cosine from which a changed value is looked for."""
+VALUE_WORDS = 4
+"""Words a value has at most, on either side."""
+SHARED = 0.5
+"""Share of its words that a correction has in common with what it corrects, at least."""
+
+CUES = frozenset(
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "equals",
+        "uses",
+        "use",
+        "using",
+        "runs",
+        "on",
+        "at",
+        "in",
+        "port",
+        "version",
+        "to",
+        "called",
+        "named",
+        "lives",
+        "works",
+        "from",
+        "costs",
+        "budget",
+        "limit",
+        "email",
+        "address",
+        "phone",
+        "number",
+        "password",
+        "url",
+        "default",
+        "set",
+        "是",
+        "为",
+        "在",
+        "用",
+        "叫",
+        "到",
+    ]
+)
+"""Words after which a statement says its value; what differs before one is another subject."""
+NEGATIONS = frozenset(["not", "no", "never", "t", "nothing", "none", "without", "不", "没", "無", "无"])
+
+_NUMBER = re.compile(r"\d")
+
+
+def plan(
+    statements: Sequence[Statement],
+    *,
+    known: Mapping[str, Item],
+    neighbours: Sequence[Sequence[Neighbour]],
+    replaced: Mapping[ItemId, Item],
+) -> list[Decision]:
+    """What each statement is to what is known, in the order given.
+
+    `known` has, by their spoken text, the items that say a statement word for word; `neighbours` has for each
+    statement the items near it, best first; `replaced` has the items that statements say they replace, by id.
+    """
+    return [
+        _decide(statement, known=known.get(statement.spoken), neighbours=near, replaced=replaced)
+        for statement, near in zip(statements, neighbours, strict=True)
+    ]
+
+
+def _decide(
+    statement: Statement, *, known: Item | None, neighbours: Sequence[Neighbour], replaced: Mapping[ItemId, Item]
+) -> Decision:
+    if statement.replaces is not None:
+        return Revise(statement, replaced[statement.replaces], "said to replace it")
+    if known is not None:
+        return Confirm(statement, known, "said before in the same words")
+    if statement.source.kind != "words":
+        return Add(statement)
+    for neighbour in neighbours:
+        if neighbour.cosine >= CORRECTION and neighbour.item.kind == statement.kind != "event":
+            reason = changed_value(neighbour.item.text, statement.text)
+            if reason:
+                return Revise(statement, neighbour.item, reason)
+    if neighbours and neighbours[0].cosine >= SIMILAR:
+        return Add(statement, similar=neighbours[0].item)
+    return Add(statement)
+
+
+def changed_value(old: str, new: str) -> str | None:
+    """What a new statement changes in an old one, where they say the same but for one value; else None.
+
+    The value is one stretch of words after a cue that both share, so that the subject before it is the same.
+
+    >>> changed_value("The deploy port is 8080.", "The deploy port is 9090.")
+    '8080 -> 9090'
+    >>> changed_value("The staging port is 8080.", "The production port is 8080.")
+    """
+    if "?" in old + new or "\uff1f" in old + new:
+        return None
+    before, after = _tokens(old), _tokens(new)
+    changes = [
+        change for change in SequenceMatcher(None, before, after, autojunk=False).get_opcodes() if change[0] != "equal"
+    ]
+    if len(changes) != 1 or changes[0][0] != "replace":
+        return None
+    _, old_start, old_end, new_start, new_end = changes[0]
+    was, now = before[old_start:old_end], after[new_start:new_end]
+    if max(len(was), len(now)) > VALUE_WORDS or NEGATIONS.intersection(was, now):
+        return None
+    shared = len(before) - len(was)
+    if shared < 2 or shared / max(len(before), len(after)) < SHARED:
+        return None
+    if not CUES.intersection(before[:old_start]) or not (old_start > 1 or _NUMBER.search("".join(was))):
+        return None
+    return f"{' '.join(was)} -> {' '.join(now)}"
+
+
+def _tokens(text: str) -> list[str]:
+    return words(text) + [gram for gram in grams(text) if len(gram) == 1]

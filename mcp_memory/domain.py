@@ -1,0 +1,398 @@
+"""What a memory is: sources, items, their history, and what is asked of them and answered."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NewType, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcp_memory.text import Span, normal_form
+
+ItemId = NewType("ItemId", str)
+SourceId = NewType("SourceId", str)
+OperationId = NewType("OperationId", str)
+
+Kind: TypeAlias = Literal["fact", "preference", "decision", "event", "procedure", "note", "tool"]
+KINDS: tuple[Kind, ...] = ("fact", "preference", "decision", "event", "procedure", "note", "tool")
+
+Status: TypeAlias = Literal["live", "replaced", "forgotten"]
+
+USER = "user"
+"""The scope that is about the person and holds in every project."""
+
+Vector: TypeAlias = NDArray[np.float32]
+
+
+def sha256(text: str) -> bytes:
+    """The 32 bytes that identify a source's text."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def normal_hash(text: str) -> bytes:
+    """16 bytes that are equal for exact repetitions of a text (see text.normal_form)."""
+    return hashlib.blake2b(normal_form(text).encode(), digest_size=16).digest()
+
+
+def spoken(text: str, speaker: str | None) -> str:
+    """A text with who said it in front, as it is indexed, encoded and compared."""
+    return f"{speaker}: {text}" if speaker else text
+
+
+def tags_json(tags: Sequence[str]) -> str:
+    """Tags as they are kept: a sorted JSON array without repeats."""
+    return json.dumps(sorted(set(tags)), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something said, verbatim and immutable, identified by the SHA-256 of its UTF-8 bytes."""
+
+    id: SourceId
+    kind: Literal["words", "document", "transcript"]
+    text: str
+    origin: str | None
+    recorded_at: int
+
+    @property
+    def sha256(self) -> bytes:
+        """32 bytes."""
+        return sha256(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One statement that can be understood alone, in one of the states it has been in. Times in milliseconds."""
+
+    id: ItemId
+    source_id: SourceId
+    position: int
+    """Order among the items of its source, from 0."""
+    span: Span
+    """Where it stands in its source's text as first recorded."""
+    text: str
+    kind: Kind
+    tags: tuple[str, ...]
+    scope: str
+    speaker: str | None
+    importance: float
+    """0 to 1; 0.5 where nothing was said."""
+    confidence: float
+    """0 to 1."""
+    occurred_at: int | None
+    """Valid time: when it was true or happened, where that was said."""
+    valid_until: int | None
+    pinned: bool
+    review_after: int | None
+    recorded_at: int
+    """Transaction time: when the file first learned it."""
+    changed_at: int
+    """Transaction time of this state."""
+    revision: int
+    """Which state this is, from 1."""
+    status: Status
+    seen: int
+    """How often it was said."""
+    last_seen_at: int
+
+    @property
+    def spoken(self) -> str:
+        """The text with who said it in front, as it is indexed and encoded."""
+        return spoken(self.text, self.speaker)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Something to remember, before it is known whether it is new."""
+
+    text: str
+    source: Source
+    span: Span
+    position: int = 0
+    kind: Kind = "fact"
+    tags: tuple[str, ...] = ()
+    scope: str = USER
+    speaker: str | None = None
+    importance: float = 0.5
+    confidence: float = 1.0
+    occurred_at: int | None = None
+    replaces: ItemId | None = None
+
+    @property
+    def spoken(self) -> str:
+        """The text with who said it in front, as it is indexed and encoded."""
+        return spoken(self.text, self.speaker)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An item near a statement."""
+
+    item: Item
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """The statement is new. `similar` is near, and worth a look."""
+
+    statement: Statement
+    similar: Item | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The statement is known already: `of` says it."""
+
+    statement: Statement
+    of: Item
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """The statement takes the place of `of`."""
+
+    statement: Statement
+    of: Item
+    reason: str
+
+
+Decision: TypeAlias = Add | Confirm | Revise
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call that changed something."""
+
+    id: OperationId
+    verb: str
+    at: int
+    client: str
+    session: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddItem:
+    """Step: store a new item and its source; with `replaces`, hide that item and link to it."""
+
+    id: ItemId
+    statement: Statement
+    vector: Vector | None = None
+    replaces: ItemId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmItem:
+    """Step: count one more time that an item was said."""
+
+    id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class AmendItem:
+    """Step: a new revision of an item with some fields changed, given that it is still at `revision`."""
+
+    id: ItemId
+    revision: int
+    fields: Mapping[str, Any]
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetItem:
+    """Step: a tombstone. The item is no longer found, and can come back."""
+
+    id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class EraseItem:
+    """Step: take an item's text, vectors, index rows and revisions out of the file for good."""
+
+    id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDigest:
+    """Step: a topic's digest, with the states of the items it was made from."""
+
+    name: str
+    scope: str
+    digest: str
+    items: tuple[ItemId, ...]
+
+
+Step: TypeAlias = AddItem | ConfirmItem | AmendItem | ForgetItem | EraseItem | KeepDigest
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one step.
+
+    A step to add turns into a confirmation where another process has stored the same words in the meantime.
+    """
+
+    status: Literal["created", "known", "replaced", "updated", "forgotten", "erased", "kept"]
+    id: ItemId | None
+    of: ItemId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which items a search may see. Empty or None means no limit of that kind."""
+
+    scopes: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Any of these."""
+    since: int | None = None
+    """Valid time at or after, in milliseconds."""
+    until: int | None = None
+    """Valid time before, in milliseconds."""
+    as_of: int | None = None
+    """What the file knew at this transaction time; None for now."""
+    zone_offset: int = 0
+    """How far the clock that `since` and `until` are meant by is ahead of UTC, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item's state a search found, by its revision's number in the store, with the score of that search."""
+
+    revision_id: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An item with how well it answers, best is highest, and the text it replaced if there is one."""
+
+    item: Item
+    score: float
+    was: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What was found, best first."""
+
+    hits: list[Hit]
+    more: int
+    """How many further items matched but were cut by the limit or the budget."""
+    text: str
+    """The answer as it is read, within the token budget."""
+    tokens: int
+    notes: tuple[str, ...] = ()
+    """What the reader should know of how it was found."""
+    timings: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Milliseconds by part."""
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedItem:
+    """What became of one thing to remember. `of` is the item it confirms, replaces or resembles."""
+
+    id: ItemId
+    status: Literal["created", "known", "replaces", "similar"]
+    text: str
+    of: Item | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What became of a call to remember, in the order given; long text gives several items."""
+
+    items: list[RememberedItem]
+    operation_id: OperationId | None
+    pending: int = 0
+    """Vectors still to be made; the items are found by their words until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A digest within a token budget, and the items it was made from."""
+
+    text: str
+    items: list[Item]
+    left_out: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A named digest over items that knows what it was made from."""
+
+    name: str
+    scope: str
+    digest: str
+    made_at: int
+    items: tuple[ItemId, ...]
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What a call to forget took away, or (`done` false) would take away."""
+
+    items: list[Item]
+    done: bool
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How much a store holds."""
+
+    path: str
+    bytes: int
+    sources: int
+    items: int
+    replaced: int
+    forgotten: int
+    operations: int
+    pending: int
+    """Items whose vector is still to be made."""
+    encoder: str | None
+    scopes: Mapping[str, int]
+    kinds: Mapping[str, int]
+    schema: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: kept with every operation, and what "this project" means."""
+
+    client: str = "python"
+    session: str = ""
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation."""
+
+    content: str
+    speaker: str | None = None
+    at: str | None = None
+    """When it was said, in any form times.parse_period reads."""
+    caption: str | None = None
+    """What a picture sent with it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to remember, as it is given."""
+
+    content: str
+    kind: str | None = None
+    tags: tuple[str, ...] = ()
+    scope: str | None = None
+    occurred_at: str | None = None
+    importance: float | None = None
+    replaces: str | None = None
+    source: str | None = None
+    """Where it comes from, in the caller's words: a title, a path, an address."""

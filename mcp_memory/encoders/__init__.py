@@ -1,0 +1,161 @@
+"""Encoders: what measures a text. The contract, and a registry of those there are."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcp_memory.errors import InvalidInput, Unusable
+
+Vectors: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStates:
+    """The hidden states of one text's word pieces, without the special tokens."""
+
+    states: Vectors
+    """Shape (pieces, dimensions), not normalised."""
+    spans: list[tuple[int, int]]
+    """For each piece, its (start, end) in characters of the text."""
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors, always the same vector for the same text.
+
+    Thread-safe. Whatever else is in the batch does not change a text's vector.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Name and fingerprint of everything that shapes the vectors; two encoders with one identity agree."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of passages, shape (len(texts), dimensions), in the order given.
+
+        A text longer than the encoder reads at once is read in windows whose vectors are averaged, so every part of it counts.
+        """
+        ...
+
+    def encode_query(self, text: str) -> Vectors:
+        """The unit vector of a question, shape (dimensions,)."""
+        ...
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        """Per-token hidden states of passages, for late interaction and late chunking."""
+        ...
+
+
+_ENCODERS = {
+    "onnx": "mcp_memory.encoders.onnx:OnnxEncoder",
+    "hashing": "mcp_memory.encoders.hashing:HashingEncoder",
+}
+_BUNDLED = Path("models") / "all-minilm-l6-v2"
+
+
+class _EncoderClass(Protocol):
+    """What the registry's classes have in common."""
+
+    def read(self, directory: Path, description: Mapping[str, object]) -> Encoder:
+        """The encoder of a directory whose encoder.json says `description`."""
+        ...
+
+
+def load_encoder(directory: Path) -> Encoder:
+    """The encoder that `directory/encoder.json` describes; its `runtime` field names the class (default "onnx").
+
+    Raises InvalidInput when encoder.json says something that cannot be used, Unusable when a file is missing or damaged.
+    """
+    description = read_description(directory)
+    runtime = description.get("runtime", "onnx")
+    if runtime not in _ENCODERS:
+        raise InvalidInput(
+            f"{directory / 'encoder.json'}: runtime {runtime!r} is unknown, there are {', '.join(_ENCODERS)}"
+        )
+    module, _, name = _ENCODERS[cast(str, runtime)].partition(":")
+    encoder_class = cast(_EncoderClass, getattr(import_module(module), name))
+    return encoder_class.read(directory, description)
+
+
+def read_description(directory: Path) -> Mapping[str, object]:
+    """What `directory/encoder.json` says, as a JSON object whose fields are not checked yet.
+
+    Raises Unusable when there is no such file, InvalidInput when it is not a JSON object.
+    """
+    path = directory / "encoder.json"
+    try:
+        description: object = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Unusable(
+            f"{path} cannot be read ({error.strerror}); a model is a directory with an encoder.json"
+        ) from error
+    except ValueError as error:
+        raise InvalidInput(f"{path} is not JSON: {error}") from error
+    if not isinstance(description, dict):
+        raise InvalidInput(f"{path} must hold a JSON object")
+    return cast(Mapping[str, object], description)
+
+
+def verify_files(directory: Path) -> list[str]:
+    """What is wrong with an encoder's files: each one whose SHA-256 is not the one in encoder.json, in a sentence.
+
+    Empty when all agree, and when encoder.json records no hashes (its `files` field).
+    Raises as `load_encoder` does when encoder.json itself cannot be read.
+    """
+    files = recorded_hashes(read_description(directory), directory / "encoder.json")
+    problems: list[str] = []
+    for name, expected in files.items():
+        path = directory / name
+        if not path.is_file():
+            problems.append(f"{path} is missing")
+        elif (found := file_hash(path)) != expected:
+            problems.append(f"{path} is damaged or another file: its SHA-256 is {found}, encoder.json says {expected}")
+    return problems
+
+
+def recorded_hashes(description: Mapping[str, object], path: Path) -> dict[str, str]:
+    """The `files` field of an encoder.json: file names and their SHA-256 in hexadecimal; empty when there is none."""
+    files = description.get("files", {})
+    if not isinstance(files, dict):
+        raise InvalidInput(f"{path}: files must be an object of file names and SHA-256 hashes")
+    entries = cast(dict[str, object], files)
+    return {name: _hash_text(value, f"{path}: files.{name}") for name, value in entries.items()}
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file's bytes in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bundled_model_directory() -> Path:
+    """Where the model that comes with the program lies: inside the installed package, else in the source tree.
+
+    Raises Unusable when it is in neither.
+    """
+    package = Path(__file__).resolve().parent.parent
+    places = [package / _BUNDLED, package.parent / _BUNDLED]
+    for place in places:
+        if (place / "encoder.json").is_file():
+            return place
+    raise Unusable(
+        f"the bundled model is in none of {', '.join(map(str, places))}; install the package again or name one with --model"
+    )
+
+
+def _hash_text(value: object, field: str) -> str:
+    if not isinstance(value, str) or len(value) != 64:
+        raise InvalidInput(f"{field} must be a SHA-256 of 64 hexadecimal digits")
+    return value

@@ -1,0 +1,49 @@
+"""BackgroundEncoder: an encoder that loads in a thread, so that nobody waits for it who need not."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from mcp_memory.encoders import Encoder
+from mcp_memory.errors import MemoryProblem
+
+log = logging.getLogger(__name__)
+
+
+class BackgroundEncoder:
+    """Loads an encoder once, in a thread of its own. Thread-safe."""
+
+    def __init__(self, load: Callable[[], Encoder]) -> None:
+        """Begins to load at once."""
+        self._load = load
+        self._encoder: Encoder | None = None
+        self._problem: MemoryProblem | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="load-encoder", daemon=True)
+        self._thread.start()
+
+    def ready(self) -> Encoder | None:
+        """The encoder where it is up, else None, without waiting."""
+        return self._encoder
+
+    def wait(self) -> Encoder | None:
+        """The encoder, once it is up; None where it could not be loaded (see `problem`)."""
+        self._done.wait()
+        return self._encoder
+
+    @property
+    def problem(self) -> MemoryProblem | None:
+        """Why there is no encoder, where loading it failed."""
+        return self._problem
+
+    def _run(self) -> None:
+        try:
+            self._encoder = self._load()
+        except MemoryProblem as problem:
+            self._problem = problem
+            log.error("the encoder could not be loaded: %s", problem)
+        except Exception as error:  # the thread's entry point: service goes on with words alone
+            self._problem = MemoryProblem(f"The encoder could not be loaded: {error}")
+            log.exception("the encoder could not be loaded")
+        finally:
+            self._done.set()

@@ -1,0 +1,114 @@
+"""HashingEncoder: texts by the words and letter sequences they share, with no model at all."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from mcp_memory.encoders import TokenStates, Vectors
+from mcp_memory.errors import InvalidInput
+
+_WORD = re.compile(r"\w+")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_NGRAM_LENGTHS = (3, 4)
+_NGRAM_WEIGHT = 0.5
+"""Letter sequences count half a word each: they let "deploy" meet "deployment" without outvoting whole words."""
+_KNOWN = frozenset({"runtime", "name", "dimensions", "files"})
+
+
+class HashingEncoder:
+    """Feature hashing with signs (Weinberger et al. 2009) of words and of their letter sequences.
+
+    Sees shared words and spellings, not meaning: for tests, and for machines where a model is too much.
+    The same text has the same vector on every machine and in every version of Python.
+    """
+
+    def __init__(self, dimensions: int = 256, *, name: str = "hashing") -> None:
+        if dimensions < 1:
+            raise InvalidInput(f"dimensions must be at least 1, not {dimensions}")
+        self._dimensions = dimensions
+        self._name = name
+
+    @classmethod
+    def read(cls, directory: Path, description: Mapping[str, object]) -> "HashingEncoder":
+        """The encoder that `{"runtime": "hashing", "name": ..., "dimensions": ...}` asks for; the last two may be left out."""
+        path = directory / "encoder.json"
+        if unknown := sorted(set(description) - _KNOWN):
+            raise InvalidInput(f"{path}: unknown field {unknown[0]}, there are {', '.join(sorted(_KNOWN))}")
+        name = description.get("name", "hashing")
+        dimensions = description.get("dimensions", 256)
+        if not isinstance(name, str):
+            raise InvalidInput(f"{path}: name must be a string")
+        if not isinstance(dimensions, int) or isinstance(dimensions, bool):
+            raise InvalidInput(f"{path}: dimensions must be a whole number")
+        return cls(dimensions, name=name)
+
+    @property
+    def identity(self) -> str:
+        """Name, number of dimensions and version of the hashing scheme."""
+        return f"{self._name}-{self._dimensions}-1"
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return self._dimensions
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, shape (len(texts), dimensions); a text without words gets the vector of the empty text."""
+        vectors = np.empty((len(texts), self._dimensions), np.float32)
+        for row, text in enumerate(texts):
+            vectors[row] = self._vector(_WORD.findall(_readable(text).lower()))
+        return vectors
+
+    def encode_query(self, text: str) -> Vectors:
+        """The unit vector of a question, made as a passage's is, shape (dimensions,)."""
+        return self.encode([text])[0]
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        """For each text one unit vector per word."""
+        return [self._states(_readable(text)) for text in texts]
+
+    def _states(self, text: str) -> TokenStates:
+        words = list(_WORD.finditer(text))
+        states = np.empty((len(words), self._dimensions), np.float32)
+        for row, word in enumerate(words):
+            states[row] = self._vector([word.group().lower()])
+        return TokenStates(states, [word.span() for word in words])
+
+    def _vector(self, words: Sequence[str]) -> Vectors:
+        vector = np.zeros(self._dimensions, np.float64)
+        for feature, weight in _features(words).items():
+            place, sign = _bucket(feature, self._dimensions)
+            vector[place] += sign * weight
+        norm = float(np.sqrt(np.sum(vector * vector)))
+        if norm == 0:
+            vector[_bucket("", self._dimensions)[0]] = norm = 1.0
+        return (vector / norm).astype(np.float32)
+
+
+def _readable(text: str) -> str:
+    """The text with lone surrogates, which cannot be hashed as bytes, replaced one for one."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _features(words: Sequence[str]) -> dict[str, float]:
+    """Words and letter sequences with weights that grow with the square root of how often they occur."""
+    counts: Counter[str] = Counter()
+    for word in words:
+        counts[f"w:{word}"] += 1
+        marked = f"<{word}>"
+        for length in _NGRAM_LENGTHS:
+            for start in range(len(marked) - length + 1):
+                counts[f"n:{marked[start : start + length]}"] += 1
+    return {feature: count**0.5 * (1.0 if feature[0] == "w" else _NGRAM_WEIGHT) for feature, count in counts.items()}
+
+
+@lru_cache(maxsize=65_536)
+def _bucket(feature: str, dimensions: int) -> tuple[int, int]:
+    """Where a feature is counted, and with which sign."""
+    digest = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "little")
+    return (digest >> 1) % dimensions, 1 if digest & 1 else -1

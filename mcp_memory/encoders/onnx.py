@@ -1,0 +1,385 @@
+"""OnnxEncoder: any sentence encoder in ONNX, read from a directory with an encoder.json.
+
+The fields of encoder.json; a directory needs this file, the model and the tokenizer:
+
+runtime         "onnx" (the default).
+name            What the encoder is called; part of its identity.
+dimensions      Length of a vector.
+max_tokens      How many tokens are read at once, special tokens included (default 256).
+pooling         How token states become a vector: "mean", "cls" (the first), "last", or "graph" when the model does it itself.
+model           The ONNX file (default "model.onnx"); its external data, if it has any, lies beside it.
+tokenizer       The file of the `tokenizers` library (default "tokenizer.json").
+inputs          Names of the model's inputs: {"ids": ..., "mask": ..., "types": ...}; null for one that it does not have.
+                By default those of input_ids, attention_mask and token_type_ids that the model has.
+outputs         Names of the model's outputs: {"states": ..., "vector": ...}.
+                "vector" is needed with pooling "graph", "states" with every other pooling and for `token_states`.
+query_prefix    Put before a question (default empty), as some models want "query: ".
+passage_prefix  Put before a passage (default empty).
+files           SHA-256 of each file by name; checked by `verify_files`, and part of the identity.
+license, source For people; not read.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from mcp_memory.encoders import TokenStates, Vectors, file_hash, recorded_hashes
+from mcp_memory.errors import InvalidInput, Unusable
+
+_BATCH_TOKENS = 512
+"""A batch of more tokens is slower per text than a smaller one: it leaves the cache (bench/encoder.py)."""
+_THREADS = 2
+"""Batches run at once; 1.9 times the throughput of one on two cores."""
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_POOLINGS = ("mean", "cls", "last", "graph")
+_STANDARD_INPUTS = {"ids": "input_ids", "mask": "attention_mask", "types": "token_type_ids"}
+_ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A checked encoder.json; the module's docstring says what the fields mean."""
+
+    name: str
+    dimensions: int
+    pooling: str
+    model: str
+    tokenizer: str
+    max_tokens: int
+    inputs: Mapping[str, str | None] | None
+    outputs: Mapping[str, str | None]
+    query_prefix: str
+    passage_prefix: str
+    files: Mapping[str, str]
+
+    @staticmethod
+    def read(fields: Mapping[str, object], path: Path) -> "Description":
+        """The description that the fields of the encoder.json at `path` give; raises InvalidInput naming the field."""
+        known = {*Description.__slots__, "runtime", "license", "source"}
+        if unknown := sorted(set(fields) - known):
+            raise InvalidInput(f"{path}: unknown field {unknown[0]}, there are {', '.join(sorted(known))}")
+        read = _Fields(fields, path)
+        inputs = read.names("inputs", ("ids", "mask", "types")) if "inputs" in fields else None
+        described = Description(
+            name=read.text("name"),
+            dimensions=read.number("dimensions"),
+            pooling=read.text("pooling"),
+            model=read.text("model", "model.onnx"),
+            tokenizer=read.text("tokenizer", "tokenizer.json"),
+            max_tokens=read.number("max_tokens", 256),
+            inputs=inputs,
+            outputs=read.names("outputs", ("vector", "states")),
+            query_prefix=read.text("query_prefix", ""),
+            passage_prefix=read.text("passage_prefix", ""),
+            files=recorded_hashes(fields, path),
+        )
+        if described.pooling not in _POOLINGS:
+            raise InvalidInput(f"{path}: pooling {described.pooling!r} is unknown, there are {', '.join(_POOLINGS)}")
+        needed = "vector" if described.pooling == "graph" else "states"
+        if described.outputs[needed] is None:
+            raise InvalidInput(f"{path}: pooling {described.pooling!r} needs outputs.{needed}")
+        return described
+
+
+class OnnxEncoder:
+    """Runs one model on the CPU; the weights are memory-mapped where they lie in a data file of their own.
+
+    Only texts of equally many tokens share a batch, so nothing is ever padded and a text's vector depends on the text alone.
+    """
+
+    def __init__(self, directory: Path, description: Description) -> None:
+        self._description = description
+        self._session = _session(directory / description.model)
+        self._inputs = _session_inputs(self._session, description, directory)
+        self._tokenizer = _tokenizer(directory / description.tokenizer)
+        self._before, self._after = _special_tokens(self._tokenizer)
+        self._identity = f"{description.name}-{_fingerprint(directory, description)}"
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="encode")
+        _check_outputs(self._session, description, directory)
+        self._check_dimensions(directory)
+
+    @classmethod
+    def read(cls, directory: Path, description: Mapping[str, object]) -> "OnnxEncoder":
+        """The encoder in a directory whose encoder.json says `description`; raises InvalidInput or Unusable with the reason."""
+        return cls(directory, Description.read(description, directory / "encoder.json"))
+
+    @property
+    def identity(self) -> str:
+        """The name and twelve digits of a hash over the files and the fields that shape the vectors."""
+        return self._identity
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return self._description.dimensions
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of passages, shape (len(texts), dimensions), in the order given."""
+        return self._vectors(texts, self._description.passage_prefix)
+
+    def encode_query(self, text: str) -> Vectors:
+        """The unit vector of a question, shape (dimensions,)."""
+        return self._vectors([text], self._description.query_prefix)[0]
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        """The hidden states of each text's word pieces; raises InvalidInput when the model has no such output."""
+        output = self._description.outputs["states"]
+        if output is None:
+            raise InvalidInput(
+                f"the encoder {self._description.name} gives no token states: its encoder.json has no outputs.states"
+            )
+        read = [self._windows(text, self._description.passage_prefix) for text in texts]
+        states = self._run([window for windows in read for window in windows], output)
+        remaining = iter(states)
+        return [self._token_states([(window, next(remaining)) for window in windows]) for windows in read]
+
+    def _vectors(self, texts: Sequence[str], prefix: str) -> Vectors:
+        read = [self._windows(text, prefix) for text in texts]
+        windows = [window for found in read for window in found]
+        pooled = iter(self._pooled(windows))
+        vectors = np.empty((len(texts), self.dimensions), np.float32)
+        for row, found in enumerate(read):
+            parts = [next(pooled) for _ in found]
+            vectors[row] = (
+                parts[0] if len(parts) == 1 else _weighted_mean(parts, [len(window.spans) for window in found])
+            )
+        return vectors
+
+    def _pooled(self, windows: Sequence["_Window"]) -> list[Vectors]:
+        """One unit vector per window."""
+        if self._description.pooling == "graph":
+            return self._run(windows, cast(str, self._description.outputs["vector"]))
+        pool = {"mean": _mean_of, "cls": _first_of, "last": _last_of}[self._description.pooling]
+        return [_unit(pool(states)) for states in self._run(windows, cast(str, self._description.outputs["states"]))]
+
+    def _windows(self, text: str, prefix: str) -> list["_Window"]:
+        """The text's pieces in as few, equally long windows as it takes, each with the prefix and the special tokens."""
+        encoding = self._tokenizer.encode(prefix + _SURROGATE.sub("\ufffd", text), add_special_tokens=False)
+        start = next((i for i, (_, end) in enumerate(encoding.offsets) if end > len(prefix)), len(encoding.ids))
+        head, pieces = encoding.ids[:start], encoding.ids[start:]
+        spans = [(max(first - len(prefix), 0), last - len(prefix)) for first, last in encoding.offsets[start:]]
+        room = max(1, self._description.max_tokens - len(self._before) - len(self._after) - len(head))
+        count = max(1, -(-len(pieces) // room))
+        edges = [len(pieces) * i // count for i in range(count + 1)]
+        return [
+            _Window(
+                [*self._before, *head, *pieces[first:last], *self._after], len(self._before) + start, spans[first:last]
+            )
+            for first, last in zip(edges, edges[1:], strict=False)
+        ]
+
+    def _run(self, windows: Sequence["_Window"], output: str) -> list[Vectors]:
+        """One output of the model for each window, in the order given; windows of one length run together."""
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
+        batches: list[list[int]] = []
+        for length, group in groupby(order, key=lambda i: len(windows[i].ids)):
+            members = list(group)
+            size = max(1, _BATCH_TOKENS // length)
+            batches += [members[i : i + size] for i in range(0, len(members), size)]
+        work = [[windows[i].ids for i in batch] for batch in batches]
+        results = (
+            self._pool.map(self._run_batch, work, [output] * len(work))
+            if len(work) > 1
+            else map(self._run_batch, work, [output])
+        )
+        values: list[Vectors] = [np.empty(0, np.float32)] * len(windows)
+        for batch, result in zip(batches, results, strict=True):
+            for i, value in zip(batch, result, strict=True):
+                values[i] = value
+        return values
+
+    def _run_batch(self, ids: Sequence[Sequence[int]], output: str) -> Vectors:
+        tokens = np.array(ids, np.int64)
+        values = {"ids": tokens, "mask": np.ones_like(tokens), "types": np.zeros_like(tokens)}
+        feeds = {name: values[role].astype(dtype, copy=False) for name, (role, dtype) in self._inputs.items()}
+        return self._session.run([output], feeds)[0].astype(np.float32, copy=False)
+
+    def _token_states(self, parts: Sequence[tuple["_Window", Vectors]]) -> TokenStates:
+        states = [states[window.start : window.start + len(window.spans)] for window, states in parts]
+        return TokenStates(np.concatenate(states), [span for window, _ in parts for span in window.spans])
+
+    def _check_dimensions(self, directory: Path) -> None:
+        try:
+            found = self._pooled(self._windows("a", ""))[0].shape
+        except Exception as error:
+            raise Unusable(f"{directory / self._description.model} cannot be run: {error}") from error
+        if found != (self.dimensions,):
+            raise InvalidInput(
+                f"{directory / 'encoder.json'}: dimensions is {self.dimensions}, but the model's vectors have shape {found}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What the model reads at once."""
+
+    ids: list[int]
+    start: int
+    """How many ids stand before the text's first piece."""
+    spans: list[tuple[int, int]]
+    """For each piece of the text, its (start, end) in characters."""
+
+
+class _Argument(Protocol):
+    """An input or output as onnxruntime describes it."""
+
+    name: str
+    type: str
+
+
+class _Session(Protocol):
+    """The part of onnxruntime's InferenceSession that is used here."""
+
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]: ...
+
+    def get_inputs(self) -> Sequence[_Argument]: ...
+
+    def get_outputs(self) -> Sequence[_Argument]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """Typed reading of a JSON object; every complaint names the file and the field."""
+
+    values: Mapping[str, object]
+    path: Path
+
+    def text(self, field: str, default: str | None = None) -> str:
+        value = self._value(field, default)
+        if not isinstance(value, str):
+            raise InvalidInput(f"{self.path}: {field} must be a string")
+        return value
+
+    def number(self, field: str, default: int | None = None) -> int:
+        value = self._value(field, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise InvalidInput(f"{self.path}: {field} must be a whole number above 0")
+        return value
+
+    def names(self, field: str, roles: Sequence[str]) -> dict[str, str | None]:
+        """An object that gives a name, or null, for each of `roles`; a role left out counts as null."""
+        value = self._value(field, None)
+        if not isinstance(value, dict):
+            raise InvalidInput(f"{self.path}: {field} must be an object with {', '.join(roles)}")
+        given = cast(dict[str, object], value)
+        if unknown := sorted(set(given) - set(roles)):
+            raise InvalidInput(f"{self.path}: unknown field {field}.{unknown[0]}, there are {', '.join(roles)}")
+        for role, name in given.items():
+            if name is not None and not isinstance(name, str):
+                raise InvalidInput(f"{self.path}: {field}.{role} must be a string or null")
+        return {role: cast("str | None", given.get(role)) for role in roles}
+
+    def _value(self, field: str, default: object) -> object:
+        value = self.values.get(field, default)
+        if value is None:
+            raise InvalidInput(f"{self.path}: {field} is missing")
+        return value
+
+
+def _session(path: Path) -> _Session:
+    if not path.is_file():
+        recipe = path.parent / "build.py"
+        hint = f"; make it with: python {recipe}" if recipe.is_file() else ""
+        raise Unusable(f"{path} is missing{hint}")
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return cast(_Session, onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
+    except Exception as error:
+        raise Unusable(f"{path} is not a model that onnxruntime {onnxruntime.__version__} can load: {error}") from error
+
+
+def _session_inputs(session: _Session, description: Description, directory: Path) -> dict[str, tuple[str, type]]:
+    """For each input of the model what it is fed with (ids, mask or types) and its number type."""
+    types = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+    has = {argument.name: argument.type for argument in session.get_inputs()}
+    named = description.inputs or {role: name for role, name in _STANDARD_INPUTS.items() if name in has}
+    wanted = {name: role for role, name in named.items() if name is not None}
+    path = directory / "encoder.json"
+    if missing := sorted(set(wanted) - set(has)):
+        raise InvalidInput(f"{path}: the model has no input {missing[0]}, it has {', '.join(has)}")
+    if unfed := sorted(set(has) - set(wanted)):
+        raise InvalidInput(f"{path}: inputs does not say what the model's input {unfed[0]} is")
+    if unfit := sorted(name for name, kind in has.items() if kind not in types):
+        raise InvalidInput(f"{path}: the model's input {unfit[0]} takes {has[unfit[0]]}, not token numbers")
+    return {name: (role, types[has[name]]) for name, role in wanted.items()}
+
+
+def _check_outputs(session: _Session, description: Description, directory: Path) -> None:
+    has = [argument.name for argument in session.get_outputs()]
+    for role, name in description.outputs.items():
+        if name is not None and name not in has:
+            raise InvalidInput(
+                f"{directory / 'encoder.json'}: outputs.{role} is {name}, but the model has {', '.join(has)}"
+            )
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    if not path.is_file():
+        raise Unusable(f"{path} is missing")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise Unusable(f"{path} is not a tokenizer that the tokenizers library can load: {error}") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The ids that the tokenizer puts before and after a text."""
+    encoding = tokenizer.encode("a")
+    own = [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
+    if not own:
+        return encoding.ids, []
+    return encoding.ids[: own[0]], encoding.ids[own[-1] + 1 :]
+
+
+def _fingerprint(directory: Path, description: Description) -> str:
+    """Twelve digits of a hash over all that shapes the vectors; without recorded hashes the files themselves are read."""
+    names = [description.tokenizer, *(path.name for path in sorted(directory.glob(f"{description.model}*")))]
+    files = dict(description.files) or {name: file_hash(directory / name) for name in names}
+    shape = {
+        "files": files,
+        "pooling": description.pooling,
+        "max_tokens": description.max_tokens,
+        "inputs": description.inputs and dict(description.inputs),
+        "outputs": dict(description.outputs),
+        "prefixes": [description.query_prefix, description.passage_prefix],
+    }
+    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _mean_of(states: Vectors) -> Vectors:
+    return states.mean(axis=0)
+
+
+def _first_of(states: Vectors) -> Vectors:
+    return states[0]
+
+
+def _last_of(states: Vectors) -> Vectors:
+    return states[-1]
+
+
+def _weighted_mean(vectors: Sequence[Vectors], weights: Sequence[int]) -> Vectors:
+    return _unit(np.asarray(sum(weight * vector for weight, vector in zip(weights, vectors, strict=True))))
+
+
+def _unit(vector: Vectors) -> Vectors:
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)

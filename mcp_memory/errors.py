@@ -1,0 +1,42 @@
+"""What can go wrong, as five kinds of error that every face maps to its own way of saying no."""
+
+from typing import ClassVar
+
+
+class MemoryProblem(Exception):
+    """A request that could not be carried out; nothing was written.
+
+    The message names the thing and the way out, in words a model or a person can act on.
+    """
+
+    code: ClassVar[str] = "internal"
+
+
+class InvalidInput(MemoryProblem):
+    """An argument, an option or a given file's content is not usable as it stands."""
+
+    code = "invalid"
+
+
+class NotFound(MemoryProblem):
+    """Nothing of that id or name is in the store."""
+
+    code = "not_found"
+
+
+class Conflict(MemoryProblem):
+    """The store changed underneath, or another process holds it."""
+
+    code = "conflict"
+
+
+class ReadOnly(MemoryProblem):
+    """The store may be read but not written."""
+
+    code = "read_only"
+
+
+class Unusable(MemoryProblem):
+    """The file or the encoder cannot serve: not a memory file, a newer schema, damaged, out of space."""
+
+    code = "unusable"

@@ -1,0 +1,46 @@
+"""Ids that are unique across files and sort by time: 41 bits of milliseconds and 22 random bits in 13 letters."""
+
+import secrets
+import threading
+from collections.abc import Callable
+
+ALPHABET = "0123456789abcdefghijklmnopqrstuv"
+LENGTH = 13
+EPOCH_MS = 1_577_836_800_000
+"""2020-01-01; 41 bits of milliseconds reach the year 2089 from here."""
+RANDOM_BITS = 22
+
+
+def id_text(number: int) -> str:
+    """The 13 letters and digits of a 63-bit id; texts sort as their numbers do."""
+    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(60, -1, -5))
+
+
+def id_number(text: str) -> int:
+    """The 63-bit number of an id as printed, with or without its `#`.
+
+    Raises ValueError where the text is no id.
+    """
+    bare = text.strip().removeprefix("#").lower()
+    if len(bare) != LENGTH or bare.strip(ALPHABET):
+        raise ValueError(text)
+    number = int(bare, 32)
+    if number >= 1 << 63:
+        raise ValueError(text)
+    return number
+
+
+class IdSequence:
+    """Makes ids that increase within this process, even when several are made in a millisecond. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        """`clock` gives milliseconds since 1970."""
+        self._clock = clock
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def next(self) -> str:
+        """A new id. One made in the same millisecond as the last takes the millisecond after it."""
+        with self._lock:
+            self._last = max(self._clock() - EPOCH_MS, self._last + 1)
+            return id_text((self._last << RANDOM_BITS) | secrets.randbits(RANDOM_BITS))

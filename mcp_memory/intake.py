@@ -1,0 +1,221 @@
+"""Reading what remember is given, words, documents or a conversation, into statements with their sources."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from mcp_memory.domain import KINDS, USER, Caller, Entry, ItemId, Kind, Source, SourceId, Statement, Turn
+from mcp_memory.errors import InvalidInput
+from mcp_memory.ids import id_number
+from mcp_memory.text import Span, count_tokens, require_clean, segment
+from mcp_memory.times import parse_period, to_ms
+
+MAX_BYTES = 10_000_000
+MAX_ENTRIES = 1_000
+MAX_TURNS = 10_000
+MAX_TAGS = 50
+MAX_NAME = 200
+"""Characters of a tag, a scope or a speaker's name."""
+SEGMENT_TOKENS = 200
+"""Tokens of an item at most. Windows of 128 to 256 are what the encoder measures best (docs of the model)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What is the same for everything one call gives."""
+
+    caller: Caller
+    now: datetime
+    new_id: Callable[[], str]
+
+    def entries(self, entries: Sequence[Entry]) -> list[list[Statement]]:
+        """The statements of each entry, in the order given.
+
+        Raises InvalidInput naming the entry and the field that cannot be used.
+        """
+        if len(entries) > MAX_ENTRIES:
+            raise InvalidInput(f"items holds {len(entries)} entries; send at most {MAX_ENTRIES} in a call.")
+        _require_size(sum(len(entry.content.encode(errors="surrogatepass")) for entry in entries))
+        read: list[list[Statement]] = []
+        for number, entry in enumerate(entries):
+            name = "content" if len(entries) == 1 else f"items[{number}]"
+            read.append(self._entry(entry, name))
+        return read
+
+    def turns(self, turns: Sequence[Turn], *, like: Entry) -> list[Statement]:
+        """The statements of a conversation: one source, in which each turn is an item and knows its place.
+
+        `like` carries the kind, tags, scope, importance and source of them all, and the time of turns that name none.
+        """
+        if not turns:
+            raise InvalidInput("turns is empty; give a list of {speaker, content, at?}.")
+        if len(turns) > MAX_TURNS:
+            raise InvalidInput(f"turns holds {len(turns)} turns; send at most {MAX_TURNS} in a call.")
+        _require_size(sum(len(turn.content.encode(errors="surrogatepass")) for turn in turns))
+        text, spans = _transcript(turns)
+        source = self._source("transcript", text, like.source)
+        shared = self._statement(replace(like, kind=like.kind or "note"), source, Span(0, 0), "turns")
+        statements: list[Statement] = []
+        for number, (turn, span) in enumerate(zip(turns, spans, strict=True)):
+            if span.start == span.end:
+                continue
+            occurred_at = shared.occurred_at
+            if turn.at:
+                occurred_at = _moment(turn.at, f"turns[{number}].at", now=self.now)
+            for piece in _pieces(text, span):
+                statements.append(
+                    replace(
+                        shared,
+                        text=text[piece.start : piece.end],
+                        span=piece,
+                        position=len(statements),
+                        speaker=turn.speaker,
+                        occurred_at=occurred_at,
+                    )
+                )
+        if not statements:
+            raise InvalidInput("turns holds no words; give each turn a content.")
+        return statements
+
+    def _entry(self, entry: Entry, name: str) -> list[Statement]:
+        text = require_clean(entry.content, name)
+        if not text.strip():
+            raise InvalidInput(f"{name} is empty; say in a sentence what to remember.")
+        whole = Span(len(text) - len(text.lstrip()), len(text.rstrip()))
+        spans = _pieces(text, whole)
+        if len(spans) == 1:
+            return [self._statement(entry, self._source("words", text, entry.source), spans[0], name)]
+        source = self._source("document", text, entry.source)
+        shared = self._statement(replace(entry, kind=entry.kind or "note"), source, spans[0], name)
+        return [
+            replace(
+                shared,
+                text=text[span.start : span.end],
+                span=span,
+                position=number,
+                replaces=shared.replaces if number == 0 else None,
+            )
+            for number, span in enumerate(spans)
+        ]
+
+    def _source(self, kind: Literal["words", "document", "transcript"], text: str, origin: str | None) -> Source:
+        if origin is not None:
+            require_clean(origin, "source")
+        return Source(SourceId(self.new_id()), kind, text, origin, to_ms(self.now))
+
+    def _statement(self, entry: Entry, source: Source, span: Span, name: str) -> Statement:
+        kind = read_kind(entry.kind) if entry.kind else "fact"
+        occurred_at = None
+        if entry.occurred_at:
+            occurred_at = _moment(entry.occurred_at, f"{name}: occurred_at", now=self.now)
+        return Statement(
+            text=source.text[span.start : span.end],
+            source=source,
+            span=span,
+            kind=kind,
+            tags=read_tags(entry.tags),
+            scope=write_scope(entry.scope, kind=kind, project=self.caller.project),
+            importance=0.5 if entry.importance is None else read_importance(entry.importance),
+            occurred_at=occurred_at,
+            replaces=read_id(entry.replaces) if entry.replaces else None,
+        )
+
+
+def read_kind(kind: str) -> Kind:
+    """Raises InvalidInput naming the kinds there are."""
+    if kind not in KINDS:
+        raise InvalidInput(f"kind {kind!r} is none of {', '.join(KINDS)}.")
+    return kind
+
+
+def read_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """Tags in lower case, sorted, without repeats. Raises InvalidInput."""
+    clean = sorted({require_clean(tag, "tags").strip().removeprefix("#").lower() for tag in tags} - {""})
+    if len(clean) > MAX_TAGS:
+        raise InvalidInput(f"{len(clean)} tags are too many; give at most {MAX_TAGS}.")
+    for tag in clean:
+        if len(tag) > MAX_NAME:
+            raise InvalidInput(f"the tag {tag[:40]!r}… has {len(tag)} characters; keep tags under {MAX_NAME}.")
+    return tuple(clean)
+
+
+def read_importance(importance: float) -> float:
+    """Raises InvalidInput outside 0 to 1."""
+    if not 0 <= importance <= 1:
+        raise InvalidInput(f"importance {importance} is outside 0 (trifling) to 1 (vital); 0.5 is ordinary.")
+    return float(importance)
+
+
+def read_id(text: str) -> ItemId:
+    """An item's id without its `#`. Raises InvalidInput where the text can't be one."""
+    try:
+        id_number(text)
+    except ValueError:
+        raise InvalidInput(
+            f"{text!r} is not the id of a memory: an id is the 13 letters and digits after a #, as recall prints it."
+        ) from None
+    return ItemId(text.strip().removeprefix("#").lower())
+
+
+def read_scope(scope: str, *, project: str | None) -> str:
+    """The scope a name stands for: `project` is the caller's. Raises InvalidInput where there is no such project."""
+    name = require_clean(scope, "scope").strip()
+    if len(name) > MAX_NAME:
+        raise InvalidInput(f"scope has {len(name)} characters; keep it under {MAX_NAME}.")
+    if name != "project":
+        return name
+    if project is None:
+        raise InvalidInput(
+            "scope is 'project', but no project is known here. Use scope='user', or start the server with --project NAME."
+        )
+    return project
+
+
+def write_scope(scope: str | None, *, kind: Kind, project: str | None) -> str:
+    """Where a statement belongs: as said, else preferences to the person and the rest to the project there is."""
+    if scope:
+        return read_scope(scope, project=project)
+    return USER if kind == "preference" or project is None else project
+
+
+def _moment(text: str, name: str, *, now: datetime) -> int:
+    try:
+        return parse_period(text, now=now).start
+    except InvalidInput as problem:
+        raise InvalidInput(f"{name}: {problem}") from problem
+
+
+def _pieces(text: str, span: Span) -> list[Span]:
+    """The range whole where it is short enough for one item, else cut by topic and sentence."""
+    passage = text[span.start : span.end]
+    if count_tokens(passage) <= SEGMENT_TOKENS:
+        return [span]
+    return [Span(span.start + piece.start, span.start + piece.end) for piece in segment(passage, limit=SEGMENT_TOKENS)]
+
+
+def _transcript(turns: Sequence[Turn]) -> tuple[str, list[Span]]:
+    """The conversation as text, a turn a paragraph, and where in it each turn's own words stand."""
+    parts: list[str] = []
+    spans: list[Span] = []
+    length = 0
+    for number, turn in enumerate(turns):
+        content = require_clean(turn.content, f"turns[{number}].content").strip()
+        if turn.caption:
+            content += f" [{require_clean(turn.caption, f'turns[{number}].caption').strip()}]"
+        speaker = require_clean(turn.speaker or "", f"turns[{number}].speaker")
+        if len(speaker) > MAX_NAME:
+            raise InvalidInput(f"turns[{number}].speaker has {len(speaker)} characters; keep it under {MAX_NAME}.")
+        said = f"{speaker}: " if speaker else ""
+        lead = f"({turn.at}) {said}" if turn.at else said
+        parts += [lead, content, "\n"]
+        spans.append(Span(length + len(lead), length + len(lead) + len(content)))
+        length += len(lead) + len(content) + 1
+    return "".join(parts), spans
+
+
+def _require_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise InvalidInput(
+            f"This is {size / 1e6:.1f} MB of text; at most {MAX_BYTES / 1e6:.0f} MB fit in a call. Send it in parts."
+        )

@@ -1,0 +1,98 @@
+"""Reading what recall and its like are asked: which items, how many, how much of them."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from mcp_memory.compose import zone_offset
+from mcp_memory.domain import USER, Caller, Filter
+from mcp_memory.errors import InvalidInput
+from mcp_memory.intake import read_kind, read_scope, read_tags
+from mcp_memory.text import require_clean
+from mcp_memory.times import parse_period, to_ms
+
+MAX_LIMIT = 1_000
+MIN_BUDGET = 50
+MAX_BUDGET = 100_000
+MAX_QUERY = 10_000
+"""Characters; a longer question is a document."""
+
+_ZONED = re.compile(r"(\dz|utc|gmt|[+-]\d\d:?\d\d|^\d{10}|^\d{13})$")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemQuery:
+    """Which items a call is about, in the caller's words."""
+
+    scope: str | None = None
+    """`user`, `project` (this one), `all`, or a project's name; None for user and this project."""
+    kinds: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+    as_of: str | None = None
+
+
+def where_of(select: ItemQuery, *, caller: Caller, now: datetime) -> Filter:
+    """The filter the words stand for. Raises InvalidInput naming the one that cannot be used."""
+    since = parse_period(select.since, now=now).start if select.since else None
+    until = parse_period(select.until, now=now).end if select.until else None
+    if since is not None and until is not None and since >= until:
+        raise InvalidInput(f"since {select.since!r} is not before until {select.until!r}.")
+    return Filter(
+        scopes=_scopes(select.scope, caller),
+        kinds=tuple(read_kind(kind) for kind in select.kinds),
+        tags=read_tags(select.tags),
+        since=since,
+        until=until,
+        as_of=_known_by(select.as_of, now=now) if select.as_of else None,
+        zone_offset=zone_offset(now),
+    )
+
+
+def _scopes(scope: str | None, caller: Caller) -> tuple[str, ...]:
+    if scope == "all":
+        return ()
+    if scope:
+        return (read_scope(scope, project=caller.project),)
+    return (USER, caller.project) if caller.project else (USER,)
+
+
+def _known_by(text: str, *, now: datetime) -> int:
+    """The last moment of the period named, as a transaction time: a day means what was known at its end."""
+    end = parse_period(text, now=now).end - 1
+    if _ZONED.search(text.strip().casefold()):
+        return end
+    return min(end - zone_offset(now), to_ms(now)) if text.strip().casefold() != "now" else to_ms(now)
+
+
+def read_moment(text: str, name: str, *, now: datetime) -> int:
+    """The start of the period named, at face value. Raises InvalidInput naming the argument."""
+    try:
+        return parse_period(text, now=now).start
+    except InvalidInput as problem:
+        raise InvalidInput(f"{name}: {problem}") from problem
+
+
+def read_limit(limit: int) -> int:
+    """Raises InvalidInput outside 1 to 1000."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise InvalidInput(f"limit is {limit}; give a number from 1 to {MAX_LIMIT}.")
+    return limit
+
+
+def read_budget(max_tokens: int) -> int:
+    """Raises InvalidInput outside 50 to 100,000."""
+    if not MIN_BUDGET <= max_tokens <= MAX_BUDGET:
+        raise InvalidInput(f"max_tokens is {max_tokens}; give a number from {MIN_BUDGET} to {MAX_BUDGET}.")
+    return max_tokens
+
+
+def read_query(query: str, name: str = "query") -> str:
+    """Raises InvalidInput where it is empty, unclean or a document."""
+    require_clean(query, name)
+    if not query.strip():
+        raise InvalidInput(f"{name} is empty; say in a few words what is looked for.")
+    if len(query) > MAX_QUERY:
+        raise InvalidInput(f"{name} has {len(query)} characters; ask in at most {MAX_QUERY}.")
+    return query

@@ -1,0 +1,270 @@
+"""The MCP server: tools, resources and prompts over a Memory that comes up behind the handshake."""
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+from urllib.request import url2pathname
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+from mcp import MCPError
+from mcp import types as mcp_types
+from mcp.server import Server, ServerRequestContext
+from mcp.server.stdio import stdio_server
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+
+from mcp_memory import prompts, resources
+from mcp_memory.domain import Caller
+from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound
+from mcp_memory.memory import Memory
+from mcp_memory.projects import project_of
+from mcp_memory.tools import INSTRUCTIONS, TOOLS, Answer, tool_named
+
+log = logging.getLogger(__name__)
+
+MAX_RESULT_CHARACTERS = 100_000
+"""How much of a result Claude Code may keep in the conversation before it writes it to a file."""
+ROOTS_TIMEOUT = 2.0
+"""Seconds a client has to name its roots before the server goes on without."""
+
+Context = ServerRequestContext[Any, Any]
+
+
+class MemoryHost:
+    """Opens the memory in a thread, and again at the next call where that failed. Thread-safe."""
+
+    def __init__(self, open_memory: Callable[[], Memory]) -> None:
+        self._open = open_memory
+        self._memory: Memory | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to open, so that the first call finds it done."""
+        threading.Thread(target=self._try, name="open-memory", daemon=True).start()
+
+    def memory(self) -> Memory:
+        """The memory. Raises what is wrong with the file; a later call tries again."""
+        with self._lock:
+            if self._memory is None:
+                self._memory = self._open()
+            return self._memory
+
+    def close(self) -> None:
+        """Close it where it is open."""
+        with self._lock:
+            if self._memory is not None:
+                self._memory.close()
+
+    def _try(self) -> None:
+        try:
+            self.memory()
+        except MemoryProblem as problem:
+            log.error("%s", problem)
+
+
+class Faces:
+    """What the server answers. One for each connection of a stdio process."""
+
+    def __init__(self, host: MemoryHost, *, project: str | None) -> None:
+        """`project` is the one that was named or found without asking the client."""
+        self._host = host
+        self._session = secrets.token_hex(6)
+        self._project = project
+        self._asked_roots = project is not None
+
+    async def list_tools(self, _: Context, __: mcp_types.PaginatedRequestParams | None) -> mcp_types.ListToolsResult:
+        return mcp_types.ListToolsResult(
+            tools=[
+                mcp_types.Tool(
+                    name=tool.name,
+                    title=tool.title,
+                    description=tool.description,
+                    input_schema=tool.input_schema,
+                    annotations=mcp_types.ToolAnnotations(
+                        title=tool.title,
+                        read_only_hint=tool.read_only,
+                        destructive_hint=tool.destructive,
+                        idempotent_hint=tool.idempotent,
+                        open_world_hint=False,
+                    ),
+                    _meta={"anthropic/maxResultSizeChars": MAX_RESULT_CHARACTERS},
+                )
+                for tool in TOOLS
+            ]
+        )
+
+    async def call_tool(self, context: Context, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
+        caller = await self._caller(context)
+        try:
+            answer = await self._in_thread(context, params.name, params.arguments or {}, caller)
+        except MemoryProblem as problem:
+            return _problem(problem)
+        except Exception:  # the entry point of a call: the server goes on serving
+            log.exception("%s failed", params.name)
+            return _problem(
+                MemoryProblem(f"{params.name} failed inside the server; its log says why. Nothing was kept.")
+            )
+        return mcp_types.CallToolResult(
+            content=[mcp_types.TextContent(type="text", text=answer.text)],
+            _meta={f"mcp-memory/{params.name}": dict(answer.data)},
+        )
+
+    async def _in_thread(self, context: Context, name: str, arguments: Mapping[str, Any], caller: Caller) -> Answer:
+        """Carry a tool out in a worker thread. A call that is cancelled still finishes there: it commits, or not."""
+
+        def progress(done: int, total: int) -> None:
+            anyio.from_thread.run(context.session.report_progress, done, total)
+
+        def run() -> Answer:
+            return tool_named(name).call(self._host.memory(), arguments, caller=caller, progress=progress)
+
+        return await anyio.to_thread.run_sync(run)
+
+    async def _caller(self, context: Context) -> Caller:
+        params = context.session.client_params
+        client = f"{params.client_info.name} {params.client_info.version}" if params else "unknown"
+        if not self._asked_roots:
+            self._asked_roots = True
+            self._project = await self._project_of_roots(context) or project_of(Path.cwd())
+        return Caller(client=client.strip(), session=self._session, project=self._project)
+
+    async def _project_of_roots(self, context: Context) -> str | None:
+        capabilities = context.session.client_capabilities
+        if capabilities is None or capabilities.roots is None or not context.session.can_send_request:
+            return None
+        with anyio.move_on_after(ROOTS_TIMEOUT):
+            try:
+                found = await context.session.send_request(mcp_types.ListRootsRequest(), mcp_types.ListRootsResult)
+            except MCPError as error:
+                log.info("the client did not name its roots: %s", error)
+                return None
+            for root in found.roots:
+                address = urlparse(str(root.uri))
+                if address.scheme == "file":
+                    return project_of(url2pathname(unquote(address.path)))
+        return None
+
+    async def list_resources(
+        self, _: Context, __: mcp_types.PaginatedRequestParams | None
+    ) -> mcp_types.ListResourcesResult:
+        return mcp_types.ListResourcesResult(
+            resources=[
+                mcp_types.Resource(
+                    uri=found.uri,
+                    name=found.name,
+                    title=found.title,
+                    description=found.description,
+                    mime_type="text/plain",
+                )
+                for found in resources.RESOURCES
+            ]
+        )
+
+    async def list_resource_templates(
+        self, _: Context, __: mcp_types.PaginatedRequestParams | None
+    ) -> mcp_types.ListResourceTemplatesResult:
+        return mcp_types.ListResourceTemplatesResult(
+            resource_templates=[
+                mcp_types.ResourceTemplate(
+                    uri_template=found.uri,
+                    name=found.name,
+                    title=found.title,
+                    description=found.description,
+                    mime_type="text/plain",
+                )
+                for found in resources.TEMPLATES
+            ]
+        )
+
+    async def read_resource(
+        self, context: Context, params: mcp_types.ReadResourceRequestParams
+    ) -> mcp_types.ReadResourceResult:
+        caller = await self._caller(context)
+        uri = str(params.uri)
+        try:
+            text = await anyio.to_thread.run_sync(lambda: resources.read(self._host.memory(), uri, caller=caller))
+        except (NotFound, InvalidInput) as problem:
+            raise MCPError(mcp_types.INVALID_PARAMS, str(problem), {"uri": uri}) from problem
+        except MemoryProblem as problem:
+            raise MCPError(mcp_types.INTERNAL_ERROR, str(problem), {"uri": uri}) from problem
+        contents = mcp_types.TextResourceContents(uri=params.uri, mime_type="text/plain", text=text)
+        return mcp_types.ReadResourceResult(contents=[contents])
+
+    async def list_prompts(
+        self, _: Context, __: mcp_types.PaginatedRequestParams | None
+    ) -> mcp_types.ListPromptsResult:
+        return mcp_types.ListPromptsResult(
+            prompts=[
+                mcp_types.Prompt(
+                    name=prompt.name,
+                    title=prompt.title,
+                    description=prompt.description,
+                    arguments=[
+                        mcp_types.PromptArgument(name=name, description=text, required=False)
+                        for name, text in prompt.arguments.items()
+                    ],
+                )
+                for prompt in prompts.PROMPTS
+            ]
+        )
+
+    async def get_prompt(self, context: Context, params: mcp_types.GetPromptRequestParams) -> mcp_types.GetPromptResult:
+        caller = await self._caller(context)
+        try:
+            text = await anyio.to_thread.run_sync(
+                lambda: prompts.compose_prompt(params.name, params.arguments or {}, self._host.memory, caller=caller)
+            )
+        except InvalidInput as problem:
+            raise MCPError(mcp_types.INVALID_PARAMS, str(problem)) from problem
+        except MemoryProblem as problem:
+            raise MCPError(mcp_types.INTERNAL_ERROR, str(problem)) from problem
+        message = mcp_types.PromptMessage(role="user", content=mcp_types.TextContent(type="text", text=text))
+        return mcp_types.GetPromptResult(messages=[message])
+
+
+def make_server(host: MemoryHost, *, project: str | None) -> Server[Any]:
+    """An MCP server over the memory that `host` opens; it speaks both protocol eras."""
+    faces = Faces(host, project=project)
+    return Server(
+        "mcp-memory",
+        title="Memory",
+        version=version("mcp-memory"),
+        instructions=INSTRUCTIONS,
+        on_list_tools=faces.list_tools,
+        on_call_tool=faces.call_tool,
+        on_list_resources=faces.list_resources,
+        on_list_resource_templates=faces.list_resource_templates,
+        on_read_resource=faces.read_resource,
+        on_list_prompts=faces.list_prompts,
+        on_get_prompt=faces.get_prompt,
+        on_subscriptions_listen=ListenHandler(InMemorySubscriptionBus()),
+    )
+
+
+def serve_stdio(open_memory: Callable[[], Memory], *, project: str | None) -> None:
+    """Serve one client over standard input and output until it goes."""
+    anyio.run(_serve_stdio, MemoryHost(open_memory), project)
+
+
+async def _serve_stdio(host: MemoryHost, project: str | None) -> None:
+    server = make_server(host, project=project)
+    async with AsyncExitStack() as stack:
+        streams = await stack.enter_async_context(stdio_server())
+        host.start()
+        stack.callback(host.close)
+        await server.run(*streams, server.create_initialization_options())
+
+
+def _problem(problem: MemoryProblem) -> mcp_types.CallToolResult:
+    return mcp_types.CallToolResult(
+        content=[mcp_types.TextContent(type="text", text=str(problem))],
+        is_error=True,
+        _meta={"mcp-memory/error": {"code": problem.code}},
+    )

@@ -1,0 +1,263 @@
+"""The file: opening it safely, its connections, its transactions, its schema, and SQLite's errors in our words."""
+
+import contextlib
+import importlib.util
+import logging
+import os
+import threading
+import time
+from collections.abc import Generator
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from mcp_memory.errors import Conflict, MemoryProblem, ReadOnly, Unusable
+
+log = logging.getLogger(__name__)
+
+APPLICATION_ID = 0x6D6D656D
+"""`mmem`: what marks a SQLite file as ours."""
+BUSY_TIMEOUT_MS = 30_000
+"""How long a statement waits for another process; a bulk import of another process holds the lock for under a second."""
+WAL_RETRIES = 200
+"""Times 25 ms. Switching a new file to WAL ignores the busy timeout, so processes that open it at once must retry."""
+
+
+class Database:
+    """One SQLite file, opened by this process. Thread-safe: writers take turns, each reader has its own connection."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the file, making it and its directory (for this user only) where there is none, and migrate it.
+
+        Raises Unusable where the file is a directory, no database, another program's, damaged or of a newer schema,
+        and ReadOnly where it does not exist and may not be made.
+        """
+        self.path = path
+        self._write_lock = threading.RLock()
+        self._readers: list[apsw.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._closed = False
+        with driver_errors(path):
+            self.read_only = _prepare_path(path, read_only=read_only)
+            self._immutable = self.read_only and not os.access(path.parent, os.W_OK)
+            self._writer = self._connect()
+            self._begin_service()
+
+    def _connect(self) -> apsw.Connection:
+        if self.read_only:
+            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            suffix = "?immutable=1" if self._immutable else ""
+            connection = apsw.Connection(f"file:{quote(self.path.absolute().as_posix())}{suffix}", flags=flags)
+        else:
+            flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+            connection = apsw.Connection(str(self.path), flags=flags)
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+        connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
+        connection.enable_load_extension(True)
+        connection.load_extension(_vector_extension())
+        connection.enable_load_extension(False)
+        if not self.read_only:
+            # FULL: an acknowledged memory survives a power cut, at about 4 ms a save.
+            connection.execute("PRAGMA synchronous = FULL")
+            # What is erased is overwritten, not only unlinked.
+            connection.execute("PRAGMA secure_delete = ON")
+        return connection
+
+    def _begin_service(self) -> None:
+        connection = self._writer
+        _require_ours(connection, self.path)
+        version = schema_version(connection)
+        latest = len(migrations())
+        if version > latest:
+            raise Unusable(
+                f"{self.path} was written by a newer mcp-memory (schema {version}, this one knows up to {latest}). "
+                "Upgrade mcp-memory, or name another file with --database."
+            )
+        if self.read_only:
+            if version < latest:
+                raise ReadOnly(
+                    f"{self.path} has schema {version} and must be migrated to {latest}, but it may only be read. "
+                    "Open it once without --read-only."
+                )
+            return
+        _switch_to_wal(connection)
+        if version < latest:
+            _migrate(connection, latest)
+
+    @contextlib.contextmanager
+    def read(self) -> Generator[apsw.Connection]:
+        """A connection inside one read transaction: everything it reads is of one moment."""
+        with driver_errors(self.path):
+            connection = self._take_reader()
+            try:
+                connection.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+            finally:
+                self._give_back(connection)
+
+    @contextlib.contextmanager
+    def write(self) -> Generator[apsw.Connection]:
+        """The writing connection inside one immediate transaction: committed at the end, rolled back on any error.
+
+        Raises ReadOnly where the file may only be read.
+        """
+        if self.read_only:
+            raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
+        with self._write_lock, driver_errors(self.path):
+            self._require_open()
+            connection = self._writer
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def checkpoint(self) -> None:
+        """Move the log into the file and empty it, so that nothing erased stays behind in it."""
+        with self._write_lock, driver_errors(self.path):
+            self._require_open()
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def copy_to(self, target: Path) -> None:
+        """Write the file as it is at one moment to `target`, while others go on writing to it."""
+        with driver_errors(target):
+            connection = self._take_reader()
+            try:
+                connection.execute("VACUUM INTO ?", (str(target),))
+            finally:
+                self._give_back(connection)
+
+    def close(self) -> None:
+        """Close every connection; a call after it raises Unusable."""
+        with self._write_lock, self._readers_lock:
+            self._closed = True
+            self._writer.close()
+            for connection in self._readers:
+                connection.close()
+            self._readers.clear()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise Unusable(f"{self.path} has been closed.")
+
+    def _take_reader(self) -> apsw.Connection:
+        with self._readers_lock:
+            self._require_open()
+            if self._readers:
+                return self._readers.pop()
+        return self._connect()
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        with self._readers_lock:
+            if not self._closed:
+                self._readers.append(connection)
+                return
+        connection.close()
+
+
+def schema_version(connection: apsw.Connection) -> int:
+    """How many migrations the file has had."""
+    version: int = connection.pragma("user_version")
+    return version
+
+
+def migrations() -> list[str]:
+    """The migrations' SQL, in order; the first makes an empty file into one of ours."""
+    files = resources.files("mcp_memory.sqlite").joinpath("migrations").iterdir()
+    return [file.read_text("utf-8") for file in sorted(files, key=lambda f: f.name) if file.name.endswith(".sql")]
+
+
+@contextlib.contextmanager
+def driver_errors(path: Path) -> Generator[None]:
+    """Turn SQLite's errors into ours, each with the way out."""
+    try:
+        yield
+    except MemoryProblem:
+        raise
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise Conflict(
+            f"Another process has been writing to {path} for {BUSY_TIMEOUT_MS // 1000} seconds. Nothing was changed; "
+            "try again."
+        ) from error
+    except apsw.ReadOnlyError as error:
+        raise ReadOnly(f"{path} may not be written to. Check the permissions of the file and its directory.") from error
+    except apsw.NotADBError as error:
+        raise Unusable(f"{path} is not a SQLite database. Name another file with --database.") from error
+    except apsw.CorruptError as error:
+        raise Unusable(
+            f"{path} is damaged ({error}). Run `mcp-memory verify` to see what is wrong; restore a backup if you have one."
+        ) from error
+    except apsw.FullError as error:
+        raise Unusable(
+            f"There is no space left for {path}. Nothing was changed; free some space and try again."
+        ) from error
+    except (apsw.CantOpenError, apsw.IOError, apsw.PermissionsError, apsw.AuthError, OSError) as error:
+        raise Unusable(f"{path} cannot be opened or read: {error}.") from error
+
+
+def _prepare_path(path: Path, *, read_only: bool) -> bool:
+    """Make what must be there before opening; True where the file may only be read."""
+    if path.is_dir():
+        raise Unusable(f"{path} is a directory. Name a file with --database, for example {path / 'memory.db'}.")
+    if path.exists():
+        return read_only or not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK)
+    if read_only:
+        raise ReadOnly(f"{path} does not exist, and --read-only forbids to make it.")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    return False
+
+
+def _vector_extension() -> str:
+    # Found without importing the package: its import alone costs 64 ms.
+    spec = importlib.util.find_spec("sqlite_vec")
+    if spec is None or not spec.submodule_search_locations:
+        raise Unusable("The sqlite-vec package is not installed; install mcp-memory again.")
+    return str(Path(spec.submodule_search_locations[0]) / "vec0")
+
+
+def _require_ours(connection: apsw.Connection, path: Path) -> None:
+    if connection.pragma("application_id") == APPLICATION_ID:
+        return
+    objects: int = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if objects or schema_version(connection):
+        raise Unusable(
+            f"{path} is a SQLite database of another program, and is left as it is. Name another file with --database."
+        )
+
+
+def _switch_to_wal(connection: apsw.Connection) -> None:
+    for _ in range(WAL_RETRIES):
+        try:
+            if connection.pragma("journal_mode", "wal") == "wal":
+                return
+        except apsw.BusyError:
+            pass
+        time.sleep(0.025)
+    log.warning("could not switch to WAL; readers and writers will wait for each other")
+
+
+def _migrate(connection: apsw.Connection, latest: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = schema_version(connection)  # another process may have been faster
+        for number, script in enumerate(migrations()[version:latest], start=version + 1):
+            connection.execute(script).fetchall()
+            connection.pragma("user_version", number)
+        connection.pragma("application_id", APPLICATION_ID)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

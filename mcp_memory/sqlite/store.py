@@ -1,0 +1,328 @@
+"""SqliteStore: the Store contract over one file."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import apsw
+
+from mcp_memory.domain import (
+    USER,
+    Candidate,
+    Filter,
+    Item,
+    ItemId,
+    Neighbour,
+    Operation,
+    Outcome,
+    Source,
+    SourceId,
+    Stats,
+    Step,
+    Topic,
+    Vector,
+    normal_hash,
+    spoken,
+)
+from mcp_memory.errors import NotFound
+from mcp_memory.ids import IdSequence, id_text
+from mcp_memory.sqlite import search, upkeep, vectors
+from mcp_memory.sqlite.database import Database, schema_version
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, number_of
+from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.sqlite.rows import operation as operation_of
+from mcp_memory.sqlite.steps import Steps
+
+STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
+LACKING = (
+    f"{STATES} WHERE r.status = 'live' AND r.until_time IS NULL AND NOT EXISTS "
+    "(SELECT 1 FROM vectors AS v JOIN encoders AS e ON e.id = v.encoder_id WHERE v.revision_id = r.id AND e.identity = ?)"
+)
+
+
+class SqliteStore:
+    """Keeps memories in one SQLite file. See store.Store for what each method promises."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], int], read_only: bool = False) -> None:
+        """`clock` gives milliseconds since 1970. Raises Unusable and ReadOnly as Database does."""
+        self._database = Database(path, read_only=read_only)
+        self._ids = IdSequence(clock)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed: asked for, or the file or its directory may not be written."""
+        return self._database.read_only
+
+    def apply(self, operation: Operation, steps: Sequence[Step]) -> list[Outcome]:
+        with self._database.write() as connection:
+            carrier = Steps(connection, operation, self._ids)
+            outcomes = [carrier.carry_out(step) for step in steps]
+        if any(outcome.status == "erased" for outcome in outcomes):
+            self._database.checkpoint()
+        return outcomes
+
+    def search_text(self, query: str, *, where: Filter, limit: int) -> list[Candidate]:
+        with self._database.read() as connection:
+            return search.search_text(connection, query, where=where, limit=limit)
+
+    def search_vectors(self, query: Vector, *, where: Filter, limit: int) -> list[Candidate]:
+        with self._database.read() as connection:
+            encoder = _serving(connection)
+            if encoder is None:
+                return []
+            return search.search_vectors(connection, query, encoder_id=encoder[0], where=where, limit=limit)
+
+    def nearest(self, vectors: Vector, *, where: Filter, limit: int) -> list[list[Neighbour]]:
+        with self._database.read() as connection:
+            encoder = _serving(connection)
+            if encoder is None or not len(vectors):
+                return [[] for _ in vectors]
+            if len(vectors) == 1:
+                found = [search.search_vectors(connection, vectors[0], encoder_id=encoder[0], where=where, limit=limit)]
+            else:
+                found = search.nearest(connection, vectors, encoder_id=encoder[0], where=where, limit=limit)
+            states = _states(connection, [c.revision_id for candidates in found for c in candidates])
+        return [[Neighbour(states[c.revision_id], c.score) for c in candidates] for candidates in found]
+
+    def repetitions(self, texts: Sequence[str], *, scope: str) -> dict[str, Item]:
+        hashes = {normal_hash(text).hex(): text for text in texts}
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"SELECT lower(hex(r.normal_hash)), {ITEM_COLUMNS} {STATES} "
+                "WHERE r.normal_hash IN (SELECT unhex(value) FROM json_each(?)) AND r.scope = ? "
+                "AND r.until_time IS NULL AND r.status = 'live' ORDER BY i.id DESC",
+                (json.dumps(list(hashes)), scope),
+            )
+        found = {row[0]: item_of(row[1:]) for row in rows}
+        by_hash = {text: normal_hash(text).hex() for text in texts}
+        return {text: found[digest] for text, digest in by_hash.items() if digest in found}
+
+    def items(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> dict[ItemId, Item]:
+        moment = "r.until_time IS NULL"
+        if as_of is not None:
+            moment = "r.from_time <= :as_of AND (r.until_time IS NULL OR r.until_time > :as_of)"
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"SELECT {ITEM_COLUMNS} {STATES} WHERE i.id IN (SELECT value FROM json_each(:ids)) AND {moment}",
+                {"ids": json.dumps([number_of(identifier) for identifier in ids]), "as_of": as_of},
+            )
+        found = [item_of(row) for row in rows]
+        return {item.id: item for item in found}
+
+    def states(self, revision_ids: Sequence[int]) -> dict[int, Item]:
+        with self._database.read() as connection:
+            return _states(connection, revision_ids)
+
+    def vectors(self, revision_ids: Sequence[int]) -> dict[int, Vector]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                "SELECT revision_id, codes FROM vectors WHERE encoder_id = (SELECT id FROM encoders WHERE serving = 1) "
+                "AND revision_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(revision_ids)),),
+            )
+        decoded = vectors.decode([row[1] for row in rows])
+        return {row[0]: decoded[number] for number, row in enumerate(rows)}
+
+    def listing(self, *, where: Filter, limit: int, offset: int = 0) -> list[tuple[int, Item]]:
+        condition, bound = search.conditions(where)
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"SELECT r.id, {ITEM_COLUMNS} {STATES} WHERE {condition} "
+                "ORDER BY coalesce(r.occurred_at, i.recorded_at) DESC, i.id DESC LIMIT :limit OFFSET :offset",
+                {**bound, "limit": limit, "offset": offset},
+            )
+        return [(row[0], item_of(row[1:])) for row in rows]
+
+    def count(self, *, where: Filter) -> int:
+        condition, bound = search.conditions(where)
+        with self._database.read() as connection:
+            number: int = connection.execute(f"SELECT count(*) {STATES} WHERE {condition}", bound).get
+        return number
+
+    def replaced_by(self, ids: Sequence[ItemId]) -> dict[ItemId, list[Item]]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"""
+                WITH RECURSIVE chain (head, old, depth) AS (
+                    SELECT value, value, 0 FROM json_each(?)
+                    UNION SELECT head, l.to_id, depth + 1 FROM chain JOIN links AS l ON l.from_id = chain.old
+                    WHERE l.type = 'replaces' AND depth < 50
+                )
+                SELECT chain.head, {ITEM_COLUMNS}
+                FROM chain JOIN items AS i ON i.id = chain.old JOIN revisions AS r ON r.item_id = i.id
+                WHERE depth > 0 AND r.until_time IS NULL AND r.status = 'replaced' ORDER BY depth, i.id DESC
+                """,
+                (json.dumps([number_of(identifier) for identifier in ids]),),
+            )
+        found: dict[ItemId, list[Item]] = {}
+        for head, *row in rows:
+            found.setdefault(ItemId(id_text(head)), []).append(item_of(tuple(row)))
+        return found
+
+    def source(self, source_id: SourceId) -> Source:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                "SELECT kind, text, origin, recorded_at FROM sources WHERE id = ?",
+                (number_of(source_id),),
+            )
+        if not rows:
+            raise NotFound(f"There is no source #{source_id}.")
+        kind, text, origin, recorded_at = rows[0]
+        return Source(id=source_id, kind=kind, text=text, origin=origin, recorded_at=recorded_at)
+
+    def topics(self) -> list[Topic]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                """
+                SELECT t.name, t.scope, t.digest, t.from_time,
+                    (SELECT json_group_array(r.item_id) FROM topic_revisions AS m JOIN revisions AS r
+                        ON r.id = m.revision_id WHERE m.topic_id = t.id),
+                    EXISTS (SELECT 1 FROM topic_revisions AS m JOIN revisions AS r ON r.id = m.revision_id
+                        WHERE m.topic_id = t.id AND r.until_time IS NOT NULL)
+                FROM topics AS t WHERE t.until_time IS NULL ORDER BY t.from_time DESC
+                """,
+            )
+        return [
+            Topic(
+                name=name,
+                scope=scope,
+                digest=digest,
+                made_at=made_at,
+                items=tuple(ItemId(id_text(number)) for number in json.loads(members)),
+                stale=bool(stale),
+            )
+            for name, scope, digest, made_at, members, stale in rows
+        ]
+
+    def tags(self) -> list[tuple[str, str, int]]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                "SELECT t.value, r.scope, count(*) FROM revisions AS r, json_each(r.tags) AS t "
+                "WHERE r.until_time IS NULL AND r.status = 'live' GROUP BY 1, 2 ORDER BY 3 DESC, 1",
+            )
+        return [(tag, scope, number) for tag, scope, number in rows]
+
+    def history(self, item_id: ItemId) -> list[tuple[Item, Operation]]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"SELECT {OPERATION_COLUMNS}, {ITEM_COLUMNS} {STATES} JOIN operations AS o ON o.id = r.operation_id "
+                "WHERE i.id = ? ORDER BY r.number",
+                (number_of(item_id),),
+            )
+        if not rows:
+            raise NotFound(f"There is no memory #{item_id}. Use recall to find the right id.")
+        return [(item_of(row[6:]), operation_of(row[:6])) for row in rows]
+
+    def operations(self, *, limit: int, since: int | None = None) -> list[Operation]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"SELECT {OPERATION_COLUMNS} FROM operations AS o WHERE o.at >= ? ORDER BY o.at DESC LIMIT ?",
+                (since or 0, limit),
+            )
+        return [operation_of(row) for row in rows]
+
+    def serving_encoder(self) -> str | None:
+        with self._database.read() as connection:
+            encoder = _serving(connection)
+        return encoder[1] if encoder else None
+
+    def register_encoder(self, identity: str, dimensions: int) -> bool:
+        if self.read_only:
+            return self.serving_encoder() == identity
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO encoders (identity, dimensions, serving) "
+                "VALUES (?, ?, NOT EXISTS (SELECT 1 FROM encoders)) ON CONFLICT DO NOTHING",
+                (identity, dimensions),
+            )
+            return connection.execute("SELECT serving FROM encoders WHERE identity = ?", (identity,)).get == 1
+
+    def serve_encoder(self, identity: str) -> None:
+        with self._database.write() as connection:
+            if connection.execute("SELECT 1 FROM encoders WHERE identity = ?", (identity,)).get is None:
+                raise NotFound(f"No vectors of the encoder {identity} are kept.")
+            connection.execute("DELETE FROM encoders WHERE identity <> ?", (identity,))
+            connection.execute("UPDATE encoders SET serving = 1")
+
+    def unencoded(self, identity: str, *, limit: int) -> list[tuple[int, str]]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"SELECT r.id, r.text, i.speaker {LACKING} ORDER BY r.id DESC LIMIT ?",
+                (identity, limit),
+            )
+        return [(number, spoken(text, speaker)) for number, text, speaker in rows]
+
+    def pending(self, identity: str) -> int:
+        with self._database.read() as connection:
+            number: int = connection.execute(f"SELECT count(*) {LACKING}", (identity,)).get
+        return number
+
+    def add_vectors(self, identity: str, vectors: Mapping[int, Vector]) -> None:
+        with self._database.write() as connection:
+            upkeep.add_vectors(connection, identity, vectors)
+
+    def reindex_words(self, progress: Callable[[int, int], None]) -> None:
+        with self._database.write() as connection:
+            upkeep.reindex_words(connection, progress)
+
+    def backup(self, target: Path) -> None:
+        upkeep.backup(self._database, target)
+
+    def verify(self) -> Iterator[str]:
+        with self._database.read() as connection:
+            yield from upkeep.problems(connection)
+
+    def stats(self) -> Stats:
+        path = self._database.path
+        with self._database.read() as connection:
+            counts = dict(
+                fetch(connection, "SELECT status, count(*) FROM revisions WHERE until_time IS NULL GROUP BY status")
+            )
+            live = "FROM revisions WHERE until_time IS NULL AND status = 'live'"
+            encoder = _serving(connection)
+            return Stats(
+                path=str(path),
+                bytes=sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists()),
+                sources=connection.execute("SELECT count(*) FROM sources").get,
+                items=counts.get("live", 0),
+                replaced=counts.get("replaced", 0),
+                forgotten=counts.get("forgotten", 0),
+                operations=connection.execute("SELECT count(*) FROM operations").get,
+                pending=connection.execute(f"SELECT count(*) {LACKING}", (encoder[1] if encoder else "",)).get,
+                encoder=encoder[1] if encoder else None,
+                scopes=dict(
+                    fetch(
+                        connection, f"SELECT scope, count(*) {live} GROUP BY scope ORDER BY scope <> '{USER}', 2 DESC"
+                    )
+                ),
+                kinds=dict(fetch(connection, f"SELECT kind, count(*) {live} GROUP BY kind ORDER BY 2 DESC")),
+                schema=schema_version(connection),
+            )
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _serving(connection: apsw.Connection) -> tuple[int, str] | None:
+    rows = fetch(connection, "SELECT id, identity FROM encoders WHERE serving = 1")
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _states(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, Item]:
+    rows = fetch(
+        connection,
+        f"SELECT r.id, {ITEM_COLUMNS} {STATES} WHERE r.id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(revision_ids)),),
+    )
+    return {row[0]: item_of(row[1:]) for row in rows}

@@ -1,0 +1,114 @@
+"""Keeping the file sound: what is wrong with it, its indexes rebuilt, its backup checked."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import apsw
+
+from mcp_memory.domain import Vector, normal_hash, sha256, spoken
+from mcp_memory.errors import Conflict, Unusable
+from mcp_memory.ids import id_text
+from mcp_memory.sqlite import vectors as codec
+from mcp_memory.sqlite.database import Database
+from mcp_memory.sqlite.rows import fetch
+from mcp_memory.sqlite.steps import insert_words
+
+INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
+
+
+def add_vectors(connection: apsw.Connection, identity: str, vectors: Mapping[int, Vector]) -> None:
+    """Keep vectors of states that are still there and have none of this encoder."""
+    encoder = connection.execute("SELECT id FROM encoders WHERE identity = ?", (identity,)).get
+    if encoder is None:
+        raise Conflict(f"The vectors of the encoder {identity} were dropped in the meantime: another one serves now.")
+    connection.executemany(
+        "INSERT OR IGNORE INTO vectors (encoder_id, revision_id, signs, codes) "
+        "SELECT ?, id, ?, ? FROM revisions WHERE id = ?",
+        ((encoder, codec.signs(vector), codec.codes(vector), number) for number, vector in vectors.items()),
+    )
+
+
+def reindex_words(connection: apsw.Connection, progress: Callable[[int, int], None]) -> None:
+    """Empty the index of words and fill it from truth; `progress` gets how many are done of how many."""
+    connection.execute("INSERT INTO text_index (text_index) VALUES ('delete-all')")
+    total: int = connection.execute(f"SELECT count(*) {INDEXED}").get
+    rows = connection.execute(f"SELECT r.id, r.text, i.speaker {INDEXED} ORDER BY r.id")
+    for number, (revision_id, text, speaker) in enumerate(rows, start=1):
+        insert_words(connection, revision_id, text, speaker)
+        if number % 1000 == 0 or number == total:
+            progress(number, total)
+
+
+def backup(database: Database, target: Path) -> None:
+    """Copy the file as it is at one moment to `target`, and put it there only when the copy proves sound.
+
+    Raises Conflict where `target` exists already, Unusable where it can't be written or the copy is damaged.
+    """
+    if target.exists():
+        raise Conflict(f"{target} exists already; name a file that does not.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        database.copy_to(unfinished)
+        copy = Database(unfinished, read_only=True)
+        try:
+            with copy.read() as connection:
+                wrong = list(problems(connection))
+        finally:
+            copy.close()
+        if wrong:
+            raise Unusable(f"The backup was not kept, because the copy is not sound: {wrong[0]}")
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def problems(connection: apsw.Connection) -> Iterator[str]:
+    """Each thing that is wrong in the file, in words; nothing where all is well."""
+    for (line,) in fetch(connection, "PRAGMA integrity_check"):
+        if line != "ok":
+            yield f"SQLite: {line}"
+    for table, rowid, parent, _ in fetch(connection, "PRAGMA foreign_key_check"):
+        yield f"{table} row {rowid} refers to a row of {parent} that is not there"
+    yield from _lineage_problems(connection)
+    yield from _index_problems(connection)
+
+
+def _lineage_problems(connection: apsw.Connection) -> Iterator[str]:
+    for number, digest, text in connection.execute("SELECT id, sha256, text FROM sources"):
+        if sha256(text) != digest:
+            yield f"the text of source #{id_text(number)} does not have the SHA-256 it was recorded with"
+    first_states = connection.execute(
+        "SELECT i.id, r.text, substr(s.text, i.span_start + 1, i.span_end - i.span_start) "
+        "FROM items AS i JOIN sources AS s ON s.id = i.source_id "
+        "JOIN revisions AS r ON r.item_id = i.id AND r.number = 1"
+    )
+    for number, text, passage in first_states:
+        if text != passage:
+            yield f"memory #{id_text(number)} does not say what its source says at its place"
+    for number, text, speaker, digest in connection.execute(
+        "SELECT r.item_id, r.text, i.speaker, r.normal_hash FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
+    ):
+        if normal_hash(spoken(text, speaker)) != digest:
+            yield f"a state of memory #{id_text(number)} does not have the hash of its text"
+    for (number,) in fetch(
+        connection,
+        "SELECT id FROM items WHERE id NOT IN (SELECT item_id FROM revisions WHERE until_time IS NULL)",
+    ):
+        yield f"memory #{id_text(number)} has no present state"
+
+
+def _index_problems(connection: apsw.Connection) -> Iterator[str]:
+    indexed: int = connection.execute("SELECT count(*) FROM text_index_docsize").get
+    expected: int = connection.execute(f"SELECT count(*) {INDEXED}").get
+    if indexed != expected:
+        yield f"the index of words holds {indexed} states and not {expected}; run `mcp-memory reindex`"
+    wrong: int = connection.execute(
+        "SELECT count(*) FROM vectors AS v JOIN encoders AS e ON e.id = v.encoder_id "
+        "WHERE length(v.codes) <> e.dimensions OR length(v.signs) <> (e.dimensions + 7) / 8"
+    ).get
+    if wrong:
+        yield f"{wrong} vectors do not have their encoder's length; run `mcp-memory reindex`"

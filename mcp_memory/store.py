@@ -1,0 +1,143 @@
+"""Store: the contract of keeping memories, whatever keeps them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from mcp_memory.domain import (
+    Candidate,
+    Filter,
+    Item,
+    ItemId,
+    Neighbour,
+    Operation,
+    Outcome,
+    Source,
+    SourceId,
+    Stats,
+    Step,
+    Topic,
+    Vector,
+)
+
+
+class Store(Protocol):
+    """Keeps truth (sources, items, links, revisions, operations, topics) and the indexes made from it. Thread-safe."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed."""
+        ...
+
+    def apply(self, operation: Operation, steps: Sequence[Step]) -> list[Outcome]:
+        """Carry out the steps in one transaction, and return what became of each, in the order given.
+
+        What could have changed since the plan was made is checked again inside the transaction.
+        Raises NotFound for an id that is not there, Conflict for an item that has moved on, ReadOnly, Unusable;
+        nothing is written then.
+        """
+        ...
+
+    def search_text(self, query: str, *, where: Filter, limit: int) -> list[Candidate]:
+        """States of items that hold a word of the query, by BM25 (higher is better), best first."""
+        ...
+
+    def search_vectors(self, query: Vector, *, where: Filter, limit: int) -> list[Candidate]:
+        """States of items nearest to a unit vector, by cosine, best first; every filter acts inside the search."""
+        ...
+
+    def nearest(self, vectors: Vector, *, where: Filter, limit: int) -> list[list[Neighbour]]:
+        """For each row of `vectors` the items nearest to it, by cosine, best first."""
+        ...
+
+    def repetitions(self, texts: Sequence[str], *, scope: str) -> dict[str, Item]:
+        """For each text that a live item of the scope says word for word, that item."""
+        ...
+
+    def items(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> dict[ItemId, Item]:
+        """The present (or then present) states of items, whatever their status; unknown ids are left out."""
+        ...
+
+    def states(self, revision_ids: Sequence[int]) -> dict[int, Item]:
+        """The states that candidates name."""
+        ...
+
+    def vectors(self, revision_ids: Sequence[int]) -> dict[int, Vector]:
+        """Unit vectors of states, where there are any."""
+        ...
+
+    def listing(self, *, where: Filter, limit: int, offset: int = 0) -> list[tuple[int, Item]]:
+        """Live items with their revision ids, the latest first."""
+        ...
+
+    def count(self, *, where: Filter) -> int:
+        """How many live items there are."""
+        ...
+
+    def replaced_by(self, ids: Sequence[ItemId]) -> dict[ItemId, list[Item]]:
+        """For each item, what it replaced, the latest first, as it last said."""
+        ...
+
+    def source(self, source_id: SourceId) -> Source:
+        """Raises NotFound."""
+        ...
+
+    def topics(self) -> list[Topic]:
+        """The topics with a digest, the latest first."""
+        ...
+
+    def tags(self) -> list[tuple[str, str, int]]:
+        """Each tag of live items in each scope, with how many carry it, the commonest first."""
+        ...
+
+    def history(self, item_id: ItemId) -> list[tuple[Item, Operation]]:
+        """Every state of an item and the operation that made it, the first first. Raises NotFound."""
+        ...
+
+    def operations(self, *, limit: int, since: int | None = None) -> list[Operation]:
+        """The operations, the latest first."""
+        ...
+
+    def serving_encoder(self) -> str | None:
+        """Identity of the encoder whose vectors answer; None before any vector was made."""
+        ...
+
+    def register_encoder(self, identity: str, dimensions: int) -> bool:
+        """Make room for an encoder's vectors; it serves where none did. Whether it is the serving one now."""
+        ...
+
+    def serve_encoder(self, identity: str) -> None:
+        """Let a registered encoder's vectors answer from now on, and drop those of all others."""
+        ...
+
+    def unencoded(self, identity: str, *, limit: int) -> list[tuple[int, str]]:
+        """States with no vector of that encoder: (revision id, text to encode), the latest first."""
+        ...
+
+    def pending(self, identity: str) -> int:
+        """How many states have no vector of that encoder."""
+        ...
+
+    def add_vectors(self, identity: str, vectors: Mapping[int, Vector]) -> None:
+        """Keep vectors of states; a state that is gone, or has one already, is passed over."""
+        ...
+
+    def reindex_words(self, progress: Callable[[int, int], None]) -> None:
+        """Rebuild the index of words from truth."""
+        ...
+
+    def backup(self, target: Path) -> None:
+        """Copy the store as it is at one moment, while others write to it, and check the copy."""
+        ...
+
+    def verify(self) -> Iterator[str]:
+        """Each thing that is wrong, in words; nothing where all is well."""
+        ...
+
+    def stats(self) -> Stats:
+        """How much there is."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the operating system lent."""
+        ...
