@@ -1,7 +1,8 @@
 """Reading a tool's arguments forgivingly: other names, lists as JSON or comma text, numbers as text, empty as absent."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from mcp_memory.domain import Entry, Turn
@@ -206,18 +207,13 @@ def _text_of_parts(parts: Sequence[object]) -> str:
     return "\n".join(texts)
 
 
-class _named:
-    """Puts the name of the entry in front of what was wrong with it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, InvalidInput):
-            raise InvalidInput(f"{self._name}: {problem}") from problem
+@contextmanager
+def _named(name: str) -> Generator[None]:
+    """Put the name of the entry in front of what was wrong with it."""
+    try:
+        yield
+    except InvalidInput as problem:
+        raise InvalidInput(f"{name}: {problem}") from problem
 
 
 def _json_list(text: str) -> list[Any] | None:

@@ -17,49 +17,11 @@ SHARED = 0.5
 """Share of its words that a correction has in common with what it corrects, at least."""
 
 CUES = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "equals",
-        "uses",
-        "use",
-        "using",
-        "runs",
-        "on",
-        "at",
-        "in",
-        "port",
-        "version",
-        "to",
-        "called",
-        "named",
-        "lives",
-        "works",
-        "from",
-        "costs",
-        "budget",
-        "limit",
-        "email",
-        "address",
-        "phone",
-        "number",
-        "password",
-        "url",
-        "default",
-        "set",
-        "是",
-        "为",
-        "在",
-        "用",
-        "叫",
-        "到",
-    ]
+    "is are was were be equals uses use using runs on at in port version to called named lives works from "
+    "costs budget limit email address phone number password url default set 是 为 在 用 叫 到".split()
 )
 """Words after which a statement says its value; what differs before one is another subject."""
-NEGATIONS = frozenset(["not", "no", "never", "t", "nothing", "none", "without", "不", "没", "無", "无"])
+NEGATIONS = frozenset("not no never t nothing none without 不 没 無 无".split())
 
 _NUMBER = re.compile(r"\d")
 

@@ -23,16 +23,17 @@ _FUNCTION_WORDS = """
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 """English function words, question words, and what a split contraction leaves behind (s, t, d, ll, m, re, ve)."""
 
-_HAN = "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_KANA = "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f\U0001aff0-\U0001b16f"
-_HANGUL = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7fb\uffa1-\uffdc"
-_CJK = _HAN + _KANA + _HANGUL
+# Han; Hiragana and Katakana; Hangul.
+_CJK = (
+    "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+    "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f\U0001aff0-\U0001b16f"
+    "\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7fb\uffa1-\uffdc"
+)
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 
 # unicode61 skips the marks in its own short list of combining diacritics without ending the word there.
 _MARKS = "\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331"
 _WORD = re.compile(f"[^\\W_{_CJK}](?:[^\\W_{_CJK}]|[{_MARKS}])*")
-_MARK = re.compile(f"[{_MARKS}]")
 
 
 class Span(NamedTuple):
@@ -55,10 +56,7 @@ def words(text: str) -> list[str]:
 
     FTS5 knows Unicode 6.1 and takes characters added since, newer emoji among them, for letters; here they part words.
     """
-    found: list[str] = _WORD.findall(text)
-    if text.isascii():
-        return [word.lower() for word in found]
-    return [word.lower() if word.isascii() else _fold(word) for word in found]
+    return [word.lower() if word.isascii() else _fold(word) for word in _WORD.findall(text)]
 
 
 def content_words(text: str) -> list[str]:
@@ -69,14 +67,8 @@ def content_words(text: str) -> list[str]:
 
 def grams(text: str) -> list[str]:
     """Each character of every CJK run, followed by the pair it starts: `大阪城` gives 大, 大阪, 阪, 阪城, 城."""
-    found: list[str] = []
-    if text.isascii():
-        return found
-    for run in _CJK_RUN.findall(text):
-        for left, right in pairwise(run):
-            found += (left, left + right)
-        found.append(run[-1])
-    return found
+    runs: list[str] = _CJK_RUN.findall(text)
+    return [gram for run in runs for at in range(len(run)) for gram in (run[at], run[at : at + 2])[: len(run) - at]]
 
 
 def cjk_share(text: str) -> float:
@@ -88,9 +80,11 @@ def cjk_share(text: str) -> float:
 
 def _fold(word: str) -> str:
     folded = ""
-    for lower in _MARK.sub("", word).lower():
+    for character in word:
+        lower, folding = character.lower(), character.casefold()
         base = unicodedata.normalize("NFD", lower)[0]
-        folded += base if base.isascii() else lower.casefold() if len(lower.casefold()) == 1 else lower
+        if not unicodedata.combining(character):
+            folded += base if base.isascii() else folding if len(folding) == 1 else lower
     return folded
 
 
@@ -98,22 +92,15 @@ _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _HEADING = re.compile(r"[ \t]*(?:#{1,6}[ \t]+\S|\*\*[^*\n]{1,80}\*\*:?[ \t]*$)", re.MULTILINE)
 _UNDERLINE = re.compile(r"[ \t]*(?:={3,}|-{3,})[ \t\r]*$", re.MULTILINE)
 _BULLET = re.compile(r"[ \t]*(?:>[ \t]*)?(?:[-*+•‣◦▪·][ \t]+|\(?(?:\d{1,3}|[A-Za-z])[.)][ \t]+|\|)(?=\S)")
-_STOP = re.compile(r"""([.!?…。！？；｡]+)(["'”’»)\]}」』）】〉》*_]*(?:\[\d{1,3}\])*)""")
-_SPACE = re.compile(r"\s*")
-_CJK_STOPS = frozenset("。！？；｡")
+_STOP = re.compile(r"""([.!?…。！？；｡]+)(["'”’»)\]}」』）】〉》*_]*(?:\[\d{1,3}\])*)\s*""")
 
-# A full stop never ends a sentence after the first, not before a number after the second, not before a small letter
-# after the third.
+_Sentence = tuple[Span, Literal["prose", "heading", "code"]]
+
+# Words a full stop belongs to: always, before a number, before anything but a capital.
 _TITLES = "dr mr mrs ms prof st gen col lt sgt capt rev hon gov sen rep pres e.g i.e eg ie vs cf viz al approx ca mt ft"
 _NUMBERED = "no nos p pp fig figs vol ch sec eq art ver v jan feb mar apr jun jul aug sep sept oct nov dec"
 _TRAILING = "etc inc ltd co corp llc jr sr a.m p.m est ave blvd rd ph.d b.c a.d dept univ bros"
 _NEVER, _BEFORE_NUMBER, _BEFORE_LOWER = (frozenset(each.split()) for each in (_TITLES, _NUMBERED, _TRAILING))
-
-
-class _Sentence(NamedTuple):
-    start: int
-    end: int
-    kind: Literal["prose", "heading", "code"]
 
 
 def sentences(text: str) -> list[Span]:
@@ -122,58 +109,53 @@ def sentences(text: str) -> list[Span]:
     A heading, a list item, a table row and a line of fenced code each end at their line; a single line break inside
     a paragraph does not end a sentence. Linear in the length of the text.
     """
-    return [Span(start, end) for start, end, _ in _sentences(text)]
+    return [span for span, _ in _sentences(text)]
 
 
 def _sentences(text: str) -> Iterator[_Sentence]:
-    for block in _blocks(text):
-        at, end, kind = block
+    for (at, end), kind in _blocks(text):
         if kind != "prose":
-            yield block
+            yield Span(at, end), kind
             continue
         marker = _BULLET.match(text, at, end)
         for stop in _STOP.finditer(text, marker.end() if marker else at, end):
             if _ends_sentence(text, stop, end=end):
-                yield _Sentence(at, stop.end(), "prose")
-                at = _skip_space(text, stop.end())
+                yield Span(at, stop.end(2)), "prose"
+                at = stop.end()
         if at < end:
-            yield _Sentence(at, end, "prose")
+            yield Span(at, end), "prose"
 
 
 def _blocks(text: str) -> Iterator[_Sentence]:
     """Runs of lines that no sentence crosses, trimmed."""
-    begun = -1
-    fenced = False
+    begun, fenced = -1, False
     for line in re.finditer(r"[^\n]*\n?", text):
         at = line.start()
         start, end = _trim(text, at, line.end())
         fence = bool(_FENCE.match(text, at))
         heading = not fenced and bool(_HEADING.match(text, at))
         if begun >= 0 and _UNDERLINE.match(text, at) and text.count("\n", begun, at) == 1:
-            yield _Sentence(*_trim(text, begun, end), "heading")
+            yield _trim(text, begun, end), "heading"
             begun = -1
             continue
         if begun >= 0 and (start == end or fence or heading or _BULLET.match(text, at)):
-            yield _Sentence(*_trim(text, begun, at), "prose")
+            yield _trim(text, begun, at), "prose"
             begun = -1
         if start < end and (fence or fenced or heading):
-            yield _Sentence(start, end, "heading" if heading else "code")
+            yield Span(start, end), "heading" if heading else "code"
         elif start < end and begun < 0:
             begun = start
         fenced ^= fence
-    if begun >= 0:
-        yield _Sentence(*_trim(text, begun, len(text)), "prose")
 
 
 def _ends_sentence(text: str, stop: re.Match[str], *, end: int) -> bool:
     mark, closing = stop[1][-1], stop[2]
-    after = stop.end()
-    if after >= end or mark in _CJK_STOPS:
+    following = stop.end()
+    if following >= end or mark in "。！？；｡":
         return True
-    following = _skip_space(text, after)
-    if following == after:
+    if following == stop.end(2):
         parted = mark in "!?" or (mark == "." and _CJK_RUN.match(text, stop.start() - 1))
-        return bool(parted and _CJK_RUN.match(text, after))
+        return bool(parted and _CJK_RUN.match(text, following))
     if text[following].islower() and (closing or (mark in ".…" and stop[1] != ".")):
         return False
     if stop[1] != "." or closing:
@@ -193,11 +175,6 @@ def _is_abbreviation(word: str, following: str) -> bool:
         opening = _WORD.match(following)
         return not (following[0].isupper() and opening and opening[0].lower() in STOP_WORDS)
     return False
-
-
-def _skip_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
 
 
 def _trim(text: str, start: int, end: int) -> Span:
@@ -247,12 +224,12 @@ def shorten(text: str, max_tokens: int) -> str:
     if count_tokens(text) <= max_tokens:
         return text
     budget = 100 * max_tokens
-    start = end = _skip_space(text, 0)
-    for sentence in _sentences(text):
-        budget -= _weigh(text[end : sentence.end])
+    start = end = len(text) - len(text.lstrip())
+    for (_, stop), _ in _sentences(text):
+        budget -= _weigh(text[end:stop])
         if budget < 0:
             break
-        end = sentence.end
+        end = stop
     if end > start:
         return text[start:end]
     budget = 100 * max_tokens - _weigh("…")
@@ -280,29 +257,27 @@ def segment(text: str, *, limit: int = 200) -> list[Span]:
     """
     if limit < 1:
         raise InvalidInput(f"limit is {limit}; give a number of tokens from 1 up.")
-    spans: list[Span] = []
-    for section, headings in _sections(text, 100 * limit):
-        spans += _pack(text, section, headings=headings, budget=100 * limit)
-    return spans
+    return [span for section in _sections(text, 100 * limit) for span in _pack(text, section, budget=100 * limit)]
 
 
-def _sections(text: str, budget: int) -> Iterator[tuple[list[Span], int]]:
-    """From one heading to the next: the sentences, or the parts of those over budget, and how many are headings."""
-    section: list[Span] = []
-    headings = 0
-    for sentence in _sentences(text):
-        if sentence.kind == "heading" and len(section) > headings:
-            yield section, headings
-            section, headings = [], 0
-        section += _fitting(text, Span(sentence.start, sentence.end), budget)
-        if sentence.kind == "heading":
-            headings = len(section)
+def _sections(text: str, budget: int) -> Iterator[list[Span]]:
+    """From one heading to the next: the sentences, or the parts of those over budget, headings with what follows."""
+    section, after_heading = list[Span](), False
+    for span, kind in _sentences(text):
+        if kind == "heading" and section and not after_heading:
+            yield section
+            section = []
+        if after_heading and _weigh(text[section[-1].start : span.end]) <= budget:
+            section[-1] = Span(section[-1].start, span.end)
+        else:
+            section += _fitting(text, span, budget)
+        after_heading = kind == "heading"
     if section:
-        yield section, headings
+        yield section
 
 
 def _fitting(text: str, span: Span, budget: int) -> Iterator[Span]:
-    """The span in parts that weigh at most `budget`, or of one character."""
+    """The span in parts that weigh at most `budget`."""
     start, end = span
     while (reach := _reach(text, Span(start, end), budget)) < end:
         cut = max((mark.end() for mark in _CLAUSE.finditer(text, start, reach)), default=start)
@@ -310,9 +285,10 @@ def _fitting(text: str, span: Span, budget: int) -> Iterator[Span]:
             parts = text[start : reach + 1].rsplit(None, 1)
             cut = start + len(parts[0]) if len(parts) > 1 or text[reach].isspace() else reach
         cut = max(cut, start + 1)
-        yield _trim(text, start, cut)
-        start = _skip_space(text, cut)
-    yield Span(start, end)
+        if not text[start:cut].isspace():
+            yield _trim(text, start, cut)
+        start = cut
+    yield _trim(text, start, end)
 
 
 def _reach(text: str, span: Span, budget: int) -> int:
@@ -325,11 +301,11 @@ def _reach(text: str, span: Span, budget: int) -> int:
     return start + bisect_right(lengths, budget, key=lambda length: _weigh(text[start : start + length]))
 
 
-def _pack(text: str, section: Sequence[Span], *, headings: int, budget: int) -> list[Span]:
+def _pack(text: str, section: Sequence[Span], *, budget: int) -> list[Span]:
     """The sentences of one section put together at the least total cost, found by dynamic programming."""
     if len(section) == 1 or _weigh(text[section[0].start : section[-1].end]) <= budget:
         return [Span(section[0].start, section[-1].end)]
-    units = _joined(text, section, headings=headings, budget=budget)
+    units = _joined(text, section, budget=budget // _SHARE)
     bare = [_weigh(text[unit.start : unit.end]) for unit in units]
     spaced = [_weigh(text[unit.start : after.start]) for unit, after in pairwise(units)]
     costs = _cut_costs(text, units)
@@ -353,13 +329,13 @@ def _pack(text: str, section: Sequence[Span], *, headings: int, budget: int) -> 
     return spans[::-1]
 
 
-def _joined(text: str, section: Sequence[Span], *, headings: int, budget: int) -> list[Span]:
-    """Headings joined to what follows, and sentences of a few words to each other, so that few units share a segment."""
-    units = [section[0]]
-    weight = _weigh(text[slice(*section[0])])
-    for index, span in enumerate(section[1:], 1):
-        added = _weigh(text[units[-1].end : span.end])
-        if weight + added <= (budget if index <= headings else budget // _SHARE):
+def _joined(text: str, section: Sequence[Span], *, budget: int) -> list[Span]:
+    """Neighbouring sentences of a few words joined, so that few units can share a segment."""
+    units: list[Span] = []
+    weight = budget
+    for span in section:
+        added = _weigh(text[units[-1].end if units else span.start : span.end])
+        if units and weight + added <= budget:
             units[-1] = Span(units[-1].start, span.end)
             weight += added
         else:
@@ -373,8 +349,7 @@ def _cut_costs(text: str, section: Sequence[Span]) -> list[float]:
     parts = [text[span.start : span.end] for span in section]
     terms = [content_words(part) + [gram for gram in grams(part) if len(gram) == 2] for part in parts]
     cohesion = [_cohesion(terms, gap) for gap in range(1, len(section))]
-    left = _peaks(cohesion)
-    right = _peaks(cohesion[::-1])[::-1]
+    left, right = _peaks(cohesion), _peaks(cohesion[::-1])[::-1]
     costs = [0.0]
     for index, score in enumerate(cohesion):
         depth = min(1.0, left[index] + right[index] - 2 * score)
@@ -415,14 +390,11 @@ def normal_form(text: str) -> str:
     form = _RAISED.sub(r"^\1", text).translate(_UNIFIED)
     form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", form).casefold())
     form = " ".join(form.translate(_UNIFIED).split())
-    while (bare := _undress(form)) and bare != form:
+    while True:
+        marker = _LIST_MARK.match(form)
+        bare = (form[marker.end() :] if marker else form).rstrip(".!;。 ")
+        if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'" and bare.count(bare[0]) == 2:
+            bare = bare[1:-1].strip()
+        if not bare or bare == form:
+            return form
         form = bare
-    return form
-
-
-def _undress(form: str) -> str:
-    marker = _LIST_MARK.match(form)
-    bare = (form[marker.end() :] if marker else form).rstrip(".!;。 ")
-    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'" and bare.count(bare[0]) == 2:
-        bare = bare[1:-1].strip()
-    return bare

@@ -112,7 +112,6 @@ def _from_ms(ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=min(max(ms, _FIRST), _LAST - 1))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Written dates
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -180,15 +179,16 @@ def _year(year: int) -> Period:
     return Period(_day(date(year, 1, 1)).start, _day(date(year, 12, 31)).end)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Relative words
 
 _ENGLISH = "a one two three four five six seven eight nine ten eleven twelve"
-_COUNTS = {"an": 1, "两": 2, **{word: max(1, index) for index, word in enumerate(_ENGLISH.split())}}
-_COUNTS.update({digit: index for index, digit in enumerate("一二三四五六七八九十", 1)})
-
+_COUNTS = {
+    "an": 1,
+    "两": 2,
+    **{word: max(1, count) for count, word in enumerate(_ENGLISH.split())},
+    **{word: count for count, word in enumerate("一二三四五六七八九十", 1)},
+}
 _NEAR = ("last", "this", "next")
-
 # Each word with its unit and how many units from now it lies.
 _WORDS: dict[str, tuple[str, int]] = {
     "today": ("day", 0),
@@ -262,7 +262,6 @@ def _shifted(now: datetime, unit: str, shift: int) -> Period:
     return _year(today.year + shift)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Forms, the first that matches the whole text in lower case with single spaces
 
 _MONTH = (

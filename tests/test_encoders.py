@@ -106,10 +106,11 @@ class TestTheBundledModel:
         ]
 
     def test_meaning_outweighs_words(self, bundled: Encoder) -> None:
-        question = bundled.encode_query("How do I get into the flat without a key?")
-        passages = ["A spare for the front door is with the neighbour.", "The flat tyre came from a screw on the road."]
+        question = bundled.encode_query("My pet is ill")
 
-        assert bundled.encode(passages)[0] @ question > bundled.encode(passages)[1] @ question
+        near, far = bundled.encode(["The dog has a fever and needs a vet.", "My car is old."]) @ question
+
+        assert near > far
 
     def test_the_end_of_a_long_text_counts(self, bundled: Encoder) -> None:
         filler = "The minutes of the meeting were read and approved by everyone present. " * 120
@@ -142,7 +143,24 @@ class TestHashing:
     def test_its_vectors_never_change(self) -> None:
         vector = HashingEncoder(16).encode_query("The port is 9090")
 
-        expected = EXPECTED
+        expected = [
+            0.365148,
+            0.547723,
+            0.365148,
+            -0.365148,
+            -0.182574,
+            0.182574,
+            0.182574,
+            -0.182574,
+            0.0,
+            0.182574,
+            0.0,
+            0.182574,
+            0.182574,
+            0.182574,
+            -0.182574,
+            0.0,
+        ]
         np.testing.assert_allclose(vector, expected, atol=1e-6)
 
     def test_shared_words_and_spellings_bring_texts_together(self) -> None:
@@ -184,15 +202,21 @@ def bring(tmp_path: Path) -> Bring:
     onnx = pytest.importorskip("onnx")
     tokenizers = pytest.importorskip("tokenizers")
 
-    def make(inputs: tuple[str, ...] = ("input_ids",), kind: str = "INT64", **fields: Any) -> Path:
+    def make(takes: tuple[str, ...] = ("input_ids",), kind: str = "INT64", **fields: Any) -> Path:
         helper = onnx.helper
         table = onnx.numpy_helper.from_array(np.eye(len(WORDS), dtype=np.float32), "table")
         number = getattr(onnx.TensorProto, kind)
         graph = helper.make_graph(
-            [helper.make_node("Gather", ["table", inputs[0]], ["states"])],
+            [
+                helper.make_node("Gather", ["table", takes[0]], ["states"]),
+                helper.make_node("ReduceMax", ["states"], ["best"], axes=[1], keepdims=0),
+            ],
             "tiny",
-            [helper.make_tensor_value_info(name, number, ["batch", "tokens"]) for name in inputs],
-            [helper.make_tensor_value_info("states", onnx.TensorProto.FLOAT, ["batch", "tokens", len(WORDS)])],
+            [helper.make_tensor_value_info(name, number, ["batch", "tokens"]) for name in takes],
+            [
+                helper.make_tensor_value_info("states", onnx.TensorProto.FLOAT, ["batch", "tokens", len(WORDS)]),
+                helper.make_tensor_value_info("best", onnx.TensorProto.FLOAT, ["batch", len(WORDS)]),
+            ],
             initializer=[table],
         )
         onnx.save(
@@ -257,14 +281,19 @@ class TestADirectoryThatAUserBrings:
         assert [WORDS[row] for row in states.states.argmax(axis=1)] == ["red", "green", "blue"]
 
     def test_whatever_standard_inputs_the_model_has_are_fed(self, bring: Bring) -> None:
-        encoder = load_encoder(bring(inputs=("input_ids", "attention_mask", "token_type_ids"), kind="INT32"))
+        encoder = load_encoder(bring(takes=("input_ids", "attention_mask", "token_type_ids"), kind="INT32"))
 
         assert _weights(encoder.encode(["blue"])[0])["blue"] == 1.0
 
     def test_inputs_of_other_names_can_be_named(self, bring: Bring) -> None:
-        encoder = load_encoder(bring(inputs=("tokens",), inputs_field=None, **{}))
+        encoder = load_encoder(bring(takes=("words",), inputs={"ids": "words", "mask": None}))
 
-        assert encoder.dimensions == len(WORDS)
+        assert _weights(encoder.encode(["blue"])[0])["blue"] == 1.0
+
+    def test_a_model_may_pool_by_itself(self, bring: Bring) -> None:
+        vector = load_encoder(bring(pooling="graph", outputs={"vector": "best"})).encode(["red red green"])[0]
+
+        assert _weights(vector) == {"[CLS]": 1.0, "[SEP]": 1.0, "red": 1.0, "green": 1.0}
 
     def test_the_identity_changes_with_what_shapes_the_vectors(self, bring: Bring) -> None:
         first = load_encoder(bring()).identity
@@ -284,7 +313,7 @@ class TestADirectoryThatAUserBrings:
             ({"name": None}, "name is missing"),
             ({"pooling": "max"}, "pooling 'max' is unknown, there are mean, cls, last, graph"),
             ({"pooling": "graph"}, "pooling 'graph' needs outputs.vector"),
-            ({"outputs": {"states": "hidden"}}, "outputs.states is hidden, but the model has states"),
+            ({"outputs": {"states": "hidden"}}, "outputs.states is hidden, but the model has states, best"),
             ({"outputs": ["states"]}, "outputs must be an object"),
             ({"outputs": {"state": "states"}}, "unknown field outputs.state,"),
             ({"inputs": {"ids": 4}}, "inputs.ids must be a string or null"),
@@ -323,11 +352,11 @@ class TestADirectoryThatAUserBrings:
     def test_an_encoder_json_that_is_no_object_is_refused(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "encoder.json").write_text(content)
 
-        with pytest.raises(InvalidInput, match="encoder.json"):
+        with pytest.raises(InvalidInput, match=r"encoder\.json"):
             load_encoder(tmp_path)
 
     def test_token_states_of_a_model_without_them_are_refused(self, bring: Bring) -> None:
-        encoder = load_encoder(bring(pooling="graph", dimensions=len(WORDS), outputs={"vector": "states"}))
+        encoder = load_encoder(bring(pooling="graph", outputs={"vector": "best"}))
 
         with pytest.raises(InvalidInput, match=r"no outputs\.states"):
             encoder.token_states(["red"])

@@ -98,8 +98,8 @@ def test_chinese_sentences_end_without_a_space() -> None:
 
 
 def test_headings_list_items_and_blank_lines_end_a_sentence() -> None:
-    assert cut("# Trip\nWe went\nto Rome\n\nThen home\n- one\n- two\n  more\n1. first\nTitle\n=====\nBody") == [
-        "# Trip", "We went\nto Rome", "Then home", "- one", "- two\n  more", "1. first\nTitle\n=====", "Body",
+    assert cut("# Trip\nWe went\nto Rome\n\nThen home\n- one\n- two\n  more\n1. first\n\nTitle\n=====\nBody") == [
+        "# Trip", "We went\nto Rome", "Then home", "- one", "- two\n  more", "1. first", "Title\n=====", "Body",
     ]  # fmt: skip
 
 

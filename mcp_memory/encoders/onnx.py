@@ -25,9 +25,9 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
@@ -45,6 +45,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _POOLINGS = ("mean", "cls", "last", "graph")
 _STANDARD_INPUTS = {"ids": "input_ids", "mask": "attention_mask", "types": "token_type_ids"}
 _ERRORS_ONLY = 3
+_TokenType: TypeAlias = type[np.int64] | type[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ class OnnxEncoder:
             _Window(
                 [*self._before, *head, *pieces[first:last], *self._after], len(self._before) + start, spans[first:last]
             )
-            for first, last in zip(edges, edges[1:], strict=False)
+            for first, last in pairwise(edges)
         ]
 
     def _run(self, windows: Sequence["_Window"], output: str) -> list[Vectors]:
@@ -202,7 +203,9 @@ class OnnxEncoder:
     def _run_batch(self, ids: Sequence[Sequence[int]], output: str) -> Vectors:
         tokens = np.array(ids, np.int64)
         values = {"ids": tokens, "mask": np.ones_like(tokens), "types": np.zeros_like(tokens)}
-        feeds = {name: values[role].astype(dtype, copy=False) for name, (role, dtype) in self._inputs.items()}
+        feeds: dict[str, NDArray[Any]] = {
+            name: values[role].astype(dtype, copy=False) for name, (role, dtype) in self._inputs.items()
+        }
         return self._session.run([output], feeds)[0].astype(np.float32, copy=False)
 
     def _token_states(self, parts: Sequence[tuple["_Window", Vectors]]) -> TokenStates:
@@ -292,21 +295,22 @@ def _session(path: Path) -> _Session:
         recipe = path.parent / "build.py"
         hint = f"; make it with: python {recipe}" if recipe.is_file() else ""
         raise Unusable(f"{path} is missing{hint}")
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
+    runtime = cast(Any, onnxruntime)
+    runtime.disable_telemetry_events()
+    options = runtime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return cast(_Session, onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
+        return cast(_Session, runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
     except Exception as error:
         raise Unusable(f"{path} is not a model that onnxruntime {onnxruntime.__version__} can load: {error}") from error
 
 
-def _session_inputs(session: _Session, description: Description, directory: Path) -> dict[str, tuple[str, type]]:
+def _session_inputs(session: _Session, description: Description, directory: Path) -> dict[str, tuple[str, _TokenType]]:
     """For each input of the model what it is fed with (ids, mask or types) and its number type."""
-    types = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+    types: dict[str, _TokenType] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
     has = {argument.name: argument.type for argument in session.get_inputs()}
     named = description.inputs or {role: name for role, name in _STANDARD_INPUTS.items() if name in has}
     wanted = {name: role for role, name in named.items() if name is not None}

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
@@ -28,13 +28,20 @@ WAL_RETRIES = 200
 class Database:
     """One SQLite file, opened by this process. Thread-safe: writers take turns, each reader has its own connection."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        prepare: Callable[[apsw.Connection], None] = lambda connection: None,
+    ) -> None:
         """Open the file, making it and its directory (for this user only) where there is none, and migrate it.
 
         Raises Unusable where the file is a directory, no database, another program's, damaged or of a newer schema,
-        and ReadOnly where it does not exist and may not be made.
+        and ReadOnly where it does not exist and may not be made. `prepare` is done to each connection that reads.
         """
         self.path = path
+        self._prepare = prepare
         self._write_lock = threading.RLock()
         self._readers: list[apsw.Connection] = []
         self._readers_lock = threading.Lock()
@@ -156,7 +163,9 @@ class Database:
             self._require_open()
             if self._readers:
                 return self._readers.pop()
-        return self._connect()
+        connection = self._connect()
+        self._prepare(connection)
+        return connection
 
     def _give_back(self, connection: apsw.Connection) -> None:
         with self._readers_lock:

@@ -7,6 +7,7 @@ from typing import Any
 import apsw
 import numpy as np
 
+from mcp_memory import ranking
 from mcp_memory.domain import Candidate, Filter, Vector
 from mcp_memory.sqlite import vectors
 from mcp_memory.sqlite.rows import fetch
@@ -53,38 +54,67 @@ def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts), bound
 
 
-def match_expression(query: str) -> str | None:
-    """The FTS5 expression for any of the query's words or CJK bigrams; None where it has neither.
+def prepare(connection: apsw.Connection) -> None:
+    """Give a connection what the searches need: the frequencies of a query's terms in a row, and in all rows."""
+    connection.register_fts5_function("frequencies", _frequencies)
+    connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab (main, text_index, row)")
 
-    Every word is quoted, so nothing a user writes is read as an operator.
-    """
+
+def query_terms(query: str) -> list[str]:
+    """The words of a query that are searched for, without stop words, and its CJK bigrams (or lone characters)."""
     words = list(dict.fromkeys(content_words(query)))[:QUERY_WORDS]
     pairs = list(dict.fromkeys(gram for gram in grams(query) if len(gram) > 1)) or grams(query)
-    parts: list[str] = []
-    if words:
-        parts.append(f"words : ({_any_of(words)})")
-    if pairs:
-        parts.append(f"grams : ({_any_of(pairs[: 2 * QUERY_WORDS])})")
-    return " OR ".join(parts) or None
+    return words + pairs[: 2 * QUERY_WORDS]
+
+
+def match_expression(terms: Sequence[str]) -> str:
+    """The FTS5 expression for any of the terms; each is quoted, so nothing a user writes is read as an operator."""
+    return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
 def search_text(connection: apsw.Connection, query: str, *, where: Filter, limit: int) -> list[Candidate]:
-    """States that hold a word of the query, by BM25 (FTS5's, sign turned so that higher is better)."""
-    expression = match_expression(query)
-    if expression is None:
+    """States that hold a term of the query: FTS5's BM25 chooses them, ranking.bm25 scores them."""
+    terms = query_terms(query)
+    if not terms:
         return []
     condition, bound = conditions(where)
-    rows = fetch(
+    expression = match_expression(terms)
+    chosen = fetch(
         connection,
         f"""
-        SELECT r.id, -bm25(text_index) AS score
+        SELECT r.id
         FROM text_index JOIN revisions AS r ON r.id = text_index.rowid JOIN items AS i ON i.id = r.item_id
         WHERE text_index MATCH :expression AND {condition}
-        ORDER BY score DESC LIMIT :limit
+        ORDER BY bm25(text_index) LIMIT :limit
         """,
         {**bound, "expression": expression, "limit": limit},
     )
-    return [Candidate(revision_id, score) for revision_id, score in rows]
+    if not chosen:
+        return []
+    # A second pass over the chosen alone: in one query the frequencies of every match would be counted.
+    rows = fetch(
+        connection,
+        "SELECT rowid, frequencies(text_index) FROM text_index "
+        "WHERE text_index MATCH ? AND rowid IN (SELECT value FROM json_each(?))",
+        (expression, json.dumps([row[0] for row in chosen])),
+    )
+    table = np.array([np.frombuffer(row[1], np.int64) for row in rows])
+    holding = np.array([_rows_holding(connection, term) for term in terms], np.float32)
+    scores = ranking.bm25(
+        table[:, 3:].astype(np.float32),
+        lengths=table[:, 2].astype(np.float32),
+        average=float(table[0, 1]) / max(int(table[0, 0]), 1),
+        holding=holding,
+        total=int(table[0, 0]),
+    )
+    order = np.argsort(-scores, kind="stable")
+    return [Candidate(rows[int(i)][0], float(scores[i])) for i in order]
+
+
+def _frequencies(api: apsw.FTS5ExtensionApi, *_: object) -> bytes:
+    """int64: how many rows there are, how many tokens in all, how many in this row, and each phrase's count in it."""
+    counts = [sum(map(len, api.phrase_locations(phrase))) for phrase in range(api.phrase_count)]
+    return np.array([api.row_count, api.column_total_size(), api.column_size(), *counts], np.int64).tobytes()
 
 
 def search_vectors(
@@ -133,8 +163,11 @@ def nearest(
     return best
 
 
-def _any_of(words: Sequence[str]) -> str:
-    return " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+def _rows_holding(connection: apsw.Connection, term: str) -> int:
+    tokenizer = connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
+    tokens = tokenizer(term.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False, include_colocated=False)
+    counts = [connection.execute("SELECT doc FROM temp.terms WHERE term = ?", (token,)).get or 0 for token in tokens]
+    return min(counts, default=0)
 
 
 def _take(cursor: apsw.Cursor, count: int) -> list[tuple[Any, ...]]:

@@ -45,7 +45,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, clock: Callable[[], int], read_only: bool = False) -> None:
         """`clock` gives milliseconds since 1970. Raises Unusable and ReadOnly as Database does."""
-        self._database = Database(path, read_only=read_only)
+        self._database = Database(path, read_only=read_only, prepare=search.prepare)
         self._ids = IdSequence(clock)
 
     @property

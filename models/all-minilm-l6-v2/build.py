@@ -92,7 +92,8 @@ def build(output: Path, *, weights: Path) -> None:
         if wrong := differing(scratch, recorded["files"]):
             raise BuildError(f"{', '.join(wrong)} came out different from the SHA-256 in encoder.json")
         check_references(scratch)
-        (scratch / "encoder.json").write_bytes((HERE / "encoder.json").read_bytes())
+        if output.resolve() != HERE:
+            (scratch / "encoder.json").write_bytes((HERE / "encoder.json").read_bytes())
         _publish(scratch, output)
 
 
@@ -257,8 +258,8 @@ def _write_json(path: Path, value: object) -> None:
 
 def _publish(scratch: Path, output: Path) -> None:
     """Move the files into place one by one, encoder.json last; each move is atomic and every build moves the same bytes."""
-    for name in (DATA, TOKENIZER, MODEL, "encoder.json"):
-        os.replace(scratch / name, output / name)
+    for path in sorted(scratch.iterdir(), key=lambda path: path.name == "encoder.json"):
+        os.replace(path, output / path.name)
 
 
 def _sha256(path: Path) -> str:
