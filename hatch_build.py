@@ -1,5 +1,6 @@
 """The build hook: makes the bundled encoder and puts it into the wheel and the source archive."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -40,6 +41,8 @@ class ModelBuildHook(BuildHookInterface[Any]):
     def _build(self, home: Path) -> Path:
         """The directory where the built model lies: beside its recipe, or a scratch directory where that cannot be written."""
         self._scratch: Path | None = None
+        if _complete(home):
+            return home
         command = [sys.executable, str(home / "build.py")]
         if not _writable(home):
             self._scratch = Path(tempfile.mkdtemp(prefix="mcp-memory-model-"))
@@ -50,8 +53,16 @@ class ModelBuildHook(BuildHookInterface[Any]):
 
 
 def _shipped(home: Path) -> list[str]:
-    recorded = json.loads((home / "encoder.json").read_text(encoding="utf-8"))
-    return [*recorded["files"], *EXTRAS]
+    return [*_recorded(home), *EXTRAS]
+
+
+def _recorded(home: Path) -> dict[str, str]:
+    return json.loads((home / "encoder.json").read_text(encoding="utf-8"))["files"]
+
+
+def _complete(home: Path) -> bool:
+    files = [(home / name, digest) for name, digest in _recorded(home).items()]
+    return all(path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest for path, digest in files)
 
 
 def _writable(directory: Path) -> bool:

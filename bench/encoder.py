@@ -64,8 +64,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         measured = {name: _in_a_process(_variant(name, Path(scratch)), data) for name in VARIANTS}
     print(
-        "| variant | size | agreement with f32, mean / min | STS-B Spearman | SciFact nDCG@10 | question of 12 tokens "
-        "| passage of 64 | passages of 64, batched | passage of 256 | load and first question | memory (private) |"
+        "| variant | size | agreement with f32, mean / min | STS-B Spearman | SciFact nDCG@10 | question of 13 tokens "
+        "| passage of 70 | passages of 70, batched | passage of 253 | load and first question | memory (private) |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, values in measured.items():

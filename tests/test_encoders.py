@@ -105,6 +105,24 @@ class TestTheBundledModel:
             str(directory / "tokenizer.json"),
         ]
 
+    def test_padding_and_company_change_no_bit_of_a_text(self, bundled: Encoder) -> None:
+        onnxruntime = pytest.importorskip("onnxruntime")
+        session = onnxruntime.InferenceSession(bundled_model_directory() / "model.onnx")
+        for length in (2, 3, 9, 17, 40):
+            ids = np.arange(1000, 1000 + length)[None]
+            vector, states = session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+            for padding in (1, 7, 30, 101):
+                wide = np.zeros((3, length + padding), np.int64)
+                mask = np.zeros_like(wide)
+                wide[1, :length], mask[1, :length] = ids, 1
+                wide[2], mask[2] = 2000, 1
+                mask[0, :1] = 1
+
+                vectors, padded = session.run(None, {"input_ids": wide, "attention_mask": mask})
+
+                assert vectors[1].tobytes() == vector[0].tobytes()
+                assert padded[1, :length].tobytes() == states[0].tobytes()
+
     def test_meaning_outweighs_words(self, bundled: Encoder) -> None:
         question = bundled.encode_query("My pet is ill")
 
