@@ -3,7 +3,7 @@
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 from mcp_memory.domain import Entry, Turn
 from mcp_memory.errors import InvalidInput
@@ -24,7 +24,7 @@ class Arguments:
             meant = name if name in known else aliases.get(name)
             if meant is None:
                 raise InvalidInput(f"There is no argument {name!r}. The arguments are {', '.join(known)}.")
-            if value is None or (isinstance(value, str) and value == "" and meant != "content"):
+            if value is None or value == "":
                 continue
             if meant in self._values:
                 raise InvalidInput(f"{name!r} says {meant!r} a second time; give it once.")
@@ -33,6 +33,10 @@ class Arguments:
     def has(self, name: str) -> bool:
         """Whether the argument was given, and not as null or an empty string."""
         return name in self._values
+
+    def holds_list(self, name: str) -> bool:
+        """Whether the argument was given as a list."""
+        return isinstance(self._values.get(name), list)
 
     def text(self, name: str) -> str | None:
         """A string; a number is taken as written."""
@@ -77,8 +81,10 @@ class Arguments:
         if value is None:
             return None
         if isinstance(value, str):
-            listed = _json_list(value)
-            value = [part.strip() for part in value.split(",")] if listed is None else listed
+            listed = _json_of(value)
+            if not isinstance(listed, list):
+                return [stripped for part in value.split(",") if (stripped := part.strip())]
+            value = cast(list[object], listed)
         if not isinstance(value, list):
             raise InvalidInput(f"{name} must be a list of strings, not {_shape(value)}.")
         for part in cast(list[object], value):
@@ -87,18 +93,18 @@ class Arguments:
         return [str(part) for part in cast(list[object], value) if str(part).strip()]
 
     def objects(self, name: str) -> list[object] | None:
-        """A list, also as JSON text; text that is no JSON list is one entry."""
+        """A list, also as JSON text; one object, or text that is no JSON, is a list of one. None for an empty list."""
         value = self._values.get(name)
         if value is None:
             return None
         if isinstance(value, str):
-            listed = _json_list(value)
-            return [value] if listed is None else listed
-        if isinstance(value, Mapping):
+            listed = _json_of(value)
+            value = value if listed is None else listed
+        if isinstance(value, str | Mapping):
             return [cast(object, value)]
         if not isinstance(value, list):
             raise InvalidInput(f"{name} must be a list, not {_shape(value)}.")
-        return cast(list[object], value)
+        return cast(list[object], value) or None
 
 
 ENTRY_FIELDS = ("content", "kind", "tags", "scope", "occurred_at", "importance", "replaces", "source")
@@ -216,27 +222,22 @@ def _named(name: str) -> Generator[None]:
         raise InvalidInput(f"{name}: {problem}") from problem
 
 
-def _json_list(text: str) -> list[Any] | None:
-    if not text.lstrip().startswith("["):
+def _json_of(text: str) -> object:
+    """The list or object that a text says in JSON; None where it says neither."""
+    if not text.lstrip().startswith(("[", "{")):
         return None
     try:
-        value = json.loads(text)
-    except ValueError:
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return None
-    return cast(list[Any], value) if isinstance(value, list) else None
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, int | float):
+    try:
         number = float(value)
-    elif isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            return None
-    else:
+    except (ValueError, OverflowError):
         return None
     return number if number - number == 0 else None  # neither infinite nor NaN
 
@@ -252,4 +253,4 @@ def _shape(value: object) -> str:
         return "a list"
     if isinstance(value, Mapping):
         return "an object"
-    return repr(value)
+    return repr(value)[:40]

@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 64
 """Texts between two commits: about a quarter of a second of encoding, which is what a kill can lose."""
+LOOKED_UP = 32 * BATCH
+"""Texts looked up at once: each look-up passes over all that have their vector."""
 
 
 class CatchUp:
@@ -52,13 +54,10 @@ class CatchUp:
                 log.exception("vectors could not be made")
 
     def _serve(self, encoder: Encoder) -> None:
-        if (
-            self._closed
-            or self._store.read_only
-            or not self._store.register_encoder(encoder.identity, encoder.dimensions)
-        ):
+        if self._closed or self._store.read_only:
             return
-        encode_missing(self._store, encoder, stop=lambda: self._closed)
+        if self._store.register_encoder(encoder.identity, encoder.dimensions):
+            encode_missing(self._store, encoder, stop=lambda: self._closed)
 
 
 def encode_missing(
@@ -70,8 +69,12 @@ def encode_missing(
 ) -> None:
     """Make every vector of `encoder` that the store lacks, a batch a transaction, until `stop` says so."""
     total, done = store.pending(encoder.identity), 0
-    while not stop() and (batch := store.unencoded(encoder.identity, limit=BATCH)):
-        vectors = encoder.encode([text for _, text in batch])
-        store.add_vectors(encoder.identity, {number: vectors[i] for i, (number, _) in enumerate(batch)})
-        done += len(batch)
-        progress(done, max(total, done))
+    while missing := store.unencoded(encoder.identity, limit=LOOKED_UP):
+        for start in range(0, len(missing), BATCH):
+            if stop():
+                return
+            batch = missing[start : start + BATCH]
+            vectors = encoder.encode([text for _, text in batch])
+            store.add_vectors(encoder.identity, {number: vectors[i] for i, (number, _) in enumerate(batch)})
+            done += len(batch)
+            progress(done, max(total, done))

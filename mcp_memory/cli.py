@@ -1,22 +1,32 @@
 """The command line: the same verbs as the tools, what an operator does, and the wiring of it all."""
 
+import io
 import json
 import os
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from mcp_memory.config import Config, log_to_stderr, read_config
 from mcp_memory.errors import MemoryProblem
-from mcp_memory.projects import project_of
+from mcp_memory.projects import project_here
+
+if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
+    from mcp_memory.domain import Caller
+    from mcp_memory.memory import Memory
 
 CLIENT = "command line"
+LONG = 64
+"""Steps from which on a progress bar is worth its line."""
+
+CONTROLS = {number: f"\\x{number:02x}" for number in (*range(9), *range(11, 32), *range(127, 160))}
+"""What a terminal obeys instead of showing it, and how it is shown: a memory's text must not move the cursor."""
 
 _OPTIONS = (
     click.option("--database", metavar="FILE", help="The memory file. [env: MCP_MEMORY_DATABASE]"),
@@ -59,25 +69,20 @@ def _problems_told() -> Generator[None]:
         raise click.ClickException(str(problem)) from problem
 
 
-def _open(config: Config) -> Any:
+def _open(config: Config) -> "tuple[Memory, Caller]":
     from mcp_memory.domain import Caller
+
+    project = config.project or project_here()
+    return _open_memory(config), Caller(client=CLIENT, project=project)
+
+
+def _open_memory(config: Config) -> "Memory":
     from mcp_memory.memory import Memory
 
-    project = config.project or project_of(Path.cwd())
-    memory = Memory.open(config.database, model=config.model, project=project, read_only=config.read_only)
-    return memory, Caller(client=CLIENT, project=project)
+    return Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only)
 
 
-def _open_host(config: Config) -> Callable[[], Any]:
-    def open_memory() -> Any:
-        from mcp_memory.memory import Memory
-
-        return Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only)
-
-    return open_memory
-
-
-def _call(config: Config, tool: str, arguments: dict[str, Any], *, as_json: bool) -> None:
+def _call(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:
     """Carry a tool out as a client would, and print its answer."""
     from mcp_memory.tools import tool_named
 
@@ -93,8 +98,8 @@ def _print(answer: Any) -> None:
     if not isinstance(answer, str):
         click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
-    for line in answer.splitlines():
-        click.echo(_coloured(line))
+    for line in answer.split("\n"):
+        click.echo(_coloured(line.translate(CONTROLS)))
 
 
 def _coloured(line: str) -> str:
@@ -110,39 +115,54 @@ def _coloured(line: str) -> str:
 @contextmanager
 def _progress_bar() -> Generator[Callable[[int, int], None]]:
     """A bar on standard error while something long runs on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    shown = 0
+    with ExitStack() as stack:
+        bars: list[Any] = []
 
-    def progress(done: int, total: int) -> None:
-        nonlocal shown
-        if total > 64:
-            bar.length = total
-            bar.update(done - shown)
-            shown = done
+        def progress(done: int, total: int) -> None:
+            if total <= LONG or not sys.stderr.isatty():
+                return
+            if not bars:
+                bars.append(stack.enter_context(click.progressbar(length=total, file=sys.stderr, show_eta=True)))
+            bars[0].update(done - bars[0].pos)
 
-    with click.progressbar(length=1, file=sys.stderr, show_eta=True) as bar:
         yield progress
 
 
-@click.group(
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Without a command it serves an MCP client over standard input and output.",
-)
-@click.version_option(package_name="mcp-memory")
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mcp-memory", prog_name="mcp-memory")
 @_configured
 def main(config: Config) -> None:
-    """A memory for AI assistants that outlives the session."""
-    if click.get_current_context().invoked_subcommand is None:
+    """A memory for AI assistants that outlives the session.
+
+    Without a command it serves an MCP client over standard input and output.
+
+    \b
+    Examples:
+      mcp-memory demo
+      mcp-memory remember "The staging database runs on Postgres 16."
+      mcp-memory recall "which database is on staging"
+    """
+    context = click.get_current_context()
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+    _speak_utf8()
+    if context.invoked_subcommand is None:
         _serve(config)
+
+
+def _speak_utf8() -> None:
+    """Print in UTF-8 whatever the console's code page, and what no encoding knows as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _serve(config: Config) -> None:
     from mcp_memory.server import serve_stdio
 
-    serve_stdio(_open_host(config), project=config.project)
+    if sys.stdin.isatty():
+        click.echo("Serving an MCP client over standard input and output; mcp-memory --help says what else.", err=True)
+    serve_stdio(lambda: _open_memory(config), project=config.project)
 
 
 @main.command()
@@ -151,7 +171,8 @@ def serve(config: Config) -> None:
     """Serve an MCP client over standard input and output.
 
     \b
-    Example of a client's entry:
+    Examples:
+      mcp-memory serve --database notes.db
       {"mcpServers": {"memory": {"command": "uvx", "args": ["mcp-memory"]}}}
     """
     _serve(config)
@@ -182,19 +203,19 @@ def remember(
     """
     source = None
     if file is not None:
-        content, source = _read_text(file), str(file)
+        content, source = _utf8(file.read_bytes(), str(file)), str(file)
     elif content == "-":
-        content = sys.stdin.read()
+        content = _utf8(sys.stdin.buffer.read(), "standard input")
     if content is None:
         raise click.UsageError("Say what to remember: a text, --file FILE, or - for standard input.")
     _call(config, "remember", {"content": content, "tags": list(tags), "source": source} | fields, as_json=as_json)
 
 
-def _read_text(file: Path) -> str:
+def _utf8(text: bytes, name: str) -> str:
     try:
-        return file.read_text("utf-8")
+        return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise click.ClickException(f"{file} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
+        raise click.ClickException(f"{name} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
 
 
 @main.command()
@@ -308,7 +329,13 @@ def forget(config: Config, ids: tuple[str, ...], confirm: bool, erase: bool, as_
 def list_items(
     config: Config, kinds: tuple[str, ...], tags: tuple[str, ...], limit: int, offset: int, as_json: bool, **fields: Any
 ) -> None:
-    """List what is remembered, the latest first."""
+    """List what is remembered, the latest first.
+
+    \b
+    Examples:
+      mcp-memory list --kind decision --since 2026-10
+      mcp-memory list --scope user --json
+    """
     from mcp_memory import compose
     from mcp_memory.memory import local_time
     from mcp_memory.requests import ItemQuery
@@ -331,7 +358,12 @@ def list_items(
 @_json
 @_configured
 def stats(config: Config, as_json: bool) -> None:
-    """How much is remembered, and in what."""
+    """How much is remembered, and in what.
+
+    \b
+    Example:
+      mcp-memory stats --json
+    """
     memory, _ = _open(config)
     with memory:
         found = memory.stats()
@@ -348,7 +380,12 @@ def stats(config: Config, as_json: bool) -> None:
 @main.command()
 @_configured
 def verify(config: Config) -> None:
-    """Check the file, its lineage, its indexes and the encoder's files; exit 1 where something is wrong."""
+    """Check the file, its lineage, its indexes and the encoder's files; exit 1 where something is wrong.
+
+    \b
+    Example:
+      mcp-memory verify --database notes.db
+    """
     from mcp_memory.encoders import bundled_model_directory, verify_files
 
     problems = verify_files(config.model or bundled_model_directory())
@@ -365,7 +402,12 @@ def verify(config: Config) -> None:
 @main.command()
 @_configured
 def reindex(config: Config) -> None:
-    """Rebuild the indexes from what is remembered, with the encoder of --model; others may go on using the file."""
+    """Rebuild the indexes from what is remembered, with the encoder of --model; others may go on using the file.
+
+    \b
+    Example:
+      mcp-memory reindex --model models/all-minilm-l6-v2
+    """
     memory, _ = _open(config)
     with memory, _progress_bar() as progress:
         memory.reindex(progress)
@@ -376,7 +418,12 @@ def reindex(config: Config) -> None:
 @click.argument("target", type=click.Path(path_type=Path))
 @_configured
 def backup(config: Config, target: Path) -> None:
-    """Copy the file as it is now to TARGET, while others use it, and check the copy."""
+    """Copy the file as it is now to TARGET, while others use it, and check the copy.
+
+    \b
+    Example:
+      mcp-memory backup memory-2026-11-21.db
+    """
     memory, _ = _open(config)
     with memory:
         memory.backup(target)
@@ -387,7 +434,13 @@ def backup(config: Config, target: Path) -> None:
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's memory in this file.")
 @_configured
 def demo(config: Config, keep: Path | None) -> None:
-    """Remember a few facts in one server process, and recall them in another."""
+    """Remember a few facts in one server process, and recall them in another; exit 1 where one does not come back.
+
+    \b
+    Examples:
+      mcp-memory demo
+      mcp-memory demo --keep demo.db
+    """
     from mcp_memory.demo import run_demo
 
     sys.exit(run_demo(keep, model=config.model))

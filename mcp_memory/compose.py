@@ -1,11 +1,12 @@
 """Composing what is read: answers in words, within a token budget, every memory with its id and date."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mcp_memory.domain import Forgotten, Hit, Item, Remembered, RememberedItem, Source, Topic
+from mcp_memory.domain import KINDS, Forgotten, Hit, Item, ItemId, Remembered, RememberedItem, Source, Topic
 from mcp_memory.text import Span, count_tokens, shorten
 from mcp_memory.times import age, format_day, to_ms
 
@@ -18,6 +19,15 @@ SHORTEST = 40
 PASSAGE = 600
 """Characters of the source shown on either side of a memory in full detail."""
 
+_FENCE = re.compile(r"<(\s*/?\s*)memories(\s*>?)", re.IGNORECASE)
+_LINE = re.compile(
+    r"[ \t]*(?:[-*•>][ \t]+)*#(?P<id>[0-9a-v]{13}) \d{4}-\d\d-\d\d \([^()]*\) "
+    rf"(?:{'|'.join(KINDS)})(?: pinned)?(?: \[.*?\])?: (?P<text>.*\S.*)"
+)
+_AROUND = re.compile(
+    r"[ \t>]*(?:</?memories>|was: |source #[0-9a-v]{13}: |\d+ more: recall again |Found by words alone: |```)"
+)
+
 
 class Packed(NamedTuple):
     """An answer within its budget."""
@@ -25,7 +35,6 @@ class Packed(NamedTuple):
     text: str
     hits: list[Hit]
     """Those that found room, in order."""
-    tokens: int
 
 
 def pack(hits: Sequence[Hit], *, max_tokens: int, now: datetime, passages: Sequence[str] | None = None) -> Packed:
@@ -48,13 +57,34 @@ def pack(hits: Sequence[Hit], *, max_tokens: int, now: datetime, passages: Seque
         lines.append(entry)
         shown.append(hit)
         left -= cost
-    text = "\n".join([OPENING, *lines, CLOSING]) if lines else ""
-    return Packed(text, shown, count_tokens(text))
+    text = fenced(lines) if lines else ""
+    return Packed(text, shown)
+
+
+def answer(
+    hits: Sequence[Hit],
+    *,
+    count: int,
+    notes: Sequence[str],
+    max_tokens: int,
+    now: datetime,
+    passages: Sequence[str] | None = None,
+) -> Packed:
+    """What recall answers, all of it in at most `max_tokens`: the hits packed, how many more there are, the notes.
+
+    `count` says how many matched, with those beyond the hits. Notes are left out first where the budget is small.
+    """
+    reserve = count_tokens("\n".join([more(count, shown=0), *notes])) + 2
+    if notes and max_tokens - reserve < 2 * SHORTEST:
+        return answer(hits, count=count, notes=(), max_tokens=max_tokens, now=now, passages=passages)
+    packed = pack(hits, max_tokens=max_tokens - reserve, now=now, passages=passages)
+    lines = [packed.text, more(count - len(packed.hits), shown=len(packed.hits)), *notes]
+    return Packed("\n".join(line for line in lines if line), packed.hits)
 
 
 def head(item: Item, *, now: datetime) -> str:
     """`#id date (age) kind [tags]`, as it stands before a memory's text."""
-    tags = f" [{', '.join(item.tags)}]" if item.tags else ""
+    tags = f" [{one_line(', '.join(item.tags))}]" if item.tags else ""
     ended = f", until {format_day(item.valid_until)}" if item.valid_until is not None else ""
     pinned = " pinned" if item.pinned else ""
     when = face_value(item, now=now)
@@ -74,7 +104,43 @@ def zone_offset(now: datetime) -> int:
 
 def one_line(text: str) -> str:
     """Text without line breaks, and without what would end the fence around it."""
-    return " ".join(text.replace(CLOSING, "</ memories>").replace("<memories>", "< memories>").split())
+    return _FENCE.sub(r"(\1memories\2", " ".join(text.split()))
+
+
+def fenced(lines: Sequence[str]) -> str:
+    """Lines between the marks that say they are data and not instructions."""
+    return "\n".join([OPENING, *lines, CLOSING])
+
+
+class Recited(NamedTuple):
+    """A memory's line as recall printed it, read back."""
+
+    id: ItemId
+    text: str
+
+
+def recited(text: str) -> list[Recited]:
+    """The memories of a text that is nothing but what recall prints, whole or in part; none for any other text.
+
+    The fence, `was`, `source` and list marks in front may be there or not.
+
+    >>> recited("- #06p7v2q0000ab 2026-11-21 (just now) fact [infra]: The port is 9090.")
+    [Recited(id='06p7v2q0000ab', text='The port is 9090.')]
+    """
+    found: list[Recited] = []
+    for line in text.splitlines():
+        said = _LINE.fullmatch(line)
+        if said:
+            found.append(Recited(ItemId(said["id"]), said["text"].strip()))
+        elif line.strip() and not _AROUND.match(line):
+            return []
+    return found
+
+
+def says(item: Item, text: str) -> bool:
+    """Whether a text recall printed is this item's, whole or cut short to a budget."""
+    whole, told = one_line(item.spoken), one_line(text)
+    return told == whole or (len(told) >= SHORTEST and whole.startswith(told.removesuffix("…")))
 
 
 def _entry(hit: Hit, *, now: datetime, passage: str | None) -> str:
@@ -192,15 +258,22 @@ def digest_line(sentence: Sentence, *, now: datetime) -> str:
 def digest(sentences: Sequence[Sentence], *, left_out: int, now: datetime) -> str:
     """The sentences as cited lines, fenced as data, and how many memories were left out."""
     tail = [f"{left_out} more memories are not in this digest; recall has them."] if left_out else []
-    return "\n".join([OPENING, *(digest_line(sentence, now=now) for sentence in sentences), CLOSING, *tail])
+    return "\n".join([fenced([digest_line(sentence, now=now) for sentence in sentences]), *tail])
+
+
+def kept_digest(topic: Topic, *, newer: int) -> str:
+    """A topic's digest as it was handed in, fenced as data, and how many memories it does not know of."""
+    lines = [one_line(line) for line in topic.digest.splitlines() if line.strip()]
+    tail = [f"{newer} memories have come since; summarize them and hand the text back as digest."] if newer else []
+    return "\n".join([fenced(lines), *tail])
 
 
 def topics(found: Sequence[Topic], tags: Sequence[tuple[str, str, int]]) -> str:
     """The topics with a digest, then the tags in use, one a line."""
     lines = [
-        f"{topic.name} ({topic.scope}): digest of {len(topic.items)} memories, {format_day(topic.made_at)}"
+        f"{one_line(topic.name)} ({one_line(topic.scope)}): digest of {len(topic.items)} memories, {format_day(topic.made_at)}"
         + (", stale" if topic.stale else "")
         for topic in found
     ]
-    lines += [f"{tag} ({scope}): {count} memories" for tag, scope, count in tags]
+    lines += [f"{one_line(tag)} ({one_line(scope)}): {count} memories" for tag, scope, count in tags]
     return "\n".join(lines) or "No topics yet."

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
+from itertools import groupby
 
+from mcp_memory.compose import says
 from mcp_memory.domain import Add, Confirm, Decision, Item, ItemId, Neighbour, Revise, Statement
 from mcp_memory.text import grams, words
 
@@ -18,9 +20,13 @@ SHARED = 0.5
 
 CUES = frozenset(
     "is are was were be equals uses use using runs on at in port version to called named lives works from "
-    "costs budget limit email address phone number password url default set 是 为 在 用 叫 到".split()
+    "costs budget limit email address phone password url default set 是 为 在 用 叫 到".split()
 )
-"""Words after which a statement says its value; what differs before one is another subject."""
+"""Words right after which a statement says its value."""
+FILLERS = frozenset("a an the my our his her their its of now about currently 了".split())
+"""Words that may stand between a cue and the value."""
+COPULAS = frozenset("is are was were be equals costs 是 为".split())
+"""Cues before which the subject stands: what differs before one is another subject."""
 NEGATIONS = frozenset("not no never t nothing none without 不 没 無 无".split())
 
 _NUMBER = re.compile(r"\d")
@@ -29,26 +35,29 @@ _NUMBER = re.compile(r"\d")
 def plan(
     statements: Sequence[Statement],
     *,
-    known: Mapping[str, Item],
+    known: Mapping[tuple[str, str], Item],
     neighbours: Sequence[Sequence[Neighbour]],
-    replaced: Mapping[ItemId, Item],
+    named: Mapping[ItemId, Item],
 ) -> list[Decision]:
     """What each statement is to what is known, in the order given.
 
-    `known` has, by their spoken text, the items that say a statement word for word; `neighbours` has for each
-    statement the items near it, best first; `replaced` has the items that statements say they replace, by id.
+    `known` has, by scope and spoken text, the items that say a statement word for word; `neighbours` has for each
+    statement the items near it, best first; `named` has the items that statements replace or echo, by id.
     """
     return [
-        _decide(statement, known=known.get(statement.spoken), neighbours=near, replaced=replaced)
+        _decide(statement, known=known.get((statement.scope, statement.spoken)), neighbours=near, named=named)
         for statement, near in zip(statements, neighbours, strict=True)
     ]
 
 
 def _decide(
-    statement: Statement, *, known: Item | None, neighbours: Sequence[Neighbour], replaced: Mapping[ItemId, Item]
+    statement: Statement, *, known: Item | None, neighbours: Sequence[Neighbour], named: Mapping[ItemId, Item]
 ) -> Decision:
     if statement.replaces is not None:
-        return Revise(statement, replaced[statement.replaces], "said to replace it")
+        return Revise(statement, named[statement.replaces], "said to replace it")
+    recalled = named.get(statement.echoes) if statement.echoes else None
+    if recalled is not None and recalled.status != "forgotten" and says(recalled, statement.text):
+        return Confirm(statement, recalled, "recall printed it so")
     if known is not None:
         return Confirm(statement, known, "said before in the same words")
     if statement.source.kind != "words":
@@ -66,11 +75,13 @@ def _decide(
 def changed_value(old: str, new: str) -> str | None:
     """What a new statement changes in an old one, where they say the same but for one value; else None.
 
-    The value is one stretch of words after a cue that both share, so that the subject before it is the same.
+    The value is one stretch of words right after a cue that both share, so that the subject before it is the same.
+    What is merely counted ("worker 3 did task 17") has no cue before its number, and is nothing to correct.
 
     >>> changed_value("The deploy port is 8080.", "The deploy port is 9090.")
     '8080 -> 9090'
     >>> changed_value("The staging port is 8080.", "The production port is 8080.")
+    >>> changed_value("The revenue in 2023 was low.", "The revenue in 2024 was low.")
     """
     if "?" in old + new or "\uff1f" in old + new:
         return None
@@ -87,10 +98,17 @@ def changed_value(old: str, new: str) -> str | None:
     shared = len(before) - len(was)
     if shared < 2 or shared / max(len(before), len(after)) < SHARED:
         return None
-    if not CUES.intersection(before[:old_start]) or not (old_start > 1 or _NUMBER.search("".join(was))):
+    leading = [token for token in before[:old_start] if token not in FILLERS and not _NUMBER.search(token)]
+    if not leading or leading[-1] not in CUES or COPULAS.intersection(before[old_end:]):
+        return None
+    if old_start < 2 and not _NUMBER.search("".join(was)):
         return None
     return f"{' '.join(was)} -> {' '.join(now)}"
 
 
 def _tokens(text: str) -> list[str]:
-    return words(text) + [gram for gram in grams(text) if len(gram) == 1]
+    """Words and CJK characters, in the order they stand."""
+    tokens: list[str] = []
+    for is_cjk, run in groupby(text, key=lambda character: bool(grams(character))):
+        tokens += list(run) if is_cjk else words("".join(run))
+    return tokens

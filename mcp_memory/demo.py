@@ -54,10 +54,14 @@ async def _demo(database: Path, model: Path | None) -> int:
     arguments = ["-m", "mcp_memory", "serve", "--database", str(database), "--project", "demo"]
     if model is not None:
         arguments += ["--model", str(model)]
-    server = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
-    with anyio.fail_after(PATIENCE):
-        await _tell(server)
-        return await _ask(server)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MCP_MEMORY_")}
+    server = StdioServerParameters(command=sys.executable, args=arguments, env=environment)
+    try:
+        with anyio.fail_after(PATIENCE):
+            await _tell(server)
+            return await _ask(server)
+    except TimeoutError:
+        raise click.ClickException(f"The demo was not over after {PATIENCE} seconds.") from None
 
 
 async def _tell(server: StdioServerParameters) -> None:
@@ -65,10 +69,11 @@ async def _tell(server: StdioServerParameters) -> None:
     start = time.perf_counter()
     async with Client(server) as client:
         click.secho(f"  connected in {_since(start)}", dim=True)
+        await _wait_for_encoder(client)
         for fact in FACTS:
             start = time.perf_counter()
-            text = _text(await client.call_tool("remember", fact))
-            click.echo(f"  {fact['content']}\n    {text} {click.style(_since(start), dim=True)}")
+            became = _text(await client.call_tool("remember", fact)).partition("\n")[0]
+            click.echo(f"  {fact['content']}\n    {became} {click.style(_since(start), dim=True)}")
     click.secho("  the process has ended\n", dim=True)
 
 
@@ -92,7 +97,10 @@ async def _ask(server: StdioServerParameters) -> int:
 
 
 async def _wait_for_encoder(client: Client) -> None:
-    """Ask until the answer no longer says that the encoder is loading, so that the demo shows meaning at work."""
+    """Ask until the answer no longer says that the encoder is loading: the demo is to show meaning at work.
+
+    A client need not wait: what it tells earlier is found by its words until the vectors have followed.
+    """
     start = time.perf_counter()
     while "encoder is still loading" in _text(await client.call_tool("recall", {"query": "ready"})):
         await anyio.sleep(0.02)

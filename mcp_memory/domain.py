@@ -119,6 +119,8 @@ class Statement:
     confidence: float = 1.0
     occurred_at: int | None = None
     replaces: ItemId | None = None
+    echoes: ItemId | None = None
+    """The item whose line, as recall prints it, this was read from."""
 
     @property
     def spoken(self) -> str:
@@ -177,12 +179,16 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class AddItem:
-    """Step: store a new item and its source; with `replaces`, hide that item and link to it."""
+    """Step: store a new item and its source, or confirm the item that says the same by then.
+
+    With `replaces` that item is hidden and linked to; with `confirms` that item counts as saying the same.
+    """
 
     id: ItemId
     statement: Statement
     vector: Vector | None = None
     replaces: ItemId | None = None
+    confirms: ItemId | None = None
 
 
 @dataclass(frozen=True, slots=True)

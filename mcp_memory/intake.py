@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from mcp_memory.compose import Recited, recited
 from mcp_memory.domain import KINDS, USER, Caller, Entry, ItemId, Kind, Source, SourceId, Statement, Turn
 from mcp_memory.errors import InvalidInput
 from mcp_memory.ids import id_number
@@ -46,23 +47,24 @@ class Intake:
     def turns(self, turns: Sequence[Turn], *, like: Entry) -> list[Statement]:
         """The statements of a conversation: one source, in which each turn is an item and knows its place.
 
-        `like` carries the kind, tags, scope, importance and source of them all, and the time of turns that name none.
+        A turn without a time has that of the last one before it that named one. `like` carries the kind, tags, scope,
+        importance and source of them all, and the time until one is named.
         """
         if not turns:
             raise InvalidInput("turns is empty; give a list of {speaker, content, at?}.")
         if len(turns) > MAX_TURNS:
             raise InvalidInput(f"turns holds {len(turns)} turns; send at most {MAX_TURNS} in a call.")
-        _require_size(sum(len(turn.content.encode(errors="surrogatepass")) for turn in turns))
         text, spans = _transcript(turns)
+        _require_size(len(text.encode()))
         source = self._source("transcript", text, like.source)
         shared = self._statement(replace(like, kind=like.kind or "note"), source, Span(0, 0), "turns")
         statements: list[Statement] = []
+        occurred_at = shared.occurred_at
         for number, (turn, span) in enumerate(zip(turns, spans, strict=True)):
+            if turn.at:
+                occurred_at = read_moment(turn.at, f"turns[{number}].at", now=self.now)
             if span.start == span.end:
                 continue
-            occurred_at = shared.occurred_at
-            if turn.at:
-                occurred_at = _moment(turn.at, f"turns[{number}].at", now=self.now)
             for piece in _pieces(text, span):
                 statements.append(
                     replace(
@@ -82,6 +84,8 @@ class Intake:
         text = require_clean(entry.content, name)
         if not text.strip():
             raise InvalidInput(f"{name} is empty; say in a sentence what to remember.")
+        if echoes := recited(text):
+            return [self._echo(entry, echo, name) for echo in echoes]
         whole = Span(len(text) - len(text.lstrip()), len(text.rstrip()))
         spans = _pieces(text, whole)
         if len(spans) == 1:
@@ -99,6 +103,11 @@ class Intake:
             for number, span in enumerate(spans)
         ]
 
+    def _echo(self, entry: Entry, echo: Recited, name: str) -> Statement:
+        """A statement of a line that recall printed: what it says, and whose line it is."""
+        source = self._source("words", echo.text, entry.source)
+        return replace(self._statement(entry, source, Span(0, len(echo.text)), name), echoes=echo.id)
+
     def _source(self, kind: Literal["words", "document", "transcript"], text: str, origin: str | None) -> Source:
         if origin is not None:
             require_clean(origin, "source")
@@ -108,7 +117,7 @@ class Intake:
         kind = read_kind(entry.kind) if entry.kind else "fact"
         occurred_at = None
         if entry.occurred_at:
-            occurred_at = _moment(entry.occurred_at, f"{name}: occurred_at", now=self.now)
+            occurred_at = read_moment(entry.occurred_at, f"{name}: occurred_at", now=self.now)
         return Statement(
             text=source.text[span.start : span.end],
             source=source,
@@ -131,7 +140,7 @@ def read_kind(kind: str) -> Kind:
 
 def read_tags(tags: Sequence[str]) -> tuple[str, ...]:
     """Tags in lower case, sorted, without repeats. Raises InvalidInput."""
-    clean = sorted({require_clean(tag, "tags").strip().removeprefix("#").lower() for tag in tags} - {""})
+    clean = sorted({" ".join(require_clean(tag, "tags").split()).removeprefix("#").lower() for tag in tags} - {""})
     if len(clean) > MAX_TAGS:
         raise InvalidInput(f"{len(clean)} tags are too many; give at most {MAX_TAGS}.")
     for tag in clean:
@@ -160,7 +169,9 @@ def read_id(text: str) -> ItemId:
 
 def read_scope(scope: str, *, project: str | None) -> str:
     """The scope a name stands for: `project` is the caller's. Raises InvalidInput where there is no such project."""
-    name = require_clean(scope, "scope").strip()
+    name = " ".join(require_clean(scope, "scope").split())
+    if not name:
+        raise InvalidInput("scope is blank; give user, project, or a project's name.")
     if len(name) > MAX_NAME:
         raise InvalidInput(f"scope has {len(name)} characters; keep it under {MAX_NAME}.")
     if name != "project":
@@ -174,12 +185,15 @@ def read_scope(scope: str, *, project: str | None) -> str:
 
 def write_scope(scope: str | None, *, kind: Kind, project: str | None) -> str:
     """Where a statement belongs: as said, else preferences to the person and the rest to the project there is."""
+    if scope == "all":
+        raise InvalidInput("scope 'all' is for looking up; to remember give user, project, or a project's name.")
     if scope:
         return read_scope(scope, project=project)
     return USER if kind == "preference" or project is None else project
 
 
-def _moment(text: str, name: str, *, now: datetime) -> int:
+def read_moment(text: str, name: str, *, now: datetime) -> int:
+    """The start of the period named, at face value. Raises InvalidInput naming the argument."""
     try:
         return parse_period(text, now=now).start
     except InvalidInput as problem:

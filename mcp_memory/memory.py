@@ -4,66 +4,46 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
-
-from mcp_memory import compose, dedupe
+from mcp_memory import compose
 from mcp_memory.catchup import CatchUp, encode_missing
 from mcp_memory.digesting import Digester
 from mcp_memory.domain import (
-    AddItem,
     AmendItem,
     Caller,
-    Confirm,
     ConfirmItem,
-    Decision,
     Entry,
     EraseItem,
-    Filter,
     ForgetItem,
     Forgotten,
     Item,
-    ItemId,
-    KeepDigest,
-    Neighbour,
     Operation,
     OperationId,
-    Outcome,
     Recall,
     Remembered,
-    RememberedItem,
-    Revise,
     Source,
     SourceId,
-    Statement,
     Stats,
     Step,
     Summary,
     Topic,
     Turn,
-    Vector,
     spoken,
 )
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
-from mcp_memory.errors import InvalidInput, NotFound, Unusable
+from mcp_memory.errors import InvalidInput, Unusable
 from mcp_memory.ids import IdSequence
-from mcp_memory.intake import Intake, read_id, read_importance, read_kind, read_tags
-from mcp_memory.recalling import Recaller
-from mcp_memory.requests import ItemQuery, read_budget, read_limit, read_moment, read_query, where_of
+from mcp_memory.intake import Intake, read_id
+from mcp_memory.recalling import Found, Recaller
+from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
+from mcp_memory.requests import ItemQuery, read_budget, read_changes, read_limit, read_query, where_of
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.text import count_tokens, require_clean
 from mcp_memory.times import to_ms
 
-Progress = Callable[[int, int], None]
-"""Gets how many are done, of how many."""
-
-INLINE_TOKENS = 20_000
-"""Text of a call that is encoded before it answers: two to three seconds on two cores. The rest is encoded after."""
-ENCODE_BATCH = 64
-NEIGHBOURS = 3
 FORGET_LIMIT = 20
 """Items that forgetting by query takes at once at most."""
 
@@ -93,6 +73,7 @@ class Memory:
         self._caller = caller
         self._clock = clock
         self._ids = IdSequence(lambda: to_ms(clock()))
+        self._rememberer = Rememberer(store, encoder, self._ids.next)
         self._recaller = Recaller(store, encoder)
         self._digester = Digester(store, self._recaller)
         self._catch_up = CatchUp(store, encoder)
@@ -133,8 +114,13 @@ class Memory:
 
     def wait_for_encoder(self) -> None:
         """Return when the encoder is up. Raises what was wrong where it can't be loaded."""
-        if self._encoder.wait() is None:
+        self._loaded_encoder()
+
+    def _loaded_encoder(self) -> Encoder:
+        encoder = self._encoder.wait()
+        if encoder is None:
             raise self._encoder.problem or Unusable("The encoder could not be loaded.")
+        return encoder
 
     # remember
 
@@ -165,66 +151,12 @@ class Memory:
             if not entries:
                 raise InvalidInput("items is empty; give at least one text.")
             statements = [statement for read in intake.entries(entries) for statement in read]
-        return self._remember(statements, caller, progress)
-
-    def _remember(self, statements: Sequence[Statement], caller: Caller, progress: Progress) -> Remembered:
-        replaced = self._present({statement.replaces for statement in statements if statement.replaces})
-        known: dict[str, Item] = {}
-        for scope in {statement.scope for statement in statements}:
-            texts = [statement.spoken for statement in statements if statement.scope == scope]
-            known |= self._store.repetitions(texts, scope=scope)
-        vectors = self._encode_now(statements, progress)
-        decisions = dedupe.plan(
-            statements, known=known, neighbours=self._neighbours(statements, vectors), replaced=replaced
-        )
-        steps = [self._step(decision, vector) for decision, vector in zip(decisions, vectors, strict=True)]
         summary = f"{len(statements)} statements, {len({s.source.id for s in statements})} sources"
         operation = self._operation("remember", summary, caller)
-        outcomes = self._store.apply(operation, steps)
-        pending = sum(
-            1 for outcome, vector in zip(outcomes, vectors, strict=True) if outcome.status != "known" and vector is None
-        )
-        if pending:
+        result = self._rememberer.remember(statements, operation=operation, progress=progress)
+        if result.pending:
             self._catch_up.wake()
-        results = [_remembered(decision, outcome) for decision, outcome in zip(decisions, outcomes, strict=True)]
-        return Remembered(results, operation.id, pending)
-
-    def _encode_now(self, statements: Sequence[Statement], progress: Progress) -> list[Vector | None]:
-        """Vectors of the first statements that make INLINE_TOKENS; None where they are to follow."""
-        encoder = self._encoder.ready()
-        if encoder is None or not self._store.register_encoder(encoder.identity, encoder.dimensions):
-            return [None] * len(statements)
-        texts: list[str] = []
-        left = INLINE_TOKENS
-        for statement in statements:
-            left -= count_tokens(statement.text)
-            if left < 0 and texts:
-                break
-            texts.append(statement.spoken)
-        vectors: list[Vector | None] = []
-        for start in range(0, len(texts), ENCODE_BATCH):
-            vectors += list(encoder.encode(texts[start : start + ENCODE_BATCH]))
-            progress(len(vectors), len(statements))
-        return vectors + [None] * (len(statements) - len(vectors))
-
-    def _neighbours(self, statements: Sequence[Statement], vectors: Sequence[Vector | None]) -> list[list[Neighbour]]:
-        near: list[list[Neighbour]] = [[] for _ in statements]
-        by_scope: dict[str, list[int]] = {}
-        for number, (statement, vector) in enumerate(zip(statements, vectors, strict=True)):
-            if vector is not None and statement.source.kind == "words" and statement.replaces is None:
-                by_scope.setdefault(statement.scope, []).append(number)
-        for scope, numbers in by_scope.items():
-            matrix = np.array([vectors[number] for number in numbers], np.float32)
-            found = self._store.nearest(matrix, where=Filter(scopes=(scope,)), limit=NEIGHBOURS)
-            for number, neighbours in zip(numbers, found, strict=True):
-                near[number] = neighbours
-        return near
-
-    def _step(self, decision: Decision, vector: Vector | None) -> Step:
-        if isinstance(decision, Confirm) and decision.statement.source.kind == "words":
-            return ConfirmItem(decision.of.id)
-        replaces = decision.of.id if isinstance(decision, Revise) else None
-        return AddItem(ItemId(self._ids.next()), decision.statement, vector, replaces)
+        return result
 
     # recall
 
@@ -249,18 +181,20 @@ class Memory:
         where = where_of(select or ItemQuery(), caller=caller, now=now)
         if query is not None and query.strip():
             found = self._recaller.find(read_query(query), where=where, limit=limit, now=now)
-            hits, total, notes, timings = found.hits, found.total, found.notes, found.timings
+            nothing = "Nothing relevant is known."
         else:
-            hits, total, notes, timings = self._recaller.core(where=where, limit=limit), 0, (), {}
-        passages = [self._passage(hit.item) for hit in hits] if detail == "full" else None
-        packed = compose.pack(hits, max_tokens=max_tokens, now=now, passages=passages)
-        more = max(total - len(packed.hits), len(hits) - len(packed.hits))
-        if not hits:
-            text = "Nothing relevant is known." if query else "Nothing is remembered here yet."
-        else:
-            text = "\n".join(filter(None, [packed.text, compose.more(more, shown=len(packed.hits))]))
-        text = "\n".join([text, *notes])
-        return Recall(packed.hits, more, text, count_tokens(text), notes, timings)
+            found = Found(self._recaller.core(where=where, limit=limit), 0)
+            nothing = "Nothing is remembered here yet."
+        if not found.hits:
+            text = "\n".join([nothing, *found.notes])
+            return Recall([], 0, text, count_tokens(text), found.notes, found.timings)
+        passages = [self._passage(hit.item) for hit in found.hits] if detail == "full" else None
+        count = max(found.total, len(found.hits))
+        packed = compose.answer(
+            found.hits, count=count, notes=found.notes, max_tokens=max_tokens, now=now, passages=passages
+        )
+        more, tokens = count - len(packed.hits), count_tokens(packed.text)
+        return Recall(packed.hits, more, packed.text, tokens, found.notes, found.timings)
 
     def _passage(self, item: Item) -> str:
         return compose.passage_around(self._store.source(item.source_id), item.span)
@@ -284,47 +218,20 @@ class Memory:
         """
         caller, now = by or self._caller, self._clock()
         max_tokens = read_budget(max_tokens)
-        select = select or ItemQuery()
-        where = where_of(select, caller=caller, now=now)
-        if topic is not None:
-            topic = read_query(topic, "topic").strip().lower()
-        if digest is not None and topic is None:
-            raise InvalidInput("digest needs a topic: the name it should be kept under.")
-        kept = self._digester.topic(topic, where.scopes) if topic is not None and digest is None else None
-        tagged = replace(where, tags=(topic,)) if topic is not None else where
-        if topic is not None and not self._store.count(where=tagged):
-            tagged, query = where, query or topic
-        members = self._digester.members(query=query, where=tagged, now=now)
-        if digest is not None:
-            return self._keep_digest(topic or "", digest, [hit.item for hit in members.hits], where, caller)
-        if kept is not None and not kept.stale and count_tokens(kept.digest) <= max_tokens:
-            return self._kept(kept, members.total)
-        summary = self._digester.digest(members, max_tokens=max_tokens, now=now)
-        if not summary.items:
-            return replace(summary, text="Nothing is known about this yet.")
-        stale = f"\nThe kept digest of {topic} is stale: its memories have changed." if kept and kept.stale else ""
-        return replace(summary, text=summary.text + stale)
-
-    def _keep_digest(self, topic: str, digest: str, items: Sequence[Item], where: Filter, caller: Caller) -> Summary:
-        text = require_clean(digest, "digest").strip()
-        if not text or count_tokens(text) > 4000:
-            raise InvalidInput("digest must hold between 1 and 4000 tokens of text.")
-        if not items:
-            raise NotFound(f"Nothing is known about {topic!r}, so there is nothing its digest could stand for.")
-        scope = where.scopes[-1] if where.scopes else items[0].scope
-        step = KeepDigest(topic, scope, text, tuple(item.id for item in items))
-        self._store.apply(self._operation("summarize", f"digest of {len(items)} items", caller), [step])
-        answer = f"Kept as the digest of {topic} ({scope}), standing for {len(items)} memories."
-        return Summary(answer, list(items), 0, count_tokens(answer))
-
-    def _kept(self, topic: Topic, total: int) -> Summary:
-        items = list(self._store.items(topic.items).values())
-        newer = total - len(items)
-        note = (
-            f"\n{newer} memories have come since; summarize them and hand the text back as digest." if newer > 0 else ""
-        )
-        text = f"{compose.OPENING}\n{compose.one_line(topic.digest)}\n{compose.CLOSING}{note}"
-        return Summary(text, items, max(newer, 0), count_tokens(text))
+        where = where_of(select or ItemQuery(), caller=caller, now=now)
+        if topic is None:
+            if digest is not None:
+                raise InvalidInput("digest needs a topic: the name it should be kept under.")
+            members = self._digester.members(query=query, where=where, now=now)
+            return self._digester.digest(members, max_tokens=max_tokens, now=now)
+        name = " ".join(read_query(topic, "topic").split()).lower()
+        if digest is None:
+            return self._digester.of_topic(name, query=query, where=where, max_tokens=max_tokens, now=now)
+        step = self._digester.keeping(name, digest, where=where, now=now)
+        self._store.apply(self._operation("summarize", f"digest of {len(step.items)} items", caller), [step])
+        answer = f"Kept as the digest of {name} ({step.scope}), standing for {len(step.items)} memories."
+        items = self._store.items(step.items)
+        return Summary(answer, list(items.values()), 0, count_tokens(answer))
 
     # update, forget
 
@@ -348,46 +255,29 @@ class Memory:
         `confirm` says it is still true: it counts as said again.
         Raises NotFound for an unknown or forgotten item, Conflict where it was changed in the meantime.
         """
-        now = self._clock()
-        item = self._live(read_id(item_id))
-        fields: dict[str, Any] = {}
-        if content is not None:
-            text = require_clean(content, "content").strip()
-            if not text:
-                raise InvalidInput("content is empty; use forget to take a memory away.")
-            if len(text.encode()) > 20_000:
-                raise InvalidInput("content has more than 20 kB; remember it as a document instead.")
-            fields["text"] = text
-        if kind is not None:
-            fields["kind"] = read_kind(kind)
-        if tags is not None:
-            fields["tags"] = read_tags(tags)
-        if importance is not None:
-            fields["importance"] = read_importance(importance)
-        for name, moment in (
-            ("occurred_at", occurred_at),
-            ("valid_until", valid_until),
-            ("review_after", review_after),
-        ):
-            if moment is not None:
-                fields[name] = read_moment(moment, name, now=now)
-        if pinned is not None:
-            fields["pinned"] = int(pinned)
+        identifier = read_id(item_id)
+        item = require_present(self._store, {identifier})[identifier]
+        fields = read_changes(
+            content=content,
+            kind=kind,
+            tags=tags,
+            importance=importance,
+            pinned=pinned,
+            moments={"occurred_at": occurred_at, "valid_until": valid_until, "review_after": review_after},
+            now=self._clock(),
+        )
         if not fields and not confirm:
             raise InvalidInput("Nothing to change: give content, kind, tags, importance, a date, pinned or confirm.")
+        encoder = self._recaller.usable_encoder()[0] if content is not None else None
+        vector = encoder.encode([spoken(fields["text"], item.speaker)])[0] if encoder else None
         steps: list[Step] = [ConfirmItem(item.id)] if confirm else []
         if fields:
-            steps.append(AmendItem(item.id, item.revision, fields, self._vector_of(item, fields.get("text"))))
+            steps.append(AmendItem(item.id, item.revision, fields, vector))
         names = ["content" if name == "text" else name for name in fields] + (["confirmed"] if confirm else [])
-        self._store.apply(self._operation("update", f"#{item.id}: {', '.join(names)}", by or self._caller), steps)
+        operation = self._operation("update", f"#{item.id}: {', '.join(names)}", by or self._caller)
+        self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
         self._catch_up.wake()
-        return self._store.items([item.id])[item.id], names
-
-    def _vector_of(self, item: Item, text: str | None) -> Vector | None:
-        if text is None:
-            return None
-        encoder, _ = self._recaller.usable_encoder()
-        return encoder.encode([spoken(text, item.speaker)])[0] if encoder else None
+        return self._store.items([item.id]).get(item.id, item), names
 
     def forget(
         self,
@@ -411,7 +301,7 @@ class Memory:
             wanted = list(dict.fromkeys(read_id(identifier) for identifier in ids))
             if not wanted:
                 raise InvalidInput("ids is empty; give at least one.")
-            items = list(self._present(set(wanted), erase=erase).values())
+            items = list((require_known if erase else require_present)(self._store, set(wanted)).values())
             done = True
         else:
             where = where_of(select or ItemQuery(), caller=caller, now=now)
@@ -429,8 +319,13 @@ class Memory:
     # looking into it
 
     def item(self, item_id: str) -> tuple[Item, Source, list[tuple[Item, Operation]]]:
-        """An item, its source, and every state it has been in with the operation that made it. Raises NotFound."""
-        states = self._store.history(read_id(item_id))
+        """An item, its source, and every state it has been in with the operation that made it.
+
+        Raises NotFound, for a forgotten one too.
+        """
+        identifier = read_id(item_id)
+        require_present(self._store, {identifier})
+        states = self._store.history(identifier)
         return states[-1][0], self._store.source(states[-1][0].source_id), states
 
     def source(self, source_id: str) -> Source:
@@ -457,14 +352,21 @@ class Memory:
     # upkeep
 
     def reindex(self, progress: Progress = no_progress) -> None:
-        """Rebuild the index of words, and make every vector with this encoder while the old ones go on serving."""
+        """Rebuild the index of words, and make every vector with this encoder while the old ones go on serving.
+
+        Where it is interrupted, the next one goes on with the vectors that are still missing.
+        """
         self._store.reindex_words(no_progress)
-        self.wait_for_encoder()
-        encoder = self._encoder.ready()
-        assert encoder is not None
+        encoder = self._loaded_encoder()
         self._store.register_encoder(encoder.identity, encoder.dimensions)
         encode_missing(self._store, encoder, progress=progress)
         self._store.serve_encoder(encoder.identity)
+
+    def make_vectors(self, progress: Progress = no_progress) -> None:
+        """Return when no vector is left to be made, which happens in the background otherwise."""
+        encoder = self._loaded_encoder()
+        if not self._store.read_only and self._store.register_encoder(encoder.identity, encoder.dimensions):
+            encode_missing(self._store, encoder, progress=progress)
 
     def verify(self) -> Iterator[str]:
         """Each thing that is wrong in the file, in words."""
@@ -474,32 +376,7 @@ class Memory:
         """Write a checked copy of the file as it is now to `target`, while others write."""
         self._store.backup(target)
 
-    def _live(self, item_id: ItemId) -> Item:
-        return self._present({item_id})[item_id]
-
-    def _present(self, ids: set[ItemId], *, erase: bool = False) -> dict[ItemId, Item]:
-        """The items of those ids, all of them. Raises NotFound naming the ones that are not there or were forgotten."""
-        items = self._store.items(sorted(ids)) if ids else {}
-        for identifier in sorted(ids):
-            if identifier not in items:
-                raise NotFound(f"There is no memory #{identifier}. Use recall to find the right id.")
-            if items[identifier].status == "forgotten" and not erase:
-                raise NotFound(f"The memory #{identifier} was forgotten. Remember it anew if it should come back.")
-        return items
-
     def _operation(self, verb: str, summary: str, caller: Caller) -> Operation:
         return Operation(
             OperationId(self._ids.next()), verb, to_ms(self._clock()), caller.client, caller.session, summary
         )
-
-
-def _remembered(decision: Decision, outcome: Outcome) -> RememberedItem:
-    assert outcome.id is not None
-    text = decision.statement.text
-    if outcome.status == "known":
-        of = decision.of if isinstance(decision, Confirm) else None
-        return RememberedItem(outcome.id, "known", text, of)
-    if isinstance(decision, Revise):
-        return RememberedItem(outcome.id, "replaces", text, decision.of)
-    similar = getattr(decision, "similar", None)
-    return RememberedItem(outcome.id, "similar" if similar else "created", text, similar)

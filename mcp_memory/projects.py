@@ -2,9 +2,9 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlparse
 
 _REMOTE = re.compile(r'\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)', re.MULTILINE)
-_OWNER_AND_NAME = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
 
 
 def project_of(directory: str | Path) -> str | None:
@@ -20,16 +20,29 @@ def project_of(directory: str | Path) -> str | None:
     return None
 
 
+def project_here() -> str | None:
+    """The project of the working directory; None also where that has been removed."""
+    try:
+        return project_of(Path.cwd())
+    except OSError:
+        return None
+
+
 def _remote_name(marker: Path) -> str | None:
     """The owner and name in the address of `origin`, where there is one."""
     try:
         if marker.is_file():  # a worktree or submodule: "gitdir: PATH"
-            marker = (marker.parent / marker.read_text("utf-8").partition(":")[2].strip()).resolve()
+            marker = (marker.parent / marker.read_text("utf-8", errors="replace").partition(":")[2].strip()).resolve()
             common = marker / "commondir"
             if common.is_file():
-                marker = (marker / common.read_text("utf-8").strip()).resolve()
+                marker = (marker / common.read_text("utf-8", errors="replace").strip()).resolve()
         remote = _REMOTE.search((marker / "config").read_text("utf-8", errors="replace"))
     except OSError:
         return None
-    name = _OWNER_AND_NAME.search(remote[1]) if remote else None
-    return name[1] if name else None
+    return _owner_and_name(remote[1]) if remote else None
+
+
+def _owner_and_name(address: str) -> str | None:
+    """The last two parts of the path in a URL, in `user@host:path`, or of a local path; never a host or a password."""
+    path = urlparse(address).path if "://" in address else address.rpartition(":")[2]
+    return "/".join(path.replace("\\", "/").rstrip("/").removesuffix(".git").strip("/").split("/")[-2:]) or None

@@ -44,9 +44,10 @@ class Recaller:
         encoder, notes = self.usable_encoder()
         vector = encoder.encode_query(query) if encoder else None
         encoded = time.perf_counter()
-        texts, cosines = self._candidates(query, vector, where)
+        identity = encoder.identity if encoder else ""
+        texts, cosines = self._candidates(query, vector, where, encoder=identity)
         searched = time.perf_counter()
-        found = self._rank(texts, cosines, limit=limit, now=now)
+        found = self._rank(texts, cosines, limit=limit, now=now, encoder=identity)
         timings = {
             "encode": (encoded - start) * 1000,
             "candidates": (searched - encoded) * 1000,
@@ -83,33 +84,35 @@ class Recaller:
         return encoder, ()
 
     def _candidates(
-        self, query: str, vector: Vector | None, where: Filter
+        self, query: str, vector: Vector | None, where: Filter, *, encoder: str
     ) -> tuple[dict[int, float], dict[int, float] | None]:
         """BM25 of the states that hold a word of the query, and the cosine of all candidates."""
         found = self._store.search_text(query, where=where, limit=ranking.CANDIDATES)
         texts = {candidate.revision_id: candidate.score for candidate in found}
         if vector is None:
             return texts, None
-        near = self._store.search_vectors(vector, where=where, limit=ranking.CANDIDATES)
+        near = self._store.search_vectors(vector, encoder=encoder, where=where, limit=ranking.CANDIDATES)
         cosines = {candidate.revision_id: candidate.score for candidate in near}
-        missing = self._store.vectors([number for number in texts if number not in cosines])
+        missing = self._store.vectors([number for number in texts if number not in cosines], encoder=encoder)
         cosines |= {number: float(other @ vector) for number, other in missing.items()}
         return texts, cosines
 
-    def _rank(self, texts: dict[int, float], cosines: dict[int, float] | None, *, limit: int, now: datetime) -> Found:
-        numbers = sorted({*texts, *(cosines or ())}, reverse=True)
+    def _rank(
+        self, texts: dict[int, float], cosines: dict[int, float] | None, *, limit: int, now: datetime, encoder: str
+    ) -> Found:
+        states = self._store.states(list({*texts, *(cosines or ())}))
+        numbers = sorted(states, reverse=True)
         bm25 = np.array([texts.get(number, 0.0) for number in numbers], np.float32)
         near = None
         if cosines is not None:
             # A state whose vector is not made yet counts as neither near nor far.
             middle = float(np.mean(list(cosines.values()))) if cosines else 0.0
             near = np.array([cosines.get(number, middle) for number in numbers], np.float32)
-        states = self._store.states(numbers)
         items = [states[number] for number in numbers]
         scores = ranking.weigh(ranking.fuse(bm25, near), items, now=to_ms(now))
         relevant = ranking.relevant(bm25, near)
         order = [int(i) for i in np.argsort(-scores, kind="stable") if relevant[i]]
-        vectors = self._store.vectors([numbers[i] for i in order[: 2 * limit]])
+        vectors = self._store.vectors([numbers[i] for i in order[: 2 * limit]], encoder=encoder)
         by_place = {place: vectors[numbers[place]] for place in order[: 2 * limit] if numbers[place] in vectors}
         kept = ranking.diversify(order, by_place, limit=limit)
         hits = self._with_replaced([items[i] for i in kept], [float(scores[i]) for i in kept])

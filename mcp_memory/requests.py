@@ -1,19 +1,23 @@
-"""Reading what recall and its like are asked: which items, how many, how much of them."""
+"""Reading what recall and its like are asked: which items, how many, how much of them, what should change in one."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from mcp_memory.compose import zone_offset
 from mcp_memory.domain import USER, Caller, Filter
 from mcp_memory.errors import InvalidInput
-from mcp_memory.intake import read_kind, read_scope, read_tags
+from mcp_memory.intake import read_importance, read_kind, read_moment, read_scope, read_tags
 from mcp_memory.text import require_clean
 from mcp_memory.times import parse_period, to_ms
 
 MAX_LIMIT = 1_000
 MIN_BUDGET = 50
 MAX_BUDGET = 100_000
+MAX_CONTENT = 20_000
+"""UTF-8 bytes of an item's text when it is changed; more is a document."""
 MAX_QUERY = 10_000
 """Characters; a longer question is a document."""
 
@@ -66,14 +70,6 @@ def _known_by(text: str, *, now: datetime) -> int:
     return min(end - zone_offset(now), to_ms(now)) if text.strip().casefold() != "now" else to_ms(now)
 
 
-def read_moment(text: str, name: str, *, now: datetime) -> int:
-    """The start of the period named, at face value. Raises InvalidInput naming the argument."""
-    try:
-        return parse_period(text, now=now).start
-    except InvalidInput as problem:
-        raise InvalidInput(f"{name}: {problem}") from problem
-
-
 def read_limit(limit: int) -> int:
     """Raises InvalidInput outside 1 to 1000."""
     if not 1 <= limit <= MAX_LIMIT:
@@ -96,3 +92,34 @@ def read_query(query: str, name: str = "query") -> str:
     if len(query) > MAX_QUERY:
         raise InvalidInput(f"{name} has {len(query)} characters; ask in at most {MAX_QUERY}.")
     return query
+
+
+def read_changes(
+    *,
+    content: str | None,
+    kind: str | None,
+    tags: Sequence[str] | None,
+    importance: float | None,
+    pinned: bool | None,
+    moments: Mapping[str, str | None],
+    now: datetime,
+) -> dict[str, Any]:
+    """The fields of an item that an update gives, by their names in it. Raises InvalidInput."""
+    fields: dict[str, Any] = {}
+    if content is not None:
+        text = require_clean(content, "content").strip()
+        if not text:
+            raise InvalidInput("content is empty; use forget to take a memory away.")
+        if len(text.encode()) > MAX_CONTENT:
+            raise InvalidInput(f"content has more than {MAX_CONTENT // 1000} kB; remember it as a document instead.")
+        fields["text"] = text
+    if kind is not None:
+        fields["kind"] = read_kind(kind)
+    if tags is not None:
+        fields["tags"] = read_tags(tags)
+    if importance is not None:
+        fields["importance"] = read_importance(importance)
+    fields |= {name: read_moment(text, name, now=now) for name, text in moments.items() if text is not None}
+    if pinned is not None:
+        fields["pinned"] = int(pinned)
+    return fields

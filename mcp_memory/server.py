@@ -1,31 +1,36 @@
 """The MCP server: tools, resources and prompts over a Memory that comes up behind the handshake."""
 
+import json
 import logging
+import os
 import secrets
+import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlparse
+from typing import Any, cast
+from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp import MCPError
 from mcp import types as mcp_types
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
 
 from mcp_memory import prompts, resources
 from mcp_memory.domain import Caller
-from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound
+from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound, Unusable
 from mcp_memory.memory import Memory
-from mcp_memory.projects import project_of
-from mcp_memory.tools import INSTRUCTIONS, TOOLS, Answer, tool_named
+from mcp_memory.projects import project_here, project_of
+from mcp_memory.tools import INSTRUCTIONS, TOOLS, Answer, Tool, tool_named
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +38,16 @@ MAX_RESULT_CHARACTERS = 100_000
 """How much of a result Claude Code may keep in the conversation before it writes it to a file."""
 ROOTS_TIMEOUT = 2.0
 """Seconds a client has to name its roots before the server goes on without."""
+MAX_PROBLEM_CHARACTERS = 1_000
+"""How much of a refusal is said; more is what the caller sent, said back."""
+LAST_ANSWERS = 10.0
+"""Seconds that requests have to be answered in after the input has ended."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""How most clients end a server; without this the thread that reads the input would hold the process back."""
 
 Context = ServerRequestContext[Any, Any]
+Message = SessionMessage | Exception
+"""What comes from the wire: a message, or why a line is none."""
 
 
 class MemoryHost:
@@ -43,6 +56,7 @@ class MemoryHost:
     def __init__(self, open_memory: Callable[[], Memory]) -> None:
         self._open = open_memory
         self._memory: Memory | None = None
+        self._closed = False
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -50,15 +64,18 @@ class MemoryHost:
         threading.Thread(target=self._try, name="open-memory", daemon=True).start()
 
     def memory(self) -> Memory:
-        """The memory. Raises what is wrong with the file; a later call tries again."""
+        """The memory. Raises what is wrong with the file, a later call tries again; Unusable once it is closed."""
         with self._lock:
+            if self._closed:
+                raise Unusable("The server is about to end.")
             if self._memory is None:
                 self._memory = self._open()
             return self._memory
 
     def close(self) -> None:
-        """Close it where it is open."""
+        """Close it where it is open, and open it no more."""
         with self._lock:
+            self._closed = True
             if self._memory is not None:
                 self._memory.close()
 
@@ -67,6 +84,8 @@ class MemoryHost:
             self.memory()
         except MemoryProblem as problem:
             log.error("%s", problem)
+        except Exception:  # the thread's entry point: the next call tries again, and answers
+            log.exception("the memory could not be opened")
 
 
 class Faces:
@@ -77,7 +96,9 @@ class Faces:
         self._host = host
         self._session = secrets.token_hex(6)
         self._project = project
-        self._asked_roots = project is not None
+        self._project_known = project is not None
+        self._finding_project = anyio.Lock()
+        self._changing = anyio.Lock()
 
     async def list_tools(self, _: Context, __: mcp_types.PaginatedRequestParams | None) -> mcp_types.ListToolsResult:
         return mcp_types.ListToolsResult(
@@ -101,38 +122,51 @@ class Faces:
         )
 
     async def call_tool(self, context: Context, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
+        try:
+            tool = tool_named(params.name)
+        except InvalidInput as problem:
+            raise MCPError(mcp_types.INVALID_PARAMS, str(problem)) from problem
         caller = await self._caller(context)
         try:
-            answer = await self._in_thread(context, params.name, params.arguments or {}, caller)
+            answer = await self._in_turn(context, tool, params.arguments or {}, caller)
         except MemoryProblem as problem:
             return _problem(problem)
         except Exception:  # the entry point of a call: the server goes on serving
-            log.exception("%s failed", params.name)
-            return _problem(
-                MemoryProblem(f"{params.name} failed inside the server; its log says why. Nothing was kept.")
-            )
+            log.exception("%s failed", tool.name)
+            return _problem(MemoryProblem(f"{tool.name} failed inside the server; the server's log says why."))
         return mcp_types.CallToolResult(
             content=[mcp_types.TextContent(type="text", text=answer.text)],
-            _meta={f"mcp-memory/{params.name}": dict(answer.data)},
+            _meta={f"mcp-memory/{tool.name}": dict(answer.data)},
         )
 
-    async def _in_thread(self, context: Context, name: str, arguments: Mapping[str, Any], caller: Caller) -> Answer:
-        """Carry a tool out in a worker thread. A call that is cancelled still finishes there: it commits, or not."""
+    async def _in_turn(self, context: Context, tool: Tool, arguments: Mapping[str, Any], caller: Caller) -> Answer:
+        """Carry a tool out when the changes that were asked for before it are done, so that it sees them."""
+        async with self._changing:
+            if not tool.read_only:
+                return await self._in_thread(context, tool, arguments, caller)
+        return await self._in_thread(context, tool, arguments, caller)
+
+    async def _in_thread(self, context: Context, tool: Tool, arguments: Mapping[str, Any], caller: Caller) -> Answer:
+        """Carry a tool out in a worker thread.
+
+        A call that is cancelled ends there at its next report of progress, with nothing kept, or is carried out whole.
+        """
 
         def progress(done: int, total: int) -> None:
             anyio.from_thread.run(context.session.report_progress, done, total)
 
         def run() -> Answer:
-            return tool_named(name).call(self._host.memory(), arguments, caller=caller, progress=progress)
+            return tool.call(self._host.memory(), arguments, caller=caller, progress=progress)
 
         return await anyio.to_thread.run_sync(run)
 
     async def _caller(self, context: Context) -> Caller:
         params = context.session.client_params
         client = f"{params.client_info.name} {params.client_info.version}" if params else "unknown"
-        if not self._asked_roots:
-            self._asked_roots = True
-            self._project = await self._project_of_roots(context) or project_of(Path.cwd())
+        async with self._finding_project:
+            if not self._project_known:
+                self._project = await self._project_of_roots(context) or project_here()
+                self._project_known = True
         return Caller(client=client.strip(), session=self._session, project=self._project)
 
     async def _project_of_roots(self, context: Context) -> str | None:
@@ -147,8 +181,8 @@ class Faces:
                 return None
             for root in found.roots:
                 address = urlparse(str(root.uri))
-                if address.scheme == "file":
-                    return project_of(url2pathname(unquote(address.path)))
+                if address.scheme == "file" and (project := project_of(url2pathname(address.path))):
+                    return project
         return None
 
     async def list_resources(
@@ -248,23 +282,152 @@ def make_server(host: MemoryHost, *, project: str | None) -> Server[Any]:
     )
 
 
+class Wire:
+    """Stands between the standard streams and the server.
+
+    It answers the lines that are no messages, which the SDK passes over in silence so that the client waits for ever,
+    and when the input has ended it lets what was asked be answered, so that requests may be piped in.
+    """
+
+    def __init__(self) -> None:
+        self._asked: set[mcp_types.RequestId] = set()
+        self._answered = anyio.Event()
+
+    async def carry_in(
+        self,
+        lines: AsyncIterable[Message],
+        to_server: MemoryObjectSendStream[Message],
+        to_client: MemoryObjectSendStream[SessionMessage],
+    ) -> None:
+        """Pass messages on to the server until the input ends and all is answered."""
+        async with to_server, to_client:
+            async for message in lines:
+                if isinstance(message, Exception):
+                    if refusal := refusal_of(message):
+                        await to_client.send(SessionMessage(refusal))
+                    continue
+                self._note_asked(message)
+                await to_server.send(message)
+            with anyio.move_on_after(LAST_ANSWERS):
+                while self._asked:
+                    self._answered = anyio.Event()
+                    await self._answered.wait()
+
+    async def carry_out(
+        self, from_server: MemoryObjectReceiveStream[SessionMessage], send: Callable[[SessionMessage], Any]
+    ) -> None:
+        """Pass the server's messages on to the client."""
+        async with from_server:
+            async for message in from_server:
+                await send(message)
+                self._note_answered(message)
+
+    def _note_asked(self, message: SessionMessage) -> None:
+        match message.message:
+            case mcp_types.JSONRPCRequest(method="subscriptions/listen"):
+                pass  # answered as long as the connection lasts
+            case mcp_types.JSONRPCRequest(id=identifier):
+                self._asked.add(identifier)
+            case mcp_types.JSONRPCNotification(method="notifications/cancelled", params={"requestId": identifier}):
+                self._asked.discard(identifier)
+            case _:
+                pass
+
+    def _note_answered(self, message: SessionMessage) -> None:
+        match message.message:
+            case mcp_types.JSONRPCResponse(id=identifier) | mcp_types.JSONRPCError(id=identifier) if (
+                identifier is not None
+            ):
+                self._asked.discard(identifier)
+                self._answered.set()
+            case _:
+                pass
+
+
+def refusal_of(error: Exception) -> mcp_types.JSONRPCError | None:
+    """What to answer to a line that is no message: an error with the id the line gives, where one can be read.
+
+    None for an empty line, and for a response, to which nobody answers.
+    """
+    if not isinstance(error, ValidationError):
+        return None
+    found = error.errors(include_url=False, include_context=False)
+    line: object = found[0]["input"]
+    if isinstance(line, str) and not line.strip():
+        return None
+    if found[0]["type"] == "json_invalid":
+        code, reason = mcp_types.PARSE_ERROR, f"This line is not the JSON of a message: {found[0]['msg']}."
+        fields = _fields(_json_of(str(line)))
+        if fields:  # Python reads what JSON between programs may not hold
+            reason += " Half of a surrogate pair (\\ud800 to \\udfff alone) is no character; send the text without it."
+    else:
+        code, reason = mcp_types.INVALID_REQUEST, "This line is JSON, but no JSON-RPC 2.0 request or notification."
+        fields = next(filter(None, (_fields(entry["input"]) for entry in found)), _fields(None))
+    if "result" in fields or "error" in fields:
+        return None
+    identifier = fields.get("id")
+    if not isinstance(identifier, str | int) or isinstance(identifier, bool):
+        identifier = None
+    return mcp_types.JSONRPCError(
+        jsonrpc="2.0", id=identifier, error=mcp_types.ErrorData(code=code, message=f"{reason} Nothing was done.")
+    )
+
+
 def serve_stdio(open_memory: Callable[[], Memory], *, project: str | None) -> None:
-    """Serve one client over standard input and output until it goes."""
-    anyio.run(_serve_stdio, MemoryHost(open_memory), project)
+    """Serve one client over standard input and output until it goes, or says so with SIGINT or SIGTERM."""
+    host = MemoryHost(open_memory)
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+        try:
+            host.close()
+        finally:
+            os._exit(0)  # the thread that reads standard input cannot be interrupted
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
+    try:
+        anyio.run(_serve_stdio, host, project)
+    except* BrokenPipeError:
+        log.info("the client has gone without reading its answers")
+    finally:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        host.close()
 
 
 async def _serve_stdio(host: MemoryHost, project: str | None) -> None:
     server = make_server(host, project=project)
+    wire = Wire()
     async with AsyncExitStack() as stack:
-        streams = await stack.enter_async_context(stdio_server())
+        lines, writing = await stack.enter_async_context(stdio_server())
+        await stack.enter_async_context(writing)
         host.start()
-        stack.callback(host.close)
-        await server.run(*streams, server.create_initialization_options())
+        to_server, from_client = anyio.create_memory_object_stream[Message]()
+        to_client, from_server = anyio.create_memory_object_stream[SessionMessage]()
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        tasks.start_soon(wire.carry_in, lines, to_server, to_client.clone())
+        tasks.start_soon(wire.carry_out, from_server, writing.send)
+        await server.run(from_client, to_client, server.create_initialization_options())
+
+
+def _json_of(line: str) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _fields(value: object) -> Mapping[str, object]:
+    return cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
 
 
 def _problem(problem: MemoryProblem) -> mcp_types.CallToolResult:
+    text, half = str(problem), MAX_PROBLEM_CHARACTERS // 2
+    if len(text) > MAX_PROBLEM_CHARACTERS:
+        text = f"{text[:half]} … {text[-half:]}"
     return mcp_types.CallToolResult(
-        content=[mcp_types.TextContent(type="text", text=str(problem))],
+        content=[mcp_types.TextContent(type="text", text=text)],
         is_error=True,
         _meta={"mcp-memory/error": {"code": problem.code}},
     )

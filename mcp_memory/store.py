@@ -29,10 +29,11 @@ class Store(Protocol):
         """Whether nothing can be changed."""
         ...
 
-    def apply(self, operation: Operation, steps: Sequence[Step]) -> list[Outcome]:
+    def apply(self, operation: Operation, steps: Sequence[Step], *, encoder: str | None = None) -> list[Outcome]:
         """Carry out the steps in one transaction, and return what became of each, in the order given.
 
-        What could have changed since the plan was made is checked again inside the transaction.
+        What could have changed since the plan was made is checked again inside the transaction. `encoder` is the
+        identity of what made the steps' vectors; they are kept only where it serves by then, else they are to follow.
         Raises NotFound for an id that is not there, Conflict for an item that has moved on, ReadOnly, Unusable;
         nothing is written then.
         """
@@ -42,28 +43,35 @@ class Store(Protocol):
         """States of items that hold a word of the query, by BM25 (higher is better), best first."""
         ...
 
-    def search_vectors(self, query: Vector, *, where: Filter, limit: int) -> list[Candidate]:
-        """States of items nearest to a unit vector, by cosine, best first; every filter acts inside the search."""
+    def search_vectors(self, query: Vector, *, encoder: str, where: Filter, limit: int) -> list[Candidate]:
+        """States of items nearest to a unit vector, by cosine, best first; every filter acts inside the search.
+
+        Nothing where the vectors that serve are not those of `encoder`, which made the query's.
+        """
         ...
 
-    def nearest(self, vectors: Vector, *, where: Filter, limit: int) -> list[list[Neighbour]]:
-        """For each row of `vectors` the items nearest to it, by cosine, best first."""
+    def nearest(self, vectors: Vector, *, encoder: str, where: Filter, limit: int) -> list[list[Neighbour]]:
+        """For each row of `vectors`, made by `encoder`, the items nearest to it, by cosine, best first."""
         ...
 
     def repetitions(self, texts: Sequence[str], *, scope: str) -> dict[str, Item]:
         """For each text that a live item of the scope says word for word, that item."""
         ...
 
-    def items(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> dict[ItemId, Item]:
-        """The present (or then present) states of items, whatever their status; unknown ids are left out."""
+    def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
+        """The present states of items, whatever their status; unknown ids are left out."""
         ...
 
     def states(self, revision_ids: Sequence[int]) -> dict[int, Item]:
-        """The states that candidates name."""
+        """The states that candidates name; one that was erased in the meantime is left out."""
         ...
 
-    def vectors(self, revision_ids: Sequence[int]) -> dict[int, Vector]:
-        """Unit vectors of states, where there are any."""
+    def vectors(self, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Vector]:
+        """Unit vectors of states, where `encoder` serves and has made them."""
+        ...
+
+    def present_vectors(self, ids: Sequence[ItemId], *, encoder: str) -> dict[ItemId, Vector]:
+        """Unit vectors of the present states of items, where `encoder` serves and has made them."""
         ...
 
     def listing(self, *, where: Filter, limit: int, offset: int = 0) -> list[tuple[int, Item]]:
@@ -79,7 +87,7 @@ class Store(Protocol):
         ...
 
     def source(self, source_id: SourceId) -> Source:
-        """Raises NotFound."""
+        """The source, with what was forgotten of it blanked out. Raises NotFound where nothing else is left of it."""
         ...
 
     def topics(self) -> list[Topic]:
@@ -99,7 +107,7 @@ class Store(Protocol):
         ...
 
     def serving_encoder(self) -> str | None:
-        """Identity of the encoder whose vectors answer; None before any vector was made."""
+        """Identity of the encoder whose vectors answer; None before there is one."""
         ...
 
     def register_encoder(self, identity: str, dimensions: int) -> bool:

@@ -211,8 +211,9 @@ def count_tokens(text: str) -> int:
 def _weigh(text: str) -> int:
     weight = 0
     for pattern, least, more, free in _RUNS[:5] if text.isascii() else _RUNS:
-        for length, times in Counter(map(len, pattern.findall(text))).items():
-            weight += times * (least + more * max(0, length - free))
+        runs: list[str] = pattern.findall(text)
+        weight += least * len(runs)
+        weight += more * sum([len(run) - free for run in runs if len(run) > free])
     return weight
 
 
@@ -294,6 +295,8 @@ def _fitting(text: str, span: Span, budget: int) -> Iterator[Span]:
 def _reach(text: str, span: Span, budget: int) -> int:
     """How far from the start of the span the budget goes; the end where it all fits."""
     start, end = span
+    if end - start <= budget and _weigh(text[start:end]) <= budget:
+        return end
     width = max(1, budget // 10)
     while start + width < end and _weigh(text[start : start + width]) <= budget:
         width *= 2

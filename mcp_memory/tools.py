@@ -97,10 +97,17 @@ _SCOPE = _text("user | project (this one) | all | a project's name; default: use
 
 
 def _remember(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:
-    content = arguments.text("content")
     items, turns = arguments.objects("items"), arguments.objects("turns")
-    if content is not None and (items or turns) and not content.strip():
-        content = None
+    if arguments.holds_list("content"):
+        if items:
+            raise InvalidInput("content is a list, and items is given too; put everything into items.")
+        content, items = None, arguments.objects("content")
+    else:
+        content = arguments.text("content")
+    if items or turns:
+        content = content if content and content.strip() else None
+    elif content is None:
+        raise InvalidInput("Nothing to remember: give content (a text), items (a list) or turns (a conversation).")
     like = entry_of(arguments, content or "")
     result = memory.remember(
         content,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,6 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_memory.errors import InvalidInput, Unusable
+
+# onnxruntime starts its telemetry, and leaves a file in the temporary directory, when it is imported; this package comes
+# first, and nothing that is remembered here is to be reported on anywhere.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 Vectors: TypeAlias = NDArray[np.float32]
 

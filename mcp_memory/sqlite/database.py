@@ -48,9 +48,15 @@ class Database:
         self._closed = False
         with driver_errors(path):
             self.read_only = _prepare_path(path, read_only=read_only)
-            self._immutable = self.read_only and not os.access(path.parent, os.W_OK)
+            # Where SQLite can't make the files it shares with other processes; a log that is there must be read.
+            unshared = self.read_only and not os.access(path.parent, os.W_OK)
+            self._immutable = unshared and not Path(f"{path}-wal").exists()
             self._writer = self._connect()
-            self._begin_service()
+            try:
+                self._begin_service()
+            except BaseException:
+                self._writer.close()
+                raise
 
     def _connect(self) -> apsw.Connection:
         if self.read_only:
@@ -76,8 +82,7 @@ class Database:
 
     def _begin_service(self) -> None:
         connection = self._writer
-        _require_ours(connection, self.path)
-        version = schema_version(connection)
+        version = _our_version(connection, self.path)
         latest = len(migrations())
         if version > latest:
             raise Unusable(
@@ -131,10 +136,15 @@ class Database:
                 raise
 
     def checkpoint(self) -> None:
-        """Move the log into the file and empty it, so that nothing erased stays behind in it."""
+        """Move the log into the file and empty it, so that nothing erased stays behind in it.
+
+        Where another process goes on reading an old state for longer than the timeout, the next checkpoint does it.
+        """
         with self._write_lock, driver_errors(self.path):
             self._require_open()
-            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            [(busy, *_)] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if busy:
+            log.warning("another process is reading an old state of %s; its log still holds what was erased", self.path)
 
     def copy_to(self, target: Path) -> None:
         """Write the file as it is at one moment to `target`, while others go on writing to it."""
@@ -194,7 +204,7 @@ def driver_errors(path: Path) -> Generator[None]:
         yield
     except MemoryProblem:
         raise
-    except (apsw.BusyError, apsw.LockedError) as error:
+    except (apsw.BusyError, apsw.LockedError, apsw.ProtocolError) as error:
         raise Conflict(
             f"Another process has been writing to {path} for {BUSY_TIMEOUT_MS // 1000} seconds. Nothing was changed; "
             "try again."
@@ -237,14 +247,21 @@ def _vector_extension() -> str:
     return str(Path(spec.submodule_search_locations[0]) / "vec0")
 
 
-def _require_ours(connection: apsw.Connection, path: Path) -> None:
-    if connection.pragma("application_id") == APPLICATION_ID:
-        return
-    objects: int = connection.execute("SELECT count(*) FROM sqlite_schema").get
-    if objects or schema_version(connection):
+def _our_version(connection: apsw.Connection, path: Path) -> int:
+    """The file's schema version, 0 for an empty one; raises Unusable where it is another program's."""
+    # Three reads of one moment: another process may be making the file just now.
+    connection.execute("BEGIN")
+    try:
+        ours = connection.pragma("application_id") == APPLICATION_ID
+        objects: int = connection.execute("SELECT count(*) FROM sqlite_schema").get
+        version = schema_version(connection)
+    finally:
+        connection.execute("ROLLBACK")
+    if not ours and (objects or version):
         raise Unusable(
             f"{path} is a SQLite database of another program, and is left as it is. Name another file with --database."
         )
+    return version
 
 
 def _switch_to_wal(connection: apsw.Connection) -> None:

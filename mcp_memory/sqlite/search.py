@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import apsw
 import numpy as np
@@ -26,11 +26,15 @@ SCAN_ROWS = 8192
 def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
     """The filter as SQL over a revision r and its item i, with what it binds."""
     parts = ["r.status = 'live'"]
-    bound: dict[str, Any] = {}
+    bound: dict[str, Any] = {"zone_offset": where.zone_offset}
     if where.as_of is None:
         parts.append("r.until_time IS NULL")
     else:
         parts.append("r.from_time <= :as_of AND (r.until_time IS NULL OR r.until_time > :as_of)")
+        parts.append(  # what was forgotten since is not remembered by asking about the past
+            "NOT EXISTS (SELECT 1 FROM revisions AS p WHERE p.item_id = r.item_id AND p.until_time IS NULL "
+            "AND p.status = 'forgotten')"
+        )
         bound["as_of"] = where.as_of
     if where.scopes:
         parts.append("r.scope IN (SELECT value FROM json_each(:scopes))")
@@ -45,11 +49,9 @@ def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
         bound["tags"] = json.dumps(where.tags)
     if where.since is not None:
         parts.append(f"{HAPPENED} >= :since")
-        bound["zone_offset"] = where.zone_offset
         bound["since"] = where.since
     if where.until is not None:
         parts.append(f"{HAPPENED} < :until")
-        bound["zone_offset"] = where.zone_offset
         bound["until"] = where.until
     return " AND ".join(parts), bound
 
@@ -134,8 +136,8 @@ def search_vectors(
     )
     if not rows:
         return []
-    cosines = vectors.decode([row[1] for row in rows]) @ query
-    order = np.argsort(-cosines, kind="stable")[:limit]
+    cosines: Vector = vectors.decode([row[1] for row in rows]) @ query
+    order: list[int] = np.argsort(-cosines, kind="stable")[:limit].tolist()
     return [Candidate(int(rows[i][0]), float(cosines[i])) for i in order]
 
 
@@ -154,18 +156,19 @@ def nearest(
     )
     best: list[list[Candidate]] = [[] for _ in queries]
     while rows := _take(cursor, SCAN_ROWS):
-        cosines = queries @ vectors.decode([row[1] for row in rows]).T
+        cosines: Vector = queries @ vectors.decode([row[1] for row in rows]).T
         count = min(limit, len(rows))
-        chosen = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+        chosen: list[list[int]] = np.argpartition(-cosines, count - 1, axis=1)[:, :count].tolist()
         for number, columns in enumerate(chosen):
-            found = [Candidate(int(rows[column][0]), float(cosines[number, column])) for column in columns]
+            found = [Candidate(int(rows[column][0]), float(cosines.item(number, column))) for column in columns]
             best[number] = sorted(best[number] + found, key=lambda c: -c.score)[:limit]
     return best
 
 
 def _rows_holding(connection: apsw.Connection, term: str) -> int:
     tokenizer = connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
-    tokens = tokenizer(term.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False, include_colocated=False)
+    found = tokenizer(term.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False, include_colocated=False)
+    tokens = cast("list[str]", found)
     counts = [connection.execute("SELECT doc FROM temp.terms WHERE term = ?", (token,)).get or 0 for token in tokens]
     return min(counts, default=0)
 

@@ -16,8 +16,11 @@ from mcp_memory.domain import (
     KeepDigest,
     Operation,
     Outcome,
+    Source,
+    SourceId,
     Statement,
     Step,
+    Vector,
     normal_hash,
     sha256,
     spoken,
@@ -25,12 +28,9 @@ from mcp_memory.domain import (
 )
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.ids import IdSequence, id_number, id_text
-from mcp_memory.sqlite import vectors
+from mcp_memory.sqlite import redaction, vectors
 from mcp_memory.sqlite.rows import fetch, number_of
-from mcp_memory.text import grams
-
-BLANK = "\u2588"
-"""Stands in a source's text for each character that was erased, so that the spans of the others stay right."""
+from mcp_memory.text import Span, grams
 
 REVISION_FIELDS = (
     "status",
@@ -51,19 +51,42 @@ REVISION_FIELDS = (
 class Steps:
     """Carries out the steps of one operation. Lives as long as its transaction."""
 
-    def __init__(self, connection: apsw.Connection, operation: Operation, ids: IdSequence) -> None:
-        """Records the operation. Its time is moved past the last one's, so that `as_of` tells any two apart."""
+    def __init__(
+        self, connection: apsw.Connection, operation: Operation, *, ids: IdSequence, encoder: str | None
+    ) -> None:
+        """Records the operation. Its time is moved past the last one's, so that `as_of` tells any two apart.
+
+        `encoder` made the steps' vectors; they are kept where it serves.
+        """
         self._connection = connection
         self._ids = ids
         last = connection.execute("SELECT coalesce(max(at), 0) FROM operations").get
         self._at = max(operation.at, last + 1)
         self._operation = id_number(operation.id)
-        self._encoder = connection.execute("SELECT id FROM encoders WHERE serving = 1").get
+        self._encoder: int | None = connection.execute(
+            "SELECT id FROM encoders WHERE serving = 1 AND identity = ?", (encoder,)
+        ).get
+        self._sources: dict[SourceId, tuple[int | None, bytes]] = {}
         self._new_sources: dict[bytes, int] = {}
+        self._gone: dict[int, list[Span]] = {}
         connection.execute(
             "INSERT INTO operations (id, verb, at, client, session, summary) VALUES (?, ?, ?, ?, ?, ?)",
             (self._operation, operation.verb, self._at, operation.client, operation.session, operation.summary),
         )
+
+    def finish(self) -> None:
+        """Do what is done once for all steps: take what was erased out of its sources."""
+        for source, spans in self._gone.items():
+            forgotten, others = redaction.spans_in(self._connection, source)
+            if not forgotten and not others:
+                self._connection.execute("DELETE FROM sources WHERE id = ?", (source,))
+                continue
+            text: str = self._connection.execute("SELECT text FROM sources WHERE id = ?", (source,)).get
+            blanked = redaction.blanked(text, spans, kept=forgotten + others)
+            self._connection.execute(
+                "UPDATE sources SET text = ?, sha256 = ?, redacted_at = ? WHERE id = ?",
+                (blanked, sha256(blanked), self._at, source),
+            )
 
     def carry_out(self, step: Step) -> Outcome:
         """Apply one step; see the step's own class for what it means."""
@@ -87,102 +110,128 @@ class Steps:
 
     def _add(self, step: AddItem) -> Outcome:
         statement = step.statement
-        source_id, said_before = self._source(step)
-        known = self._known(statement, source_id if said_before else None)
+        known_source, digest = self._known_source(statement.source)
+        known = self._known(step, known_source)
         if known is not None:
-            self._confirm(known)
-            identifier = ItemId(id_text(known))
-            return Outcome("known", identifier, identifier)
+            return self._repeat(step, known, source=(known_source, digest))
+        source = self._keep_source(statement.source, known_source, digest)
         number = id_number(step.id)
         self._connection.execute(
             "INSERT INTO items (id, source_id, position, span_start, span_end, speaker, recorded_at, last_seen_at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, source_id, statement.position, *statement.span, statement.speaker, self._at, self._at),
+            (number, source, statement.position, *statement.span, statement.speaker, self._at, self._at),
         )
-        fields = {
-            "status": "live",
-            "text": statement.text,
-            "kind": statement.kind,
-            "scope": statement.scope,
-            "tags": tags_json(statement.tags),
-            "importance": statement.importance,
-            "confidence": statement.confidence,
-            "occurred_at": statement.occurred_at,
-            "valid_until": None,
-            "pinned": 0,
-            "review_after": None,
-            "normal_hash": normal_hash(statement.spoken),
-        }
-        self._insert_revision(number, number, 1, fields, statement.speaker)
+        self._insert_revision(number, number, 1, _first_state(statement), statement.speaker)
         if step.vector is not None:
-            self._insert_vector(number, vectors.signs(step.vector), vectors.codes(step.vector))
-        if step.replaces is None:
+            self._insert_vector(number, step.vector)
+        if step.replaces is None or not self._replace(number, number_of(step.replaces), statement):
             return Outcome("created", step.id)
-        self._replace(number, number_of(step.replaces))
         return Outcome("replaced", step.id, step.replaces)
 
-    def _source(self, step: AddItem) -> tuple[int, bool]:
-        """The source's number, and whether the file knew it before this operation."""
-        source = step.statement.source
-        digest = source.sha256
-        if digest in self._new_sources:
-            return self._new_sources[digest], False
-        known = self._connection.execute(
-            "SELECT id FROM sources WHERE sha256 = ? AND redacted_at IS NULL", (digest,)
-        ).get
-        if known is not None:
-            return known, True
-        number = id_number(source.id)
-        self._connection.execute(
-            "INSERT INTO sources (id, operation_id, sha256, kind, origin, text, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (number, self._operation, digest, source.kind, source.origin, source.text, self._at),
-        )
-        self._new_sources[digest] = number
-        return number, False
-
-    def _known(self, statement: Statement, source_id: int | None) -> int | None:
-        """The live item that says the same already.
-
-        A turn of a conversation repeats only what stands in another source at the same time, or at the same place of
-        the same source: two turns of one conversation may well be equal.
-        """
-        if statement.replaces is not None:
-            return None
-        bound = (normal_hash(statement.spoken), statement.scope)
-        same = "r.normal_hash = ? AND r.scope = ? AND r.until_time IS NULL AND r.status = 'live'"
-        tables = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
-        if statement.source.kind != "transcript":
-            return self._connection.execute(f"SELECT i.id {tables} WHERE {same} ORDER BY i.id", bound).get
-        if source_id is not None:
-            return self._connection.execute(
-                f"SELECT i.id {tables} WHERE {same} AND i.source_id = ? AND i.span_start = ?",
-                (*bound, source_id, statement.span.start),
+    def _known_source(self, source: Source) -> tuple[int | None, bytes]:
+        """The number of the source where the file knew its text before this operation; and its SHA-256."""
+        if source.id not in self._sources:
+            digest = source.sha256
+            known: int | None = self._connection.execute(
+                "SELECT id FROM sources WHERE sha256 = ? AND redacted_at IS NULL", (digest,)
             ).get
-        if statement.occurred_at is None:
-            return None
-        return self._connection.execute(
-            f"SELECT i.id {tables} JOIN sources AS s ON s.id = i.source_id "
-            f"WHERE {same} AND r.occurred_at = ? AND s.operation_id <> ?",
-            (*bound, statement.occurred_at, self._operation),
-        ).get
+            self._sources[source.id] = None if digest in self._new_sources else known, digest
+        return self._sources[source.id]
+
+    def _keep_source(self, source: Source, known: int | None, digest: bytes) -> int:
+        if known is not None:
+            return known
+        if digest not in self._new_sources:
+            number = id_number(source.id)
+            self._connection.execute(
+                "INSERT INTO sources (id, operation_id, sha256, kind, origin, text, recorded_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (number, self._operation, digest, source.kind, source.origin, source.text, self._at),
+            )
+            self._new_sources[digest] = number
+        return self._new_sources[digest]
+
+    def _known(self, step: AddItem, source: int | None) -> int | None:
+        """The item that says the same already.
+
+        A document or a conversation told again is known by its places, whatever became of its items since, unless they
+        were forgotten. One that has grown is known by its parts: a document's in the same words, a conversation's in
+        the same words at the same time, as two turns of one conversation may well be equal.
+        """
+        statement = step.statement
+        present = "r.until_time IS NULL AND r.scope = :scope AND r.status"
+        bound = {
+            "scope": statement.scope,
+            "hash": normal_hash(statement.spoken),
+            "source": source,
+            "start": statement.span.start,
+            "confirms": None if step.confirms is None else number_of(step.confirms),
+            "occurred_at": statement.occurred_at,
+            "at": self._at,
+        }
+        live = f"SELECT r.item_id FROM revisions AS r WHERE r.normal_hash = :hash AND {present} = 'live' ORDER BY 1"
+        queries: list[str] = []
+        if step.confirms is not None:
+            queries.append(
+                "SELECT item_id FROM revisions WHERE item_id = :confirms AND until_time IS NULL AND status <> 'forgotten'"
+            )
+        if statement.source.kind != "words" and source is not None:
+            queries.append(
+                "SELECT r.item_id FROM (SELECT id FROM items WHERE source_id = :source AND span_start = :start UNION ALL "
+                "SELECT item_id FROM repeats WHERE source_id = :source AND span_start = :start) AS place "
+                f"CROSS JOIN revisions AS r ON r.item_id = place.id WHERE {present} <> 'forgotten'"
+            )
+        elif statement.source.kind != "transcript":
+            queries.append(live)
+        elif statement.occurred_at is not None:
+            queries.append(
+                "SELECT r.item_id FROM revisions AS said JOIN items AS i ON i.id = said.item_id "
+                "JOIN revisions AS r ON r.item_id = i.id WHERE said.normal_hash = :hash "
+                f"AND said.occurred_at = :occurred_at AND i.recorded_at < :at AND {present} <> 'forgotten'"
+            )
+        for query in queries:
+            found: int | None = self._connection.execute(query, bound).get
+            if found is not None:
+                return found
+        return None
+
+    def _repeat(self, step: AddItem, known: int, *, source: tuple[int | None, bytes]) -> Outcome:
+        """Count that an item was said again, and keep a longer source it was said in."""
+        statement = step.statement
+        identifier = ItemId(id_text(known))
+        self._confirm(known)
+        if statement.source.kind != "words":
+            number = self._keep_source(statement.source, *source)
+            self._connection.execute(
+                "INSERT OR IGNORE INTO repeats (item_id, source_id, span_start, span_end) "
+                "SELECT id, ?, ?, ? FROM items WHERE id = ? AND (source_id, span_start) <> (?, ?)",
+                (number, *statement.span, known, number, statement.span.start),
+            )
+        if step.replaces in (None, identifier) or not self._replace(known, number_of(step.replaces), statement):
+            return Outcome("known", identifier, identifier)
+        return Outcome("replaced", identifier, step.replaces)
 
     def _confirm(self, number: int) -> None:
         self._connection.execute("UPDATE items SET seen = seen + 1, last_seen_at = ? WHERE id = ?", (self._at, number))
         if not self._connection.changes():
             raise _no_item(number)
 
-    def _replace(self, number: int, old: int) -> None:
+    def _replace(self, number: int, old: int, statement: Statement) -> bool:
+        """Hide the old item and link to it; False where it was erased since it was found to be out of date."""
         status = self._connection.execute(
             "SELECT status FROM revisions WHERE item_id = ? AND until_time IS NULL", (old,)
         ).get
         if status is None:
+            if statement.replaces is None:
+                return False
             raise _no_item(old)
         if status == "live":
             self._revise(old, {"status": "replaced"})
         self._connection.execute(
-            "INSERT INTO links (from_id, to_id, type, operation_id, at) VALUES (?, ?, 'replaces', ?, ?)",
+            "INSERT OR IGNORE INTO links (from_id, to_id, type, operation_id, at) VALUES (?, ?, 'replaces', ?, ?)",
             (number, old, self._operation, self._at),
         )
+        return True
 
     def _amend(self, step: AmendItem) -> Outcome:
         number = number_of(step.id)
@@ -194,10 +243,10 @@ class Steps:
         fields = dict(step.fields)
         if "tags" in fields:
             fields["tags"] = tags_json(fields["tags"])
-        self._revise(number, fields, vector=step)
+        self._revise(number, fields, vector=step.vector)
         return Outcome("updated", step.id)
 
-    def _revise(self, number: int, changes: Mapping[str, Any], *, vector: AmendItem | None = None) -> None:
+    def _revise(self, number: int, changes: Mapping[str, Any], *, vector: Vector | None = None) -> None:
         """Close the present state of an item and open one with some fields changed."""
         rows = fetch(
             self._connection,
@@ -215,8 +264,8 @@ class Steps:
         self._insert_revision(new_id, number, old_number + 1, fields, speaker)
         if fields["status"] != "live":
             return
-        if vector is not None and vector.vector is not None:
-            self._insert_vector(new_id, vectors.signs(vector.vector), vectors.codes(vector.vector))
+        if vector is not None:
+            self._insert_vector(new_id, vector)
         elif "text" not in changes:
             self._connection.execute(
                 "INSERT INTO vectors (encoder_id, revision_id, signs, codes) "
@@ -235,49 +284,49 @@ class Steps:
         if fields["status"] == "live":
             insert_words(self._connection, revision_id, fields["text"], speaker)
 
-    def _insert_vector(self, revision_id: int, signs: bytes, codes: bytes) -> None:
-        # Without a serving encoder there is nothing to say whose vector it is; it is made again later.
+    def _insert_vector(self, revision_id: int, vector: Vector) -> None:
         if self._encoder is not None:
             self._connection.execute(
                 "INSERT INTO vectors (encoder_id, revision_id, signs, codes) VALUES (?, ?, ?, ?)",
-                (self._encoder, revision_id, signs, codes),
+                (self._encoder, revision_id, vectors.signs(vector), vectors.codes(vector)),
             )
 
     def _erase(self, number: int) -> None:
-        rows = fetch(
+        states = fetch(
             self._connection,
-            "SELECT r.id, r.text, r.status, i.speaker, i.source_id, i.span_start, i.span_end "
-            "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE i.id = ?",
+            "SELECT r.id, r.text, r.status, i.speaker FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
+            "WHERE i.id = ?",
             (number,),
         )
-        if not rows:
+        if not states:
             raise _no_item(number)
-        for revision_id, text, status, speaker, *_ in rows:
+        for revision_id, text, status, speaker in states:
             if status == "live":
                 delete_words(self._connection, revision_id, text, speaker)
-        # A digest may hold the words of what it was made from.
+        # A digest may hold the words of what it was made from, and of what that replaced.
         self._connection.execute(
-            "DELETE FROM topics WHERE id IN (SELECT t.topic_id FROM topic_revisions AS t "
-            "JOIN revisions AS r ON r.id = t.revision_id WHERE r.item_id = ?)",
+            """
+            WITH RECURSIVE heads (id) AS (
+                VALUES (?) UNION SELECT l.from_id FROM links AS l JOIN heads ON heads.id = l.to_id
+                WHERE l.type = 'replaces'
+            )
+            DELETE FROM topics WHERE id IN (
+                SELECT t.topic_id FROM topic_revisions AS t JOIN revisions AS r ON r.id = t.revision_id
+                WHERE r.item_id IN (SELECT id FROM heads)
+            )
+            """,
             (number,),
         )
-        self._connection.execute("DELETE FROM items WHERE id = ?", (number,))
-        _, _, _, _, source_id, start, end = rows[0]
-        self._blank(source_id, start, end)
-
-    def _blank(self, source_id: int, start: int, end: int) -> None:
-        """Blank a range of a source's text, but for what other items say with the same characters."""
-        others = fetch(self._connection, "SELECT span_start, span_end FROM items WHERE source_id = ?", (source_id,))
-        if not others:
-            self._connection.execute("DELETE FROM sources WHERE id = ?", (source_id,))
-            return
-        text: str = self._connection.execute("SELECT text FROM sources WHERE id = ?", (source_id,)).get
-        kept = {at for first, last in others for at in range(max(first, start), min(last, end))}
-        blanked = "".join(BLANK if start <= at < end and at not in kept else text[at] for at in range(len(text)))
+        # So may the reason given for forgetting it.
         self._connection.execute(
-            "UPDATE sources SET text = ?, sha256 = ?, redacted_at = ? WHERE id = ?",
-            (blanked, sha256(blanked), self._at, source_id),
+            "UPDATE operations SET summary = substr(summary, 1, instr(summary, ' (') - 1) "
+            "WHERE verb = 'forget' AND instr(summary, ' (') "
+            "AND id IN (SELECT operation_id FROM revisions WHERE item_id = ?)",
+            (number,),
         )
+        for source, span in redaction.places_of(self._connection, number):
+            self._gone.setdefault(source, []).append(span)
+        self._connection.execute("DELETE FROM items WHERE id = ?", (number,))
 
     def _keep_digest(self, step: KeepDigest) -> None:
         self._connection.execute(
@@ -309,6 +358,23 @@ def delete_words(connection: apsw.Connection, revision_id: int, text: str, speak
         "INSERT INTO text_index (text_index, rowid, words, grams) VALUES ('delete', ?, ?, ?)",
         (revision_id, *_indexed(text, speaker)),
     )
+
+
+def _first_state(statement: Statement) -> dict[str, Any]:
+    return {
+        "status": "live",
+        "text": statement.text,
+        "kind": statement.kind,
+        "scope": statement.scope,
+        "tags": tags_json(statement.tags),
+        "importance": statement.importance,
+        "confidence": statement.confidence,
+        "occurred_at": statement.occurred_at,
+        "valid_until": None,
+        "pinned": 0,
+        "review_after": None,
+        "normal_hash": normal_hash(statement.spoken),
+    }
 
 
 def _indexed(text: str, speaker: str | None) -> tuple[str, str]:

@@ -26,7 +26,7 @@ from mcp_memory.domain import (
 )
 from mcp_memory.errors import NotFound
 from mcp_memory.ids import IdSequence, id_text
-from mcp_memory.sqlite import search, upkeep, vectors
+from mcp_memory.sqlite import redaction, search, upkeep, vectors
 from mcp_memory.sqlite.database import Database, schema_version
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
@@ -35,9 +35,10 @@ from mcp_memory.sqlite.steps import Steps
 
 STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
 LACKING = (
-    f"{STATES} WHERE r.status = 'live' AND r.until_time IS NULL AND NOT EXISTS "
-    "(SELECT 1 FROM vectors AS v JOIN encoders AS e ON e.id = v.encoder_id WHERE v.revision_id = r.id AND e.identity = ?)"
+    f"{STATES} WHERE r.status = 'live' AND NOT EXISTS (SELECT 1 FROM vectors AS v "
+    "WHERE v.encoder_id = (SELECT id FROM encoders WHERE identity = ?) AND v.revision_id = r.id)"
 )
+"""States without a vector of an encoder, those of the past with them: `as_of` searches them."""
 
 
 class SqliteStore:
@@ -53,10 +54,11 @@ class SqliteStore:
         """Whether nothing can be changed: asked for, or the file or its directory may not be written."""
         return self._database.read_only
 
-    def apply(self, operation: Operation, steps: Sequence[Step]) -> list[Outcome]:
+    def apply(self, operation: Operation, steps: Sequence[Step], *, encoder: str | None = None) -> list[Outcome]:
         with self._database.write() as connection:
-            carrier = Steps(connection, operation, self._ids)
+            carrier = Steps(connection, operation, ids=self._ids, encoder=encoder)
             outcomes = [carrier.carry_out(step) for step in steps]
+            carrier.finish()
         if any(outcome.status == "erased" for outcome in outcomes):
             self._database.checkpoint()
         return outcomes
@@ -65,48 +67,45 @@ class SqliteStore:
         with self._database.read() as connection:
             return search.search_text(connection, query, where=where, limit=limit)
 
-    def search_vectors(self, query: Vector, *, where: Filter, limit: int) -> list[Candidate]:
+    def search_vectors(self, query: Vector, *, encoder: str, where: Filter, limit: int) -> list[Candidate]:
         with self._database.read() as connection:
-            encoder = _serving(connection)
-            if encoder is None:
+            number = _serving_as(connection, encoder)
+            if number is None:
                 return []
-            return search.search_vectors(connection, query, encoder_id=encoder[0], where=where, limit=limit)
+            return search.search_vectors(connection, query, encoder_id=number, where=where, limit=limit)
 
-    def nearest(self, vectors: Vector, *, where: Filter, limit: int) -> list[list[Neighbour]]:
+    def nearest(self, vectors: Vector, *, encoder: str, where: Filter, limit: int) -> list[list[Neighbour]]:
         with self._database.read() as connection:
-            encoder = _serving(connection)
-            if encoder is None or not len(vectors):
+            number = _serving_as(connection, encoder)
+            if number is None or not len(vectors):
                 return [[] for _ in vectors]
             if len(vectors) == 1:
-                found = [search.search_vectors(connection, vectors[0], encoder_id=encoder[0], where=where, limit=limit)]
+                found = [search.search_vectors(connection, vectors[0], encoder_id=number, where=where, limit=limit)]
             else:
-                found = search.nearest(connection, vectors, encoder_id=encoder[0], where=where, limit=limit)
+                found = search.nearest(connection, vectors, encoder_id=number, where=where, limit=limit)
             states = _states(connection, [c.revision_id for candidates in found for c in candidates])
         return [[Neighbour(states[c.revision_id], c.score) for c in candidates] for candidates in found]
 
     def repetitions(self, texts: Sequence[str], *, scope: str) -> dict[str, Item]:
-        hashes = {normal_hash(text).hex(): text for text in texts}
+        digests = {text: normal_hash(text).hex() for text in texts}
         with self._database.read() as connection:
             rows = fetch(
                 connection,
                 f"SELECT lower(hex(r.normal_hash)), {ITEM_COLUMNS} {STATES} "
                 "WHERE r.normal_hash IN (SELECT unhex(value) FROM json_each(?)) AND r.scope = ? "
                 "AND r.until_time IS NULL AND r.status = 'live' ORDER BY i.id DESC",
-                (json.dumps(list(hashes)), scope),
+                (json.dumps(list(digests.values())), scope),
             )
         found = {row[0]: item_of(row[1:]) for row in rows}
-        by_hash = {text: normal_hash(text).hex() for text in texts}
-        return {text: found[digest] for text, digest in by_hash.items() if digest in found}
+        return {text: found[digest] for text, digest in digests.items() if digest in found}
 
-    def items(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> dict[ItemId, Item]:
-        moment = "r.until_time IS NULL"
-        if as_of is not None:
-            moment = "r.from_time <= :as_of AND (r.until_time IS NULL OR r.until_time > :as_of)"
+    def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
         with self._database.read() as connection:
             rows = fetch(
                 connection,
-                f"SELECT {ITEM_COLUMNS} {STATES} WHERE i.id IN (SELECT value FROM json_each(:ids)) AND {moment}",
-                {"ids": json.dumps([number_of(identifier) for identifier in ids]), "as_of": as_of},
+                f"SELECT {ITEM_COLUMNS} {STATES} "
+                "WHERE i.id IN (SELECT value FROM json_each(?)) AND r.until_time IS NULL",
+                (_numbers(ids),),
             )
         found = [item_of(row) for row in rows]
         return {item.id: item for item in found}
@@ -115,16 +114,29 @@ class SqliteStore:
         with self._database.read() as connection:
             return _states(connection, revision_ids)
 
-    def vectors(self, revision_ids: Sequence[int]) -> dict[int, Vector]:
+    def vectors(self, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Vector]:
         with self._database.read() as connection:
             rows = fetch(
                 connection,
-                "SELECT revision_id, codes FROM vectors WHERE encoder_id = (SELECT id FROM encoders WHERE serving = 1) "
+                "SELECT revision_id, codes FROM vectors "
+                "WHERE encoder_id = (SELECT id FROM encoders WHERE serving = 1 AND identity = ?) "
                 "AND revision_id IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(revision_ids)),),
+                (encoder, json.dumps(list(revision_ids))),
             )
         decoded = vectors.decode([row[1] for row in rows])
         return {row[0]: decoded[number] for number, row in enumerate(rows)}
+
+    def present_vectors(self, ids: Sequence[ItemId], *, encoder: str) -> dict[ItemId, Vector]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                "SELECT r.item_id, v.codes FROM revisions AS r JOIN vectors AS v ON v.revision_id = r.id "
+                "WHERE v.encoder_id = (SELECT id FROM encoders WHERE serving = 1 AND identity = ?) "
+                "AND r.until_time IS NULL AND r.item_id IN (SELECT value FROM json_each(?))",
+                (encoder, _numbers(ids)),
+            )
+        decoded = vectors.decode([row[1] for row in rows])
+        return {ItemId(id_text(row[0])): decoded[number] for number, row in enumerate(rows)}
 
     def listing(self, *, where: Filter, limit: int, offset: int = 0) -> list[tuple[int, Item]]:
         condition, bound = search.conditions(where)
@@ -132,7 +144,7 @@ class SqliteStore:
             rows = fetch(
                 connection,
                 f"SELECT r.id, {ITEM_COLUMNS} {STATES} WHERE {condition} "
-                "ORDER BY coalesce(r.occurred_at, i.recorded_at) DESC, i.id DESC LIMIT :limit OFFSET :offset",
+                f"ORDER BY {search.HAPPENED} DESC, i.id DESC LIMIT :limit OFFSET :offset",
                 {**bound, "limit": limit, "offset": offset},
             )
         return [(row[0], item_of(row[1:])) for row in rows]
@@ -157,7 +169,7 @@ class SqliteStore:
                 FROM chain JOIN items AS i ON i.id = chain.old JOIN revisions AS r ON r.item_id = i.id
                 WHERE depth > 0 AND r.until_time IS NULL AND r.status = 'replaced' ORDER BY depth, i.id DESC
                 """,
-                (json.dumps([number_of(identifier) for identifier in ids]),),
+                (_numbers(ids),),
             )
         found: dict[ItemId, list[Item]] = {}
         for head, *row in rows:
@@ -165,15 +177,16 @@ class SqliteStore:
         return found
 
     def source(self, source_id: SourceId) -> Source:
+        number = number_of(source_id)
         with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                "SELECT kind, text, origin, recorded_at FROM sources WHERE id = ?",
-                (number_of(source_id),),
-            )
+            rows = fetch(connection, "SELECT kind, text, origin, recorded_at FROM sources WHERE id = ?", (number,))
+            forgotten, others = redaction.spans_in(connection, number)
         if not rows:
             raise NotFound(f"There is no source #{source_id}.")
+        if forgotten and not others:
+            raise NotFound(f"All that the source #{source_id} says was forgotten.")
         kind, text, origin, recorded_at = rows[0]
+        text = redaction.blanked(text, forgotten, kept=others)
         return Source(id=source_id, kind=kind, text=text, origin=origin, recorded_at=recorded_at)
 
     def topics(self) -> list[Topic]:
@@ -237,8 +250,9 @@ class SqliteStore:
         return encoder[1] if encoder else None
 
     def register_encoder(self, identity: str, dimensions: int) -> bool:
-        if self.read_only:
-            return self.serving_encoder() == identity
+        serving = self.serving_encoder()
+        if serving == identity or self.read_only:
+            return serving == identity
         with self._database.write() as connection:
             connection.execute(
                 "INSERT INTO encoders (identity, dimensions, serving) "
@@ -281,7 +295,8 @@ class SqliteStore:
 
     def verify(self) -> Iterator[str]:
         with self._database.read() as connection:
-            yield from upkeep.problems(connection)
+            found = list(upkeep.problems(connection))
+        return iter(found)
 
     def stats(self) -> Stats:
         path = self._database.path
@@ -317,6 +332,15 @@ class SqliteStore:
 def _serving(connection: apsw.Connection) -> tuple[int, str] | None:
     rows = fetch(connection, "SELECT id, identity FROM encoders WHERE serving = 1")
     return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _serving_as(connection: apsw.Connection, identity: str) -> int | None:
+    encoder = _serving(connection)
+    return encoder[0] if encoder and encoder[1] == identity else None
+
+
+def _numbers(ids: Sequence[ItemId]) -> str:
+    return json.dumps([number_of(identifier) for identifier in ids])
 
 
 def _states(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, Item]:

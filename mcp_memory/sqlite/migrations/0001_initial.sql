@@ -1,11 +1,6 @@
 -- Truth: what was said, what was made of it, and who changed what when.
 -- Every time is in milliseconds since 1970 UTC; every id is 41 bits of time and 22 random bits, so two files can merge.
 
-CREATE TABLE meta (
-    key   TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE operations (
     id      INTEGER PRIMARY KEY,
     verb    TEXT NOT NULL,
@@ -40,7 +35,17 @@ CREATE TABLE items (
     seen         INTEGER NOT NULL DEFAULT 1,
     last_seen_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX items_source ON items (source_id, position);
+CREATE INDEX items_source ON items (source_id, span_start);
+
+-- Where else an item was said word for word: lineage, and what erasing it must reach.
+CREATE TABLE repeats (
+    item_id    INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+    source_id  INTEGER NOT NULL REFERENCES sources (id),
+    span_start INTEGER NOT NULL,
+    span_end   INTEGER NOT NULL,
+    PRIMARY KEY (item_id, source_id, span_start)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX repeats_source ON repeats (source_id, span_start);
 
 -- One row per state an item has been in; [from_time, until_time) is its transaction time, open for the present one.
 CREATE TABLE revisions (
@@ -66,7 +71,7 @@ CREATE TABLE revisions (
 ) STRICT;
 CREATE UNIQUE INDEX revisions_present ON revisions (item_id) WHERE until_time IS NULL;
 CREATE INDEX revisions_scope ON revisions (scope, status) WHERE until_time IS NULL;
-CREATE INDEX revisions_normal ON revisions (normal_hash) WHERE until_time IS NULL;
+CREATE INDEX revisions_normal ON revisions (normal_hash);
 CREATE INDEX revisions_operation ON revisions (operation_id);
 
 CREATE TABLE links (

@@ -1,0 +1,34 @@
+# What a contributor runs. `uvx --from rust-just just` where just is not installed.
+
+# The test suite; `just test -m clients` for the proofs with other clients, which need the network.
+test *options:
+    uv run pytest {{options}}
+
+# Format, lint, types, and the parts of the documentation that are made from the code.
+lint:
+    uv run ruff format --check
+    uv run ruff check
+    uv run pyright
+    uv run cog --check `grep -rlF '[[[cog' README.md docs`
+
+# Put right what can be put right by itself.
+fix:
+    uv run ruff format
+    uv run ruff check --fix
+    uv run cog -r `grep -rlF '[[[cog' README.md docs`
+
+# The wheel, with the encoder in it.
+wheel:
+    uv build --wheel
+
+# A benchmark of bench/: `just bench locomo --data DIR`.
+bench name *options:
+    uv run python -m bench.{{name}} {{options}}
+
+# Build the bundled encoder from its published weights.
+model:
+    uv run python models/all-minilm-l6-v2/build.py
+
+# Remember in one process, recall in another.
+demo:
+    uv run mcp-memory demo

@@ -1,0 +1,327 @@
+"""The command line: the verbs from a shell, for people and for programs."""
+
+import errno
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mcp_memory.cli import main
+from mcp_memory.domain import Entry
+from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.memory import Memory
+
+Run = Callable[..., Result]
+Spawn = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture
+def run(database: Path, environment: dict[str, str]) -> Run:
+    """Run a command in this process, with nothing of ours in the environment but the encoder."""
+    unset = {name: None for name in os.environ if name.startswith(("MCP_", "CLAUDE_"))}
+
+    def run(*arguments: str, stdin: str | bytes | None = None, env: dict[str, str] | None = None) -> Result:
+        ours = {"MCP_MEMORY_MODEL": environment["MCP_MEMORY_MODEL"], "MCP_MEMORY_PROJECT": "demo"}
+        variables: dict[str, str | None] = {**unset, **ours, "MCP_MEMORY_DATABASE": str(database), **(env or {})}
+        return CliRunner().invoke(main, list(arguments), input=stdin, env=variables)
+
+    return run
+
+
+@pytest.fixture
+def spawn(database: Path, environment: dict[str, str]) -> Spawn:
+    """Run a command in a process of its own."""
+
+    def spawn(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            [sys.executable, "-m", "mcp_memory", "--database", str(database), *arguments],
+            env=environment | (env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=90,
+        )
+
+    return spawn
+
+
+def identifier_in(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    found = re.search(r"#(\w+)", result.output)
+    assert found
+    return found[1]
+
+
+def test_what_one_command_remembers_another_recalls_updates_summarizes_and_forgets(run: Run) -> None:
+    identifier = identifier_in(run("remember", "The staging database runs on Postgres 16.", "--tag", "infra"))
+    recalled = run("recall", "staging database")
+    updated = run("update", identifier, "--content", "The staging database runs on Postgres 17.")
+    summarized = run("summarize", "infra")
+    forgotten = run("forget", identifier)
+    listed = run("list")
+
+    assert f"#{identifier}" in recalled.output
+    assert "Postgres 16." in recalled.output
+    assert updated.exit_code == 0
+    assert "Postgres 17." in summarized.output
+    assert forgotten.exit_code == 0
+    assert (listed.exit_code, listed.output) == (0, "Nothing yet.\n")
+
+
+def test_every_verb_answers_programs_with_the_data_of_its_tool(run: Run) -> None:
+    kept = json.loads(run("remember", "Maya likes green tea.", "--kind", "preference", "--json").stdout)
+    identifier = kept["items"][0]["id"]
+    recalled = json.loads(run("recall", "green tea", "--json").stdout)
+    updated = json.loads(run("update", identifier, "--importance", "0.9", "--json").stdout)
+    summarized = json.loads(run("summarize", "--query", "tea", "--json").stdout)
+    listed = json.loads(run("list", "--json").stdout)
+    stats = json.loads(run("stats", "--json").stdout)
+    forgotten = json.loads(run("forget", identifier, "--json").stdout)
+
+    assert kept["items"] == [{"id": identifier, "status": "created"}]
+    assert [(hit["id"], hit["scope"]) for hit in recalled["hits"]] == [(identifier, "user")]
+    assert updated["changed"] == ["importance"]
+    assert summarized["items"] == [identifier]
+    assert [(item["id"], item["importance"]) for item in listed] == [(identifier, 0.9)]
+    assert (stats["items"], stats["kinds"]) == (1, {"preference": 1})
+    assert forgotten == {"ids": [identifier], "done": True, "erased": False}
+
+
+def test_a_file_and_standard_input_are_remembered_as_utf8(run: Run, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_bytes("\ufeffDie Tür ist grün.".encode())
+    from_file = run("remember", "--file", str(notes))
+    from_input = run("remember", "-", stdin="奶奶的生日是农历八月十五。".encode())
+    listed = json.loads(run("list", "--json").stdout)
+
+    assert (from_file.exit_code, from_input.exit_code) == (0, 0)
+    assert {item["text"] for item in listed} == {"Die Tür ist grün.", "奶奶的生日是农历八月十五。"}
+
+
+def test_options_stand_before_or_after_the_command(run: Run, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    before = run("--database", str(other), "remember", "One fact.")
+    after = run("list", "--database", str(other))
+
+    assert before.exit_code == 0
+    assert "One fact." in after.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (["remember", " "], 1, "Error: content is empty; say in a sentence what to remember.\n"),
+        (["remember", "fine", "--kind", "rumour"], 1, "Error: kind 'rumour' is none of fact,"),
+        (["update", "0p9s3l9cgm2pe", "--pin"], 1, "Error: There is no memory #0p9s3l9cgm2pe. Use recall"),
+        (["forget"], 1, "Error: Give either ids (as recall prints them) or a query.\n"),
+        (["recall", "x", "--limit", "0"], 1, "Error: limit is 0; give a number from 1 to 1000.\n"),
+        (["stats", "--log-level", "loud"], 1, "Error: --log-level LOUD is none of DEBUG, INFO, WARNING, ERROR.\n"),
+        (["stats", "--database", "."], 1, "Error: . is a directory. Name a file with --database"),
+        (["remember", "fine", "--read-only"], 1, "does not exist, and --read-only forbids to make it.\n"),
+        (["remember", "fine", "--model", "nowhere"], 1, "cannot be read"),
+        (["remember"], 2, "Say what to remember: a text, --file FILE, or - for standard input.\n"),
+        (["recall", "x", "--limit", "all"], 2, "'all' is not a valid integer."),
+        (["memorize", "x"], 2, "No such command 'memorize'."),
+    ],
+)
+def test_an_error_goes_to_stderr_with_an_exit_code(
+    run: Run, arguments: list[str], exit_code: int, message: str
+) -> None:
+    result = run(*arguments)
+
+    assert (result.exit_code, result.stdout) == (exit_code, "")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_text_that_is_not_utf8_is_named(run: Run, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_bytes("grün".encode("latin-1"))
+
+    assert run("remember", "--file", str(notes)).stderr == (
+        f"Error: {notes} is not UTF-8 text (invalid start byte at byte 2).\n"
+    )
+    assert run("remember", "-", stdin=b"\xff").stderr == (
+        "Error: standard input is not UTF-8 text (invalid start byte at byte 0).\n"
+    )
+    assert run("list").output == "Nothing yet.\n"
+
+
+def test_verify_finds_a_sound_file_sound_and_a_damaged_one_damaged(run: Run, database: Path) -> None:
+    run("remember", "A fact.")
+    sound = run("verify")
+    content = bytearray(database.read_bytes())
+    content[4096:8192] = b"\xff" * 4096
+    database.write_bytes(content)
+    damaged = run("verify")
+
+    assert (sound.exit_code, sound.stdout) == (0, f"sound: {database} and the encoder's files\n")
+    assert damaged.exit_code == 1
+    assert "Traceback" not in damaged.output
+
+
+def test_a_memory_cannot_give_orders_to_the_terminal(run: Run) -> None:
+    run("remember", "The gate \x1b[2J\x9b31m is \a green.")
+
+    assert "The gate \\x1b[2J\\x9b31m is \\x07 green." in run("recall", "gate").output
+    assert "The gate \\x1b[2J\\x9b31m is \\x07 green." in run("list").output
+
+
+def test_a_backup_is_a_file_that_can_be_recalled_from(run: Run, tmp_path: Path) -> None:
+    run("remember", "The gate is green.")
+    copied = run("backup", str(tmp_path / "copy.db"))
+    recalled = run("recall", "gate", "--database", str(tmp_path / "copy.db"))
+
+    assert copied.exit_code == 0
+    assert "The gate is green." in recalled.output
+
+
+def test_reindex_rebuilds_what_the_search_needs(run: Run) -> None:
+    run("remember", "The gate is green.")
+    rebuilt = run("reindex")
+    recalled = run("recall", "gate")
+
+    assert (rebuilt.exit_code, rebuilt.output) == (0, "The indexes are rebuilt.\n")
+    assert "The gate is green." in recalled.output
+
+
+@pytest.mark.parametrize("command", [None, *main.commands])
+def test_the_help_of_every_command_has_an_example(run: Run, command: str | None) -> None:
+    result = run(*filter(None, [command]), "--help")
+
+    assert result.exit_code == 0
+    assert re.search(rf"Examples?:\n  +(\S.*\| )?mcp-memory {command or ''}", result.output)
+
+
+def test_the_help_loads_nothing_heavy(environment: dict[str, str]) -> None:
+    program = (
+        "import sys, mcp_memory.cli; print([m for m in ('numpy', 'mcp', 'apsw', 'onnxruntime') if m in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+
+    assert ended.stdout.strip() == b"[]"
+
+
+def test_nothing_is_coloured_outside_a_terminal(spawn: Spawn) -> None:
+    spawn("remember", "The gate is green.")
+    ended = spawn("recall", "gate")
+
+    assert b"The gate is green." in ended.stdout
+    assert b"\x1b" not in ended.stdout
+    assert ended.stderr == b""
+
+
+def test_a_code_page_that_lacks_a_letter_does_not_stop_the_output(spawn: Spawn) -> None:
+    code_page = {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    spawn("remember", "奶奶的生日是农历八月十五。", env=code_page)
+    ended = spawn("list", env=code_page)
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert "奶奶的生日是农历八月十五。" in ended.stdout.decode("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(("settings", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colours_and_a_progress_bar_unless_it_says_no(
+    database: Path, environment: dict[str, str], tmp_path: Path, settings: dict[str, str], coloured: bool
+) -> None:
+    document = tmp_path / "document.md"
+    document.write_text("\n\n".join(paragraph(number) for number in range(150)), "utf-8")
+    arguments = ["--database", str(database), "--project", "demo"]
+    environment |= {"TERM": "xterm"} | settings
+    remembered = on_terminal(["remember", "--file", str(document), *arguments], environment)
+    recalled = on_terminal(["recall", "station 7", *arguments], environment)
+
+    assert re.search(r"\[#+-*\] +\d+%", remembered)
+    assert "#" in recalled
+    assert ("\x1b[" in recalled) == coloured
+
+
+def paragraph(number: int) -> str:
+    return " ".join(f"Station {number} of the line lies {number * n} metres from stop {n}." for n in range(1, 16))
+
+
+def on_terminal(arguments: list[str], environment: dict[str, str]) -> str:
+    """What a command prints on a pseudo-terminal."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "mcp_memory", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        printed = b""
+        while part := read_terminal(ours):
+            printed += part
+        os.close(ours)
+        assert process.wait(60) == 0
+    return printed.decode()
+
+
+def read_terminal(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError as error:  # how Linux says that the other side is closed
+        if error.errno != errno.EIO:
+            raise
+        return b""
+
+
+@pytest.mark.skipif(shutil.which("head") is None, reason="needs head")
+def test_a_pipe_that_closes_early_is_no_error_to_speak_of(database: Path, environment: dict[str, str]) -> None:
+    with Memory.open(database, model=HashingEncoder()) as memory:
+        memory.remember(items=[Entry(f"Fact {number} " + "of many words " * 20) for number in range(900)])
+    with subprocess.Popen(
+        [sys.executable, "-m", "mcp_memory", "--database", str(database), "list", "--limit", "900"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        head = subprocess.run(["head", "-1"], stdin=process.stdout, capture_output=True, timeout=60)
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert head.stdout.count(b"\n") == 1
+    assert said == b""
+
+
+@pytest.mark.model
+def test_the_demo_brings_every_fact_back_and_leaves_no_file(
+    spawn: Spawn, database: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    environment.pop("MCP_MEMORY_MODEL")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    ended = spawn("demo", env={"TMPDIR": str(scratch), "TEMP": str(scratch), "MCP_MEMORY_READ_ONLY": "1"})
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"All 6 came back in a new process." in ended.stdout
+    assert (sorted(scratch.rglob("*")), database.exists()) == ([], False)
+
+
+def test_a_demo_whose_facts_do_not_come_back_fails_and_keeps_the_file_where_asked(spawn: Spawn, tmp_path: Path) -> None:
+    kept = tmp_path / "demo.db"
+    ended = spawn("demo", "--keep", str(kept))
+    again = spawn("demo", "--keep", str(kept))
+
+    assert ended.returncode == 1
+    assert re.search(rb"\d of 6 did not come back\.", ended.stdout)
+    with Memory.open(kept, model=HashingEncoder(), read_only=True) as memory:
+        assert memory.stats().items == 6
+    assert (again.returncode, again.stderr) == (
+        1,
+        f"Error: {kept} exists already; name a file that does not.\n".encode(),
+    )
+
+
+def test_the_version_is_the_one_that_was_released(run: Run) -> None:
+    assert run("--version").output == f"mcp-memory, version {version('mcp-memory')}\n"

@@ -1,0 +1,125 @@
+"""Several processes and threads on one file, and processes that are killed."""
+
+import multiprocessing
+import subprocess
+import sys
+import threading
+from collections import Counter
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from mcp_memory.domain import Entry
+from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.memory import Memory
+from mcp_memory.requests import ItemQuery
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def everything(path: Path) -> list[str]:
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        assert list(memory.verify()) == []
+        return [item.text for item in memory.listing(ItemQuery(scope="all"), limit=10_000)]
+
+
+def remember_fifty(path: Path, name: str, start: Barrier) -> None:
+    start.wait()
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        for number in range(50):
+            memory.remember(f"Process {name} says number {number}.")
+            memory.remember("All of them say this.")
+
+
+def open_and_remember(path: Path, name: str, start: Barrier, rounds: int) -> None:
+    for number in range(rounds):
+        start.wait()
+        with Memory.open(path.with_name(f"{number}.db"), model=HashingEncoder()) as memory:
+            memory.remember(f"Process {name} was here.")
+
+
+def run_at_once(target: object, *arguments: object, count: int) -> None:
+    processes = [SPAWN.Process(target=target, args=(*arguments[:1], str(n), *arguments[1:])) for n in range(count)]  # type: ignore[arg-type]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * count
+
+
+def test_what_four_processes_remember_at_once_is_all_there_once(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+
+    run_at_once(remember_fifty, path, SPAWN.Barrier(4), count=4)
+
+    expected = {f"Process {name} says number {n}." for name in range(4) for n in range(50)} | {"All of them say this."}
+    assert Counter(everything(path)) == Counter(expected)
+
+
+def test_eight_processes_make_a_new_file_at_once_ten_times_in_a_row(tmp_path: Path) -> None:
+    run_at_once(open_and_remember, tmp_path / "memory.db", SPAWN.Barrier(8), 10, count=8)
+
+    for number in range(10):
+        assert sorted(everything(tmp_path / f"{number}.db")) == [f"Process {name} was here." for name in range(8)]
+
+
+def test_a_memory_that_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    script = (
+        "import sys; from mcp_memory.memory import Memory; from mcp_memory.encoders.hashing import HashingEncoder\n"
+        "memory = Memory.open(sys.argv[1], model=HashingEncoder())\n"
+        "for number in range(1000):\n"
+        "    memory.remember(f'Round {sys.argv[2]} number {number}.')\n"
+        "    print(f'Round {sys.argv[2]} number {number}.', flush=True)\n"
+    )
+    acknowledged: set[str] = set()
+    for rounds in range(20):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, str(path), str(rounds)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        for _ in range(3 + 2 * rounds):
+            acknowledged.add(process.stdout.readline().strip())
+        process.kill()
+        acknowledged.update(line.strip() for line in process.stdout if line.endswith(".\n"))
+        process.stdout.close()
+        process.wait()
+
+    kept = Counter(everything(path))
+
+    assert len(acknowledged) >= 400
+    assert acknowledged - kept.keys() == set()
+    assert set(kept.values()) == {1}
+
+
+def test_eight_threads_share_one_memory(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def use(memory: Memory, name: int) -> None:
+        try:
+            for number in range(15):
+                memory.remember(items=[Entry(f"Thread {name} says number {number}."), Entry("All say this.")])
+                assert memory.recall(f"thread {name} number {number}").hits
+        except BaseException as failure:
+            failures.append(failure)
+
+    with Memory.open(tmp_path / "memory.db", model=HashingEncoder()) as memory:
+        threads = [threading.Thread(target=use, args=(memory, name)) for name in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert failures == []
+    expected = {f"Thread {name} says number {n}." for name in range(8) for n in range(15)} | {"All say this."}
+    assert Counter(everything(tmp_path / "memory.db")) == Counter(expected)
+
+
+def test_closing_while_vectors_are_made_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        memory.remember(items=[Entry(f"Number {n} of five hundred.") for n in range(500)])
+
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        memory.make_vectors()
+
+        assert (memory.stats().items, memory.stats().pending) == (500, 0)

@@ -1,0 +1,175 @@
+"""Which project a session is about, and in which order that is asked."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.client.context import ClientRequestContext
+from mcp.types import ErrorData, ListRootsResult, Root
+
+from mcp_memory import server as server_module
+from mcp_memory.memory import Memory
+from mcp_memory.projects import project_of
+from mcp_memory.requests import ItemQuery
+from mcp_memory.server import MemoryHost, make_server
+
+
+def repository(folder: Path, *, remote: str | None = None) -> Path:
+    """A folder that looks like the top of a git repository."""
+    (folder / ".git").mkdir(parents=True)
+    config = "[core]\n\tbare = false\n" + (f'[remote "origin"]\n\turl = {remote}\n' if remote else "")
+    (folder / ".git" / "config").write_text(config, "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("remote", "project"),
+    [
+        ("https://github.com/ada/engine.git", "ada/engine"),
+        ("https://github.com/ada/engine/", "ada/engine"),
+        ("git@github.com:ada/engine.git", "ada/engine"),
+        ("ssh://git@example.org:2222/group/sub/engine.git", "sub/engine"),
+        ("https://ada:secret@example.org/engine.git", "engine"),
+        ("/srv/git/engine.git", "git/engine"),
+        (None, "code/engine"),
+    ],
+)
+def test_a_repository_is_named_by_its_remote_and_else_by_its_folder(
+    tmp_path: Path, remote: str | None, project: str
+) -> None:
+    top = repository(tmp_path / "code" / "engine", remote=remote)
+    (top / "src" / "deep").mkdir(parents=True)
+
+    assert (project_of(top), project_of(top / "src" / "deep")) == (project, project)
+
+
+def test_a_worktree_belongs_to_the_project_of_its_repository(tmp_path: Path) -> None:
+    top = repository(tmp_path / "engine", remote="https://example.org/ada/engine")
+    inside = top / ".git" / "worktrees" / "fix"
+    inside.mkdir(parents=True)
+    (inside / "commondir").write_text("../..\n", "utf-8")
+    worktree = tmp_path / "fix"
+    worktree.mkdir()
+    (worktree / ".git").write_text(f"gitdir: {inside}\n", "utf-8")
+
+    assert project_of(worktree) == "ada/engine"
+
+
+def test_a_folder_outside_any_repository_has_no_project(tmp_path: Path) -> None:
+    assert project_of(tmp_path) is None
+
+
+def test_a_home_directory_under_git_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = repository(tmp_path / "home", remote="https://example.org/ada/dotfiles")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+
+    assert project_of(home / "documents") is None
+
+
+# The order: --project, MCP_MEMORY_PROJECT, CLAUDE_PROJECT_DIR, the client's roots, the working directory.
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "scope"),
+    [
+        (["--project", "named"], {"MCP_MEMORY_PROJECT": "variable", "CLAUDE_PROJECT_DIR": "claude"}, "named"),
+        ([], {"MCP_MEMORY_PROJECT": "variable", "CLAUDE_PROJECT_DIR": "claude"}, "variable"),
+        ([], {"CLAUDE_PROJECT_DIR": "claude"}, "ada/claude"),
+        ([], {"CLAUDE_PROJECT_DIR": "plain"}, "plain"),
+        ([], {}, "ada/here"),
+    ],
+)
+def test_the_first_that_names_a_project_is_taken(
+    tmp_path: Path,
+    database: Path,
+    environment: dict[str, str],
+    options: list[str],
+    settings: dict[str, str],
+    scope: str,
+) -> None:
+    here = repository(tmp_path / "here", remote="https://example.org/ada/here")
+    repository(tmp_path / "claude", remote="https://example.org/ada/claude")
+    if "CLAUDE_PROJECT_DIR" in settings:
+        settings = settings | {"CLAUDE_PROJECT_DIR": str(tmp_path / settings["CLAUDE_PROJECT_DIR"])}
+    command = [sys.executable, "-m", "mcp_memory", "--database", str(database), *options]
+    for arguments in (["remember", "The tests take a minute."], ["list", "--json"]):
+        ended = subprocess.run(
+            command + arguments, cwd=here, env=environment | settings, capture_output=True, check=True, timeout=60
+        )
+
+    assert [item["scope"] for item in json.loads(ended.stdout)] == [scope]
+
+
+Roots = Callable[[ClientRequestContext], Any]
+
+
+async def scope_with_roots(memory: Memory, roots: Roots | None, *, project: str | None = None) -> list[str]:
+    """The scopes of two facts that a client with these roots has remembered, both at once."""
+    server = make_server(MemoryHost(lambda: memory), project=project)
+    async with (
+        Client(server, mode="legacy", list_roots_callback=roots) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(client.call_tool, "remember", {"content": "The tests take a minute."})
+        tasks.start_soon(client.call_tool, "remember", {"content": "The wheel takes an hour."})
+    return [hit.item.scope for hit in memory.recall(select=ItemQuery(scope="all")).hits]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: a repository."""
+    folder = repository(tmp_path / "here", remote="https://example.org/ada/here")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.anyio
+@pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
+class TestRoots:
+    """The project of a client that says which folders it works in."""
+
+    async def test_the_first_root_that_is_a_project_is_taken(self, memory: Memory, here: Path, tmp_path: Path) -> None:
+        rooted = repository(tmp_path / "a folder", remote="https://example.org/ada/rooted")
+        plain = tmp_path / "plain"
+
+        async def roots(_: ClientRequestContext) -> ListRootsResult:
+            return ListRootsResult(roots=[Root(uri=plain.as_uri()), Root(uri=rooted.as_uri())])  # type: ignore[arg-type]
+
+        assert await scope_with_roots(memory, roots) == ["ada/rooted", "ada/rooted"]
+
+    async def test_a_named_project_is_not_asked_for(self, memory: Memory, here: Path) -> None:
+        asked: list[str] = []
+
+        async def roots(_: ClientRequestContext) -> ListRootsResult:
+            asked.append("roots")
+            return ListRootsResult(roots=[])
+
+        assert await scope_with_roots(memory, roots, project="named") == ["named", "named"]
+        assert asked == []
+
+    async def test_a_client_without_roots_gets_the_working_directory(self, memory: Memory, here: Path) -> None:
+        assert await scope_with_roots(memory, None) == ["ada/here", "ada/here"]
+
+    async def test_a_client_that_refuses_gets_the_working_directory(self, memory: Memory, here: Path) -> None:
+        async def roots(_: ClientRequestContext) -> ErrorData:
+            return ErrorData(code=-32603, message="no")
+
+        assert await scope_with_roots(memory, roots) == ["ada/here", "ada/here"]
+
+    async def test_a_client_that_never_answers_is_not_waited_for(
+        self, memory: Memory, here: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server_module, "ROOTS_TIMEOUT", 0.0)
+
+        async def roots(_: ClientRequestContext) -> ListRootsResult:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        assert await scope_with_roots(memory, roots) == ["ada/here", "ada/here"]
