@@ -19,7 +19,7 @@ SHORTEST = 40
 PASSAGE = 600
 """Characters of the source shown on either side of a memory in full detail."""
 
-_FENCE = re.compile(r"<(\s*/?\s*)memories(\s*>?)", re.IGNORECASE)
+_FENCE = re.compile(r"<([\s/]*memories)", re.IGNORECASE)
 _LINE = re.compile(
     r"[ \t]*(?:[-*•>][ \t]+)*#(?P<id>[0-9a-v]{13}) \d{4}-\d\d-\d\d \([^()]*\) "
     rf"(?:{'|'.join(KINDS)})(?: pinned)?(?: \[.*?\])?: (?P<text>.*\S.*)"
@@ -104,7 +104,7 @@ def zone_offset(now: datetime) -> int:
 
 def one_line(text: str) -> str:
     """Text without line breaks, and without what would end the fence around it."""
-    return _FENCE.sub(r"(\1memories\2", " ".join(text.split()))
+    return _FENCE.sub(r"(\1", " ".join(text.split()))
 
 
 def fenced(lines: Sequence[str]) -> str:

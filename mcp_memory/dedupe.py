@@ -110,5 +110,6 @@ def _tokens(text: str) -> list[str]:
     """Words and CJK characters, in the order they stand."""
     tokens: list[str] = []
     for is_cjk, run in groupby(text, key=lambda character: bool(grams(character))):
-        tokens += list(run) if is_cjk else words("".join(run))
+        part = "".join(run)
+        tokens += list(part) if is_cjk else words(part)
     return tokens

@@ -15,6 +15,7 @@ from mcp_memory.domain import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, Unusable
 from mcp_memory.memory import Memory
+from mcp_memory.requests import ItemQuery
 
 
 @pytest.fixture
@@ -210,10 +211,4 @@ def test_any_clean_text_comes_back_from_its_source_as_it_was_given(
         return
 
     assert memory.item(result.items[0].id)[1].text == text
-    assert memory.recall(text, select=_all()).text
-
-
-def _all() -> object:
-    from mcp_memory.requests import ItemQuery
-
-    return ItemQuery(scope="all")
+    assert memory.recall(text, select=ItemQuery(scope="all")).text

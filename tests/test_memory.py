@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -180,8 +181,6 @@ def test_projects_do_not_bleed_into_each_other(memory: Memory) -> None:
 
 
 def test_a_zone_ahead_of_utc_is_counted_when_days_are_asked_for(memory: Memory, clock: Clock) -> None:
-    from datetime import datetime, timedelta, timezone
-
     clock.now = datetime(2026, 3, 3, 1, 0, tzinfo=timezone(timedelta(hours=8)))  # still the 2nd in UTC
     memory.remember("Rain today.")
 
@@ -293,6 +292,19 @@ def test_of_a_conversation_that_has_grown_only_the_new_turns_are_added(memory: M
 
     assert [entry.status for entry in grown.items] == ["known"] * 3 + ["created"]
     assert [entry.status for entry in again.items] == ["known"] * 4
+    assert list(memory.verify()) == []
+
+
+def test_a_conversation_without_times_may_grow_too(memory: Memory) -> None:
+    talk = [Turn("Yes.", speaker="Ann"), Turn("Yes.", speaker="Bob"), Turn("Yes.", speaker="Ann")]
+    memory.remember(turns=talk[:2])
+    memory.remember(turns=[Turn("Yes.", speaker="Ann"), Turn("No.", speaker="Bob")])
+
+    grown = memory.remember(turns=talk)
+    further = memory.remember(turns=[*talk, Turn("No.", speaker="Bob")])
+
+    assert [entry.status for entry in grown.items] == ["known", "known", "created"]
+    assert [entry.status for entry in further.items] == ["known", "known", "known", "created"]
     assert list(memory.verify()) == []
 
 
@@ -416,10 +428,11 @@ def test_confirming_counts_as_said_again(memory: Memory) -> None:
 
 
 def test_a_forgotten_item_comes_back_nowhere(memory: Memory, clock: Clock) -> None:
-    kept = memory.remember("The tea is from Assam.").items[0]
+    memory.remember("The tea is from Assam.")
     gone = memory.remember("The secret tea is from Zanzibar.", like=Entry("", tags=("tea",))).items[0]
     memory.remember(turns=[Turn("Tea at five.", speaker="Ann"), Turn("Zanzibar tea it is.", speaker="Bob")])
     turn = memory.recall("Zanzibar Bob").hits[0].item
+    source_id = memory.item(gone.id)[0].source_id
     clock.pass_(days=1)
 
     memory.forget([gone.id, turn.id])
@@ -438,12 +451,7 @@ def test_a_forgotten_item_comes_back_nowhere(memory: Memory, clock: Clock) -> No
     with pytest.raises(NotFound, match="forgotten"):
         memory.item(gone.id)
     with pytest.raises(NotFound, match="forgotten"):
-        memory.source(memory.item(kept.id)[0].source_id and gone_source(memory, gone.id))
-
-
-def gone_source(memory: Memory, item_id: str) -> str:
-    [(item, _)] = memory._store.history(item_id)[:1]  # pyright: ignore[reportPrivateUsage]
-    return item.source_id
+        memory.source(source_id)
 
 
 def test_forgetting_by_query_shows_first_and_needs_a_yes(memory: Memory) -> None:
@@ -501,8 +509,10 @@ def test_erasing_from_a_document_leaves_the_rest_in_its_place(memory: Memory) ->
     assert list(memory.verify()) == []
     left = memory.item(result.items[3].id)[0]
     assert memory.source(left.source_id).text[left.span.start : left.span.end] == left.text
-    assert texts(memory, "word2a") + texts(memory, "word4a") == [] or result.items[2].text.find("word2a") < 0
-    assert twice.items[-1].status == "created"
+    assert [entry.status for entry in twice.items[:-1]] == ["known"] * (len(twice.items) - 1)
+    gone = [entry.text for entry in (result.items[2], result.items[4])]
+    sources = [memory.source(memory.item(entry.id)[0].source_id).text for entry in (result.items[0], twice.items[-1])]
+    assert [text for text in gone for source in sources if text in source] == []
 
 
 # summarize

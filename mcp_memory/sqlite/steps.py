@@ -68,6 +68,7 @@ class Steps:
         ).get
         self._sources: dict[SourceId, tuple[int | None, bytes]] = {}
         self._new_sources: dict[bytes, int] = {}
+        self._shorter: dict[SourceId, int | None] = {}
         self._gone: dict[int, list[Span]] = {}
         connection.execute(
             "INSERT INTO operations (id, verb, at, client, session, summary) VALUES (?, ?, ?, ?, ?, ?)",
@@ -111,7 +112,7 @@ class Steps:
     def _add(self, step: AddItem) -> Outcome:
         statement = step.statement
         known_source, digest = self._known_source(statement.source)
-        known = self._known(step, known_source)
+        known = self._known(step, known_source or self._grown_from(statement.source))
         if known is not None:
             return self._repeat(step, known, source=(known_source, digest))
         source = self._keep_source(statement.source, known_source, digest)
@@ -138,6 +139,20 @@ class Steps:
             self._sources[source.id] = None if digest in self._new_sources else known, digest
         return self._sources[source.id]
 
+    def _grown_from(self, source: Source) -> int | None:
+        """The longest earlier conversation that this one begins with word for word: its turns have the same places."""
+        if source.kind != "transcript":
+            return None
+        if source.id not in self._shorter:
+            # The opening is compared first, so that of other conversations no more than that is read.
+            self._shorter[source.id] = self._connection.execute(
+                "SELECT id FROM sources WHERE kind = 'transcript' AND redacted_at IS NULL AND operation_id <> :operation "
+                "AND substr(text, 1, 200) = substr(:opening, 1, min(200, length(text))) "
+                "AND substr(:text, 1, length(text)) = text ORDER BY length(text) DESC",
+                {"operation": self._operation, "opening": source.text[:200], "text": source.text},
+            ).get
+        return self._shorter[source.id]
+
     def _keep_source(self, source: Source, known: int | None, digest: bytes) -> int:
         if known is not None:
             return known
@@ -155,8 +170,9 @@ class Steps:
         """The item that says the same already.
 
         A document or a conversation told again is known by its places, whatever became of its items since, unless they
-        were forgotten. One that has grown is known by its parts: a document's in the same words, a conversation's in
-        the same words at the same time, as two turns of one conversation may well be equal.
+        were forgotten, and so is the beginning of a conversation that has grown. Else it is known by its parts: a
+        document's in the same words, a conversation's in the same words at the same time, as two turns of one
+        conversation may well be equal.
         """
         statement = step.statement
         present = "r.until_time IS NULL AND r.scope = :scope AND r.status"
@@ -183,7 +199,7 @@ class Steps:
             )
         elif statement.source.kind != "transcript":
             queries.append(live)
-        elif statement.occurred_at is not None:
+        if statement.source.kind == "transcript" and statement.occurred_at is not None:
             queries.append(
                 "SELECT r.item_id FROM revisions AS said JOIN items AS i ON i.id = said.item_id "
                 "JOIN revisions AS r ON r.item_id = i.id WHERE said.normal_hash = :hash "
@@ -217,13 +233,13 @@ class Steps:
             raise _no_item(number)
 
     def _replace(self, number: int, old: int, statement: Statement) -> bool:
-        """Hide the old item and link to it; False where it was erased since it was found to be out of date."""
+        """Hide the old item and link to it; False where it is gone since it was found to be out of date."""
         status = self._connection.execute(
             "SELECT status FROM revisions WHERE item_id = ? AND until_time IS NULL", (old,)
         ).get
+        if status in (None, "forgotten") and statement.replaces is None:
+            return False
         if status is None:
-            if statement.replaces is None:
-                return False
             raise _no_item(old)
         if status == "live":
             self._revise(old, {"status": "replaced"})
