@@ -308,6 +308,25 @@ def test_a_conversation_without_times_may_grow_too(memory: Memory) -> None:
     assert list(memory.verify()) == []
 
 
+def test_equal_turns_of_one_moment_are_known_when_their_conversation_has_grown(memory: Memory) -> None:
+    talk = [Turn("Yes.", speaker="Bob", at="2026-01-05 10:00"), Turn("Yes.", speaker="Bob")]
+    memory.remember(turns=talk)
+
+    grown = memory.remember(turns=[Turn("So?", speaker="Ann", at="2026-01-05 10:00"), *talk])
+
+    assert [entry.status for entry in grown.items] == ["created", "known", "known"]
+
+
+def test_what_two_memories_say_alike_is_known(memory: Memory) -> None:
+    first = memory.remember("Anna likes tea.").items[0]
+    second = memory.remember("The port is 8080.").items[0]
+    memory.update(second.id, content="Anna likes tea.")
+
+    again = memory.remember("Anna likes tea.").items[0]
+
+    assert (again.id, again.status) == (first.id, "known")
+
+
 def test_a_turn_that_was_corrected_does_not_come_back_with_its_conversation(memory: Memory) -> None:
     first, *_ = memory.remember(turns=TALK).items
     memory.update(first.id, content="We should move to Porto.")

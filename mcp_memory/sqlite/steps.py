@@ -148,7 +148,7 @@ class Steps:
             self._shorter[source.id] = self._connection.execute(
                 "SELECT id FROM sources WHERE kind = 'transcript' AND redacted_at IS NULL AND operation_id <> :operation "
                 "AND substr(text, 1, 200) = substr(:opening, 1, min(200, length(text))) "
-                "AND substr(:text, 1, length(text)) = text ORDER BY length(text) DESC",
+                "AND substr(:text, 1, length(text)) = text ORDER BY length(text) DESC LIMIT 1",
                 {"operation": self._operation, "opening": source.text[:200], "text": source.text},
             ).get
         return self._shorter[source.id]
@@ -185,7 +185,7 @@ class Steps:
             "occurred_at": statement.occurred_at,
             "at": self._at,
         }
-        live = f"SELECT r.item_id FROM revisions AS r WHERE r.normal_hash = :hash AND {present} = 'live' ORDER BY 1"
+        live = f"SELECT r.item_id FROM revisions AS r WHERE r.normal_hash = :hash AND {present} = 'live'"
         queries: list[str] = []
         if step.confirms is not None:
             queries.append(
@@ -197,16 +197,16 @@ class Steps:
                 "SELECT item_id FROM repeats WHERE source_id = :source AND span_start = :start) AS place "
                 f"CROSS JOIN revisions AS r ON r.item_id = place.id WHERE {present} <> 'forgotten'"
             )
-        elif statement.source.kind != "transcript":
+        if statement.source.kind != "transcript":
             queries.append(live)
-        if statement.source.kind == "transcript" and statement.occurred_at is not None:
+        elif statement.occurred_at is not None:
             queries.append(
                 "SELECT r.item_id FROM revisions AS said JOIN items AS i ON i.id = said.item_id "
                 "JOIN revisions AS r ON r.item_id = i.id WHERE said.normal_hash = :hash "
                 f"AND said.occurred_at = :occurred_at AND i.recorded_at < :at AND {present} <> 'forgotten'"
             )
         for query in queries:
-            found: int | None = self._connection.execute(query, bound).get
+            found: int | None = self._connection.execute(f"SELECT min(item_id) FROM ({query})", bound).get
             if found is not None:
                 return found
         return None
