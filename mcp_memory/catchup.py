@@ -26,12 +26,20 @@ class CatchUp:
         self._encoder = encoder
         self._wanted = threading.Event()
         self._wanted.set()
+        self._busy = True
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="catch-up", daemon=True)
         self._thread.start()
 
+    @property
+    def busy(self) -> bool:
+        """Whether there are vectors still to be made."""
+        encoder = self._encoder.ready()
+        return self._busy and encoder is not None and self._store.pending(encoder.identity) > 0
+
     def wake(self) -> None:
         """Say that there are vectors to make."""
+        self._busy = True
         self._wanted.set()
 
     def close(self) -> None:
@@ -47,6 +55,7 @@ class CatchUp:
             self._wanted.clear()
             try:
                 self._serve(encoder)
+                self._busy = self._wanted.is_set()
             except MemoryProblem as problem:
                 if not self._closed:
                     log.warning("vectors could not be made: %s", problem)

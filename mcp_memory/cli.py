@@ -91,6 +91,8 @@ def _call(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: b
         memory.wait_for_encoder()
         given = {name: value for name, value in arguments.items() if value not in (None, (), [])}
         answer = tool_named(tool).call(memory, given, caller=caller, progress=progress)
+        if answer.data.get("pending"):
+            memory.make_vectors(progress)
     _print(answer.data if as_json else answer.text)
 
 

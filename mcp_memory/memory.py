@@ -44,6 +44,8 @@ from mcp_memory.store import Store
 from mcp_memory.text import count_tokens, require_clean
 from mcp_memory.times import to_ms
 
+BEHIND = "Some memories have no vector yet: they were found by their words alone."
+"""Told while vectors are still being made."""
 FORGET_LIMIT = 20
 """Items that forgetting by query takes at once at most."""
 
@@ -180,7 +182,10 @@ class Memory:
             raise InvalidInput(f"detail {detail!r} is neither 'concise' nor 'full'.")
         where = where_of(select or ItemQuery(), caller=caller, now=now)
         if query is not None and query.strip():
+            behind = self._catch_up.busy
             found = self._recaller.find(read_query(query), where=where, limit=limit, now=now)
+            if behind and not found.notes:
+                found = replace(found, notes=(BEHIND,))
             nothing = "Nothing relevant is known."
         else:
             found = Found(self._recaller.core(where=where, limit=limit), 0)

@@ -1,9 +1,11 @@
 """Memory's verbs, as a caller sees them."""
 
 import json
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from clock import Clock
 
 from mcp_memory.domain import Caller, Entry, Turn
+from mcp_memory.encoders import Vectors
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound, ReadOnly
 from mcp_memory.memory import Memory
@@ -102,6 +105,18 @@ def test_a_changed_value_replaces_the_old_one_which_is_shown_as_was(memory: Memo
     [hit] = memory.recall("deploy port").hits
     assert (hit.item.text, [was.text for was in hit.was]) == ("The deploy port is 9090.", ["The deploy port is 8080."])
     assert "was: The deploy port is 8080." in memory.recall("deploy port").text
+
+
+def test_as_of_knows_what_was_forgotten_since_but_not_what_was_erased(memory: Memory, clock: Clock) -> None:
+    forgotten = memory.remember("The deploy port is 8080.").items[0].id
+    erased = memory.remember("The deploy password is swordfish.").items[0].id
+    clock.pass_(days=1)
+
+    memory.forget([forgotten])
+    memory.forget([erased], erase=True)
+
+    assert texts(memory, "deploy") == []
+    assert texts(memory, "deploy", as_of="2026-03-02") == ["The deploy port is 8080."]
 
 
 def test_as_of_answers_from_what_was_known_then(memory: Memory, clock: Clock) -> None:
@@ -459,7 +474,6 @@ def test_a_forgotten_item_comes_back_nowhere(memory: Memory, clock: Clock) -> No
     answers = [
         memory.recall("tea Zanzibar", detail="full").text,
         memory.recall(detail="full").text,
-        memory.recall("tea Zanzibar", select=ItemQuery(as_of="2026-03-02")).text,
         memory.summarize("tea").text,
         memory.summarize().text,
         " ".join(item.text for item in memory.listing(ItemQuery(), limit=50)),
@@ -767,3 +781,27 @@ def test_numbers_in_a_memory_survive_as_json(memory: Memory) -> None:
     memory.remember("Tagged.", like=Entry("", tags=(tag, "日本", "#Hash")))
 
     assert memory.recall("tagged").hits[0].item.tags == ("hash", '{"a": 1}', "日本")
+
+
+def test_recall_says_that_vectors_are_still_being_made(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    class Waiting(HashingEncoder):
+        def encode(self, texts: Sequence[str]) -> Vectors:
+            go_on.wait()
+            return super().encode(texts)
+
+        def encode_query(self, text: str) -> Vectors:
+            return super().encode([text])[0]
+
+    with Memory.open(tmp_path / "memory.db", model=HashingEncoder()) as memory:
+        memory.remember("The ferry leaves at noon.")
+    with sqlite3.connect(tmp_path / "memory.db") as connection:
+        connection.execute("DELETE FROM vectors")
+    connection.close()
+    with Memory.open(tmp_path / "memory.db", model=Waiting()) as memory:
+        memory.wait_for_encoder()
+        while_missing = memory.recall("when does the ferry leave").notes
+        go_on.set()
+
+    assert while_missing == ("Some memories have no vector yet: they were found by their words alone.",)

@@ -31,10 +31,6 @@ def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
         parts.append("r.until_time IS NULL")
     else:
         parts.append("r.from_time <= :as_of AND (r.until_time IS NULL OR r.until_time > :as_of)")
-        parts.append(  # what was forgotten since is not remembered by asking about the past
-            "NOT EXISTS (SELECT 1 FROM revisions AS p WHERE p.item_id = r.item_id AND p.until_time IS NULL "
-            "AND p.status = 'forgotten')"
-        )
         bound["as_of"] = where.as_of
     if where.scopes:
         parts.append("r.scope IN (SELECT value FROM json_each(:scopes))")
