@@ -67,13 +67,15 @@ class TestEveryEncoder:
 
     def test_no_texts_give_no_vectors(self, encoder: Encoder) -> None:
         assert encoder.encode([]).shape == (0, encoder.dimensions)
-        assert encoder.token_states([]) == []
+        assert encoder.measure([]) == []
 
     def test_token_states_lead_back_to_the_text(self, encoder: Encoder) -> None:
         text = "Deployments happen on Tuesdays"
 
-        states = encoder.token_states([text, ""])
+        states = encoder.measure([text, ""])
 
+        assert states[0].states is not None
+        assert states[1].states is not None
         assert states[0].states.shape == (len(states[0].spans), encoder.dimensions)
         words = {text[start:end] for start, end in states[0].spans}
         assert {"happen", "on"} <= words
@@ -142,8 +144,9 @@ class TestTheBundledModel:
     def test_token_states_cover_a_long_text(self, bundled: Encoder) -> None:
         text = "water " * 1000 + "end"
 
-        states = bundled.token_states([text])[0]
+        states = bundled.measure([text])[0]
 
+        assert states.states is not None
         assert len(states.spans) == len(states.states) == 1001
         assert states.spans[-1] == (6000, 6003)
 
@@ -291,8 +294,10 @@ class TestADirectoryThatAUserBrings:
         encoder = load_encoder(bring(passage_prefix="query: ", max_tokens=6))
 
         vector = encoder.encode(["red green blue"])[0]
-        states = encoder.token_states(["red green blue"])[0]
+        states = encoder.measure(["red green blue"])[0]
 
+        assert states.states is not None
+        assert states.vector.tobytes() == vector.tobytes()
         assert _weights(vector)["query"] == 1.0
         assert {"red", "green", "blue"} <= set(_weights(vector))
         assert states.spans == [(0, 3), (4, 9), (10, 14)]
@@ -373,8 +378,10 @@ class TestADirectoryThatAUserBrings:
         with pytest.raises(InvalidInput, match=r"encoder\.json"):
             load_encoder(tmp_path)
 
-    def test_token_states_of_a_model_without_them_are_refused(self, bring: Bring) -> None:
+    def test_a_model_without_token_states_still_gives_vectors(self, bring: Bring) -> None:
         encoder = load_encoder(bring(pooling="graph", outputs={"vector": "best"}))
 
-        with pytest.raises(InvalidInput, match=r"no outputs\.states"):
-            encoder.token_states(["red"])
+        reading = encoder.measure(["red"])[0]
+
+        assert reading.states is None
+        assert reading.vector.tobytes() == encoder.encode(["red"])[0].tobytes()

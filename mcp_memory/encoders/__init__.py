@@ -22,11 +22,13 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class TokenStates:
-    """The hidden states of one text's word pieces, without the special tokens."""
+class Reading:
+    """What an encoder makes of one passage: its vector, and the hidden states of its word pieces."""
 
-    states: Vectors
-    """Shape (pieces, dimensions), not normalised."""
+    vector: Vectors
+    """Unit vector, shape (dimensions,): the same that `encode` gives."""
+    states: Vectors | None
+    """Shape (pieces, dimensions), not normalised, without the special tokens; None where the model gives none."""
     spans: list[tuple[int, int]]
     """For each piece, its (start, end) in characters of the text."""
 
@@ -47,6 +49,11 @@ class Encoder(Protocol):
         """Length of a vector."""
         ...
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages it knows, as ISO 639-1 codes; empty where that is not known, or where it knows none from another."""
+        ...
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of passages, shape (len(texts), dimensions), in the order given.
 
@@ -58,8 +65,8 @@ class Encoder(Protocol):
         """The unit vector of a question, shape (dimensions,)."""
         ...
 
-    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
-        """Per-token hidden states of passages, for late interaction and late chunking."""
+    def measure(self, texts: Sequence[str]) -> list[Reading]:
+        """Vectors and hidden states of passages together, for late interaction and late chunking."""
         ...
 
 

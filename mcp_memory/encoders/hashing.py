@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mcp_memory.encoders import TokenStates, Vectors
+from mcp_memory.encoders import Reading, Vectors
 from mcp_memory.errors import InvalidInput
 
 _WORD = re.compile(r"\w+")
@@ -57,6 +57,11 @@ class HashingEncoder:
         """Length of a vector."""
         return self._dimensions
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """None: it knows spellings, in any language."""
+        return ()
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, shape (len(texts), dimensions); a text without words gets the vector of the empty text."""
         vectors = np.empty((len(texts), self._dimensions), np.float32)
@@ -68,16 +73,17 @@ class HashingEncoder:
         """The unit vector of a question, made as a passage's is, shape (dimensions,)."""
         return self.encode([text])[0]
 
-    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
-        """For each text one unit vector per word."""
-        return [self._states(_readable(text)) for text in texts]
+    def measure(self, texts: Sequence[str]) -> list[Reading]:
+        """For each text its vector, and one unit vector per word."""
+        return [self._reading(_readable(text)) for text in texts]
 
-    def _states(self, text: str) -> TokenStates:
+    def _reading(self, text: str) -> Reading:
         words = list(_WORD.finditer(text))
         states = np.empty((len(words), self._dimensions), np.float32)
         for row, word in enumerate(words):
             states[row] = self._vector([word.group().lower()])
-        return TokenStates(states, [word.span() for word in words])
+        vector = self._vector([word.group().lower() for word in words])
+        return Reading(vector, states, [word.span() for word in words])
 
     def _vector(self, words: Sequence[str]) -> Vectors:
         vector = np.zeros(self._dimensions, np.float64)

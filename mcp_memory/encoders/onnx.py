@@ -6,13 +6,14 @@ runtime         "onnx" (the default).
 name            What the encoder is called; part of its identity.
 dimensions      Length of a vector.
 max_tokens      How many tokens are read at once, special tokens included (default 256).
+languages       ISO 639-1 codes of the languages it knows (default: not said).
 pooling         How token states become a vector: "mean", "cls" (the first), "last", or "graph" when the model does it itself.
 model           The ONNX file (default "model.onnx"); its external data, if it has any, lies beside it.
 tokenizer       The file of the `tokenizers` library (default "tokenizer.json").
 inputs          Names of the model's inputs: {"ids": ..., "mask": ..., "types": ...}; null for one that it does not have.
                 By default those of input_ids, attention_mask and token_type_ids that the model has.
 outputs         Names of the model's outputs: {"states": ..., "vector": ...}.
-                "vector" is needed with pooling "graph", "states" with every other pooling and for `token_states`.
+                "vector" is needed with pooling "graph", "states" with every other pooling and for late interaction.
 query_prefix    Put before a question (default empty), as some models want "query: ".
 passage_prefix  Put before a passage (default empty).
 files           SHA-256 of each file by name; checked by `verify_files`, and part of the identity.
@@ -25,6 +26,7 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
@@ -34,7 +36,7 @@ import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from mcp_memory.encoders import TokenStates, Vectors, file_hash, recorded_hashes
+from mcp_memory.encoders import Reading, Vectors, file_hash, recorded_hashes
 from mcp_memory.errors import InvalidInput, Unusable
 
 _BATCH_TOKENS = 512
@@ -63,6 +65,7 @@ class Description:
     query_prefix: str
     passage_prefix: str
     files: Mapping[str, str]
+    languages: tuple[str, ...]
 
     @staticmethod
     def read(fields: Mapping[str, object], path: Path) -> "Description":
@@ -84,6 +87,7 @@ class Description:
             query_prefix=read.text("query_prefix", ""),
             passage_prefix=read.text("passage_prefix", ""),
             files=recorded_hashes(fields, path),
+            languages=read.texts("languages"),
         )
         if described.pooling not in _POOLINGS:
             raise InvalidInput(f"{path}: pooling {described.pooling!r} is unknown, there are {', '.join(_POOLINGS)}")
@@ -125,6 +129,11 @@ class OnnxEncoder:
         """Length of a vector."""
         return self._description.dimensions
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages it was trained on, as ISO 639-1 codes; empty where its encoder.json does not say."""
+        return self._description.languages
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of passages, shape (len(texts), dimensions), in the order given."""
         return self._vectors(texts, self._description.passage_prefix)
@@ -133,36 +142,35 @@ class OnnxEncoder:
         """The unit vector of a question, shape (dimensions,)."""
         return self._vectors([text], self._description.query_prefix)[0]
 
-    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
-        """The hidden states of each text's word pieces; raises InvalidInput when the model has no such output."""
-        output = self._description.outputs["states"]
-        if output is None:
-            raise InvalidInput(
-                f"the encoder {self._description.name} gives no token states: its encoder.json has no outputs.states"
-            )
-        read = [self._windows(text, self._description.passage_prefix) for text in texts]
-        states = self._run([window for windows in read for window in windows], output)
-        remaining = iter(states)
-        return [self._token_states([(window, next(remaining)) for window in windows]) for windows in read]
+    def measure(self, texts: Sequence[str]) -> list[Reading]:
+        """Each text's vector and the hidden states of its word pieces, from one run of the model."""
+        prefix = self._description.passage_prefix
+        read = [self._windows(text, prefix) for text in texts]
+        parts = iter(self._measured([window for found in read for window in found]))
+        return [self._reading([(window, *next(parts)) for window in found]) for found in read]
 
     def _vectors(self, texts: Sequence[str], prefix: str) -> Vectors:
         read = [self._windows(text, prefix) for text in texts]
-        windows = [window for found in read for window in found]
-        pooled = iter(self._pooled(windows))
+        pooled = iter(self._pooled([window for found in read for window in found]))
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         for row, found in enumerate(read):
-            parts = [next(pooled) for _ in found]
-            vectors[row] = (
-                parts[0] if len(parts) == 1 else _weighted_mean(parts, [len(window.spans) for window in found])
-            )
+            vectors[row] = _merged([next(pooled) for _ in found], found)
         return vectors
 
     def _pooled(self, windows: Sequence["_Window"]) -> list[Vectors]:
         """One unit vector per window."""
         if self._description.pooling == "graph":
-            return self._run(windows, cast(str, self._description.outputs["vector"]))
-        pool = {"mean": _mean_of, "cls": _first_of, "last": _last_of}[self._description.pooling]
-        return [_unit(pool(states)) for states in self._run(windows, cast(str, self._description.outputs["states"]))]
+            return [vector for (vector,) in self._run(windows, [cast(str, self._description.outputs["vector"])])]
+        return [vector for vector, _ in self._measured(windows)]
+
+    def _measured(self, windows: Sequence["_Window"]) -> list[tuple[Vectors, Vectors | None]]:
+        """One unit vector per window, and its states where the model gives them."""
+        outputs, pooling = self._description.outputs, self._description.pooling
+        if pooling == "graph":
+            names = [name for name in (outputs["vector"], outputs["states"]) if name is not None]
+            return [(values[0], values[1] if len(values) > 1 else None) for values in self._run(windows, names)]
+        pool = {"mean": _mean_of, "cls": _first_of, "last": _last_of}[pooling]
+        return [(_unit(pool(states)), states) for (states,) in self._run(windows, [cast(str, outputs["states"])])]
 
     def _windows(self, text: str, prefix: str) -> list["_Window"]:
         """The text's pieces in as few, equally long windows as it takes, each with the prefix and the special tokens."""
@@ -180,8 +188,8 @@ class OnnxEncoder:
             for first, last in pairwise(edges)
         ]
 
-    def _run(self, windows: Sequence["_Window"], output: str) -> list[Vectors]:
-        """One output of the model for each window, in the order given; windows of one length run together."""
+    def _run(self, windows: Sequence["_Window"], outputs: list[str]) -> list[list[Vectors]]:
+        """The outputs of the model for each window, in the order given; windows of one length run together."""
         order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
         batches: list[list[int]] = []
         for length, group in groupby(order, key=lambda i: len(windows[i].ids)):
@@ -189,28 +197,28 @@ class OnnxEncoder:
             size = max(1, _BATCH_TOKENS // length)
             batches += [members[i : i + size] for i in range(0, len(members), size)]
         work = [[windows[i].ids for i in batch] for batch in batches]
-        results = (
-            self._pool.map(self._run_batch, work, [output] * len(work))
-            if len(work) > 1
-            else map(self._run_batch, work, [output])
-        )
-        values: list[Vectors] = [np.empty(0, np.float32)] * len(windows)
-        for batch, result in zip(batches, results, strict=True):
-            for i, value in zip(batch, result, strict=True):
-                values[i] = value
+        run = partial(self._run_batch, outputs)
+        values: list[list[Vectors]] = [[] for _ in windows]
+        for batch, results in zip(batches, self._pool.map(run, work) if len(work) > 1 else map(run, work), strict=True):
+            for row, i in enumerate(batch):
+                values[i] = [result[row] for result in results]
         return values
 
-    def _run_batch(self, ids: Sequence[Sequence[int]], output: str) -> Vectors:
+    def _run_batch(self, outputs: list[str], ids: Sequence[Sequence[int]]) -> list[Vectors]:
         tokens = np.array(ids, np.int64)
         values = {"ids": tokens, "mask": np.ones_like(tokens), "types": np.zeros_like(tokens)}
         feeds: dict[str, NDArray[Any]] = {
             name: values[role].astype(dtype, copy=False) for name, (role, dtype) in self._inputs.items()
         }
-        return self._session.run([output], feeds)[0].astype(np.float32, copy=False)
+        return [result.astype(np.float32, copy=False) for result in self._session.run(outputs, feeds)]
 
-    def _token_states(self, parts: Sequence[tuple["_Window", Vectors]]) -> TokenStates:
-        states = [states[window.start : window.start + len(window.spans)] for window, states in parts]
-        return TokenStates(np.concatenate(states), [span for window, _ in parts for span in window.spans])
+    def _reading(self, parts: Sequence[tuple["_Window", Vectors, Vectors | None]]) -> Reading:
+        vector = _merged([vector for _, vector, _ in parts], [window for window, _, _ in parts])
+        found = [
+            states[window.start : window.start + len(window.spans)] for window, _, states in parts if states is not None
+        ]
+        spans = [span for window, _, _ in parts for span in window.spans]
+        return Reading(vector, np.concatenate(found) if found else None, spans)
 
     def _check_dimensions(self, directory: Path) -> None:
         try:
@@ -269,6 +277,13 @@ class _Fields:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise InvalidInput(f"{self.path}: {field} must be a whole number above 0")
         return value
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        """A list of strings; empty where the field is left out."""
+        value = self._value(field, [])
+        if not isinstance(value, list) or not all(isinstance(part, str) for part in cast(list[object], value)):
+            raise InvalidInput(f"{self.path}: {field} must be a list of strings")
+        return tuple(cast(list[str], value))
 
     def names(self, field: str, roles: Sequence[str]) -> dict[str, str | None]:
         """An object that gives a name, or null, for each of `roles`; a role left out counts as null."""
@@ -367,6 +382,11 @@ def _fingerprint(directory: Path, description: Description) -> str:
         "prefixes": [description.query_prefix, description.passage_prefix],
     }
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _merged(vectors: Sequence[Vectors], windows: Sequence["_Window"]) -> Vectors:
+    """The vector of a text that was read in windows."""
+    return vectors[0] if len(vectors) == 1 else _weighted_mean(vectors, [len(window.spans) for window in windows])
 
 
 def _mean_of(states: Vectors) -> Vectors:

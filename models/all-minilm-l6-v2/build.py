@@ -46,6 +46,7 @@ DESCRIPTION = {
     "name": "all-minilm-l6-v2",
     "dimensions": 384,
     "max_tokens": 256,
+    "languages": ["en"],
     "pooling": "graph",
     "model": MODEL,
     "tokenizer": TOKENIZER,

@@ -1,0 +1,125 @@
+"""Late interaction: a question's word pieces matched one by one with those of a text and of the turns around it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcp_memory.domain import Vector
+from mcp_memory.text import STOP_WORDS, Span
+
+PIECE_DIMENSIONS = 64
+"""Length of a piece's vector: a seeded random projection to 64 loses nothing to PCA or to all 384 (docs/recall.md)."""
+SEED = 7
+NEIGHBOURS = ((-1, 0.7), (1, 0.5), (-2, 0.5), (2, 0.3))
+"""Turns around that may cover a word of the question, and how much of it: the one before, the one after, and the next."""
+
+Codes = NDArray[np.int8]
+Matches = NDArray[np.float32]
+"""Shape (texts, pieces of the question): how well a text covers each piece, 0 to 1."""
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question's content pieces."""
+
+    pieces: Vector
+    """Unit vectors, shape (pieces, PIECE_DIMENSIONS)."""
+    weights: Vector
+    """Inverse document frequency of each piece's word, shape (pieces,)."""
+
+
+@lru_cache(maxsize=4)
+def projection(dimensions: int) -> Vector:
+    """A random matrix with orthonormal columns, shape (dimensions, PIECE_DIMENSIONS), always the same.
+
+    Johnson and Lindenstrauss 1984: it keeps the angles between vectors without having seen any.
+    """
+    width = min(dimensions, PIECE_DIMENSIONS)
+    random = np.random.Generator(np.random.PCG64(SEED)).standard_normal((dimensions, width))
+    columns: list[NDArray[np.float64]] = []
+    for column in random.T:
+        for other in columns:
+            column = column - (column @ other) * other
+        columns.append(column / np.sqrt(column @ column))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def content_pieces(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[int]:
+    """Which word pieces belong to a word that carries meaning: no stop word, no punctuation."""
+    words = [(match.start(), match.end()) for match in _WORD.finditer(text) if match[0].casefold() not in STOP_WORDS]
+    kept: list[int] = []
+    at = 0
+    for number, (start, _) in enumerate(spans):
+        while at < len(words) and words[at][1] <= start:
+            at += 1
+        if at < len(words) and words[at][0] <= start:
+            kept.append(number)
+    return kept
+
+
+def piece_words(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[str]:
+    """The word each piece stands in."""
+    words = {match.start(): match for match in _WORD.finditer(text)}
+    starts = np.array(sorted(words))
+    return [words[int(starts[np.searchsorted(starts, start, side="right") - 1])][0] for start, _ in spans]
+
+
+def reduce_states(states: Vector) -> Vector:
+    """Hidden states, shape (n, dimensions), as unit vectors of PIECE_DIMENSIONS.
+
+    Taking the mean state off first, as is often done, changed hit@5 on LoCoMo's turns from 81.1 to 81.5 at best.
+    """
+    reduced = states @ projection(states.shape[1])
+    norms = np.sqrt((reduced * reduced).sum(axis=1, keepdims=True))
+    return (reduced / np.maximum(norms, 1e-9)).astype(np.float32)
+
+
+def encode_pieces(vectors: Vector) -> bytes:
+    """Unit vectors as int8, 127 for 1."""
+    return np.rint(vectors * 127).astype(np.int8).tobytes()
+
+
+def match(question: Question, texts: Sequence[bytes]) -> Matches:
+    """For each text and each piece of the question the squared cosine of the nearest piece of the text.
+
+    The sum over the question of the maximum over the text is MaxSim (Khattab and Zaharia 2020, ColBERT); the square
+    keeps many half-matches from adding up to one.
+    """
+    width = question.pieces.shape[1]
+    counts = np.array([len(text) // width for text in texts])
+    matches = np.zeros((len(texts), len(question.pieces)), np.float32)
+    full = np.flatnonzero(counts)
+    if not len(full) or not len(question.pieces):
+        return matches
+    codes = np.frombuffer(b"".join(texts), np.int8).reshape(-1, width).astype(np.float32)
+    cosines = np.maximum(codes @ question.pieces.T / 127, 0)
+    starts = np.concatenate([[0], np.cumsum(counts[full])[:-1]])
+    matches[full] = np.maximum.reduceat(cosines, starts, axis=0) ** 2
+    return matches
+
+
+def covered(matches: Matches, weights: Vector) -> Vector:
+    """The share of the question each text covers, by the weight of its pieces, shape (texts,)."""
+    total = float(weights.sum())
+    return (matches @ weights / total).astype(np.float32) if total else np.zeros(len(matches), np.float32)
+
+
+def with_neighbours(matches: Matches, places: Sequence[tuple[object, int]]) -> Matches:
+    """The matches, where a word that a turn does not say may be covered by the turns around it, damped.
+
+    `places` has for each text its conversation and its position there; a text alone in its own is unchanged.
+    """
+    rows = {place: row for row, place in enumerate(places)}
+    spread = matches.copy()
+    for shift, damping in NEIGHBOURS:
+        for row, (conversation, position) in enumerate(places):
+            other = rows.get((conversation, position + shift))
+            if other is not None:
+                np.maximum(spread[row], damping * matches[other], out=spread[row])
+    return spread

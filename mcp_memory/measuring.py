@@ -1,0 +1,110 @@
+"""Measuring: what the encoder makes of an item, by itself and among the items around it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcp_memory.domain import Measured, Vector
+from mcp_memory.encoders import Encoder, Reading
+from mcp_memory.interaction import content_pieces, encode_pieces, reduce_states
+
+WINDOW_TOKENS = 190
+"""Tokens of a stretch of conversation that is read at once; 128 to 256 help, 512 hurt (late chunking on LoCoMo)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text to measure, and where it stands: neighbours have one `run` and consecutive positions."""
+
+    text: str
+    run: object
+    position: int
+
+
+def measure(encoder: Encoder, passages: Sequence[Passage]) -> list[Measured]:
+    """What the encoder makes of each passage, in the order given.
+
+    Late chunking (Günther et al. 2024): a passage that has neighbours is also read among them, and its own part of
+    that reading averaged, in the window where it stands nearest to the middle.
+    """
+    readings = encoder.measure([passage.text for passage in passages])
+    late = _late_vectors(encoder, passages, [len(reading.spans) for reading in readings])
+    return [
+        Measured(
+            vector=reading.vector,
+            late=late.get(number),
+            pieces=_pieces(passage.text, reading),
+        )
+        for number, (passage, reading) in enumerate(zip(passages, readings, strict=True))
+    ]
+
+
+def _pieces(text: str, reading: Reading) -> bytes:
+    if reading.states is None:
+        return b""
+    kept = content_pieces(text, reading.spans)
+    return encode_pieces(reduce_states(reading.states[kept])) if kept else b""
+
+
+def _late_vectors(encoder: Encoder, passages: Sequence[Passage], tokens: Sequence[int]) -> dict[int, Vector]:
+    windows = [window for run in _runs(passages) for window in _windows(run, tokens)]
+    texts: list[str] = []
+    starts: list[list[int]] = []
+    for window in windows:
+        text = ""
+        starts.append([])
+        for number in window:
+            starts[-1].append(len(text))
+            text += passages[number].text + "\n"
+        texts.append(text)
+    found: dict[int, Vector] = {}
+    centrality: dict[int, float] = {}
+    for window, begins, reading in zip(windows, starts, encoder.measure(texts), strict=True):
+        if reading.states is None:
+            continue
+        edges = np.searchsorted([start for start, _ in reading.spans], [*begins, 1 << 60])
+        for number, first, last in zip(window, edges[:-1], edges[1:], strict=True):
+            middle = min(first + last, 2 * len(reading.spans) - first - last)
+            if first < last and middle > centrality.get(number, -1):
+                centrality[number] = middle
+                found[number] = _unit(reading.states[first:last].mean(axis=0))
+    return found
+
+
+def _runs(passages: Sequence[Passage]) -> list[list[int]]:
+    """The numbers of passages that follow each other, in order; those that stand alone are left out."""
+    order = sorted(range(len(passages)), key=lambda number: (str(passages[number].run), passages[number].position))
+    runs: list[list[int]] = []
+    for number in order:
+        last = passages[runs[-1][-1]] if runs else None
+        here = passages[number]
+        if last is not None and last.run == here.run and here.position - last.position <= 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return [run for run in runs if len(run) > 1]
+
+
+def _windows(run: Sequence[int], tokens: Sequence[int]) -> list[list[int]]:
+    """The run in stretches of at most WINDOW_TOKENS, each beginning in the middle of the one before."""
+    windows: list[list[int]] = []
+    start = 0
+    while True:
+        end, total = start, 0
+        while end < len(run) and (end == start or total + tokens[run[end]] <= WINDOW_TOKENS):
+            total += tokens[run[end]]
+            end += 1
+        windows.append(list(run[start:end]))
+        if end == len(run):
+            return windows
+        middle, half = start, 0
+        while half < total / 2:
+            half += tokens[run[middle]]
+            middle += 1
+        start = min(max(middle, start + 1), end)
+
+
+def _unit(vector: Vector) -> Vector:
+    length = float(np.sqrt(vector @ vector))
+    return vector / length if length else vector
