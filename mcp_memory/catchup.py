@@ -7,6 +7,7 @@ from collections.abc import Callable
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import MemoryProblem
+from mcp_memory.measuring import measure
 from mcp_memory.store import Store
 
 log = logging.getLogger(__name__)
@@ -78,12 +79,14 @@ def encode_missing(
 ) -> None:
     """Make every vector of `encoder` that the store lacks, a batch a transaction, until `stop` says so."""
     total, done = store.pending(encoder.identity), 0
-    while missing := store.unencoded(encoder.identity, limit=LOOKED_UP):
+    while missing := store.unmeasured(encoder.identity, limit=LOOKED_UP):
         for start in range(0, len(missing), BATCH):
             if stop():
                 return
             batch = missing[start : start + BATCH]
-            vectors = encoder.encode([text for _, text in batch])
-            store.add_vectors(encoder.identity, {number: vectors[i] for i, (number, _) in enumerate(batch)})
+            made = measure(encoder, batch)
+            store.add_measured(
+                encoder.identity, {state.revision_id: made[number] for number, state in enumerate(batch)}
+            )
             done += len(batch)
             progress(done, max(total, done))

@@ -20,6 +20,7 @@ from mcp_memory.projects import project_here
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.domain import Caller
     from mcp_memory.memory import Memory
+    from mcp_memory.tools import Answer
 
 CLIENT = "command line"
 LONG = 64
@@ -84,6 +85,11 @@ def _open_memory(config: Config) -> "Memory":
 
 def _call(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:
     """Carry a tool out as a client would, and print its answer."""
+    answer = _answer(config, tool, arguments)
+    _print(answer.data if as_json else answer.text)
+
+
+def _answer(config: Config, tool: str, arguments: Mapping[str, Any]) -> "Answer":
     from mcp_memory.tools import tool_named
 
     memory, caller = _open(config)
@@ -93,7 +99,7 @@ def _call(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: b
         answer = tool_named(tool).call(memory, given, caller=caller, progress=progress)
         if answer.data.get("pending"):
             memory.make_vectors(progress)
-    _print(answer.data if as_json else answer.text)
+    return answer
 
 
 def _print(answer: Any) -> None:
@@ -231,10 +237,17 @@ def _utf8(text: bytes, name: str) -> str:
 @click.option("--limit", type=int, default=10, show_default=True)
 @click.option("--max-tokens", type=int, default=2000, show_default=True)
 @click.option("--full", is_flag=True, help="Show what stands around each in its source.")
+@click.option("--explain", is_flag=True, help="Show what each score is made of, as a table.")
 @_json
 @_configured
 def recall(
-    config: Config, kinds: tuple[str, ...], tags: tuple[str, ...], full: bool, as_json: bool, **fields: Any
+    config: Config,
+    kinds: tuple[str, ...],
+    tags: tuple[str, ...],
+    full: bool,
+    explain: bool,
+    as_json: bool,
+    **fields: Any,
 ) -> None:
     """Recall what answers QUERY; without one, what a session should begin with.
 
@@ -243,9 +256,26 @@ def recall(
       mcp-memory recall "which port do we deploy on"
       mcp-memory recall "lodging" --since 2026-03 --until 2026-05 --full
       mcp-memory recall --as-of 2026-01-31 "which port"
+      mcp-memory recall --explain "which port"
     """
     arguments = {"kinds": list(kinds), "tags": list(tags), "detail": "full" if full else None} | fields
-    _call(config, "recall", arguments, as_json=as_json)
+    answer = _answer(config, "recall", arguments)
+    if not explain:
+        _print(answer.data if as_json else answer.text)
+        return
+    for line in _explained(answer.data):
+        click.echo(line)
+
+
+def _explained(data: Mapping[str, Any]) -> list[str]:
+    """A line for each hit with the parts of its score, under a line with their names, then the milliseconds."""
+    names = list(dict.fromkeys(name for hit in data["hits"] for name in hit["parts"]))
+    lines = [f"{'memory':<14} {'score':>7} " + " ".join(f"{name:>10}" for name in names) + "  text"]
+    for hit in data["hits"]:
+        values = " ".join(f"{hit['parts'].get(name, 0):>10.2f}" for name in names)
+        lines.append(f"#{hit['id']} {hit['score']:>7.2f} {values}  {hit['text'][:60]!r}")
+    spent = ", ".join(f"{part} {value:.1f} ms" for part, value in data["milliseconds"].items())
+    return [*lines, *data["notes"], spent]
 
 
 @main.command()

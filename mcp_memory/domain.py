@@ -18,6 +18,7 @@ OperationId = NewType("OperationId", str)
 Kind: TypeAlias = Literal["fact", "preference", "decision", "event", "procedure", "note", "tool"]
 KINDS: tuple[Kind, ...] = ("fact", "preference", "decision", "event", "procedure", "note", "tool")
 
+SourceKind: TypeAlias = Literal["words", "document", "transcript"]
 Status: TypeAlias = Literal["live", "replaced", "forgotten"]
 
 USER = "user"
@@ -51,7 +52,7 @@ class Source:
     """Something said, verbatim and immutable, identified by the SHA-256 of its UTF-8 bytes."""
 
     id: SourceId
-    kind: Literal["words", "document", "transcript"]
+    kind: SourceKind
     text: str
     origin: str | None
     recorded_at: int
@@ -68,6 +69,7 @@ class Item:
 
     id: ItemId
     source_id: SourceId
+    source_kind: SourceKind
     position: int
     """Order among the items of its source, from 0."""
     span: Span
@@ -178,6 +180,29 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What an encoder makes of an item."""
+
+    vector: Vector
+    """Of the text alone, unit length."""
+    late: Vector | None = None
+    """Of the text as it reads among its neighbours, unit length; None for what stands alone."""
+    pieces: bytes = b""
+    """int8 vectors of its content word pieces, one after the other (interaction.encode_pieces)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A state of an item that an encoder is still to measure."""
+
+    revision_id: int
+    text: str
+    source_id: SourceId
+    position: int
+    """Order in its source; states with neighbouring positions are read together."""
+
+
+@dataclass(frozen=True, slots=True)
 class AddItem:
     """Step: store a new item and its source, or confirm the item that says the same by then.
 
@@ -186,7 +211,7 @@ class AddItem:
 
     id: ItemId
     statement: Statement
-    vector: Vector | None = None
+    measured: Measured | None = None
     replaces: ItemId | None = None
     confirms: ItemId | None = None
 
@@ -205,7 +230,7 @@ class AmendItem:
     id: ItemId
     revision: int
     fields: Mapping[str, Any]
-    vector: Vector | None = None
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +305,8 @@ class Hit:
     item: Item
     score: float
     was: tuple[Item, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What the score is the sum of, by name (ranking.fuse)."""
 
 
 @dataclass(frozen=True, slots=True)

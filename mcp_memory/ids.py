@@ -9,11 +9,12 @@ LENGTH = 13
 EPOCH_MS = 1_577_836_800_000
 """2020-01-01; 41 bits of milliseconds reach the year 2089 from here."""
 RANDOM_BITS = 22
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
 def id_text(number: int) -> str:
     """The 13 letters and digits of a 63-bit id; texts sort as their numbers do."""
-    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(60, -1, -5))
+    return ALPHABET[number >> 60] + "".join([_PAIRS[number >> shift & 1023] for shift in range(50, -1, -10)])
 
 
 def id_number(text: str) -> int:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,21 +17,13 @@ SEED = 7
 NEIGHBOURS = ((-1, 0.7), (1, 0.5), (-2, 0.5), (2, 0.3))
 """Turns around that may cover a word of the question, and how much of it: the one before, the one after, and the next."""
 
-Codes = NDArray[np.int8]
-Matches = NDArray[np.float32]
+Matches: TypeAlias = NDArray[np.float32]
 """Shape (texts, pieces of the question): how well a text covers each piece, 0 to 1."""
 
+Place: TypeAlias = tuple[object, int]
+"""The conversation a turn belongs to, and its position there."""
+
 _WORD = re.compile(r"\w+")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question's content pieces."""
-
-    pieces: Vector
-    """Unit vectors, shape (pieces, PIECE_DIMENSIONS)."""
-    weights: Vector
-    """Inverse document frequency of each piece's word, shape (pieces,)."""
 
 
 @lru_cache(maxsize=4)
@@ -85,20 +77,20 @@ def encode_pieces(vectors: Vector) -> bytes:
     return np.rint(vectors * 127).astype(np.int8).tobytes()
 
 
-def match(question: Question, texts: Sequence[bytes]) -> Matches:
+def match(question: Vector, texts: Sequence[bytes]) -> Matches:
     """For each text and each piece of the question the squared cosine of the nearest piece of the text.
 
     The sum over the question of the maximum over the text is MaxSim (Khattab and Zaharia 2020, ColBERT); the square
     keeps many half-matches from adding up to one.
     """
-    width = question.pieces.shape[1]
+    width = question.shape[1]
     counts = np.array([len(text) // width for text in texts])
-    matches = np.zeros((len(texts), len(question.pieces)), np.float32)
+    matches = np.zeros((len(texts), len(question)), np.float32)
     full = np.flatnonzero(counts)
-    if not len(full) or not len(question.pieces):
+    if not len(full) or not len(question):
         return matches
     codes = np.frombuffer(b"".join(texts), np.int8).reshape(-1, width).astype(np.float32)
-    cosines = np.maximum(codes @ question.pieces.T / 127, 0)
+    cosines = np.maximum(codes @ question.T / 127, 0)
     starts = np.concatenate([[0], np.cumsum(counts[full])[:-1]])
     matches[full] = np.maximum.reduceat(cosines, starts, axis=0) ** 2
     return matches
@@ -110,16 +102,24 @@ def covered(matches: Matches, weights: Vector) -> Vector:
     return (matches @ weights / total).astype(np.float32) if total else np.zeros(len(matches), np.float32)
 
 
-def with_neighbours(matches: Matches, places: Sequence[tuple[object, int]]) -> Matches:
+def with_neighbours(matches: Matches, places: Sequence[Place]) -> Matches:
     """The matches, where a word that a turn does not say may be covered by the turns around it, damped.
 
     `places` has for each text its conversation and its position there; a text alone in its own is unchanged.
     """
-    rows = {place: row for row, place in enumerate(places)}
     spread = matches.copy()
     for shift, damping in NEIGHBOURS:
-        for row, (conversation, position) in enumerate(places):
-            other = rows.get((conversation, position + shift))
-            if other is not None:
-                np.maximum(spread[row], damping * matches[other], out=spread[row])
+        rows, others = neighbours(places, shift)
+        spread[rows] = np.maximum(spread[rows], damping * matches[others])
     return spread
+
+
+def neighbours(places: Sequence[Place], shift: int) -> tuple[list[int], list[int]]:
+    """The rows that have one `shift` places further in their conversation, and that one's row for each."""
+    rows = {place: row for row, place in enumerate(places)}
+    pairs = [
+        (row, other)
+        for row, (conversation, position) in enumerate(places)
+        if (other := rows.get((conversation, position + shift))) is not None
+    ]
+    return [row for row, _ in pairs], [other for _, other in pairs]

@@ -1,11 +1,10 @@
 """Measuring: what the encoder makes of an item, by itself and among the items around it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from mcp_memory.domain import Measured, Vector
+from mcp_memory.domain import Measured, Unmeasured, Vector
 from mcp_memory.encoders import Encoder, Reading
 from mcp_memory.interaction import content_pieces, encode_pieces, reduce_states
 
@@ -13,16 +12,7 @@ WINDOW_TOKENS = 190
 """Tokens of a stretch of conversation that is read at once; 128 to 256 help, 512 hurt (late chunking on LoCoMo)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A text to measure, and where it stands: neighbours have one `run` and consecutive positions."""
-
-    text: str
-    run: object
-    position: int
-
-
-def measure(encoder: Encoder, passages: Sequence[Passage]) -> list[Measured]:
+def measure(encoder: Encoder, passages: Sequence[Unmeasured]) -> list[Measured]:
     """What the encoder makes of each passage, in the order given.
 
     Late chunking (Günther et al. 2024): a passage that has neighbours is also read among them, and its own part of
@@ -47,7 +37,7 @@ def _pieces(text: str, reading: Reading) -> bytes:
     return encode_pieces(reduce_states(reading.states[kept])) if kept else b""
 
 
-def _late_vectors(encoder: Encoder, passages: Sequence[Passage], tokens: Sequence[int]) -> dict[int, Vector]:
+def _late_vectors(encoder: Encoder, passages: Sequence[Unmeasured], tokens: Sequence[int]) -> dict[int, Vector]:
     windows = [window for run in _runs(passages) for window in _windows(run, tokens)]
     texts: list[str] = []
     starts: list[list[int]] = []
@@ -72,14 +62,14 @@ def _late_vectors(encoder: Encoder, passages: Sequence[Passage], tokens: Sequenc
     return found
 
 
-def _runs(passages: Sequence[Passage]) -> list[list[int]]:
+def _runs(passages: Sequence[Unmeasured]) -> list[list[int]]:
     """The numbers of passages that follow each other, in order; those that stand alone are left out."""
-    order = sorted(range(len(passages)), key=lambda number: (str(passages[number].run), passages[number].position))
+    order = sorted(range(len(passages)), key=lambda number: (passages[number].source_id, passages[number].position))
     runs: list[list[int]] = []
     for number in order:
         last = passages[runs[-1][-1]] if runs else None
         here = passages[number]
-        if last is not None and last.run == here.run and here.position - last.position <= 1:
+        if last is not None and last.source_id == here.source_id and here.position - last.position <= 1:
             runs[-1].append(number)
         else:
             runs.append([number])

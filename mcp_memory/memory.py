@@ -18,6 +18,7 @@ from mcp_memory.domain import (
     ForgetItem,
     Forgotten,
     Item,
+    Measured,
     Operation,
     OperationId,
     Recall,
@@ -29,6 +30,7 @@ from mcp_memory.domain import (
     Summary,
     Topic,
     Turn,
+    Unmeasured,
     spoken,
 )
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
@@ -36,6 +38,7 @@ from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import InvalidInput, Unusable
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_id
+from mcp_memory.measuring import measure
 from mcp_memory.recalling import Found, Recaller
 from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
 from mcp_memory.requests import ItemQuery, read_budget, read_changes, read_limit, read_query, where_of
@@ -273,11 +276,11 @@ class Memory:
         )
         if not fields and not confirm:
             raise InvalidInput("Nothing to change: give content, kind, tags, importance, a date, pinned or confirm.")
-        encoder = self._recaller.usable_encoder()[0] if content is not None else None
-        vector = encoder.encode([spoken(fields["text"], item.speaker)])[0] if encoder else None
+        encoder = self._recaller.usable_encoder()[0] if "text" in fields else None
+        measured = _measured_alone(encoder, item, fields["text"]) if encoder else None
         steps: list[Step] = [ConfirmItem(item.id)] if confirm else []
         if fields:
-            steps.append(AmendItem(item.id, item.revision, fields, vector))
+            steps.append(AmendItem(item.id, item.revision, fields, measured))
         names = ["content" if name == "text" else name for name in fields] + (["confirmed"] if confirm else [])
         operation = self._operation("update", f"#{item.id}: {', '.join(names)}", by or self._caller)
         self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
@@ -385,3 +388,8 @@ class Memory:
         return Operation(
             OperationId(self._ids.next()), verb, to_ms(self._clock()), caller.client, caller.session, summary
         )
+
+
+def _measured_alone(encoder: Encoder, item: Item, text: str) -> Measured:
+    state = Unmeasured(0, spoken(text, item.speaker), item.source_id, item.position)
+    return measure(encoder, [state])[0]

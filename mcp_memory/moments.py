@@ -74,7 +74,7 @@ _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _SEASONS = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
 _COUNT = r"(?:\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|a few|a couple of|several)"
 _UNIT = r"(?:second|minute|hour|day|week|month|year)s?"
-_HAN = "[一二两三四五六七八九十\\d]{1,3}"
+_HAN = r"(?:[一二两三四五六七八九十]{1,3}|\d{1,2})"
 
 _DATES = "|".join(
     (
@@ -96,7 +96,7 @@ _DATES = "|".join(
     )
 )
 _PHRASE = re.compile(
-    rf"(?:\b(?P<relation>before|after|since|until|prior to)\s+(?:the )?)?(?P<date>{_DATES})(?P<tail>之?[前后]|以[前后])?",
+    rf"(?:\b(?P<relation>before|after|since|until|prior to)\s+(?:the (?:\w+ (?:in|on|of) )?)?)?(?P<date>{_DATES})(?P<tail>之?[前后]|以[前后])?",
     re.IGNORECASE,
 )
 _RELATIONS: dict[str, Relation] = {
@@ -129,7 +129,7 @@ def _period(phrase: str, now: datetime) -> tuple[Period, bool]:
     phrase = re.sub(r"(?<=\d)(?:st|nd|rd|th)?(?: of)?(?= [a-z])|(?<=\d)(?:st|nd|rd|th)\b", "", phrase)
     for few, number in _FEW.items():
         phrase = re.sub(rf"^{few} (?=\w+ ago)", f"{number} ", phrase)
-    if re.fullmatch("[一二两三四五六七八九十\\d]{1,3}月.*|[去今明前]年.+", phrase):
+    if re.fullmatch(rf"{_HAN}月.*|[去今明前]年.+", phrase):
         return _chinese(phrase, now)
     word, _, rest = phrase.partition(" ")
     if word in ("last", "past", "this", "next") and rest:
@@ -184,7 +184,7 @@ def _months(year: int, first: int, count: int) -> Period:
 
 def _chinese(phrase: str, now: datetime) -> tuple[Period, bool]:
     year_word = re.match("[去今明前]年", phrase)
-    numbers = [_han_number(part) for part in re.findall("([一二两三四五六七八九十\\d]{1,3})[月日号]", phrase)]
+    numbers = [_han_number(part) for part in re.findall(rf"({_HAN})[月日号]", phrase)]
     year = 2024
     if year_word:
         year = now.year + {"去": -1, "今": 0, "明": 1, "前": -2}[phrase[0]]
@@ -197,9 +197,11 @@ def _chinese(phrase: str, now: datetime) -> tuple[Period, bool]:
 
 
 def _han_number(text: str) -> int:
+    """Raises ValueError for what is no number up to 99."""
     if text.isdigit():
         return int(text)
     tens, mark, ones = text.partition("十")
-    if not mark:
-        return _HAN_DIGITS[text]
-    return (_HAN_DIGITS[tens] if tens else 1) * 10 + (_HAN_DIGITS[ones] if ones else 0)
+    digits = [_HAN_DIGITS.get(part) for part in (tens or "一", ones or "零")] if mark else [0, _HAN_DIGITS.get(text)]
+    if digits[0] is None or digits[1] is None:
+        raise ValueError(text)
+    return 10 * digits[0] + digits[1]

@@ -1,7 +1,7 @@
 """Ranking: what the searches found about each candidate, put together into one order."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_memory.domain import Item, Vector
+from mcp_memory.interaction import Place, neighbours
 from mcp_memory.text import sentences, words
 
 Scores: TypeAlias = NDArray[np.float32]
 """One number a candidate, shape (n,)."""
 Regime: TypeAlias = Literal["conversation", "log", "note"]
 """A turn between people, a message between a user and an assistant, or anything that stands for itself."""
-Place: TypeAlias = tuple[object, int]
-"""The conversation a turn belongs to, and its position there."""
-
 CANDIDATES = 200
 """Items each search hands to the ranking; 100 lose .3 hit@5 on LoCoMo's turns to a full scan."""
 BM25_K1 = 0.9
@@ -50,8 +48,6 @@ ENDED = 0.5
 SAME = 0.97
 """Cosine from which two hits say the same."""
 
-NOISE_MEAN, NOISE_DEVIATION = 0.05, 0.085
-"""Of the cosine between a question and a text that have nothing to do with each other (bench.floor)."""
 COVERAGE_FLOOR = 0.34
 """Share of a question that an unrelated text covers in one case of a hundred."""
 
@@ -75,6 +71,8 @@ class Evidence:
     """The same with the help of the turns around."""
     dates: Scores
     """How near it lies to what the query names in time, 0 to 1; 0 where it names nothing."""
+    vectors: Sequence[Vector | None]
+    """Of the text alone."""
 
 
 Parts: TypeAlias = dict[str, Scores]
@@ -129,7 +127,7 @@ def fuse(evidence: Evidence, *, query: str) -> Parts:
         "coverage": zscores(evidence.coverage),
         "around": zscores(evidence.around),
     }
-    turns = np.array([regime == "conversation" for regime in evidence.regimes])
+    turns = np.array([regime == "conversation" for regime in evidence.regimes], np.bool_)
     parts = {
         name: np.where(
             turns,
@@ -156,32 +154,41 @@ def weigh(items: Sequence[Item], *, now: int) -> Parts:
 
 def sum_of(parts: Parts) -> Scores:
     """The score the parts add up to."""
-    return np.sum(list(parts.values()), axis=0, dtype=np.float32)
+    return np.array(sum(parts.values()), np.float32)
 
 
-def relevant(evidence: Evidence, *, searched: int) -> NDArray[np.bool_]:
-    """Which candidates have anything to do with the query, of the `searched` items it was compared with.
+def noise_floor(*, mean: float, deviation: float, searched: int) -> float:
+    """The largest cosine to be expected of `searched` texts that have nothing to do with a question.
 
-    The largest of n unrelated cosines grows with n; a candidate below it must cover a good part of the query by its
-    words. Without vectors a shared word is all there is to go by.
+    The maximum of n normal variables lies about sqrt(2 ln n) deviations above their mean.
+    """
+    return mean + deviation * math.sqrt(2 * math.log(max(searched, 2)))
+
+
+def relevant(evidence: Evidence, *, floor: float) -> NDArray[np.bool_]:
+    """Which candidates have anything to do with the query: their cosine stands out of the noise, or they cover much of it.
+
+    Without vectors a shared word is all there is to go by.
     """
     if np.isnan(evidence.cosines).all():
         return evidence.texts > 0
-    floor = NOISE_MEAN + NOISE_DEVIATION * math.sqrt(2 * math.log(max(searched, 2)))
     near = np.nan_to_num(evidence.cosines, nan=0.0) >= floor
     covering = np.nan_to_num(evidence.coverage, nan=0.0) >= COVERAGE_FLOOR
-    unmeasured = np.isnan(evidence.cosines) & (evidence.texts > 0)
-    return near | covering | unmeasured
+    found = near | covering | np.isnan(evidence.cosines) & (evidence.texts > 0)
+    turns = np.array([regime == "conversation" for regime in evidence.regimes], np.bool_)
+    # A turn may answer by what the turns around it say; only the whole conversation can have nothing to do with it.
+    return found | (turns & found.any())
 
 
-def diversify(order: Sequence[int], vectors: Mapping[int, Vector], *, limit: int) -> list[int]:
+def diversify(order: Sequence[int], vectors: Sequence[Vector | None], *, limit: int) -> list[int]:
     """The first `limit` of `order` that do not repeat one before them (cosine of SAME or more)."""
     kept: list[int] = []
     for number in order:
         if len(kept) == limit:
             break
-        mine = vectors.get(number)
-        if mine is None or all(float(mine @ vectors[other]) < SAME for other in kept if other in vectors):
+        mine = vectors[number]
+        others = [vectors[other] for other in kept]
+        if mine is None or all(other is None or float(mine @ other) < SAME for other in others):
             kept.append(number)
     return kept
 
@@ -223,26 +230,24 @@ def _length(items: Sequence[Item], turns: NDArray[np.bool_]) -> Scores:
 
 
 def _words_told(text: str) -> int:
+    if "?" not in text and "？" not in text:
+        return len(text.split())
     told = [text[start:end] for start, end in sentences(text)]
     return sum(len(sentence.split()) for sentence in told if not sentence.rstrip("\"'”’)]").endswith(("?", "？")))
 
 
 def _smoothed(scores: Scores, evidence: Evidence, turns: NDArray[np.bool_]) -> Scores:
     """What the turns around add to each turn: a good turn raises its neighbours, a question its answer."""
-    rows = {place: row for row, place in enumerate(evidence.places) if turns[row]}
-    powers = np.maximum(scores, 0) ** 2
+    if not turns.any():
+        return np.zeros_like(scores)
+    powers = np.where(turns, np.maximum(scores, 0) ** 2, 0)
     total = powers.copy()
-    for place, row in rows.items():
-        conversation, position = place
-        for distance in range(1, REACH + 1):
-            fading = FADING ** (distance - 1)
-            before, after = rows.get((conversation, position - distance)), rows.get((conversation, position + distance))
-            if before is not None:
-                total[row] += fading * BEFORE * powers[before]
-            if after is not None:
-                total[row] += fading * AFTER * powers[after]
-        previous = rows.get((conversation, position - 1))
-        if previous is not None and "?" in evidence.items[previous].text:
-            total[row] += ANSWER * powers[previous]
+    for distance in range(1, REACH + 1):
+        for shift, given in ((-distance, BEFORE), (distance, AFTER)):
+            rows, others = neighbours(evidence.places, shift)
+            total[rows] += FADING ** (distance - 1) * given * powers[others]
+    rows, others = neighbours(evidence.places, -1)
+    asked = np.array(["?" in evidence.items[other].text for other in others], np.float32)
+    total[rows] += ANSWER * asked * powers[others]
     raised = np.where(turns & (total > 0), np.sqrt(total) - scores, 0)
     return raised.astype(np.float32)

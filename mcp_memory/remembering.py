@@ -12,6 +12,7 @@ from mcp_memory.domain import (
     Filter,
     Item,
     ItemId,
+    Measured,
     Neighbour,
     Operation,
     Outcome,
@@ -19,11 +20,12 @@ from mcp_memory.domain import (
     RememberedItem,
     Revise,
     Statement,
-    Vector,
+    Unmeasured,
 )
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import NotFound
+from mcp_memory.measuring import measure
 from mcp_memory.store import Store
 from mcp_memory.text import count_tokens
 
@@ -31,7 +33,9 @@ Progress = Callable[[int, int], None]
 """Gets how many are done, of how many."""
 
 INLINE_TOKENS = 20_000
-"""Text of a call that is encoded before it answers: two to three seconds on two cores. The rest is encoded after."""
+"""Text of a call that is measured before it answers: two to three seconds on two cores. The rest is measured after."""
+CONTEXT_COST = 3
+"""How often a text is read that has neighbours: once alone, and twice in overlapping windows."""
 ENCODE_BATCH = 64
 NEIGHBOURS = 3
 
@@ -52,15 +56,13 @@ class Rememberer:
         named = require_present(self._store, {s.replaces for s in statements if s.replaces})
         named |= self._store.items([s.echoes for s in statements if s.echoes])
         encoder = self._writing_encoder()
-        vectors = _encode_first(encoder, statements, progress) if encoder else [None] * len(statements)
-        near = self._neighbours(encoder, statements, vectors)
+        measured = _measure_first(encoder, statements, progress) if encoder else [None] * len(statements)
+        near = self._neighbours(encoder, statements, measured)
         decisions = dedupe.plan(statements, known=self._known(statements), neighbours=near, named=named)
-        steps = [self._step(decision, vector) for decision, vector in zip(decisions, vectors, strict=True)]
+        steps = [self._step(decision, made) for decision, made in zip(decisions, measured, strict=True)]
         outcomes = self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
         results = [_result(decision, outcome) for decision, outcome in zip(decisions, outcomes, strict=True)]
-        pending = sum(
-            vector is None and result.status != "known" for vector, result in zip(vectors, results, strict=True)
-        )
+        pending = sum(made is None and result.status != "known" for made, result in zip(measured, results, strict=True))
         return Remembered(results, operation.id, pending)
 
     def _writing_encoder(self) -> Encoder | None:
@@ -83,28 +85,28 @@ class Rememberer:
         }
 
     def _neighbours(
-        self, encoder: Encoder | None, statements: Sequence[Statement], vectors: Sequence[Vector | None]
+        self, encoder: Encoder | None, statements: Sequence[Statement], measured: Sequence[Measured | None]
     ) -> list[list[Neighbour]]:
         near: list[list[Neighbour]] = [[] for _ in statements]
         if encoder is None:
             return near
         by_scope: dict[str, list[int]] = {}
-        for number, (statement, vector) in enumerate(zip(statements, vectors, strict=True)):
-            if vector is not None and statement.source.kind == "words" and statement.replaces is None:
+        for number, (statement, made) in enumerate(zip(statements, measured, strict=True)):
+            if made is not None and statement.source.kind == "words" and statement.replaces is None:
                 by_scope.setdefault(statement.scope, []).append(number)
         for scope, numbers in by_scope.items():
-            matrix = np.array([vectors[number] for number in numbers], np.float32)
+            matrix = np.array([made.vector for number in numbers if (made := measured[number])], np.float32)
             where = Filter(scopes=(scope,))
             found = self._store.nearest(matrix, encoder=encoder.identity, where=where, limit=NEIGHBOURS)
             for number, neighbours in zip(numbers, found, strict=True):
                 near[number] = neighbours
         return near
 
-    def _step(self, decision: Decision, vector: Vector | None) -> AddItem:
+    def _step(self, decision: Decision, measured: Measured | None) -> AddItem:
         return AddItem(
             ItemId(self._new_id()),
             decision.statement,
-            vector,
+            measured,
             replaces=decision.of.id if isinstance(decision, Revise) else None,
             confirms=decision.of.id if isinstance(decision, Confirm) else None,
         )
@@ -127,20 +129,20 @@ def require_present(store: Store, ids: set[ItemId]) -> dict[ItemId, Item]:
     return items
 
 
-def _encode_first(encoder: Encoder, statements: Sequence[Statement], progress: Progress) -> list[Vector | None]:
-    """Vectors of the first statements that make INLINE_TOKENS; None where they are to follow."""
-    texts: list[str] = []
+def _measure_first(encoder: Encoder, statements: Sequence[Statement], progress: Progress) -> list[Measured | None]:
+    """What the encoder makes of the first statements that make INLINE_TOKENS; None for those that are to follow."""
+    first: list[Unmeasured] = []
     left = INLINE_TOKENS
-    for statement in statements:
-        left -= count_tokens(statement.text)
-        if left < 0 and texts:
+    for number, statement in enumerate(statements):
+        left -= count_tokens(statement.text) * (1 if statement.source.kind == "words" else CONTEXT_COST)
+        if left < 0 and first:
             break
-        texts.append(statement.spoken)
-    vectors: list[Vector | None] = []
-    for start in range(0, len(texts), ENCODE_BATCH):
-        vectors += list(encoder.encode(texts[start : start + ENCODE_BATCH]))
-        progress(len(vectors), len(statements))
-    return vectors + [None] * (len(statements) - len(vectors))
+        first.append(Unmeasured(number, statement.spoken, statement.source.id, statement.position))
+    measured: list[Measured | None] = []
+    for start in range(0, len(first), ENCODE_BATCH):
+        measured += measure(encoder, first[start : start + ENCODE_BATCH])
+        progress(len(measured), len(statements))
+    return measured + [None] * (len(statements) - len(measured))
 
 
 def _result(decision: Decision, outcome: Outcome) -> RememberedItem:

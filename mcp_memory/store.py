@@ -9,6 +9,7 @@ from mcp_memory.domain import (
     Filter,
     Item,
     ItemId,
+    Measured,
     Neighbour,
     Operation,
     Outcome,
@@ -17,6 +18,7 @@ from mcp_memory.domain import (
     Stats,
     Step,
     Topic,
+    Unmeasured,
     Vector,
 )
 
@@ -66,8 +68,16 @@ class Store(Protocol):
         """The states that candidates name; one that was erased in the meantime is left out."""
         ...
 
-    def vectors(self, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Vector]:
-        """Unit vectors of states, where `encoder` serves and has made them."""
+    def measured(self, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Measured]:
+        """What `encoder` made of states, where it serves and has measured them."""
+        ...
+
+    def turns_around(self, revision_ids: Sequence[int], *, where: Filter) -> dict[int, bool]:
+        """The states of the two turns before and after those given, in conversations, with whether `where` holds for each."""
+        ...
+
+    def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
+        """The inverse document frequency of each word (ranking.rarity), and how many states are indexed."""
         ...
 
     def present_vectors(self, ids: Sequence[ItemId], *, encoder: str) -> dict[ItemId, Vector]:
@@ -118,16 +128,16 @@ class Store(Protocol):
         """Let a registered encoder's vectors answer from now on, and drop those of all others."""
         ...
 
-    def unencoded(self, identity: str, *, limit: int) -> list[tuple[int, str]]:
-        """States with no vector of that encoder: (revision id, text to encode), the latest first."""
+    def unmeasured(self, identity: str, *, limit: int) -> list[Unmeasured]:
+        """States that encoder has not measured, those of the latest source first, in the order of their source."""
         ...
 
     def pending(self, identity: str) -> int:
         """How many states have no vector of that encoder."""
         ...
 
-    def add_vectors(self, identity: str, vectors: Mapping[int, Vector]) -> None:
-        """Keep vectors of states; a state that is gone, or has one already, is passed over."""
+    def add_measured(self, identity: str, measured: Mapping[int, Measured]) -> None:
+        """Keep what an encoder made of states, by revision id; a state that is gone, or has one already, is passed over."""
         ...
 
     def reindex_words(self, progress: Callable[[int, int], None]) -> None:

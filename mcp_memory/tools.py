@@ -155,7 +155,9 @@ def recall_data(found: Recall) -> dict[str, Any]:
     """A recall as data, best first."""
     return {
         "hits": [
-            item_data(hit.item) | {"score": round(hit.score, 4), "was": [old.text for old in hit.was]}
+            item_data(hit.item)
+            | {"score": round(hit.score, 4), "was": [old.text for old in hit.was]}
+            | {"parts": {name: round(value, 4) for name, value in hit.parts.items() if value}}
             for hit in found.hits
         ],
         "more": found.more,

@@ -325,3 +325,14 @@ def test_a_demo_whose_facts_do_not_come_back_fails_and_keeps_the_file_where_aske
 
 def test_the_version_is_the_one_that_was_released(run: Run) -> None:
     assert run("--version").output == f"mcp-memory, version {version('mcp-memory')}\n"
+
+
+def test_explain_shows_what_each_score_is_made_of(run: Run) -> None:
+    run("remember", "The deploy port is 9090.")
+
+    answer = run("recall", "--explain", "deploy port")
+
+    head, hit, spent = answer.stdout.splitlines()
+    assert head.split()[:2] == ["memory", "score"]
+    assert hit.endswith("'The deploy port is 9090.'")
+    assert spent.startswith("encode ")

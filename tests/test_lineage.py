@@ -65,6 +65,7 @@ def test_a_sound_file_has_no_problems(path: Path) -> None:
             "DELETE FROM revisions WHERE number = 1 AND text LIKE 'Not%'",
             [
                 "memory #ID does not say what its source says at its place",
+                "signs: a row refers to a row of revisions that is not there",
                 "the index of words holds 1 states that are not there; run `mcp-memory reindex`",
                 "vectors: a row refers to a row of revisions that is not there",
             ],

@@ -1,51 +1,179 @@
-"""Ranking: BM25, fusion, relevance, diversity."""
+"""Ranking: BM25, the parts of a score, relevance, diversity."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from mcp_memory import ranking
+from mcp_memory.domain import Item, ItemId, SourceId
+from mcp_memory.ids import id_text
+from mcp_memory.ranking import Evidence
+from mcp_memory.text import Span
+
+NAN = float("nan")
 
 
 def array(*values: float) -> np.ndarray:
     return np.array(values, np.float32)
 
 
+def turn(
+    position: int, text: str = "The boat is blue.", *, speaker: str | None = "Ann", kind: str = "transcript"
+) -> Item:
+    return Item(
+        id=ItemId(id_text(position)),
+        source_id=SourceId(id_text(1)),
+        source_kind=kind,  # type: ignore[arg-type]
+        position=position,
+        span=Span(0, len(text)),
+        text=text,
+        kind="note",
+        tags=(),
+        scope="user",
+        speaker=speaker,
+        importance=0.5,
+        confidence=1.0,
+        occurred_at=None,
+        valid_until=None,
+        pinned=False,
+        review_after=None,
+        recorded_at=0,
+        changed_at=0,
+        revision=1,
+        status="live",
+        seen=1,
+        last_seen_at=0,
+    )
+
+
+def evidence(items: Sequence[Item], **known: np.ndarray) -> Evidence:
+    unknown = np.full(len(items), NAN, np.float32)
+    nothing = np.zeros(len(items), np.float32)
+    return Evidence(
+        items=items,
+        regimes=[ranking.regime_of(transcript=i.source_kind == "transcript", speaker=i.speaker) for i in items],
+        places=[((item.source_id, item.scope), item.position) for item in items],
+        texts=known.get("texts", nothing),
+        cosines=known.get("cosines", unknown),
+        late=known.get("late", unknown),
+        coverage=known.get("coverage", unknown),
+        around=known.get("around", unknown),
+        dates=known.get("dates", nothing),
+        vectors=[None] * len(items),
+    )
+
+
+def order(found: Evidence, query: str = "boat") -> list[int]:
+    return np.argsort(-ranking.sum_of(ranking.fuse(found, query=query)), kind="stable").tolist()
+
+
+def notes(count: int) -> list[Item]:
+    return [turn(10 * number, kind="words", speaker=None) for number in range(count)]
+
+
 def test_bm25_is_higher_for_the_rarer_term_and_the_shorter_document() -> None:
     frequencies = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
 
-    scores = ranking.bm25(frequencies, lengths=array(10, 10, 5), average=10, holding=array(50, 2), total=100)
+    scores = ranking.bm25(
+        frequencies, lengths=array(10, 10, 5), average=10, holding=array(50, 2), total=100, weights=array(1, 1)
+    )
 
     assert scores.argsort().tolist() == [0, 1, 2]
     assert (scores > 0).all()
 
 
 def test_bm25_follows_the_formula() -> None:
-    [score] = ranking.bm25(array(2).reshape(1, 1), lengths=array(10), average=10, holding=array(1), total=10)
+    [score] = ranking.bm25(
+        array(2).reshape(1, 1), lengths=array(10), average=10, holding=array(1), total=10, weights=array(0.5)
+    )
 
-    assert score == pytest.approx(np.log1p(9.5 / 1.5) * 2 * 1.9 / 2.9, rel=1e-5)
+    assert score == pytest.approx(0.5 * np.log1p(9.5 / 1.5) * 2 * 1.9 / 2.9, rel=1e-5)
 
 
-def test_equal_scores_decide_nothing() -> None:
+def test_equal_scores_decide_nothing_and_unknown_ones_neither() -> None:
     assert ranking.zscores(array(3, 3, 3)).tolist() == [0, 0, 0]
     assert ranking.zscores(array()).tolist() == []
+    assert ranking.zscores(array(NAN, NAN)).tolist() == [0, 0]
+    assert ranking.zscores(array(1, 3, NAN)).tolist() == [-1, 1, 0]
 
 
 def test_words_alone_rank_where_there_are_no_vectors() -> None:
-    assert ranking.fuse(array(1, 3, 2), None).argsort().tolist() == [0, 2, 1]
+    assert order(evidence(notes(3), texts=array(1, 3, 2))) == [1, 2, 0]
 
 
-def test_fused_scores_weigh_words_before_nearness() -> None:
-    fused = ranking.fuse(array(2, 0), array(0.1, 0.9))
+def test_a_note_that_covers_the_question_goes_before_one_that_is_only_near() -> None:
+    found = evidence(notes(2), texts=array(1, 1), cosines=array(0.5, 0.6), coverage=array(0.9, 0.2))
 
-    assert fused.argmax() == 0
+    assert order(found) == [0, 1]
 
 
-def test_what_shares_no_word_and_lies_far_is_noise() -> None:
-    assert ranking.relevant(array(1, 0, 0), array(0, 0.3, 0.2)).tolist() == [True, True, False]
-    assert ranking.relevant(array(1, 0, 0), None).tolist() == [True, False, False]
+def test_a_turn_is_raised_by_a_good_turn_before_it_and_a_note_is_not() -> None:
+    texts = array(5, 0, 0)
+
+    turns = order(evidence([turn(0), turn(1), turn(9)], texts=texts))
+    apart = ranking.fuse(evidence(notes(3), texts=texts), query="boat")
+
+    assert turns == [0, 1, 2]
+    assert apart["neighbours"].tolist() == [0, 0, 0]
+
+
+def test_the_answer_to_a_question_is_raised_above_what_precedes_it() -> None:
+    items = [turn(0), turn(1, "Which boat is it?"), turn(2)]
+
+    assert order(evidence(items, texts=array(0, 5, 0)))[1] == 2
+
+
+def test_what_the_named_speaker_said_goes_first() -> None:
+    items = [turn(0, speaker="Ann"), turn(20, speaker="Bob")]
+
+    assert order(evidence(items, texts=array(1, 1)), "What does Bob row?") == [1, 0]
+    assert order(evidence(items, texts=array(1, 1)), "Do Ann and Bob row?") == [0, 1]
+
+
+def test_in_a_log_the_users_own_words_go_first_unless_the_assistants_are_asked_for() -> None:
+    items = [turn(0, speaker="assistant"), turn(20, speaker="user")]
+
+    assert order(evidence(items, texts=array(1, 1)), "my boat") == [1, 0]
+    assert order(evidence(items, texts=array(1, 1)), "which boat did the assistant name") == [0, 1]
+
+
+def test_what_lies_in_the_time_asked_for_goes_first() -> None:
+    assert order(evidence(notes(2), texts=array(2, 1), dates=array(0, 1))) == [1, 0]
+
+
+def test_what_has_ended_or_matters_less_goes_later_among_equals() -> None:
+    from dataclasses import replace
+
+    over, plain, vital = notes(3)
+    items = [replace(over, valid_until=5), plain, replace(vital, importance=1.0)]
+
+    assert np.argsort(-ranking.sum_of(ranking.weigh(items, now=10))).tolist() == [2, 1, 0]
+
+
+def test_what_lies_in_the_noise_and_covers_little_is_not_relevant() -> None:
+    found = evidence(notes(3), cosines=array(0.4, 0.2, 0.2), coverage=array(0.1, 0.5, 0.1), texts=array(0, 0, 2))
+
+    assert ranking.relevant(found, floor=0.3).tolist() == [True, True, False]
+    assert ranking.relevant(evidence(notes(2), texts=array(1, 0)), floor=0.3).tolist() == [True, False]
+
+
+def test_a_turn_without_a_relevant_word_stays_where_its_conversation_is_relevant() -> None:
+    found = evidence([turn(0), turn(1)], cosines=array(0.4, 0.1), coverage=array(0.4, 0.0))
+
+    assert ranking.relevant(found, floor=0.3).tolist() == [True, True]
+    assert ranking.relevant(found, floor=0.9).tolist() == [True, True]
+    assert ranking.relevant(evidence([turn(0), turn(1)], cosines=array(0.1, 0.1)), floor=0.3).tolist() == [False, False]
+
+
+def test_the_noise_floor_rises_with_how_much_was_searched() -> None:
+    few, many = (ranking.noise_floor(mean=0.05, deviation=0.085, searched=n) for n in (6, 100_000))
+
+    assert few == pytest.approx(0.211, abs=1e-3)
+    assert many == pytest.approx(0.458, abs=1e-3)
 
 
 def test_what_repeats_a_better_one_is_passed_over() -> None:
-    vectors = {0: array(1, 0), 1: array(0.999, 0.02), 2: array(0, 1)}
+    vectors = [array(1, 0), array(0.999, 0.02), array(0, 1), None]
 
     assert ranking.diversify([0, 1, 2, 3], vectors, limit=3) == [0, 2, 3]

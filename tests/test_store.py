@@ -18,6 +18,7 @@ from mcp_memory.domain import (
     Filter,
     ForgetItem,
     ItemId,
+    Measured,
     Operation,
     OperationId,
     Outcome,
@@ -134,7 +135,7 @@ def test_a_step_on_nothing_changes_nothing(
 def test_vectors_of_an_encoder_that_no_longer_serves_are_not_kept(store: SqliteStore) -> None:
     store.register_encoder("one", 4)
     vector = np.array([1, 0, 0, 0], np.float32)
-    step = AddItem(ItemId(new_id()), statement("a"), vector)
+    step = AddItem(ItemId(new_id()), statement("a"), Measured(vector))
     store.register_encoder("two", 4)
     store.serve_encoder("two")
 
@@ -144,7 +145,7 @@ def test_vectors_of_an_encoder_that_no_longer_serves_are_not_kept(store: SqliteS
     assert store.search_vectors(vector, encoder="one", where=Filter(), limit=5) == []
     assert store.nearest(vector[None], encoder="one", where=Filter(), limit=5) == [[]]
     with pytest.raises(Conflict, match="dropped"):
-        store.add_vectors("one", {1: vector})
+        store.add_measured("one", {1: Measured(vector)})
 
 
 def test_two_operations_of_one_millisecond_are_told_apart(store: SqliteStore) -> None:
@@ -232,7 +233,7 @@ def test_the_nearest_of_several_are_those_of_each_alone(store: SqliteStore) -> N
     store.register_encoder("one", 64)
     matrix = random.normal(size=(500, 64)).astype(np.float32)
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
-    steps = [AddItem(ItemId(new_id()), statement(f"text {n}"), matrix[n]) for n in range(500)]
+    steps = [AddItem(ItemId(new_id()), statement(f"text {n}"), Measured(matrix[n])) for n in range(500)]
     store.apply(operation(), steps, encoder="one")
 
     together = store.nearest(matrix[:5], encoder="one", where=Filter(), limit=3)

@@ -22,6 +22,17 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """How the cosines of a question and texts that have nothing to do with it are spread.
+
+    The default takes no cosine for noise: right for an encoder that nobody has calibrated.
+    """
+
+    mean: float = -1.0
+    deviation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What an encoder makes of one passage: its vector, and the hidden states of its word pieces."""
 
@@ -54,6 +65,11 @@ class Encoder(Protocol):
         """The languages it knows, as ISO 639-1 codes; empty where that is not known, or where it knows none from another."""
         ...
 
+    @property
+    def noise(self) -> Noise:
+        """How far apart unrelated texts lie, from a calibration run."""
+        ...
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of passages, shape (len(texts), dimensions), in the order given.
 
@@ -63,6 +79,10 @@ class Encoder(Protocol):
 
     def encode_query(self, text: str) -> Vectors:
         """The unit vector of a question, shape (dimensions,)."""
+        ...
+
+    def measure_query(self, text: str) -> Reading:
+        """What `encode_query` gives, with the hidden states of the question's word pieces."""
         ...
 
     def measure(self, texts: Sequence[str]) -> list[Reading]:

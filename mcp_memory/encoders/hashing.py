@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mcp_memory.encoders import Reading, Vectors
+from mcp_memory.encoders import Noise, Reading, Vectors
 from mcp_memory.errors import InvalidInput
 
 _WORD = re.compile(r"\w+")
@@ -62,6 +62,11 @@ class HashingEncoder:
         """None: it knows spellings, in any language."""
         return ()
 
+    @property
+    def noise(self) -> Noise:
+        """Unrelated words share some letter sequences."""
+        return Noise(mean=0.25)
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, shape (len(texts), dimensions); a text without words gets the vector of the empty text."""
         vectors = np.empty((len(texts), self._dimensions), np.float32)
@@ -72,6 +77,10 @@ class HashingEncoder:
     def encode_query(self, text: str) -> Vectors:
         """The unit vector of a question, made as a passage's is, shape (dimensions,)."""
         return self.encode([text])[0]
+
+    def measure_query(self, text: str) -> Reading:
+        """The same as of a passage."""
+        return self.measure([text])[0]
 
     def measure(self, texts: Sequence[str]) -> list[Reading]:
         """For each text its vector, and one unit vector per word."""

@@ -7,6 +7,7 @@ name            What the encoder is called; part of its identity.
 dimensions      Length of a vector.
 max_tokens      How many tokens are read at once, special tokens included (default 256).
 languages       ISO 639-1 codes of the languages it knows (default: not said).
+noise           {"mean": ..., "deviation": ...} of the cosines of questions and unrelated texts (default: nothing is noise).
 pooling         How token states become a vector: "mean", "cls" (the first), "last", or "graph" when the model does it itself.
 model           The ONNX file (default "model.onnx"); its external data, if it has any, lies beside it.
 tokenizer       The file of the `tokenizers` library (default "tokenizer.json").
@@ -36,7 +37,7 @@ import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from mcp_memory.encoders import Reading, Vectors, file_hash, recorded_hashes
+from mcp_memory.encoders import Noise, Reading, Vectors, file_hash, recorded_hashes
 from mcp_memory.errors import InvalidInput, Unusable
 
 _BATCH_TOKENS = 512
@@ -66,6 +67,7 @@ class Description:
     passage_prefix: str
     files: Mapping[str, str]
     languages: tuple[str, ...]
+    noise: Noise
 
     @staticmethod
     def read(fields: Mapping[str, object], path: Path) -> "Description":
@@ -88,6 +90,7 @@ class Description:
             passage_prefix=read.text("passage_prefix", ""),
             files=recorded_hashes(fields, path),
             languages=read.texts("languages"),
+            noise=read.noise("noise"),
         )
         if described.pooling not in _POOLINGS:
             raise InvalidInput(f"{path}: pooling {described.pooling!r} is unknown, there are {', '.join(_POOLINGS)}")
@@ -134,6 +137,11 @@ class OnnxEncoder:
         """The languages it was trained on, as ISO 639-1 codes; empty where its encoder.json does not say."""
         return self._description.languages
 
+    @property
+    def noise(self) -> Noise:
+        """What its encoder.json says of the cosines of unrelated texts."""
+        return self._description.noise
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of passages, shape (len(texts), dimensions), in the order given."""
         return self._vectors(texts, self._description.passage_prefix)
@@ -144,7 +152,13 @@ class OnnxEncoder:
 
     def measure(self, texts: Sequence[str]) -> list[Reading]:
         """Each text's vector and the hidden states of its word pieces, from one run of the model."""
-        prefix = self._description.passage_prefix
+        return self._readings(texts, self._description.passage_prefix)
+
+    def measure_query(self, text: str) -> Reading:
+        """A question's vector and the hidden states of its word pieces, from one run of the model."""
+        return self._readings([text], self._description.query_prefix)[0]
+
+    def _readings(self, texts: Sequence[str], prefix: str) -> list[Reading]:
         read = [self._windows(text, prefix) for text in texts]
         parts = iter(self._measured([window for found in read for window in found]))
         return [self._reading([(window, *next(parts)) for window in found]) for found in read]
@@ -284,6 +298,19 @@ class _Fields:
         if not isinstance(value, list) or not all(isinstance(part, str) for part in cast(list[object], value)):
             raise InvalidInput(f"{self.path}: {field} must be a list of strings")
         return tuple(cast(list[str], value))
+
+    def noise(self, field: str) -> Noise:
+        """An object with the numbers mean and deviation; the default of Noise where the field is left out."""
+        value = self._value(field, {})
+        if not isinstance(value, dict):
+            raise InvalidInput(f"{self.path}: {field} must be an object with mean and deviation")
+        given = cast(dict[str, object], value)
+        if not given:
+            return Noise()
+        numbers = [given.get(name) for name in ("mean", "deviation")]
+        if len(given) != 2 or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
+            raise InvalidInput(f"{self.path}: {field} must be an object with the numbers mean and deviation")
+        return Noise(*(float(cast(float, number)) for number in numbers))
 
     def names(self, field: str, roles: Sequence[str]) -> dict[str, str | None]:
         """An object that gives a name, or null, for each of `roles`; a role left out counts as null."""

@@ -11,7 +11,7 @@ from mcp_memory.ids import id_number, id_text
 from mcp_memory.text import Span
 
 ITEM_COLUMNS = """
-    i.id, i.source_id, i.position, i.span_start, i.span_end, r.text, r.kind, r.tags, r.scope, i.speaker,
+    i.id, i.source_id, (SELECT kind FROM sources WHERE id = i.source_id), i.position, i.span_start, i.span_end, r.text, r.kind, r.tags, r.scope, i.speaker,
     r.importance, r.confidence, r.occurred_at, r.valid_until, r.pinned, r.review_after,
     i.recorded_at, r.from_time, r.number, r.status, i.seen, i.last_seen_at
 """
@@ -25,25 +25,26 @@ def item(row: tuple[Any, ...]) -> Item:
     return Item(
         id=ItemId(id_text(row[0])),
         source_id=SourceId(id_text(row[1])),
-        position=row[2],
-        span=Span(row[3], row[4]),
-        text=row[5],
-        kind=row[6],
-        tags=tuple(json.loads(row[7])),
-        scope=row[8],
-        speaker=row[9],
-        importance=row[10],
-        confidence=row[11],
-        occurred_at=row[12],
-        valid_until=row[13],
-        pinned=bool(row[14]),
-        review_after=row[15],
-        recorded_at=row[16],
-        changed_at=row[17],
-        revision=row[18],
-        status=row[19],
-        seen=row[20],
-        last_seen_at=row[21],
+        source_kind=row[2],
+        position=row[3],
+        span=Span(row[4], row[5]),
+        text=row[6],
+        kind=row[7],
+        tags=tuple(json.loads(row[8])),
+        scope=row[9],
+        speaker=row[10],
+        importance=row[11],
+        confidence=row[12],
+        occurred_at=row[13],
+        valid_until=row[14],
+        pinned=bool(row[15]),
+        review_after=row[16],
+        recorded_at=row[17],
+        changed_at=row[18],
+        revision=row[19],
+        status=row[20],
+        seen=row[21],
+        last_seen_at=row[22],
     )
 
 

@@ -1,8 +1,9 @@
 """The searches: BM25 over words, cosine over vectors, with every filter inside the search."""
 
 import json
-from collections.abc import Sequence
-from typing import Any, cast
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import apsw
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from mcp_memory import ranking
 from mcp_memory.domain import Candidate, Filter, Vector
 from mcp_memory.sqlite import vectors
+from mcp_memory.sqlite.indexed import indexed
 from mcp_memory.sqlite.rows import fetch
 from mcp_memory.text import content_words, grams
 
+REACH = 2
+"""Turns on either side that are looked at beside a candidate."""
 QUERY_WORDS = 64
 """Words of a query that are searched for: a question has fewer, and time grows with each."""
 RESCORED = 200
@@ -53,19 +57,22 @@ def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
 
 
 def prepare(connection: apsw.Connection) -> None:
-    """Give a connection what the searches need: the frequencies of a query's terms in a row, and in all rows."""
-    connection.register_fts5_function("frequencies", _frequencies)
+    """Give a connection what the searches need: in how many rows each term stands."""
     connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab (main, text_index, row)")
 
 
-def query_terms(query: str) -> list[str]:
-    """The words of a query that are searched for, without stop words, and its CJK bigrams (or lone characters)."""
+def query_terms(query: str) -> dict[str, float]:
+    """What is searched for and how much each counts: words that are no stop words, pairs of CJK characters, and less
+    than these their lone characters."""
     words = list(dict.fromkeys(content_words(query)))[:QUERY_WORDS]
-    pairs = list(dict.fromkeys(gram for gram in grams(query) if len(gram) > 1)) or grams(query)
-    return words + pairs[: 2 * QUERY_WORDS]
+    found = list(dict.fromkeys(grams(query)))[: 4 * QUERY_WORDS]
+    pairs = any(len(gram) > 1 for gram in found)
+    return dict.fromkeys(words, 1.0) | {
+        gram: ranking.UNIGRAM_WEIGHT if pairs and len(gram) == 1 else 1.0 for gram in found
+    }
 
 
-def match_expression(terms: Sequence[str]) -> str:
+def match_expression(terms: Iterable[str]) -> str:
     """The FTS5 expression for any of the terms; each is quoted, so nothing a user writes is read as an operator."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
@@ -89,30 +96,27 @@ def search_text(connection: apsw.Connection, query: str, *, where: Filter, limit
     )
     if not chosen:
         return []
-    # A second pass over the chosen alone: in one query the frequencies of every match would be counted.
     rows = fetch(
         connection,
-        "SELECT rowid, frequencies(text_index) FROM text_index "
-        "WHERE text_index MATCH ? AND rowid IN (SELECT value FROM json_each(?))",
-        (expression, json.dumps([row[0] for row in chosen])),
+        "SELECT r.id, r.text, i.speaker FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
+        "WHERE r.id IN (SELECT value FROM json_each(?))",
+        (json.dumps([row[0] for row in chosen]),),
     )
-    table = np.array([np.frombuffer(row[1], np.int64) for row in rows])
-    holding = np.array([_rows_holding(connection, term) for term in terms], np.float32)
+    tokenizer = _tokenizer(connection)
+    tokens = [tokenizer(term) for term in terms]
+    texts = [tokenizer(" ".join(indexed(text, speaker))) for _, text, speaker in rows]
+    counts = [Counter(text) for text in texts]
+    total, length = _averages(connection)
     scores = ranking.bm25(
-        table[:, 3:].astype(np.float32),
-        lengths=table[:, 2].astype(np.float32),
-        average=float(table[0, 1]) / max(int(table[0, 0]), 1),
-        holding=holding,
-        total=int(table[0, 0]),
+        np.array([[min((count[t] for t in term), default=0) for term in tokens] for count in counts], np.float32),
+        lengths=np.array([len(text) for text in texts], np.float32),
+        average=length,
+        holding=np.array([_rows_holding(connection, term) for term in tokens], np.float32),
+        total=total,
+        weights=np.array(list(terms.values()), np.float32),
     )
-    order = np.argsort(-scores, kind="stable")
-    return [Candidate(rows[int(i)][0], float(scores[i])) for i in order]
-
-
-def _frequencies(api: apsw.FTS5ExtensionApi, *_: object) -> bytes:
-    """int64: how many rows there are, how many tokens in all, how many in this row, and each phrase's count in it."""
-    counts = [sum(map(len, api.phrase_locations(phrase))) for phrase in range(api.phrase_count)]
-    return np.array([api.row_count, api.column_total_size(), api.column_size(), *counts], np.int64).tobytes()
+    order: list[int] = np.argsort(-scores, kind="stable").tolist()
+    return [Candidate(rows[i][0], float(scores[i])) for i in order]
 
 
 def search_vectors(
@@ -120,21 +124,91 @@ def search_vectors(
 ) -> list[Candidate]:
     """States nearest to the query: the signs choose, the int8 codes score."""
     condition, bound = conditions(where)
-    rows = fetch(
+    chosen = fetch(
         connection,
         f"""
-        SELECT r.id, v.codes
-        FROM vectors AS v JOIN revisions AS r ON r.id = v.revision_id JOIN items AS i ON i.id = r.item_id
+        SELECT r.id
+        FROM signs AS v JOIN revisions AS r ON r.id = v.revision_id JOIN items AS i ON i.id = r.item_id
         WHERE v.encoder_id = :encoder AND {condition}
         ORDER BY vec_distance_hamming(vec_bit(v.signs), vec_bit(:signs)) LIMIT :limit
         """,
         {**bound, "encoder": encoder_id, "signs": vectors.signs(query), "limit": max(limit, RESCORED)},
+    )
+    rows = fetch(
+        connection,
+        "SELECT revision_id, codes FROM vectors "
+        "WHERE encoder_id = ? AND revision_id IN (SELECT value FROM json_each(?))",
+        (encoder_id, json.dumps([row[0] for row in chosen])),
     )
     if not rows:
         return []
     cosines: Vector = vectors.decode([row[1] for row in rows]) @ query
     order: list[int] = np.argsort(-cosines, kind="stable")[:limit].tolist()
     return [Candidate(int(rows[i][0]), float(cosines[i])) for i in order]
+
+
+def turns_around(connection: apsw.Connection, revision_ids: Sequence[int], *, where: Filter) -> dict[int, bool]:
+    """The turns up to REACH before and after those given, in their conversations; whether the filter lets each through."""
+    places = fetch(
+        connection,
+        "SELECT DISTINCT i.source_id, i.position FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
+        "WHERE r.id IN (SELECT value FROM json_each(?)) "
+        "AND (SELECT kind FROM sources WHERE id = i.source_id) = 'transcript'",
+        (json.dumps(list(revision_ids)),),
+    )
+    given = set(places)
+    around = {(source, position + shift) for source, position in given for shift in range(-REACH, REACH + 1)} - given
+    visible, _ = conditions(Filter(scopes=where.scopes, as_of=where.as_of))
+    condition, bound = conditions(where)
+    rows = fetch(
+        connection,
+        f"""
+        SELECT r.id, {condition}
+        FROM json_each(:places) AS p
+        CROSS JOIN items AS i ON i.source_id = json_extract(p.value, '$[0]') AND i.position = json_extract(p.value, '$[1]')
+        CROSS JOIN revisions AS r ON r.item_id = i.id
+        WHERE {visible}
+        """,
+        {**bound, "places": json.dumps(sorted(around))},
+    )
+    return {number: bool(eligible) for number, eligible in rows}
+
+
+def rarity(connection: apsw.Connection, words: Sequence[str]) -> tuple[list[float], int]:
+    """The inverse document frequency of words, and how many states are indexed."""
+    total, _ = _averages(connection)
+    tokenizer = _tokenizer(connection)
+    holding = np.array([_rows_holding(connection, tokenizer(word)) for word in words], np.float32)
+    return ranking.rarity(holding, total=total).tolist(), total
+
+
+def _averages(connection: apsw.Connection) -> tuple[int, float]:
+    """How many rows the index of words has, and how many tokens a row has on average.
+
+    Both stand as varints in the record in which FTS5 keeps its averages: the rows, then the tokens of each column.
+    """
+    record: bytes = connection.execute("SELECT block FROM text_index_data WHERE id = 1").get or b""
+    numbers, number = list[int](), 0
+    for byte in record:
+        number = number << 7 | byte & 127
+        if byte < 128:
+            numbers.append(number)
+            number = 0
+    total = numbers[0] if numbers else 0
+    return total, sum(numbers[1:]) / total if total else 0.0
+
+
+def _tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
+    """What the index of words makes of a text: its folded, stemmed tokens."""
+    tokenizer = connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
+
+    def tokens(text: str) -> list[str]:
+        found = tokenizer(
+            text.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False
+        )
+        return [str(token) for token in found]
+
+    return tokens
 
 
 def nearest(
@@ -161,10 +235,7 @@ def nearest(
     return best
 
 
-def _rows_holding(connection: apsw.Connection, term: str) -> int:
-    tokenizer = connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
-    found = tokenizer(term.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False, include_colocated=False)
-    tokens = cast("list[str]", found)
+def _rows_holding(connection: apsw.Connection, tokens: Sequence[str]) -> int:
     counts = [connection.execute("SELECT doc FROM temp.terms WHERE term = ?", (token,)).get or 0 for token in tokens]
     return min(counts, default=0)
 

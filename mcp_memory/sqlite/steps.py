@@ -14,13 +14,13 @@ from mcp_memory.domain import (
     ForgetItem,
     ItemId,
     KeepDigest,
+    Measured,
     Operation,
     Outcome,
     Source,
     SourceId,
     Statement,
     Step,
-    Vector,
     normal_hash,
     sha256,
     spoken,
@@ -29,8 +29,9 @@ from mcp_memory.domain import (
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.ids import IdSequence, id_number, id_text
 from mcp_memory.sqlite import redaction, vectors
+from mcp_memory.sqlite.indexed import delete_words, insert_words
 from mcp_memory.sqlite.rows import fetch, number_of
-from mcp_memory.text import Span, grams
+from mcp_memory.text import Span
 
 REVISION_FIELDS = (
     "status",
@@ -123,8 +124,8 @@ class Steps:
             (number, source, statement.position, *statement.span, statement.speaker, self._at, self._at),
         )
         self._insert_revision(number, number, 1, _first_state(statement), statement.speaker)
-        if step.vector is not None:
-            self._insert_vector(number, step.vector)
+        if step.measured is not None:
+            self._insert_measured(number, step.measured)
         if step.replaces is None or not self._replace(number, number_of(step.replaces), statement):
             return Outcome("created", step.id)
         return Outcome("replaced", step.id, step.replaces)
@@ -259,10 +260,10 @@ class Steps:
         fields = dict(step.fields)
         if "tags" in fields:
             fields["tags"] = tags_json(fields["tags"])
-        self._revise(number, fields, vector=step.vector)
+        self._revise(number, fields, measured=step.measured)
         return Outcome("updated", step.id)
 
-    def _revise(self, number: int, changes: Mapping[str, Any], *, vector: Vector | None = None) -> None:
+    def _revise(self, number: int, changes: Mapping[str, Any], *, measured: Measured | None = None) -> None:
         """Close the present state of an item and open one with some fields changed."""
         rows = fetch(
             self._connection,
@@ -280,14 +281,10 @@ class Steps:
         self._insert_revision(new_id, number, old_number + 1, fields, speaker)
         if fields["status"] != "live":
             return
-        if vector is not None:
-            self._insert_vector(new_id, vector)
+        if measured is not None:
+            self._insert_measured(new_id, measured)
         elif "text" not in changes:
-            self._connection.execute(
-                "INSERT INTO vectors (encoder_id, revision_id, signs, codes) "
-                "SELECT encoder_id, ?, signs, codes FROM vectors WHERE revision_id = ?",
-                (new_id, old_id),
-            )
+            vectors.copy(self._connection, old_id, new_id)
 
     def _insert_revision(
         self, revision_id: int, item: int, number: int, fields: Mapping[str, Any], speaker: str | None
@@ -300,12 +297,9 @@ class Steps:
         if fields["status"] == "live":
             insert_words(self._connection, revision_id, fields["text"], speaker)
 
-    def _insert_vector(self, revision_id: int, vector: Vector) -> None:
+    def _insert_measured(self, revision_id: int, measured: Measured) -> None:
         if self._encoder is not None:
-            self._connection.execute(
-                "INSERT INTO vectors (encoder_id, revision_id, signs, codes) VALUES (?, ?, ?, ?)",
-                (self._encoder, revision_id, vectors.signs(vector), vectors.codes(vector)),
-            )
+            vectors.insert(self._connection, self._encoder, {revision_id: measured})
 
     def _erase(self, number: int) -> None:
         states = fetch(
@@ -361,21 +355,6 @@ class Steps:
         )
 
 
-def insert_words(connection: apsw.Connection, revision_id: int, text: str, speaker: str | None) -> None:
-    """Index a state's words."""
-    connection.execute(
-        "INSERT INTO text_index (rowid, words, grams) VALUES (?, ?, ?)", (revision_id, *_indexed(text, speaker))
-    )
-
-
-def delete_words(connection: apsw.Connection, revision_id: int, text: str, speaker: str | None) -> None:
-    """Take a state's words out of the index; they must be the ones that were put in."""
-    connection.execute(
-        "INSERT INTO text_index (text_index, rowid, words, grams) VALUES ('delete', ?, ?, ?)",
-        (revision_id, *_indexed(text, speaker)),
-    )
-
-
 def _first_state(statement: Statement) -> dict[str, Any]:
     return {
         "status": "live",
@@ -391,10 +370,6 @@ def _first_state(statement: Statement) -> dict[str, Any]:
         "review_after": None,
         "normal_hash": normal_hash(statement.spoken),
     }
-
-
-def _indexed(text: str, speaker: str | None) -> tuple[str, str]:
-    return spoken(text, speaker), " ".join(grams(text))
 
 
 def _no_item(number: int) -> NotFound:

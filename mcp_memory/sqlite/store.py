@@ -12,6 +12,7 @@ from mcp_memory.domain import (
     Filter,
     Item,
     ItemId,
+    Measured,
     Neighbour,
     Operation,
     Outcome,
@@ -20,6 +21,7 @@ from mcp_memory.domain import (
     Stats,
     Step,
     Topic,
+    Unmeasured,
     Vector,
     normal_hash,
     spoken,
@@ -114,17 +116,28 @@ class SqliteStore:
         with self._database.read() as connection:
             return _states(connection, revision_ids)
 
-    def vectors(self, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Vector]:
+    def measured(self, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Measured]:
         with self._database.read() as connection:
             rows = fetch(
                 connection,
-                "SELECT revision_id, codes FROM vectors "
+                "SELECT revision_id, codes, late, pieces FROM vectors "
                 "WHERE encoder_id = (SELECT id FROM encoders WHERE serving = 1 AND identity = ?) "
                 "AND revision_id IN (SELECT value FROM json_each(?))",
                 (encoder, json.dumps(list(revision_ids))),
             )
-        decoded = vectors.decode([row[1] for row in rows])
-        return {row[0]: decoded[number] for number, row in enumerate(rows)}
+        own = vectors.decode([row[1] for row in rows])
+        late = vectors.decode([row[2] or row[1] for row in rows])
+        return {
+            row[0]: Measured(own[number], late[number] if row[2] else None, row[3]) for number, row in enumerate(rows)
+        }
+
+    def turns_around(self, revision_ids: Sequence[int], *, where: Filter) -> dict[int, bool]:
+        with self._database.read() as connection:
+            return search.turns_around(connection, revision_ids, where=where)
+
+    def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
+        with self._database.read() as connection:
+            return search.rarity(connection, words)
 
     def present_vectors(self, ids: Sequence[ItemId], *, encoder: str) -> dict[ItemId, Vector]:
         with self._database.read() as connection:
@@ -268,23 +281,27 @@ class SqliteStore:
             connection.execute("DELETE FROM encoders WHERE identity <> ?", (identity,))
             connection.execute("UPDATE encoders SET serving = 1")
 
-    def unencoded(self, identity: str, *, limit: int) -> list[tuple[int, str]]:
+    def unmeasured(self, identity: str, *, limit: int) -> list[Unmeasured]:
         with self._database.read() as connection:
             rows = fetch(
                 connection,
-                f"SELECT r.id, r.text, i.speaker {LACKING} ORDER BY r.id DESC LIMIT ?",
+                f"SELECT r.id, r.text, i.speaker, i.source_id, i.position {LACKING} "
+                "ORDER BY i.source_id DESC, i.position, r.id LIMIT ?",
                 (identity, limit),
             )
-        return [(number, spoken(text, speaker)) for number, text, speaker in rows]
+        return [
+            Unmeasured(number, spoken(text, speaker), SourceId(id_text(source)), position)
+            for number, text, speaker, source, position in rows
+        ]
 
     def pending(self, identity: str) -> int:
         with self._database.read() as connection:
             number: int = connection.execute(f"SELECT count(*) {LACKING}", (identity,)).get
         return number
 
-    def add_vectors(self, identity: str, vectors: Mapping[int, Vector]) -> None:
+    def add_measured(self, identity: str, measured: Mapping[int, Measured]) -> None:
         with self._database.write() as connection:
-            upkeep.add_vectors(connection, identity, vectors)
+            upkeep.add_measured(connection, identity, measured)
 
     def reindex_words(self, progress: Callable[[int, int], None]) -> None:
         with self._database.write() as connection:

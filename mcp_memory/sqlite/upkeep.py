@@ -6,27 +6,23 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.domain import Vector, normal_hash, sha256, spoken
+from mcp_memory.domain import Measured, normal_hash, sha256, spoken
 from mcp_memory.errors import Conflict, Unusable
 from mcp_memory.ids import id_text
 from mcp_memory.sqlite import vectors as codec
 from mcp_memory.sqlite.database import Database
+from mcp_memory.sqlite.indexed import insert_words
 from mcp_memory.sqlite.rows import fetch
-from mcp_memory.sqlite.steps import insert_words
 
 INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
 
 
-def add_vectors(connection: apsw.Connection, identity: str, vectors: Mapping[int, Vector]) -> None:
+def add_measured(connection: apsw.Connection, identity: str, measured: Mapping[int, Measured]) -> None:
     """Keep vectors of states that are still there and have none of this encoder."""
     encoder = connection.execute("SELECT id FROM encoders WHERE identity = ?", (identity,)).get
     if encoder is None:
         raise Conflict(f"The vectors of the encoder {identity} were dropped in the meantime: another one serves now.")
-    connection.executemany(
-        "INSERT OR IGNORE INTO vectors (encoder_id, revision_id, signs, codes) "
-        "SELECT ?, id, ?, ? FROM revisions WHERE id = ?",
-        ((encoder, codec.signs(vector), codec.codes(vector), number) for number, vector in vectors.items()),
-    )
+    codec.insert(connection, encoder, measured)
 
 
 def reindex_words(connection: apsw.Connection, progress: Callable[[int, int], None]) -> None:
@@ -124,7 +120,9 @@ def _index_problems(connection: apsw.Connection) -> Iterator[str]:
         yield f"the index of words holds {extra} states that are not there; run `mcp-memory reindex`"
     wrong: int = connection.execute(
         "SELECT count(*) FROM vectors AS v JOIN encoders AS e ON e.id = v.encoder_id "
-        "WHERE length(v.codes) <> e.dimensions OR length(v.signs) <> (e.dimensions + 7) / 8"
+        "LEFT JOIN signs AS s ON s.encoder_id = v.encoder_id AND s.revision_id = v.revision_id "
+        "WHERE length(v.codes) <> e.dimensions OR length(v.late) <> e.dimensions "
+        "OR length(coalesce(s.signs, x'')) <> (e.dimensions + 7) / 8"
     ).get
     if wrong:
         yield f"{wrong} vectors do not have their encoder's length; run `mcp-memory reindex`"

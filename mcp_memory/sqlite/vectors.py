@@ -1,9 +1,12 @@
 """How a vector is kept: its signs, one bit a dimension, and int8 codes."""
 
+from collections.abc import Mapping
+
+import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_memory.domain import Vector
+from mcp_memory.domain import Measured, Vector
 
 
 def signs(vector: Vector) -> bytes:
@@ -30,3 +33,32 @@ def decode(blobs: list[bytes]) -> Vector:
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     norms[norms == 0] = 1
     return matrix / norms
+
+
+def insert(connection: apsw.Connection, encoder_id: int, measured: Mapping[int, Measured]) -> None:
+    """Keep what an encoder made of states, by their revision ids; a state that is gone or has it already is passed over."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO vectors (encoder_id, revision_id, codes, late, pieces) "
+        "SELECT ?, id, ?, ?, ? FROM revisions WHERE id = ?",
+        (
+            (encoder_id, codes(made.vector), None if made.late is None else codes(made.late), made.pieces, number)
+            for number, made in measured.items()
+        ),
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO signs (encoder_id, revision_id, signs) SELECT ?, id, ? FROM revisions WHERE id = ?",
+        ((encoder_id, signs(made.vector), number) for number, made in measured.items()),
+    )
+
+
+def copy(connection: apsw.Connection, old: int, new: int) -> None:
+    """Give a new state of the same text what the old one has."""
+    connection.execute(
+        "INSERT INTO vectors (encoder_id, revision_id, codes, late, pieces) "
+        "SELECT encoder_id, ?, codes, late, pieces FROM vectors WHERE revision_id = ?",
+        (new, old),
+    )
+    connection.execute(
+        "INSERT INTO signs (encoder_id, revision_id, signs) SELECT encoder_id, ?, signs FROM signs WHERE revision_id = ?",
+        (new, old),
+    )

@@ -47,6 +47,7 @@ DESCRIPTION = {
     "dimensions": 384,
     "max_tokens": 256,
     "languages": ["en"],
+    "noise": {"mean": 0.05, "deviation": 0.085},
     "pooling": "graph",
     "model": MODEL,
     "tokenizer": TOKENIZER,

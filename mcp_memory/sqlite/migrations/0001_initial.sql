@@ -112,11 +112,20 @@ CREATE TABLE encoders (
 ) STRICT;
 CREATE UNIQUE INDEX encoders_serving ON encoders (serving) WHERE serving = 1;
 
-CREATE TABLE vectors (
+CREATE TABLE signs (                 -- what a scan reads: one bit a dimension, 1 where positive
     encoder_id  INTEGER NOT NULL REFERENCES encoders (id) ON DELETE CASCADE,
     revision_id INTEGER NOT NULL REFERENCES revisions (id) ON DELETE CASCADE,
-    signs       BLOB NOT NULL,       -- one bit a dimension: 1 where positive
+    signs       BLOB NOT NULL,
+    PRIMARY KEY (encoder_id, revision_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX signs_revision ON signs (revision_id);
+
+CREATE TABLE vectors (               -- what a candidate is scored by
+    encoder_id  INTEGER NOT NULL REFERENCES encoders (id) ON DELETE CASCADE,
+    revision_id INTEGER NOT NULL REFERENCES revisions (id) ON DELETE CASCADE,
     codes       BLOB NOT NULL,       -- int8, the vector over its own largest component times 127
+    late        BLOB,                -- the same of the text as it reads among its neighbours
+    pieces      BLOB NOT NULL,       -- int8 vectors of its content word pieces, one after the other
     PRIMARY KEY (encoder_id, revision_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX vectors_revision ON vectors (revision_id);
