@@ -134,6 +134,7 @@ async def test_recall_gives_each_hit_as_a_line_and_as_data(server: Server[Any]) 
         "id": kept,
         "text": "The staging database runs on Postgres 16.",
         "score": hit["score"],
+        "parts": hit["parts"],
         "kind": "decision",
         "tags": ["db", "infra"],
         "scope": "demo",
