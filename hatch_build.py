@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,9 @@ class ModelBuildHook(BuildHookInterface[Any]):
         if not _writable(home):
             self._scratch = Path(tempfile.mkdtemp(prefix="mcp-memory-model-"))
             command += ["--output", str(self._scratch), "--weights", str(self._scratch)]
-        if subprocess.run(command, check=False, stdout=sys.stderr).returncode:
+        # onnxruntime, which checks the model, reports its use and leaves files in the home directory otherwise.
+        environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+        if subprocess.run(command, check=False, stdout=sys.stderr, env=environment).returncode:
             raise RuntimeError("the bundled encoder could not be built; the reason stands above")
         return self._scratch or home
 

@@ -1,18 +1,21 @@
 """A memory for AI assistants that outlives the session, in one SQLite file on the user's machine."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mcp_memory.domain import Entry, Turn
     from mcp_memory.memory import Memory
+    from mcp_memory.requests import ItemQuery
 
 __version__ = "0.1.0"
-__all__ = ["Memory", "__version__"]
+__all__ = ["Entry", "ItemQuery", "Memory", "Turn", "__version__"]
+
+_HOMES = {"Memory": "memory", "Entry": "domain", "Turn": "domain", "ItemQuery": "requests"}
 
 
 def __getattr__(name: str) -> Any:
     # Memory brings numpy and SQLite with it; a server's handshake must not wait for them.
-    if name == "Memory":
-        from mcp_memory.memory import Memory
-
-        return Memory
+    if name in _HOMES:
+        return getattr(import_module(f"mcp_memory.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

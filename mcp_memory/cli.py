@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from mcp_memory.config import Config, log_to_stderr, read_config
-from mcp_memory.errors import MemoryProblem
+from mcp_memory.errors import MemoryProblem, NotFound
 from mcp_memory.projects import project_here
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
@@ -70,6 +70,15 @@ def _problems_told() -> Generator[None]:
         raise click.ClickException(str(problem)) from problem
 
 
+def _open_existing(config: Config) -> "tuple[Memory, Caller]":
+    """The memory, where there is one: what only reads or changes makes no file out of a mistyped name."""
+    if not config.database.exists():
+        raise NotFound(
+            f"There is no memory file {config.database} yet. Remember something first, or name another file."
+        )
+    return _open(config)
+
+
 def _open(config: Config) -> "tuple[Memory, Caller]":
     from mcp_memory.domain import Caller
 
@@ -92,7 +101,7 @@ def _call(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: b
 def _answer(config: Config, tool: str, arguments: Mapping[str, Any]) -> "Answer":
     from mcp_memory.tools import tool_named
 
-    memory, caller = _open(config)
+    memory, caller = _open(config) if tool == "remember" else _open_existing(config)
     with memory, _progress_bar() as progress:
         memory.wait_for_encoder()
         given = {name: value for name, value in arguments.items() if value not in (None, (), [])}
@@ -181,7 +190,7 @@ def serve(config: Config) -> None:
     \b
     Examples:
       mcp-memory serve --database notes.db
-      {"mcpServers": {"memory": {"command": "uvx", "args": ["mcp-memory"]}}}
+      {"mcpServers": {"memory": {"command": "mcp-memory"}}}
     """
     _serve(config)
 
@@ -373,7 +382,7 @@ def list_items(
     from mcp_memory.requests import ItemQuery
     from mcp_memory.tools import item_data
 
-    memory, caller = _open(config)
+    memory, caller = _open_existing(config)
     with memory:
         select = ItemQuery(kinds=kinds, tags=tags, **fields)
         items = memory.listing(select, limit=limit, offset=offset, by=caller)
@@ -382,7 +391,8 @@ def list_items(
         return
     now = local_time()
     _print(
-        "\n".join(f"{compose.head(item, now=now)} {compose.one_line(item.spoken)}" for item in items) or "Nothing yet."
+        "\n".join(f"{compose.head(item, now=now)} {compose.one_line(item.spoken)}" for item in items)
+        or "Nothing matches."
     )
 
 
@@ -396,7 +406,7 @@ def stats(config: Config, as_json: bool) -> None:
     Example:
       mcp-memory stats --json
     """
-    memory, _ = _open(config)
+    memory, _ = _open_existing(config)
     with memory:
         found = memory.stats()
     if as_json:
@@ -421,7 +431,7 @@ def verify(config: Config) -> None:
     from mcp_memory.encoders import bundled_model_directory, verify_files
 
     problems = verify_files(config.model or bundled_model_directory())
-    memory, _ = _open(config)
+    memory, _ = _open_existing(config)
     with memory:
         problems += memory.verify()
     for problem in problems:
@@ -440,7 +450,7 @@ def reindex(config: Config) -> None:
     Example:
       mcp-memory reindex --model models/all-minilm-l6-v2
     """
-    memory, _ = _open(config)
+    memory, _ = _open_existing(config)
     with memory, _progress_bar() as progress:
         memory.reindex(progress)
     click.echo("The indexes are rebuilt.")
@@ -456,7 +466,7 @@ def backup(config: Config, target: Path) -> None:
     Example:
       mcp-memory backup memory-2026-11-21.db
     """
-    memory, _ = _open(config)
+    memory, _ = _open_existing(config)
     with memory:
         memory.backup(target)
     click.echo(f"{target} is a checked copy of {config.database}.")

@@ -211,7 +211,7 @@ def _remembered_line(entry: RememberedItem) -> str:
             assert entry.of is not None
             return (
                 f"created #{entry.id}, similar to #{entry.of.id}: {one_line(shorten(entry.of.text, 40))} "
-                f'(if it says the same or is out of date: forget ids=["{entry.of.id}"])'
+                f'(if it takes that one\'s place: remember it again with replaces="{entry.of.id}")'
             )
 
 
@@ -230,7 +230,7 @@ def forgotten(result: Forgotten) -> str:
         )
     if result.erased:
         return f"Erased {len(result.items)} for good: " + ", ".join(f"#{item.id}" for item in result.items)
-    return "\n".join([f"Forgot {len(result.items)} (kept as tombstones, so it can be taken back):", *lines])
+    return "\n".join([f"Forgot {len(result.items)} (kept as tombstones; erase=true removes them for good):", *lines])
 
 
 def updated(item: Item, changed: Sequence[str]) -> str:
@@ -257,7 +257,7 @@ def digest_line(sentence: Sentence, *, now: datetime) -> str:
 
 def digest(sentences: Sequence[Sentence], *, left_out: int, now: datetime) -> str:
     """The sentences as cited lines, fenced as data, and how many memories were left out."""
-    tail = [f"{left_out} more memories are not in this digest; recall has them."] if left_out else []
+    tail = [f"Not in this digest: {left_out} more. Recall has them."] if left_out else []
     return "\n".join([fenced([digest_line(sentence, now=now) for sentence in sentences]), *tail])
 
 

@@ -11,7 +11,7 @@ from mcp_memory.text import grams, words
 
 SIMILAR = 0.85
 """Cosine from which a known item is worth showing beside a new one."""
-CORRECTION = 0.75
+CORRECTION = 0.6
 """Cosine from which a changed value is looked for."""
 VALUE_WORDS = 4
 """Words a value has at most, on either side."""
@@ -19,10 +19,19 @@ SHARED = 0.5
 """Share of its words that a correction has in common with what it corrects, at least."""
 
 CUES = frozenset(
-    "is are was were be equals uses use using runs on at in port version to called named lives works from "
-    "costs budget limit email address phone password url default set 是 为 在 用 叫 到".split()
+    "is are was were be equals uses use using port version called named costs budget limit email address phone "
+    "password url default set 是 为 在 用 叫 到".split()
 )
 """Words right after which a statement says its value."""
+PREPOSITIONS = frozenset("in on at to from for".split())
+"""Words that are a cue after a verb of STATES: who lives in a place has one, who has a friend in it may have another."""
+STATES = frozenset(
+    "is are am live lives work works run runs based located listen listens hosted deployed sits stay stays set moved "
+    "changed switched belongs starts ends use uses need needs require requires cost costs".split()
+)
+"""Words of what holds until it changes."""
+OPENERS = frozenset("actually correction update sorry no now 其 实".split())
+"""Words a correction may begin with."""
 FILLERS = frozenset("a an the my our his her their its of now about currently 了".split())
 """Words that may stand between a cue and the value."""
 COPULAS = frozenset("is are was were be equals costs 是 为".split())
@@ -86,6 +95,8 @@ def changed_value(old: str, new: str) -> str | None:
     if "?" in old + new or "\uff1f" in old + new:
         return None
     before, after = _tokens(old), _tokens(new)
+    while after and after[0] in OPENERS and after[0] not in before[:1]:
+        after = after[1:]
     changes = [
         change for change in SequenceMatcher(None, before, after, autojunk=False).get_opcodes() if change[0] != "equal"
     ]
@@ -98,12 +109,23 @@ def changed_value(old: str, new: str) -> str | None:
     shared = len(before) - len(was)
     if shared < 2 or shared / max(len(before), len(after)) < SHARED:
         return None
-    leading = [token for token in before[:old_start] if token not in FILLERS and not _NUMBER.search(token)]
-    if not leading or leading[-1] not in CUES or COPULAS.intersection(before[old_end:]):
+    numbers = bool(_NUMBER.search("".join(was)) and _NUMBER.search("".join(now)))
+    if not _says_a_value(before[:old_start], number=numbers) or COPULAS.intersection(before[old_end:]):
         return None
-    if old_start < 2 and not _NUMBER.search("".join(was)):
+    if old_start < 2 and not numbers:
         return None
     return f"{' '.join(was)} -> {' '.join(now)}"
+
+
+def _says_a_value(leading: Sequence[str], *, number: bool) -> bool:
+    """Whether what stands before a value says that one follows; before a number a noun may stand between ("on Postgres 16")."""
+    told = [token for token in leading if token not in FILLERS and not _NUMBER.search(token)]
+    nearest = told[-2:] if number and STATES.intersection(told) else told[-1:]
+    return any(
+        token in CUES or (token in PREPOSITIONS and STATES.intersection(told[:place]))
+        for place, token in enumerate(told)
+        if place >= len(told) - len(nearest)
+    )
 
 
 def _tokens(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Digesting: the memories of a topic, a question or a stretch of time as one short text that cites them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +23,8 @@ MEASURED = 160
 """Sentences whose vectors are made for one digest: under a second of encoding."""
 MAX_KEPT = 4_000
 """Tokens of a digest that is handed in at most."""
+TELLING = re.compile(r"[^\W_]{2}|[\u3400-\u9fff]")
+"""What a sentence has at least: a code fence or the rule of a table has no word."""
 IMPORTANCE = 0.5
 """Weight of an item's importance beside its centrality, which is 1 at most."""
 
@@ -58,6 +61,7 @@ class Digester:
             )
             for hit in members.hits
             for number, span in enumerate(sentences(hit.item.text))
+            if TELLING.search(hit.item.text, span.start, span.end)
         ]
         candidates, vectors = self._measure(candidates[: 10 * MEASURED])
         costs = [count_tokens(compose.digest_line(sentence, now=now)) + 1 for sentence in candidates]
@@ -68,7 +72,12 @@ class Digester:
         )
         picked = sorted(
             (candidates[number] for number in chosen),
-            key=lambda sentence: (compose.face_value(sentence.item, now=now), sentence.item.position, sentence.item.id),
+            key=lambda sentence: (
+                compose.face_value(sentence.item, now=now),
+                sentence.item.source_id,
+                sentence.item.position,
+                sentence.item.text.find(sentence.text),
+            ),
         )
         covered = {sentence.item.id: sentence.item for sentence in picked}
         left_out = members.total - len(covered)

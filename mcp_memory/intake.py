@@ -10,7 +10,7 @@ from mcp_memory.domain import KINDS, USER, Caller, Entry, ItemId, Kind, Source, 
 from mcp_memory.errors import InvalidInput
 from mcp_memory.ids import id_number
 from mcp_memory.text import Span, count_tokens, require_clean, segment
-from mcp_memory.times import parse_period, to_ms
+from mcp_memory.times import Period, parse_period, to_ms
 
 MAX_BYTES = 10_000_000
 MAX_ENTRIES = 1_000
@@ -194,8 +194,13 @@ def write_scope(scope: str | None, *, kind: Kind, project: str | None) -> str:
 
 def read_moment(text: str, name: str, *, now: datetime) -> int:
     """The start of the period named, at face value. Raises InvalidInput naming the argument."""
+    return read_period(text, name, now=now).start
+
+
+def read_period(text: str, name: str, *, now: datetime) -> Period:
+    """The period named, at face value. Raises InvalidInput naming the argument."""
     try:
-        return parse_period(text, now=now).start
+        return parse_period(text, now=now)
     except InvalidInput as problem:
         raise InvalidInput(f"{name}: {problem}") from problem
 

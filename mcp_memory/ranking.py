@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mcp_memory.domain import Item, Vector
 from mcp_memory.interaction import Place, neighbours
-from mcp_memory.text import sentences, words
+from mcp_memory.text import normal_form, sentences, words
 
 Scores: TypeAlias = NDArray[np.float32]
 """One number a candidate, shape (n,)."""
@@ -46,8 +46,10 @@ IMPORTANCE = 0.2
 ENDED = 0.5
 """Against what was said to be no longer true."""
 SAME = 0.97
-"""Cosine from which two hits say the same."""
+"""Cosine from which two notes say nearly the same; they may still differ in a number, so none is dropped for it."""
 
+WORDS_FLOOR = 0.2
+"""Of the best BM25, where there are no vectors: one character of a Chinese question's ten is chance."""
 COVERAGE_FLOOR = 0.34
 """Share of a question that an unrelated text covers in one case of a hundred."""
 
@@ -168,10 +170,10 @@ def noise_floor(*, mean: float, deviation: float, searched: int) -> float:
 def relevant(evidence: Evidence, *, floor: float) -> NDArray[np.bool_]:
     """Which candidates have anything to do with the query: their cosine stands out of the noise, or they cover much of it.
 
-    Without vectors a shared word is all there is to go by.
+    Without vectors shared words are all there is to go by: a good part of those that the best shares.
     """
     if np.isnan(evidence.cosines).all():
-        return evidence.texts > 0
+        return (evidence.texts > 0) & (evidence.texts >= WORDS_FLOOR * evidence.texts.max(initial=0))
     near = np.nan_to_num(evidence.cosines, nan=0.0) >= floor
     covering = np.nan_to_num(evidence.coverage, nan=0.0) >= COVERAGE_FLOOR
     found = near | covering | np.isnan(evidence.cosines) & (evidence.texts > 0)
@@ -180,17 +182,46 @@ def relevant(evidence: Evidence, *, floor: float) -> NDArray[np.bool_]:
     return found | (turns & found.any())
 
 
-def diversify(order: Sequence[int], vectors: Sequence[Vector | None], *, limit: int) -> list[int]:
-    """The first `limit` of `order` that do not repeat one before them (cosine of SAME or more)."""
-    kept: list[int] = []
+def diversify(order: Sequence[int], evidence: Evidence) -> list[int]:
+    """The candidates of `order` with what repeats another's words dropped, and what nearly repeats a note put last.
+
+    Of notes that nearly repeat each other the latest takes the place of the best: a fact told again with another
+    number is more often a newer state of it than a second fact.
+    """
+    repeats = _near_repeats(evidence)
+    leaders: list[int] = []
+    followers: list[int] = []
+    said: set[str] = set()
     for number in order:
-        if len(kept) == limit:
-            break
-        mine = vectors[number]
-        others = [vectors[other] for other in kept]
-        if mine is None or all(other is None or float(mine @ other) < SAME for other in others):
-            kept.append(number)
-    return kept
+        words_said = normal_form(evidence.items[number].spoken)
+        if words_said in said:
+            continue
+        said.add(words_said)
+        place = next((place for place, other in enumerate(leaders) if repeats[number, other]), None)
+        if place is None:
+            leaders.append(number)
+        elif evidence.items[number].id > evidence.items[leaders[place]].id:
+            followers.append(leaders[place])
+            leaders[place] = number
+        else:
+            followers.append(number)
+    rank = {number: place for place, number in enumerate(order)}
+    return leaders + sorted(followers, key=lambda number: rank[number])
+
+
+def _near_repeats(evidence: Evidence) -> NDArray[np.bool_]:
+    """Which notes nearly repeat which, shape (n, n)."""
+    count = len(evidence.items)
+    repeats = np.zeros((count, count), np.bool_)
+    rows = [
+        row
+        for row, (vector, regime) in enumerate(zip(evidence.vectors, evidence.regimes, strict=True))
+        if vector is not None and regime == "note"
+    ]
+    if rows:
+        matrix = np.array([evidence.vectors[row] for row in rows], np.float32)
+        repeats[np.ix_(rows, rows)] = matrix @ matrix.T >= SAME
+    return repeats
 
 
 def _either(scores: Scores, otherwise: Scores) -> Scores:

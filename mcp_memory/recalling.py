@@ -106,7 +106,7 @@ class Recaller:
         if serving not in (None, encoder.identity):
             return None, (
                 f"Found by words alone: the vectors in this file were made by {serving}, and the encoder is "
-                f"{encoder.identity}. Run `mcp-memory reindex` to make them anew.",
+                f"{encoder.identity}. Run `mcp-memory reindex`, with the same --database and --model, to make them anew.",
             )
         return encoder, ()
 
@@ -195,13 +195,14 @@ class Recaller:
         scores = ranking.sum_of(parts)
         relevant = ranking.relevant(evidence, floor=question.floor if question else 0.0)
         order: list[int] = [i for i in np.argsort(-scores, kind="stable").tolist() if relevant[i] and eligible[i]]
-        kept = ranking.diversify(order, evidence.vectors, limit=limit)
+        distinct = ranking.diversify(order, evidence)
+        kept = distinct[:limit]
         hits = self._with_replaced([evidence.items[i] for i in kept], [float(scores[i]) for i in kept])
         explained = [
             replace(hit, parts={name: float(part[i]) for name, part in parts.items()})
             for hit, i in zip(hits, kept, strict=True)
         ]
-        return Found(explained, len(order))
+        return Found(explained, len(distinct))
 
     def _with_replaced(self, items: Sequence[Item], scores: Sequence[float]) -> list[Hit]:
         replaced = self._store.replaced_by([item.id for item in items])

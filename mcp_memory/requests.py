@@ -9,7 +9,7 @@ from typing import Any
 from mcp_memory.compose import zone_offset
 from mcp_memory.domain import USER, Caller, Filter
 from mcp_memory.errors import InvalidInput
-from mcp_memory.intake import read_importance, read_kind, read_moment, read_scope, read_tags
+from mcp_memory.intake import read_importance, read_kind, read_moment, read_period, read_scope, read_tags
 from mcp_memory.text import require_clean
 from mcp_memory.times import parse_period, to_ms
 
@@ -39,8 +39,8 @@ class ItemQuery:
 
 def where_of(select: ItemQuery, *, caller: Caller, now: datetime) -> Filter:
     """The filter the words stand for. Raises InvalidInput naming the one that cannot be used."""
-    since = parse_period(select.since, now=now).start if select.since else None
-    until = parse_period(select.until, now=now).end if select.until else None
+    since = read_period(select.since, "since", now=now).start if select.since else None
+    until = read_period(select.until, "until", now=now).end if select.until else None
     if since is not None and until is not None and since >= until:
         raise InvalidInput(f"since {select.since!r} is not before until {select.until!r}.")
     return Filter(

@@ -369,7 +369,7 @@ TOOLS: tuple[Tool, ...] = (
         title="Forget",
         description=(
             "Take memories away by ids; or by query, which shows what would go and needs confirm=true to do it. They "
-            "can come back unless erase=true removes their words from the file for good."
+            "leave tombstones; erase=true removes their words from the file for good."
         ),
         properties={
             "ids": _texts(),

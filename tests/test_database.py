@@ -188,3 +188,17 @@ def test_closing_twice_is_harmless_and_a_call_after_it_says_so(tmp_path: Path) -
         pass
     with pytest.raises(Unusable, match="closed"), opened.write():
         pass
+
+
+def test_a_save_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
+    database = Database(tmp_path / "memory.db")
+
+    with database.write() as connection:
+        settings = (
+            connection.pragma("synchronous"),
+            connection.pragma("secure_delete"),
+            connection.pragma("journal_mode"),
+        )
+    database.close()
+
+    assert settings == (2, 1, "wal")

@@ -37,3 +37,25 @@ def test_a_changed_value_is_seen(old: str, new: str, change: str | None) -> None
 )
 def test_what_differs_in_something_else_corrects_nothing(old: str, new: str) -> None:
     assert changed_value(old, new) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change"),
+    [
+        ("The staging database runs on Postgres 16.", "The staging database runs on Postgres 17.", "16 -> 17"),
+        ("The API timeout is 30 seconds.", "Actually, the API timeout is 60 seconds.", "30 -> 60"),
+        ("CI runs on Jenkins.", "CI runs on GitHub Actions.", "jenkins -> github actions"),
+        ("I live in Berlin.", "I live in Munich.", "berlin -> munich"),
+        ("The team lead is Alice.", "The team lead is Bob.", "alice -> bob"),
+        ("I have a friend in Berlin.", "I have a friend in Munich.", None),
+        ("We met in Berlin.", "We met in Munich.", None),
+        ("Worker 3 did task 17.", "Worker 3 did task 18.", None),
+        ("The cache is enabled.", "The cache is not enabled.", None),
+        ("The cache is on.", "The cache is never on.", None),
+        ("The port is 8080.", "The port is not 8080.", None),
+    ],
+)
+def test_a_value_may_follow_a_noun_or_a_place_but_what_may_be_many_is_not_replaced(
+    old: str, new: str, change: str | None
+) -> None:
+    assert changed_value(old, new) == change

@@ -569,7 +569,7 @@ def test_a_digest_does_not_repeat_itself_and_counts_what_it_left_out(memory: Mem
     digest = memory.summarize(max_tokens=200)
 
     assert len(digest.items) + digest.left_out == 30
-    assert f"{digest.left_out} more memories are not in this digest" in digest.text
+    assert f"Not in this digest: {digest.left_out} more." in digest.text
 
 
 def test_a_digest_of_many_sentences_is_still_measured_by_the_vectors_of_the_items(memory: Memory) -> None:
@@ -807,3 +807,32 @@ def test_recall_says_that_vectors_are_still_being_made(tmp_path: Path) -> None:
         go_on.set()
 
     assert while_missing == ("Some memories have no vector yet: they were found by their words alone.",)
+
+
+def test_facts_that_are_nearly_alike_all_come_back(memory: Memory) -> None:
+    facts = [f"Ticket {4400 + number} is fixed." for number in range(30)]
+    memory.remember(items=[Entry(fact) for fact in facts])
+
+    assert sorted(hit.item.text for hit in memory.recall("ticket fixed", limit=30).hits) == facts
+
+
+def test_following_the_hint_of_an_answer_gives_what_was_left_out(memory: Memory) -> None:
+    memory.remember(items=[Entry(f"Ticket {4400 + number} is fixed.") for number in range(12)])
+
+    first = memory.recall("ticket fixed", limit=5)
+    second = memory.recall("ticket fixed", limit=5 + first.more)
+
+    assert (first.more, len(second.hits), second.more) == (7, 12, 0)
+
+
+@pytest.mark.model
+def test_meaning_finds_what_shares_no_word_with_the_question(tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "memory.db") as memory:
+        memory.wait_for_encoder()
+        memory.remember(
+            items=[Entry("Maya prefers espresso at breakfast."), Entry("The invoices are archived monthly.")]
+        )
+
+        found = memory.recall("Which coffee does she drink in the morning?").hits
+
+    assert found[0].item.text == "Maya prefers espresso at breakfast."

@@ -173,7 +173,24 @@ def test_the_noise_floor_rises_with_how_much_was_searched() -> None:
     assert many == pytest.approx(0.458, abs=1e-3)
 
 
-def test_what_repeats_a_better_one_is_passed_over() -> None:
-    vectors = [array(1, 0), array(0.999, 0.02), array(0, 1), None]
+def test_what_repeats_anothers_words_is_dropped_and_what_nearly_does_comes_last() -> None:
+    from dataclasses import replace
 
-    assert ranking.diversify([0, 1, 2, 3], vectors, limit=3) == [0, 2, 3]
+    items = [
+        turn(3, "Ticket 4411 is fixed.", kind="words", speaker=None),
+        turn(1, "Ticket 4411 is fixed", kind="words", speaker=None),
+        turn(2, "The sky is grey.", kind="words", speaker=None),
+        turn(0, "Ticket 4412 is fixed.", kind="words", speaker=None),
+    ]
+    found = replace(evidence(items), vectors=[array(1, 0), array(1, 0), array(0, 1), array(0.999, 0.02)])
+
+    assert ranking.diversify([0, 1, 2, 3], found) == [0, 2, 3]
+
+
+def test_of_notes_that_nearly_repeat_each_other_the_latest_leads() -> None:
+    from dataclasses import replace
+
+    items = [turn(1, "It takes 15 minutes.", kind="words"), turn(2, "It takes 30 minutes.", kind="words")]
+    found = replace(evidence(items), vectors=[array(1, 0), array(0.999, 0.02)])
+
+    assert ranking.diversify([0, 1], found) == [1, 0]

@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it reports its use otherwise
 import onnxruntime
 from network import LAYERS, PRODUCTS, Array, Graph, Weights, product_input, sentence_encoder, serialise
 from products import Range, byte_lookup, byte_product, float_lookup, float_product, nibble_product

@@ -1,0 +1,66 @@
+"""Ranking with one of its parts switched off, to measure what the part is worth."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from mcp_memory import ranking
+
+Replacements = Mapping[str, object]
+"""Names of the ranking module, and what they are to stand for."""
+
+
+@contextmanager
+def without(part: str) -> Iterator[None]:
+    """Within the block ranking does without a part of ABLATIONS; everything stands as it was after it."""
+    replacements = ABLATIONS[part]()
+    before = {name: getattr(ranking, name) for name in replacements}
+    for name, value in replacements.items():
+        setattr(ranking, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(ranking, name, value)
+
+
+def _weightless(*parts: str) -> Replacements:
+    return {
+        regime: {name: 0.0 if name in parts else weight for name, weight in getattr(ranking, regime).items()}
+        for regime in ("CONVERSATION", "NOTE")
+    }
+
+
+def _fusing(change: Callable[[ranking.Evidence], ranking.Evidence]) -> Replacements:
+    fuse = ranking.fuse
+    return {"fuse": lambda evidence, **options: fuse(change(evidence), **options)}
+
+
+def _late_only(evidence: ranking.Evidence) -> ranking.Evidence:
+    return replace(evidence, cosines=np.where(np.isnan(evidence.late), evidence.cosines, evidence.late))
+
+
+def _self_only(evidence: ranking.Evidence) -> ranking.Evidence:
+    return replace(evidence, late=np.full_like(evidence.late, np.nan))
+
+
+ABLATIONS: Mapping[str, Callable[[], Replacements]] = {
+    "meaning: both vectors": lambda: _weightless("meaning"),
+    "meaning: the vector of the text alone": lambda: _fusing(_late_only),
+    "meaning: the late-chunk vector": lambda: _fusing(_self_only),
+    "words (BM25)": lambda: _weightless("words"),
+    "coverage by the turn itself": lambda: _weightless("coverage"),
+    "coverage with the turns around": lambda: _weightless("around"),
+    "late interaction: both coverages": lambda: _weightless("coverage", "around"),
+    "speaker": lambda: {"SPEAKER": 0.0, "OWN_WORDS": 0.0},
+    "length": lambda: {"LENGTH": 0.0},
+    "smoothing over neighbours": lambda: {"BEFORE": 0.0, "AFTER": 0.0, "ANSWER": 0.0},
+    "date": lambda: {"DATE": 0.0},
+    "floor (every candidate counts as relevant)": lambda: {
+        "relevant": lambda evidence, **_: np.ones(len(evidence.items), np.bool_)
+    },
+    "leaving out near repeats": lambda: {"SAME": 2.0},
+}
+"""By the part that is switched off. What is searched for stays the same; only the ranking of it changes."""

@@ -1,0 +1,104 @@
+"""Asking: a task's questions put to the product and to the baselines, and what each ranking is worth."""
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.baselines import Baselines
+from bench.loading import Part, RecordingEncoder
+from bench.metrics import NAMES, Scored, measures
+from bench.significance import Difference, paired_bootstrap
+from bench.tasks import Task
+from mcp_memory.memory import Memory
+from mcp_memory.requests import MAX_BUDGET, ItemQuery
+
+OURS = "mcp-memory"
+COMPARED = ("hit@5", "nDCG@10")
+"""The measures whose differences are tested."""
+
+Search = Callable[[str, str], list[str]]
+"""From a question and a scope to ids of items, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What each system scored on a task, its questions in one order."""
+
+    task: Task
+    items: int
+    systems: Mapping[str, list[Scored]]
+    unanswered: int
+    """Questions the product answered with nothing."""
+    median_ms: float
+    """Of a recall."""
+    differences: Mapping[tuple[str, str], Difference] = field(default_factory=dict[tuple[str, str], Difference])
+    """By baseline and measure: the product minus the baseline, in points."""
+
+
+def ask(task: Task, memory: Memory, parts: Sequence[Part], encoder: RecordingEncoder) -> Result:
+    """Every question asked of the product and of the baselines, over the same items."""
+    documents = documents_of(parts)
+    times: list[float] = []
+    empty: list[str] = []
+
+    def ours(query: str, scope: str) -> list[str]:
+        start = time.perf_counter()
+        found = recall(memory, query, scope, limit=task.limit)
+        times.append((time.perf_counter() - start) * 1000)
+        if not found:
+            empty.append(query)
+        return found
+
+    plain = Baselines(parts, encoder)
+    searches: dict[str, Search] = {
+        OURS: ours,
+        "FTS5 BM25": plain.bm25,
+        "one vector": plain.vector,
+        "RRF of the two": plain.rrf,
+    }
+    systems = {name: score(task, search, documents) for name, search in searches.items()}
+    return Result(task, len(documents), systems, len(empty), statistics.median(times), compare(systems))
+
+
+def recall(memory: Memory, query: str, scope: str, *, limit: int) -> list[str]:
+    """Ids of the items that recall finds, best first, with room in its budget for all of them."""
+    found = memory.recall(query, select=ItemQuery(scope=scope), limit=limit, max_tokens=MAX_BUDGET)
+    return [hit.item.id for hit in found.hits]
+
+
+def score(task: Task, search: Search, documents: Mapping[str, Sequence[str]]) -> list[Scored]:
+    """A search's measures on each question of a task; a document scores as its best item."""
+    scored: list[Scored] = []
+    for query in task.queries:
+        found = [name for item in search(query["text"], task.scope(query)) for name in documents[item]]
+        ranking = list(dict.fromkeys(map(task.label, found)))
+        scored.append(Scored(query["_id"], query["category"], measures(ranking, task.gold[query["_id"]])))
+    return scored
+
+
+def documents_of(parts: Sequence[Part]) -> dict[str, list[str]]:
+    """The documents each item is a part of."""
+    documents: dict[str, list[str]] = defaultdict(list)
+    for part in parts:
+        documents[part.item].append(part.document)
+    return dict(documents)
+
+
+def compare(systems: Mapping[str, Sequence[Scored]]) -> dict[tuple[str, str], Difference]:
+    """The product minus each other system on each measure of COMPARED, in points."""
+    return {
+        (name, measure): paired_bootstrap(
+            [100 * entry.measures[measure] for entry in systems[OURS]],
+            [100 * entry.measures[measure] for entry in scored],
+        )
+        for name, scored in systems.items()
+        if name != OURS
+        for measure in COMPARED
+    }
+
+
+def means(scored: Sequence[Scored]) -> dict[str, float]:
+    """The mean of each of NAMES, in percent."""
+    return {name: 100 * statistics.fmean(entry.measures[name] for entry in scored) for name in NAMES}
