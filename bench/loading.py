@@ -35,10 +35,10 @@ class Part:
 class RecordingEncoder:
     """An encoder that keeps every vector it made, so that a baseline can rank by the very same ones."""
 
-    def __init__(self, encoder: Encoder, *, noise: Noise | None = None) -> None:
-        """`noise` takes the place of what the encoder says of itself."""
+    def __init__(self, encoder: Encoder) -> None:
+        self.noise: Noise = encoder.noise
+        """The inner encoder's, until another is set."""
         self._encoder = encoder
-        self._noise = noise
         self._passages: dict[str, Vector] = {}
         self._questions: dict[str, Reading] = {}
 
@@ -56,11 +56,6 @@ class RecordingEncoder:
     def languages(self) -> tuple[str, ...]:
         """The inner encoder's."""
         return self._encoder.languages
-
-    @property
-    def noise(self) -> Noise:
-        """As it was given, else the inner encoder's."""
-        return self._noise or self._encoder.noise
 
     def encode(self, texts: Sequence[str]) -> Vector:
         """Unit vectors of passages, shape (len(texts), dimensions)."""

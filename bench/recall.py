@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from bench.ablation import ABLATIONS, without
-from bench.asking import COMPARED, OURS, Result, ask, documents_of, means, recall, score
+from bench.asking import OURS, Result, ask, documents_of, means, recall, score
 from bench.loading import Part, RecordingEncoder, remember_conversations, remember_notes, temporary_memory
 from bench.longmemeval import ask_longmemeval
 from bench.metrics import NAMES, Scored, print_table
@@ -41,7 +41,8 @@ def main() -> None:
     print(f"\n{minutes:.1f} minutes")
     if options.write:
         made = Report(date.today(), f"uv run python -m bench.recall {_told()}", minutes, results, ablated)
-        options.write.write_text(page(made), "utf-8")
+        prose = options.write.read_text("utf-8") if options.write.exists() else ""
+        options.write.write_text(page(made, prose), "utf-8")
 
 
 def run(collection: Collection, *, ablate: bool) -> tuple[list[Result], dict[str, list[Scored]]]:
@@ -100,7 +101,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sets", default=",".join(TASKS), help="which of them, separated by commas (default: all)")
     parser.add_argument("--ablate", action="store_true", help="switch off each part of the ranking, on LoCoMo's turns")
     parser.add_argument("--longmemeval", type=Path, metavar="FILE", help="longmemeval_s.json; takes hours")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="write what was measured as Markdown")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page, between its marks")
     options = parser.parse_args()
     options.sets = options.sets.split(",")
     if unknown := set(options.sets) - set(TASKS):

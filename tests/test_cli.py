@@ -72,7 +72,7 @@ def test_what_one_command_remembers_another_recalls_updates_summarizes_and_forge
     assert updated.exit_code == 0
     assert "Postgres 17." in summarized.output
     assert forgotten.exit_code == 0
-    assert (listed.exit_code, listed.output) == (0, "Nothing yet.\n")
+    assert (listed.exit_code, listed.output) == (0, "Nothing matches.\n")
 
 
 def test_every_verb_answers_programs_with_the_data_of_its_tool(run: Run) -> None:
@@ -134,6 +134,8 @@ def test_options_stand_before_or_after_the_command(run: Run, tmp_path: Path) -> 
 def test_an_error_goes_to_stderr_with_an_exit_code(
     run: Run, arguments: list[str], exit_code: int, message: str
 ) -> None:
+    run("remember", "Something to look for.")
+
     result = run(*arguments)
 
     assert (result.exit_code, result.stdout) == (exit_code, "")
@@ -151,7 +153,7 @@ def test_text_that_is_not_utf8_is_named(run: Run, tmp_path: Path) -> None:
     assert run("remember", "-", stdin=b"\xff").stderr == (
         "Error: standard input is not UTF-8 text (invalid start byte at byte 0).\n"
     )
-    assert run("list").output == "Nothing yet.\n"
+    assert "There is no memory file" in run("list").stderr
 
 
 def test_verify_finds_a_sound_file_sound_and_a_damaged_one_damaged(run: Run, database: Path) -> None:
@@ -336,3 +338,17 @@ def test_explain_shows_what_each_score_is_made_of(run: Run) -> None:
     assert head.split()[:2] == ["memory", "score"]
     assert hit.endswith("'The deploy port is 9090.'")
     assert spent.startswith("encode ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["recall", "x"], ["list"], ["stats"], ["verify"], ["summarize"], ["forget", "--query", "x"], ["reindex"]],
+)
+def test_looking_into_a_file_that_is_not_there_makes_none(run: Run, tmp_path: Path, command: list[str]) -> None:
+    missing = tmp_path / "typo" / "memory.db"
+
+    result = run("--database", str(missing), *command)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: There is no memory file {missing} yet.")
+    assert not missing.parent.exists()
