@@ -38,7 +38,8 @@ def _pieces(text: str, reading: Reading) -> bytes:
 
 
 def _late_vectors(encoder: Encoder, passages: Sequence[Unmeasured], tokens: Sequence[int]) -> dict[int, Vector]:
-    windows = [window for run in _runs(passages) for window in _windows(run, tokens)]
+    # A window with room for one passage alone would only read that again.
+    windows = [window for run in _runs(passages) for window in _windows(run, tokens) if len(window) > 1]
     texts: list[str] = []
     starts: list[list[int]] = []
     for window in windows:

@@ -124,7 +124,11 @@ def test_options_stand_before_or_after_the_command(run: Run, tmp_path: Path) -> 
         (["recall", "x", "--limit", "0"], 1, "Error: limit is 0; give a number from 1 to 1000.\n"),
         (["stats", "--log-level", "loud"], 1, "Error: --log-level LOUD is none of DEBUG, INFO, WARNING, ERROR.\n"),
         (["stats", "--database", "."], 1, "Error: . is a directory. Name a file with --database"),
-        (["remember", "fine", "--read-only"], 1, "does not exist, and --read-only forbids to make it.\n"),
+        (
+            ["remember", "fine", "--read-only", "--database", "nowhere.db"],
+            1,
+            "does not exist, and --read-only forbids to make it.\n",
+        ),
         (["remember", "fine", "--model", "nowhere"], 1, "cannot be read"),
         (["remember"], 2, "Say what to remember: a text, --file FILE, or - for standard input.\n"),
         (["recall", "x", "--limit", "all"], 2, "'all' is not a valid integer."),
