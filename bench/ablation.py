@@ -61,6 +61,6 @@ ABLATIONS: Mapping[str, Callable[[], Replacements]] = {
     "floor (every candidate counts as relevant)": lambda: {
         "relevant": lambda evidence, **_: np.ones(len(evidence.items), np.bool_)
     },
-    "leaving out near repeats": lambda: {"SAME": 2.0},
+    "diversify (repeats stay where they are)": lambda: {"diversify": lambda order, *_, **__: list(order)},
 }
 """By the part that is switched off. What is searched for stays the same; only the ranking of it changes."""

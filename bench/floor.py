@@ -1,6 +1,6 @@
 """The relevance floor: how an encoder's cosines with unrelated texts are spread, and what the floor rejects and keeps.
 
-    uv run python -m bench.floor --data DIR
+    uv run python -m bench.floor --data DIR [--every N]
 
 DIR holds locomo/, scifact/ and xquad-en/. The claims of SciFact and the questions of XQuAD have nothing to do with
 LoCoMo's conversations. The mean and the deviation printed are what an encoder.json calls its noise.
@@ -42,7 +42,9 @@ def main() -> None:
     """Calibrate, then ask through recall with the floor as it is and as it was calibrated."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="directory of the test sets")
-    data: Path = parser.parse_args().data
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="ask each N-th question only (default: all)")
+    options = parser.parse_args()
+    data: Path = options.data
     conversations = read_test_set(data / "locomo")
     unrelated = {name: read_test_set(data / name).queries for name in ("scifact", "xquad-en")}
     encoder = RecordingEncoder(load_encoder(bundled_model_directory()))
@@ -56,8 +58,8 @@ def main() -> None:
                 f"\n{name}: mean {noise.mean:.3f}, deviation {noise.deviation:.3f}, floor {floor:.3f} of {len(parts)}"
             )
             for kind, queries in unrelated.items():
-                _print_rejected(memory, kind, queries, conversations.stores)
-            _print_kept(memory, conversations.queries)
+                _print_rejected(memory, kind, queries[:: options.every], conversations.stores)
+            _print_kept(memory, conversations.queries[:: options.every])
 
 
 def calibrate(parts: Sequence[Part], unrelated: Sequence[str], encoder: RecordingEncoder) -> Noise:

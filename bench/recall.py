@@ -1,6 +1,6 @@
 """Recall against the plain ways to search, on public test sets, in this process.
 
-    uv run python -m bench.recall --data DIR [--sets NAMES] [--ablate] [--longmemeval FILE] [--write docs/recall.md]
+    uv run python -m bench.recall --data DIR [--sets NAMES] [--every N] [--ablate] [--longmemeval FILE] [--write docs/recall.md]
 
 DIR holds locomo/, scifact/, xquad-en/, xquad-zh/ and cmrc2018/, each with corpus.jsonl, queries.jsonl and qrels.tsv.
 FILE is LongMemEval's longmemeval_s.json. Nothing is kept: every memory is a temporary file.
@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def main() -> None:
     results: list[Result] = []
     ablated: dict[str, list[Scored]] = {}
     for read in collections(options.data, options.sets) if options.data else []:
-        ran, without_parts = run(read(), ablate=options.ablate)
+        ran, without_parts = run(every(read(), options.every), ablate=options.ablate)
         results += ran
         ablated |= without_parts
     if options.longmemeval:
@@ -43,6 +44,11 @@ def main() -> None:
         made = Report(date.today(), f"uv run python -m bench.recall {_told()}", minutes, results, ablated)
         prose = options.write.read_text("utf-8") if options.write.exists() else ""
         options.write.write_text(page(made, prose), "utf-8")
+
+
+def every(collection: Collection, step: int) -> Collection:
+    """The collection with only each `step`-th question of its tasks, for a quick look."""
+    return replace(collection, tasks=[replace(task, queries=task.queries[::step]) for task in collection.tasks])
 
 
 def run(collection: Collection, *, ablate: bool) -> tuple[list[Result], dict[str, list[Scored]]]:
@@ -99,6 +105,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="directory of the test sets")
     parser.add_argument("--sets", default=",".join(TASKS), help="which of them, separated by commas (default: all)")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="ask each N-th question only (default: all)")
     parser.add_argument("--ablate", action="store_true", help="switch off each part of the ranking, on LoCoMo's turns")
     parser.add_argument("--longmemeval", type=Path, metavar="FILE", help="longmemeval_s.json; takes hours")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page, between its marks")

@@ -286,6 +286,7 @@ class Filter:
     """Valid time before, in milliseconds."""
     as_of: int | None = None
     """What the file knew at this transaction time; None for now."""
+    pinned_only: bool = False
     zone_offset: int = 0
     """How far the clock that `since` and `until` are meant by is ahead of UTC, in milliseconds."""
 

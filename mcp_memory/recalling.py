@@ -9,7 +9,7 @@ import numpy as np
 
 from mcp_memory import ranking
 from mcp_memory.compose import face_value
-from mcp_memory.domain import Filter, Hit, Item, ItemId, Vector
+from mcp_memory.domain import Filter, Hit, Item, ItemId, Kind, Vector
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
@@ -18,12 +18,10 @@ from mcp_memory.store import Store
 from mcp_memory.text import cjk_share
 from mcp_memory.times import to_ms
 
-PINNED_KINDS = ("preference", "decision")
-"""Kinds a session begins with, beside what is pinned."""
+STANDING_KINDS: tuple[Kind, ...] = ("preference", "decision")
+"""Kinds a session begins with, after what is pinned."""
 CJK = 0.3
 """Share of Chinese, Japanese and Korean characters among a query's letters from which it counts as such."""
-CORE = 60
-"""Items looked at for the core context, of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +82,12 @@ class Recaller:
 
     def core(self, *, where: Filter, limit: int) -> list[Hit]:
         """What a session should begin with: pinned items, standing preferences, decisions, then the latest."""
-        groups = [
-            [item for _, item in self._store.listing(where=replace(where, kinds=(kind,)), limit=CORE)]
-            for kind in PINNED_KINDS
-        ]
-        latest = [item for _, item in self._store.listing(where=where, limit=CORE)]
-        everything = [item for group in (latest, *groups) for item in group]
-        ordered: dict[ItemId, Item] = {item.id: item for item in everything if item.pinned}
-        for item in [item for group in (*groups, latest) for item in group]:
-            ordered.setdefault(item.id, item)
+        wanted = [replace(where, pinned_only=True), *(replace(where, kinds=(kind,)) for kind in STANDING_KINDS), where]
+        ordered: dict[ItemId, Item] = {}
+        for some in wanted:
+            ordered |= {
+                item.id: item for _, item in self._store.listing(where=some, limit=limit) if item.id not in ordered
+            }
         return self._with_replaced(list(ordered.values())[:limit], [0.0] * limit)
 
     def usable_encoder(self) -> tuple[Encoder | None, tuple[str, ...]]:

@@ -836,3 +836,15 @@ def test_meaning_finds_what_shares_no_word_with_the_question(tmp_path: Path) -> 
         found = memory.recall("Which coffee does she drink in the morning?").hits
 
     assert found[0].item.text == "Maya prefers espresso at breakfast."
+
+
+def test_what_is_pinned_begins_every_session_however_old_it_is(memory: Memory, clock: Clock) -> None:
+    pinned = memory.remember("Answer in German.").items[0].id
+    memory.update(pinned, pinned=True)
+    clock.pass_(days=30)
+    memory.remember(items=[Entry(f"Decision number {number}.", kind="decision") for number in range(100)])
+
+    first, *others = memory.recall(limit=20).hits
+
+    assert first.item.id == pinned
+    assert len(others) == 19

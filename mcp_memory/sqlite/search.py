@@ -42,6 +42,8 @@ def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
     if where.kinds:
         parts.append("r.kind IN (SELECT value FROM json_each(:kinds))")
         bound["kinds"] = json.dumps(where.kinds)
+    if where.pinned_only:
+        parts.append("r.pinned = 1")
     if where.tags:
         parts.append(
             "EXISTS (SELECT 1 FROM json_each(r.tags) AS t WHERE t.value IN (SELECT value FROM json_each(:tags)))"
