@@ -82,7 +82,8 @@ class Recaller:
 
     def core(self, *, where: Filter, limit: int) -> list[Hit]:
         """What a session should begin with: pinned items, standing preferences, decisions, then the latest."""
-        wanted = [replace(where, pinned_only=True), *(replace(where, kinds=(kind,)) for kind in STANDING_KINDS), where]
+        standing = [kind for kind in STANDING_KINDS if not where.kinds or kind in where.kinds]
+        wanted = [replace(where, pinned_only=True), *(replace(where, kinds=(kind,)) for kind in standing), where]
         ordered: dict[ItemId, Item] = {}
         for some in wanted:
             ordered |= {

@@ -848,3 +848,9 @@ def test_what_is_pinned_begins_every_session_however_old_it_is(memory: Memory, c
 
     assert first.item.id == pinned
     assert len(others) == 19
+
+
+def test_without_a_query_the_filters_hold_too(memory: Memory) -> None:
+    memory.remember(items=[Entry("I like tea.", kind="preference"), Entry("Ships float.", kind="fact")])
+
+    assert texts(memory, kinds=("fact",)) == ["Ships float."]
