@@ -37,29 +37,48 @@ class Result:
     """By baseline and measure: the product minus the baseline, in points."""
 
 
-def ask(task: Task, memory: Memory, parts: Sequence[Part], encoder: RecordingEncoder) -> Result:
+class Product:
+    """Recall of a memory, which is asked the same only once."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._found: dict[tuple[str, str, int], list[str]] = {}
+        self._times: dict[tuple[str, str, int], float] = {}
+
+    def search(self, query: str, scope: str, *, limit: int) -> list[str]:
+        """Ids of the items that recall finds, best first, with room in its budget for all of them."""
+        key = query, scope, limit
+        if key not in self._found:
+            start = time.perf_counter()
+            self._found[key] = recall(self._memory, query, scope, limit=limit)
+            self._times[key] = (time.perf_counter() - start) * 1000
+        return self._found[key]
+
+    def milliseconds(self, query: str, scope: str, *, limit: int) -> float:
+        """How long that took."""
+        return self._times[query, scope, limit]
+
+
+def ask(task: Task, product: Product, parts: Sequence[Part], encoder: RecordingEncoder) -> Result:
     """Every question asked of the product and of the baselines, over the same items."""
     documents = documents_of(parts)
-    times: list[float] = []
-    empty: list[str] = []
-
-    def ours(query: str, scope: str) -> list[str]:
-        start = time.perf_counter()
-        found = recall(memory, query, scope, limit=task.limit)
-        times.append((time.perf_counter() - start) * 1000)
-        if not found:
-            empty.append(query)
-        return found
-
     plain = Baselines(parts, encoder)
     searches: dict[str, Search] = {
-        OURS: ours,
+        OURS: lambda query, scope: product.search(query, scope, limit=task.limit),
         "FTS5 BM25": plain.bm25,
         "one vector": plain.vector,
         "RRF of the two": plain.rrf,
     }
     systems = {name: score(task, search, documents) for name, search in searches.items()}
-    return Result(task, len(documents), systems, len(empty), statistics.median(times), compare(systems))
+    asked = [(query["text"], task.scope(query)) for query in task.queries]
+    return Result(
+        task,
+        items=len(documents),
+        systems=systems,
+        unanswered=sum(not product.search(*one, limit=task.limit) for one in asked),
+        median_ms=statistics.median(product.milliseconds(*one, limit=task.limit) for one in asked),
+        differences=compare(systems),
+    )
 
 
 def recall(memory: Memory, query: str, scope: str, *, limit: int) -> list[str]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.asking import Result, ask, compare
+from bench.asking import Product, Result, ask, compare
 from bench.loading import RecordingEncoder, remember_conversations, temporary_memory
 from bench.metrics import Scored
 from bench.tasks import SESSION_LIMIT, Task
@@ -53,7 +53,7 @@ def ask_longmemeval(path: Path, encoder: Encoder) -> Result:
         recording = RecordingEncoder(encoder)
         with temporary_memory(recording, clock=lambda now=haystack.asked_at: now) as memory:
             parts = remember_conversations(memory, haystack.turns)
-            results.append(ask(task_of(haystack), memory, parts, recording))
+            results.append(ask(task_of(haystack), Product(memory), parts, recording))
         print(f"{len(results)} questions asked of LongMemEval_S", file=sys.stderr, flush=True)
     return _together(results)
 

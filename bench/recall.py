@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from bench.ablation import ABLATIONS, without
-from bench.asking import OURS, Result, ask, documents_of, means, recall, score
+from bench.asking import OURS, Product, Result, ask, documents_of, means, recall, score
 from bench.loading import Part, RecordingEncoder, remember_conversations, remember_notes, temporary_memory
 from bench.longmemeval import ask_longmemeval
 from bench.metrics import NAMES, Scored, print_table
@@ -23,6 +23,9 @@ from bench.report import Report, page
 from bench.tasks import TASKS, Collection, Task, collections
 from mcp_memory.encoders import bundled_model_directory, load_encoder
 from mcp_memory.memory import Memory
+
+MEASURED = 10
+"""Items asked for without a part: as deep as the measures look."""
 
 
 def main() -> None:
@@ -61,8 +64,9 @@ def run(collection: Collection, *, ablate: bool) -> tuple[list[Result], dict[str
         remember = remember_conversations if collection.conversations else remember_notes
         parts = remember(memory, collection.data.documents)
         _say(f"{len(collection.data.documents)} documents remembered in {time.perf_counter() - start:.0f} s")
+        product = Product(memory)
         for task in collection.tasks:
-            results.append(ask(task, memory, parts, encoder))
+            results.append(ask(task, product, parts, encoder))
             print_result(results[-1])
             if ablate and task.name == "locomo":
                 ablated = _ablate(task, memory, parts)
@@ -90,7 +94,7 @@ def _ablate(task: Task, memory: Memory, parts: Sequence[Part]) -> dict[str, list
     scored: dict[str, list[Scored]] = {}
     for part in ABLATIONS:
         with without(part):
-            scored[part] = score(task, lambda query, scope: recall(memory, query, scope, limit=task.limit), documents)
+            scored[part] = score(task, lambda query, scope: recall(memory, query, scope, limit=MEASURED), documents)
     return scored
 
 

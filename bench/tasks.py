@@ -9,7 +9,7 @@ from bench.baselines import EVERYWHERE
 from bench.data import TestSet, read_test_set
 
 SESSION_LIMIT = 100
-"""Turns asked for so that ten sessions are among them."""
+"""Turns asked for so that ten sessions are among them; the first ten are the same whatever the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _locomo(data: TestSet, names: Sequence[str]) -> Collection:
     session_of = {document["_id"]: document["session"] for document in data.documents}
     sessions = {query: {session_of[turn] for turn in turns} for query, turns in data.gold.items()}
     tasks = [
-        Task("locomo", "LoCoMo, turn, own conversation", data.queries, data.gold, limit=10),
+        Task("locomo", "LoCoMo, turn, own conversation", data.queries, data.gold, limit=SESSION_LIMIT),
         Task("locomo-pooled", "LoCoMo, turn, all conversations in one scope", data.queries, data.gold, 10, pooled=True),
         Task(
             "locomo-session",

@@ -75,6 +75,8 @@ class Evidence:
     """How near it lies to what the query names in time, 0 to 1; 0 where it names nothing."""
     vectors: Sequence[Vector | None]
     """Of the text alone."""
+    foreign: NDArray[np.bool_]
+    """Which texts are in a language the encoder does not know, so that their cosines say little."""
 
 
 Parts: TypeAlias = dict[str, Scores]
@@ -176,7 +178,8 @@ def relevant(evidence: Evidence, *, floor: float) -> NDArray[np.bool_]:
         return (evidence.texts > 0) & (evidence.texts >= WORDS_FLOOR * evidence.texts.max(initial=0))
     near = np.nan_to_num(evidence.cosines, nan=0.0) >= floor
     covering = np.nan_to_num(evidence.coverage, nan=0.0) >= COVERAGE_FLOOR
-    found = near | covering | np.isnan(evidence.cosines) & (evidence.texts > 0)
+    unmeasured = np.isnan(evidence.cosines) | evidence.foreign
+    found = near | covering | unmeasured & (evidence.texts > 0)
     turns = np.array([regime == "conversation" for regime in evidence.regimes], np.bool_)
     # A turn may answer by what the turns around it say; only the whole conversation can have nothing to do with it.
     return found | (turns & found.any())

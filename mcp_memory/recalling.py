@@ -21,7 +21,7 @@ from mcp_memory.times import to_ms
 STANDING_KINDS: tuple[Kind, ...] = ("preference", "decision")
 """Kinds a session begins with, after what is pinned."""
 CJK = 0.3
-"""Share of Chinese, Japanese and Korean characters among a query's letters from which it counts as such."""
+"""Share of Chinese, Japanese and Korean characters among a text's letters from which it counts as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,12 @@ class Question:
     """Inverse document frequency of each piece's word, shape (pieces,)."""
     floor: float
     """The largest cosine that is to be expected of what has nothing to do with it."""
+    languages: tuple[str, ...]
+    """What the encoder knows; empty for any."""
+
+    def reads(self, text: str) -> bool:
+        """Whether the encoder knows the language of a text."""
+        return _reads(self.languages, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class Recaller:
         """The items that answer a question, never more than `limit`."""
         start = time.perf_counter()
         encoder, notes = self.usable_encoder()
-        if encoder is not None and not _knows_language(encoder, query):
+        if encoder is not None and not _reads(encoder.languages, query):
             encoder = None
         question = self._question(encoder, query) if encoder else None
         encoded = time.perf_counter()
@@ -119,6 +125,7 @@ class Recaller:
             reduce_states(states),
             np.array(weights, np.float32),
             floor,
+            encoder.languages,
         )
 
     def _candidates(self, query: str, question: Question | None, where: Filter) -> dict[int, float]:
@@ -174,6 +181,7 @@ class Recaller:
             around=helped,
             dates=_date_matches(query, items, now=now),
             vectors=[m.vector if m else None for m in made],
+            foreign=np.array([question is not None and not question.reads(item.text) for item in items], np.bool_),
         )
         return evidence, [number in candidates or around.get(number, False) for number in numbers]
 
@@ -205,9 +213,9 @@ class Recaller:
         return [Hit(item, score, tuple(replaced.get(item.id, ()))) for item, score in zip(items, scores, strict=False)]
 
 
-def _knows_language(encoder: Encoder, query: str) -> bool:
-    """Whether the encoder's vectors say anything of the query: an English one's cost CJK texts 7 points of hit@5."""
-    return not encoder.languages or bool({"zh", "ja", "ko"} & set(encoder.languages)) or cjk_share(query) <= CJK
+def _reads(languages: Sequence[str], text: str) -> bool:
+    """Whether vectors of an encoder of these languages say anything of a text: an English one's cost CJK questions 7 points of hit@5."""
+    return not languages or bool({"zh", "ja", "ko"}.intersection(languages)) or cjk_share(text) <= CJK
 
 
 def _date_matches(query: str, items: Sequence[Item], *, now: datetime) -> Vector:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.ablation import ABLATIONS, without
-from bench.asking import OURS, Result, ask
+from bench.asking import OURS, Product, Result, ask
 from bench.baselines import reciprocal_rank_fusion
 from bench.floor import noise_of
 from bench.loading import Part, RecordingEncoder, remember_conversations, remember_notes, temporary_memory
@@ -65,7 +65,7 @@ def longmemeval_file(folder: Path) -> Path:
 def asked() -> Result:
     encoder = RecordingEncoder(HashingEncoder())
     with temporary_memory(encoder) as memory:
-        return ask(TASK, memory, remember_conversations(memory, DOCUMENTS), encoder)
+        return ask(TASK, Product(memory), remember_conversations(memory, DOCUMENTS), encoder)
 
 
 def test_a_turn_with_a_picture_is_the_document_of_its_item() -> None:

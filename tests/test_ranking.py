@@ -61,6 +61,7 @@ def evidence(items: Sequence[Item], **known: np.ndarray) -> Evidence:
         around=known.get("around", unknown),
         dates=known.get("dates", nothing),
         vectors=[None] * len(items),
+        foreign=known.get("foreign", np.zeros(len(items), np.bool_)),
     )
 
 
@@ -164,6 +165,12 @@ def test_a_turn_without_a_relevant_word_stays_where_its_conversation_is_relevant
     assert ranking.relevant(found, floor=0.3).tolist() == [True, True]
     assert ranking.relevant(found, floor=0.9).tolist() == [True, True]
     assert ranking.relevant(evidence([turn(0), turn(1)], cosines=array(0.1, 0.1)), floor=0.3).tolist() == [False, False]
+
+
+def test_a_shared_word_is_enough_in_a_language_the_encoder_does_not_know() -> None:
+    found = evidence(notes(2), cosines=array(0.1, 0.1), texts=array(1, 0), foreign=np.array([True, True]))
+
+    assert ranking.relevant(found, floor=0.3).tolist() == [True, False]
 
 
 def test_the_noise_floor_rises_with_how_much_was_searched() -> None:

@@ -49,7 +49,7 @@ DESCRIPTION = {
     "dimensions": 384,
     "max_tokens": 256,
     "languages": ["en"],
-    "noise": {"mean": 0.05, "deviation": 0.085},
+    "noise": {"mean": 0.0, "deviation": 0.1},
     "pooling": "graph",
     "model": MODEL,
     "tokenizer": TOKENIZER,
