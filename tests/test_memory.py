@@ -13,7 +13,7 @@ import pytest
 from clock import Clock
 
 from mcp_memory.domain import Caller, Entry, Turn
-from mcp_memory.encoders import Vectors
+from mcp_memory.encoders import Reading
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound, ReadOnly
 from mcp_memory.memory import Memory
@@ -789,12 +789,12 @@ def test_recall_says_that_vectors_are_still_being_made(tmp_path: Path) -> None:
     go_on = threading.Event()
 
     class Waiting(HashingEncoder):
-        def encode(self, texts: Sequence[str]) -> Vectors:
+        def measure(self, texts: Sequence[str]) -> list[Reading]:
             go_on.wait()
-            return super().encode(texts)
+            return super().measure(texts)
 
-        def encode_query(self, text: str) -> Vectors:
-            return super().encode([text])[0]
+        def measure_query(self, text: str) -> Reading:
+            return super().measure([text])[0]
 
     with Memory.open(tmp_path / "memory.db", model=HashingEncoder()) as memory:
         memory.remember("The ferry leaves at noon.")
