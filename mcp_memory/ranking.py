@@ -257,10 +257,12 @@ def regime_of(*, transcript: bool, speaker: str | None) -> Regime:
 
 def _length(items: Sequence[Item], turns: NDArray[np.bool_]) -> Scores:
     """Log length of what is no question, over the mean of the turns."""
-    lengths = np.array([math.log1p(_words_told(item.text)) for item in items], np.float32)
-    if not turns.any():
-        return np.zeros(len(items), np.float32)
-    return np.where(turns, LENGTH * (lengths - lengths[turns].mean()), 0).astype(np.float32)
+    lengths = np.zeros(len(items), np.float32)
+    if turns.any():
+        told = [math.log1p(_words_told(item.text)) for item, turn in zip(items, turns, strict=True) if turn]
+        lengths[turns] = told
+        lengths[turns] -= lengths[turns].mean()
+    return (LENGTH * lengths).astype(np.float32)
 
 
 def _words_told(text: str) -> int:
