@@ -62,7 +62,7 @@ def _run(report: Report) -> str:
         f"```sh\n{report.command}\n```\n\n"
         "`DIR` holds a directory for each set with `corpus.jsonl`, `queries.jsonl` and `qrels.tsv`; none of the data "
         "comes with the project.\n"
-        "Every figure but the milliseconds is in percent; the machine was shared, so the milliseconds vary.\n"
+        "Every figure but the milliseconds is in percent; other work ran beside it, so the milliseconds vary.\n"
         "hit@5 is the share of questions with any right document among the first five, R@k the share of the right "
         "documents among the first k, all@5 the share of questions with all of them among the first five.\n"
         "They are five different measures, and none can be compared with another."
