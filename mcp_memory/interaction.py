@@ -1,7 +1,7 @@
 """Late interaction: a question's word pieces matched one by one with those of a text and of the turns around it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -109,18 +109,23 @@ def with_neighbours(matches: Matches, places: Sequence[Place]) -> Matches:
     `places` has for each text its conversation and its position there; a text alone in its own is unchanged.
     """
     spread = matches.copy()
+    at = rows_of(places)
     for shift, damping in NEIGHBOURS:
-        rows, others = neighbours(places, shift)
+        rows, others = neighbours(at, shift)
         spread[rows] = np.maximum(spread[rows], damping * matches[others])
     return spread
 
 
-def neighbours(places: Sequence[Place], shift: int) -> tuple[list[int], list[int]]:
+def rows_of(places: Sequence[Place]) -> dict[Place, int]:
+    """Which row stands at each place."""
+    return {place: row for row, place in enumerate(places)}
+
+
+def neighbours(rows: Mapping[Place, int], shift: int) -> tuple[list[int], list[int]]:
     """The rows that have one `shift` places further in their conversation, and that one's row for each."""
-    rows = {place: row for row, place in enumerate(places)}
     pairs = [
         (row, other)
-        for row, (conversation, position) in enumerate(places)
+        for (conversation, position), row in rows.items()
         if (other := rows.get((conversation, position + shift))) is not None
     ]
     return [row for row, _ in pairs], [other for _, other in pairs]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_memory.domain import Item, Vector
-from mcp_memory.interaction import Place, neighbours
+from mcp_memory.interaction import Place, neighbours, rows_of
 from mcp_memory.text import normal_form, sentences, words
 
 Scores: TypeAlias = NDArray[np.float32]
@@ -279,11 +279,12 @@ def _smoothed(scores: Scores, evidence: Evidence, turns: NDArray[np.bool_]) -> S
         return np.zeros_like(scores)
     powers = np.where(turns, np.maximum(scores, 0) ** 2, 0)
     total = powers.copy()
+    at = rows_of(evidence.places)
     for distance in range(1, REACH + 1):
         for shift, given in ((-distance, BEFORE), (distance, AFTER)):
-            rows, others = neighbours(evidence.places, shift)
+            rows, others = neighbours(at, shift)
             total[rows] += FADING ** (distance - 1) * given * powers[others]
-    rows, others = neighbours(evidence.places, -1)
+    rows, others = neighbours(at, -1)
     asked = np.array(["?" in evidence.items[other].text for other in others], np.float32)
     total[rows] += ANSWER * asked * powers[others]
     raised = np.where(turns & (total > 0), np.sqrt(total) - scores, 0)
