@@ -119,10 +119,30 @@ def test_a_turn_is_raised_by_a_good_turn_before_it_and_a_note_is_not() -> None:
     assert apart["neighbours"].tolist() == [0, 0, 0]
 
 
-def test_the_answer_to_a_question_is_raised_above_what_precedes_it() -> None:
-    items = [turn(0), turn(1, "Which boat is it?"), turn(2)]
+def test_a_question_raises_its_answer_more_than_a_statement_raises_what_follows() -> None:
+    texts = array(0, 5, 0)
 
-    assert order(evidence(items, texts=array(0, 5, 0)))[1] == 2
+    asked = ranking.fuse(evidence([turn(0), turn(1, "Which boat is it?"), turn(2)], texts=texts), query="boat")
+    told = ranking.fuse(evidence([turn(0), turn(1, "This boat is it."), turn(2)], texts=texts), query="boat")
+
+    assert order(evidence([turn(0), turn(1, "Which boat is it?"), turn(2)], texts=texts))[1] == 2
+    assert asked["neighbours"][2] > told["neighbours"][2] + 0.1
+
+
+def test_of_notes_with_the_same_words_the_nearer_in_meaning_goes_first() -> None:
+    same = array(1, 1)
+
+    assert order(evidence(notes(2), texts=same, cosines=array(0.2, 0.6), coverage=same)) == [1, 0]
+    assert order(evidence(notes(2), texts=same, cosines=same, late=array(0.2, 0.6), coverage=same)) == [1, 0]
+
+
+def test_notes_that_are_only_alike_keep_their_order() -> None:
+    from dataclasses import replace
+
+    items = [turn(n, text, kind="words") for n, text in enumerate(("Tea is hot.", "The sky is grey.", "Tea is cold."))]
+    found = replace(evidence(items), vectors=[array(1, 0), array(0, 1), array(0.9, 0.4359)])
+
+    assert ranking.diversify([0, 2, 1], found) == [0, 2, 1]
 
 
 def test_what_the_named_speaker_said_goes_first() -> None:
