@@ -1,5 +1,6 @@
 """A memory for AI assistants that outlives the session, in one SQLite file on the user's machine."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,10 @@ if TYPE_CHECKING:
     from mcp_memory.domain import Entry, Turn
     from mcp_memory.memory import Memory
     from mcp_memory.requests import ItemQuery
+
+# The matrices of a recall are small: OpenBLAS's threads cost more than they save, up to tenfold on a busy machine,
+# and memory. It reads this when numpy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __version__ = "0.1.0"
 __all__ = ["Entry", "ItemQuery", "Memory", "Turn", "__version__"]

@@ -1,7 +1,7 @@
 """Recalling: from a question to the items that answer it, best first."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -128,12 +128,12 @@ class Recaller:
             encoder.languages,
         )
 
-    def _candidates(self, query: str, question: Question | None, where: Filter) -> dict[int, float]:
-        """The states worth a closer look, with the BM25 of each: the best of both searches together."""
+    def _candidates(self, query: str, question: Question | None, where: Filter) -> set[int]:
+        """The states worth a closer look: the best of both searches together."""
         found = self._store.search_text(query, where=where, limit=ranking.CANDIDATES)
         texts = {candidate.revision_id: candidate.score for candidate in found}
         if question is None:
-            return texts
+            return set(texts)
         near = self._store.search_vectors(
             question.vector, encoder=question.encoder, where=where, limit=ranking.CANDIDATES
         )
@@ -143,14 +143,14 @@ class Recaller:
         scores = ranking.zscores(np.array([texts.get(n, 0.0) for n in numbers], np.float32))
         scores = scores + ranking.zscores(np.array([cosines.get(n, lowest) for n in numbers], np.float32))
         best: list[int] = np.argsort(-scores, kind="stable")[: ranking.CANDIDATES].tolist()
-        return {numbers[place]: texts.get(numbers[place], 0.0) for place in best}
+        return {numbers[place] for place in best}
 
     def _evidence(
-        self, query: str, question: Question | None, candidates: Mapping[int, float], *, where: Filter, now: datetime
+        self, query: str, question: Question | None, candidates: set[int], *, where: Filter, now: datetime
     ) -> tuple[ranking.Evidence, list[bool]]:
         """All that is known about the candidates and the turns around them, and which of these the filter lets through."""
         around = self._store.turns_around(list(candidates), where=where)
-        states = self._store.states([*candidates, *(number for number in around if number not in candidates)])
+        states = self._store.states(sorted(candidates | around.keys()))
         numbers = sorted(states, reverse=True)
         items = [states[number] for number in numbers]
         places = [((item.source_id, item.scope), item.position) for item in items]
@@ -174,7 +174,7 @@ class Recaller:
                 ranking.regime_of(transcript=item.source_kind == "transcript", speaker=item.speaker) for item in items
             ],
             places=places,
-            texts=np.array([candidates.get(number, 0.0) for number in numbers], np.float32),
+            texts=self._store.word_scores(query, items),
             cosines=cosines,
             late=late,
             coverage=coverage,

@@ -42,7 +42,11 @@ class Store(Protocol):
         ...
 
     def search_text(self, query: str, *, where: Filter, limit: int) -> list[Candidate]:
-        """States of items that hold a word of the query, by BM25 (higher is better), best first."""
+        """States of items that hold a word of the query, those with the most and the rarest first."""
+        ...
+
+    def word_scores(self, query: str, items: Sequence[Item]) -> Vector:
+        """BM25 of states for a query (ranking.bm25), shape (len(items),); 0 where one holds no word of it."""
         ...
 
     def search_vectors(self, query: Vector, *, encoder: str, where: Filter, limit: int) -> list[Candidate]:

@@ -67,12 +67,14 @@ def content_words(text: str) -> list[str]:
 
 def grams(text: str) -> list[str]:
     """Each character of every CJK run, followed by the pair it starts: `大阪城` gives 大, 大阪, 阪, 阪城, 城."""
-    runs: list[str] = _CJK_RUN.findall(text)
+    runs: list[str] = [] if text.isascii() else _CJK_RUN.findall(text)
     return [gram for run in runs for at in range(len(run)) for gram in (run[at], run[at : at + 2])[: len(run) - at]]
 
 
 def cjk_share(text: str) -> float:
     """The share of Han, Kana and Hangul among the letters, 0.0 to 1.0; 0.0 where there are no letters."""
+    if text.isascii():
+        return 0.0
     letters = sum(map(str.isalpha, text))
     ideographs = sum(map(len, _CJK_RUN.findall(text)))
     return min(1.0, ideographs / letters) if letters else 0.0

@@ -71,7 +71,7 @@ class Database:
         connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
         connection.enable_load_extension(True)
-        connection.load_extension(_vector_extension())
+        connection.load_extension(vector_extension())
         connection.enable_load_extension(False)
         if not self.read_only:
             # FULL: an acknowledged memory survives a power cut, at about 4 ms a save.
@@ -239,7 +239,7 @@ def _prepare_path(path: Path, *, read_only: bool) -> bool:
     return False
 
 
-def _vector_extension() -> str:
+def vector_extension() -> str:
     # Found without importing the package: its import alone costs 64 ms.
     spec = importlib.util.find_spec("sqlite_vec")
     if spec is None or not spec.submodule_search_locations:

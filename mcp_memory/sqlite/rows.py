@@ -30,7 +30,7 @@ def item(row: tuple[Any, ...]) -> Item:
         span=Span(row[4], row[5]),
         text=row[6],
         kind=row[7],
-        tags=tuple(json.loads(row[8])),
+        tags=() if row[8] == "[]" else tuple(json.loads(row[8])),
         scope=row[9],
         speaker=row[10],
         importance=row[11],

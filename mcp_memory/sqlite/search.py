@@ -2,16 +2,19 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import apsw
 import numpy as np
+from numpy.typing import NDArray
 
 from mcp_memory import ranking
 from mcp_memory.domain import Candidate, Filter, Vector
+from mcp_memory.ranking import Scores
 from mcp_memory.sqlite import vectors
 from mcp_memory.sqlite.indexed import indexed
+from mcp_memory.sqlite.resident import Mask, Rows, States
 from mcp_memory.sqlite.rows import fetch
 from mcp_memory.text import content_words, grams
 
@@ -23,8 +26,8 @@ RESCORED = 200
 """Nearest by signs that are scored by their int8 codes: .996 of the exact recall@10 at 100,000 items."""
 HAPPENED = "coalesce(r.occurred_at, i.recorded_at + :zone_offset)"
 """When it happened, at face value."""
-SCAN_ROWS = 8192
-"""Rows a pass over all vectors holds at once: 3 MB at 384 dimensions."""
+PLACES = 50_000
+"""Places of terms that are read before common terms are left out: 10 ms."""
 
 
 def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
@@ -79,74 +82,125 @@ def match_expression(terms: Iterable[str]) -> str:
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
-def search_text(connection: apsw.Connection, query: str, *, where: Filter, limit: int) -> list[Candidate]:
-    """States that hold a term of the query: FTS5's BM25 chooses them, ranking.bm25 scores them."""
+class Commonness:
+    """In how many states each term stands, looked up once for as long as the index of words is as it is. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[bytes, dict[str, int]] = b"", {}
+
+    def of(self, connection: apsw.Connection, term: str) -> int:
+        """How many states hold a term; where it is several tokens, the rarest of them."""
+        averages, counts = self._kept
+        now = _averages(connection)
+        if now != averages:
+            self._kept = now, (counts := {})
+        if term not in counts:
+            found = [
+                connection.execute("SELECT doc FROM temp.terms WHERE term = ?", (token,)).get or 0
+                for token in _tokenizer(connection)(term)
+            ]
+            counts[term] = min(found, default=0)
+        return counts[term]
+
+    def total(self, connection: apsw.Connection) -> int:
+        """How many states are indexed."""
+        return (_varints(_averages(connection)) or [0])[0]
+
+    def average_length(self, connection: apsw.Connection) -> float:
+        """Tokens of a state, on average."""
+        total, *tokens = _varints(_averages(connection)) or [0]
+        return sum(tokens) / total if total else 0.0
+
+
+def _averages(connection: apsw.Connection) -> bytes:
+    """The record in which FTS5 keeps how many rows there are and how many tokens each column has in all, as varints."""
+    return connection.execute("SELECT block FROM text_index_data WHERE id = 1").get or b""
+
+
+def _varints(record: bytes) -> list[int]:
+    numbers, number = list[int](), 0
+    for byte in record:
+        number = number << 7 | byte & 127
+        if byte < 128:
+            numbers.append(number)
+            number = 0
+    return numbers
+
+
+def search_text(
+    connection: apsw.Connection, query: str, *, commonness: Commonness, states: States, eligible: Mask, limit: int
+) -> list[Candidate]:
+    """States that hold a term of the query, by the sum of the terms' rarity; rare terms are looked up first.
+
+    Once PLACES have been read and enough states found, what is left are terms so common that they tell little.
+    """
     terms = query_terms(query)
-    if not terms:
-        return []
-    condition, bound = conditions(where)
-    expression = match_expression(terms)
-    chosen = fetch(
-        connection,
-        f"""
-        SELECT r.id
-        FROM text_index JOIN revisions AS r ON r.id = text_index.rowid JOIN items AS i ON i.id = r.item_id
-        WHERE text_index MATCH :expression AND {condition}
-        ORDER BY bm25(text_index) LIMIT :limit
-        """,
-        {**bound, "expression": expression, "limit": limit},
-    )
-    if not chosen:
-        return []
-    rows = fetch(
-        connection,
-        "SELECT r.id, r.text, i.speaker FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
-        "WHERE r.id IN (SELECT value FROM json_each(?))",
-        (json.dumps([row[0] for row in chosen]),),
-    )
-    tokenizer = _tokenizer(connection)
-    tokens = [tokenizer(term) for term in terms]
-    texts = [tokenizer(" ".join(indexed(text, speaker))) for _, text, speaker in rows]
-    counts = [Counter(text) for text in texts]
-    total, length = _averages(connection)
-    scores = ranking.bm25(
-        np.array([[min((count[t] for t in term), default=0) for term in tokens] for count in counts], np.float32),
-        lengths=np.array([len(text) for text in texts], np.float32),
-        average=length,
-        holding=np.array([_rows_holding(connection, term) for term in tokens], np.float32),
-        total=total,
-        weights=np.array(list(terms.values()), np.float32),
-    )
-    order: list[int] = np.argsort(-scores, kind="stable").tolist()
-    return [Candidate(rows[i][0], float(scores[i])) for i in order]
+    counts = {term: commonness.of(connection, term) for term in terms}
+    total = commonness.total(connection)
+    scores = np.zeros(len(states.numbers), np.float32)
+    places = 0
+    for term in sorted(terms, key=lambda term: counts[term]):
+        if places > PLACES and np.count_nonzero(scores[eligible]) >= limit:
+            break
+        numbers = _numbers_holding(connection, term)
+        rarity = ranking.rarity(np.array([counts[term]], np.float32), total=total)
+        scores[states.rows_of(numbers)] += terms[term] * float(rarity[0])
+        places += len(numbers)
+    rows = np.flatnonzero((scores > 0) & eligible)
+    if len(rows) > limit:
+        rows = rows[np.argpartition(-scores[rows], limit)[:limit]]
+    rows = rows[np.argsort(-scores[rows], kind="stable")]
+    return [Candidate(*pair) for pair in zip(states.numbers[rows].tolist(), scores[rows].tolist(), strict=True)]
 
 
 def search_vectors(
-    connection: apsw.Connection, query: Vector, *, encoder_id: int, where: Filter, limit: int
+    connection: apsw.Connection, query: Vector, *, encoder_id: int, states: States, eligible: Mask, limit: int
 ) -> list[Candidate]:
     """States nearest to the query: the signs choose, the int8 codes score."""
-    condition, bound = conditions(where)
-    chosen = fetch(
-        connection,
-        f"""
-        SELECT r.id
-        FROM signs AS v JOIN revisions AS r ON r.id = v.revision_id JOIN items AS i ON i.id = r.item_id
-        WHERE v.encoder_id = :encoder AND {condition}
-        ORDER BY vec_distance_hamming(vec_bit(v.signs), vec_bit(:signs)) LIMIT :limit
-        """,
-        {**bound, "encoder": encoder_id, "signs": vectors.signs(query), "limit": max(limit, RESCORED)},
-    )
+    chosen = _nearest_by_signs(states, query, eligible & states.measured, limit=max(limit, RESCORED))
     rows = fetch(
         connection,
         "SELECT revision_id, codes FROM vectors "
         "WHERE encoder_id = ? AND revision_id IN (SELECT value FROM json_each(?))",
-        (encoder_id, json.dumps([row[0] for row in chosen])),
+        (encoder_id, json.dumps(states.numbers[chosen].tolist())),
     )
     if not rows:
         return []
     cosines: Vector = vectors.decode([row[1] for row in rows]) @ query
     order: list[int] = np.argsort(-cosines, kind="stable")[:limit].tolist()
     return [Candidate(int(rows[i][0]), float(cosines[i])) for i in order]
+
+
+def _nearest_by_signs(states: States, query: Vector, mask: Mask, *, limit: int) -> Rows:
+    """Where the `limit` states stand whose signs differ least from the query's, with those that differ as little as the last."""
+    distances = states.distances(vectors.sign_words([vectors.signs(query)], len(query))[:, 0])
+    reached = np.cumsum(np.bincount(distances[mask], minlength=1))
+    farthest = int(np.searchsorted(reached, min(limit, int(reached[-1]))))
+    return np.flatnonzero((distances <= farthest) & mask)
+
+
+def word_scores(
+    connection: apsw.Connection, query: str, texts: Sequence[tuple[str, str | None]], *, commonness: Commonness
+) -> Scores:
+    """BM25 (ranking.bm25) of texts with who says each, shape (len(texts),)."""
+    terms = query_terms(query)
+    tokenizer = _tokenizer(connection)
+    tokens = [tokenizer(term) for term in terms]
+    wanted = {token for term in tokens for token in term}
+    told = [tokenizer(" ".join(indexed(text, speaker))) for text, speaker in texts]
+    counts = [Counter([token for token in text if token in wanted]) for text in told]
+    return ranking.bm25(
+        np.array([[_frequency(each, term) for term in tokens] for each in counts], np.float32).reshape(len(told), -1),
+        lengths=np.array([len(text) for text in told], np.float32),
+        average=commonness.average_length(connection),
+        holding=np.array([commonness.of(connection, term) for term in terms], np.float32),
+        total=commonness.total(connection),
+        weights=np.array(list(terms.values()), np.float32),
+    )
+
+
+def _frequency(counts: Mapping[str, int], tokens: Sequence[str]) -> int:
+    return counts[tokens[0]] if len(tokens) == 1 else min((counts[token] for token in tokens), default=0)
 
 
 def turns_around(connection: apsw.Connection, revision_ids: Sequence[int], *, where: Filter) -> dict[int, bool]:
@@ -176,28 +230,11 @@ def turns_around(connection: apsw.Connection, revision_ids: Sequence[int], *, wh
     return {number: bool(eligible) for number, eligible in rows}
 
 
-def rarity(connection: apsw.Connection, words: Sequence[str]) -> tuple[list[float], int]:
+def rarity(connection: apsw.Connection, words: Sequence[str], *, commonness: Commonness) -> tuple[list[float], int]:
     """The inverse document frequency of words, and how many states are indexed."""
-    total, _ = _averages(connection)
-    tokenizer = _tokenizer(connection)
-    holding = np.array([_rows_holding(connection, tokenizer(word)) for word in words], np.float32)
+    holding = np.array([commonness.of(connection, word) for word in words], np.float32)
+    total = commonness.total(connection)
     return ranking.rarity(holding, total=total).tolist(), total
-
-
-def _averages(connection: apsw.Connection) -> tuple[int, float]:
-    """How many rows the index of words has, and how many tokens a row has on average.
-
-    Both stand as varints in the record in which FTS5 keeps its averages: the rows, then the tokens of each column.
-    """
-    record: bytes = connection.execute("SELECT block FROM text_index_data WHERE id = 1").get or b""
-    numbers, number = list[int](), 0
-    for byte in record:
-        number = number << 7 | byte & 127
-        if byte < 128:
-            numbers.append(number)
-            number = 0
-    total = numbers[0] if numbers else 0
-    return total, sum(numbers[1:]) / total if total else 0.0
 
 
 def _tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
@@ -213,39 +250,9 @@ def _tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
     return tokens
 
 
-def nearest(
-    connection: apsw.Connection, queries: Vector, *, encoder_id: int, where: Filter, limit: int
-) -> list[list[Candidate]]:
-    """For each row of `queries` the nearest states by cosine, in one pass over all vectors whatever their number."""
-    condition, bound = conditions(where)
-    cursor = connection.execute(
-        f"""
-        SELECT r.id, v.codes
-        FROM vectors AS v JOIN revisions AS r ON r.id = v.revision_id JOIN items AS i ON i.id = r.item_id
-        WHERE v.encoder_id = :encoder AND {condition}
-        """,
-        {**bound, "encoder": encoder_id},
-    )
-    best: list[list[Candidate]] = [[] for _ in queries]
-    while rows := _take(cursor, SCAN_ROWS):
-        cosines: Vector = queries @ vectors.decode([row[1] for row in rows]).T
-        count = min(limit, len(rows))
-        chosen: list[list[int]] = np.argpartition(-cosines, count - 1, axis=1)[:, :count].tolist()
-        for number, columns in enumerate(chosen):
-            found = [Candidate(int(rows[column][0]), float(cosines.item(number, column))) for column in columns]
-            best[number] = sorted(best[number] + found, key=lambda c: -c.score)[:limit]
-    return best
-
-
-def _rows_holding(connection: apsw.Connection, tokens: Sequence[str]) -> int:
-    counts = [connection.execute("SELECT doc FROM temp.terms WHERE term = ?", (token,)).get or 0 for token in tokens]
-    return min(counts, default=0)
-
-
-def _take(cursor: apsw.Cursor, count: int) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = []
-    for row in cursor:
-        rows.append(row)
-        if len(rows) == count:
-            break
-    return rows
+def _numbers_holding(connection: apsw.Connection, term: str) -> NDArray[np.int64]:
+    """The numbers of the states that hold a term, ascending. As one text: a row each would cost five times as much."""
+    found: str | None = connection.execute(
+        "SELECT group_concat(rowid) FROM text_index WHERE text_index MATCH ?", (match_expression([term]),)
+    ).get
+    return np.fromstring(found or "", np.int64, sep=",")

@@ -30,6 +30,7 @@ from mcp_memory.errors import NotFound
 from mcp_memory.ids import IdSequence, id_text
 from mcp_memory.sqlite import redaction, search, upkeep, vectors
 from mcp_memory.sqlite.database import Database, schema_version
+from mcp_memory.sqlite.resident import Resident
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
@@ -50,6 +51,8 @@ class SqliteStore:
         """`clock` gives milliseconds since 1970. Raises Unusable and ReadOnly as Database does."""
         self._database = Database(path, read_only=read_only, prepare=search.prepare)
         self._ids = IdSequence(clock)
+        self._resident = Resident()
+        self._commonness = search.Commonness()
 
     @property
     def read_only(self) -> bool:
@@ -67,26 +70,37 @@ class SqliteStore:
 
     def search_text(self, query: str, *, where: Filter, limit: int) -> list[Candidate]:
         with self._database.read() as connection:
-            return search.search_text(connection, query, where=where, limit=limit)
+            states, eligible = self._resident.states(connection, _serving_number(connection), where)
+            return search.search_text(
+                connection, query, commonness=self._commonness, states=states, eligible=eligible, limit=limit
+            )
 
     def search_vectors(self, query: Vector, *, encoder: str, where: Filter, limit: int) -> list[Candidate]:
         with self._database.read() as connection:
-            number = _serving_as(connection, encoder)
-            if number is None:
-                return []
-            return search.search_vectors(connection, query, encoder_id=number, where=where, limit=limit)
+            return self._nearest(connection, query, encoder=encoder, where=where, limit=limit)
+
+    def word_scores(self, query: str, items: Sequence[Item]) -> Vector:
+        with self._database.read() as connection:
+            return search.word_scores(
+                connection, query, [(item.text, item.speaker) for item in items], commonness=self._commonness
+            )
 
     def nearest(self, vectors: Vector, *, encoder: str, where: Filter, limit: int) -> list[list[Neighbour]]:
         with self._database.read() as connection:
-            number = _serving_as(connection, encoder)
-            if number is None or not len(vectors):
-                return [[] for _ in vectors]
-            if len(vectors) == 1:
-                found = [search.search_vectors(connection, vectors[0], encoder_id=number, where=where, limit=limit)]
-            else:
-                found = search.nearest(connection, vectors, encoder_id=number, where=where, limit=limit)
+            found = [self._nearest(connection, vector, encoder=encoder, where=where, limit=limit) for vector in vectors]
             states = _states(connection, [c.revision_id for candidates in found for c in candidates])
         return [[Neighbour(states[c.revision_id], c.score) for c in candidates] for candidates in found]
+
+    def _nearest(
+        self, connection: apsw.Connection, query: Vector, *, encoder: str, where: Filter, limit: int
+    ) -> list[Candidate]:
+        number = _serving_as(connection, encoder)
+        if number is None:
+            return []
+        states, eligible = self._resident.states(connection, number, where)
+        return search.search_vectors(
+            connection, query, encoder_id=number, states=states, eligible=eligible, limit=limit
+        )
 
     def repetitions(self, texts: Sequence[str], *, scope: str) -> dict[str, Item]:
         digests = {text: normal_hash(text).hex() for text in texts}
@@ -137,7 +151,7 @@ class SqliteStore:
 
     def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
         with self._database.read() as connection:
-            return search.rarity(connection, words)
+            return search.rarity(connection, words, commonness=self._commonness)
 
     def present_vectors(self, ids: Sequence[ItemId], *, encoder: str) -> dict[ItemId, Vector]:
         with self._database.read() as connection:
@@ -349,6 +363,11 @@ class SqliteStore:
 def _serving(connection: apsw.Connection) -> tuple[int, str] | None:
     rows = fetch(connection, "SELECT id, identity FROM encoders WHERE serving = 1")
     return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _serving_number(connection: apsw.Connection) -> int | None:
+    encoder = _serving(connection)
+    return encoder[0] if encoder else None
 
 
 def _serving_as(connection: apsw.Connection, identity: str) -> int | None:

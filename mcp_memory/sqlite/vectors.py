@@ -1,6 +1,6 @@
 """How a vector is kept: its signs, one bit a dimension, and int8 codes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import apsw
 import numpy as np
@@ -12,6 +12,14 @@ from mcp_memory.domain import Measured, Vector
 def signs(vector: Vector) -> bytes:
     """One bit a dimension, 1 where positive; length dimensions / 8 rounded up."""
     return np.packbits(vector > 0).tobytes()
+
+
+def sign_words(blobs: Sequence[bytes | None], dimensions: int) -> NDArray[np.uint64]:
+    """Signs as 64-bit words, shape (words, len(blobs)); zeros where there are none."""
+    words = (dimensions + 63) // 64
+    empty = bytes(8 * words)
+    packed = b"".join(empty if blob is None else blob.ljust(8 * words, b"\0") for blob in blobs)
+    return np.ascontiguousarray(np.frombuffer(packed, np.uint64).reshape(len(blobs), words).T)
 
 
 def codes(vector: Vector) -> bytes:
