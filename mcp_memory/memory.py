@@ -1,5 +1,6 @@
 """Memory: the verbs. Each plans with pure functions what the store then carries out in one transaction."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -196,13 +197,15 @@ class Memory:
         if not found.hits:
             text = "\n".join([nothing, *found.notes])
             return Recall([], 0, text, count_tokens(text), found.notes, found.timings)
+        start = time.perf_counter()
         passages = [self._passage(hit.item) for hit in found.hits] if detail == "full" else None
         count = max(found.total, len(found.hits))
         packed = compose.answer(
             found.hits, count=count, notes=found.notes, max_tokens=max_tokens, now=now, passages=passages
         )
+        timings = found.timings | {"packing": (time.perf_counter() - start) * 1000}
         more, tokens = count - len(packed.hits), count_tokens(packed.text)
-        return Recall(packed.hits, more, packed.text, tokens, found.notes, found.timings)
+        return Recall(packed.hits, more, packed.text, tokens, found.notes, timings)
 
     def _passage(self, item: Item) -> str:
         return compose.passage_around(self._store.source(item.source_id), item.span)

@@ -46,6 +46,8 @@ IMPORTANCE = 0.2
 """From the least to the most important: decides between near equals only."""
 ENDED = 0.5
 """Against what was said to be no longer true."""
+DIVERSIFIED = 60
+"""Candidates among which repeats are looked for, from the best: more than an answer of default length shows."""
 SAME = 0.97
 """Cosine from which two notes say nearly the same; they may still differ in a number, so none is dropped for it."""
 
@@ -190,41 +192,40 @@ def diversify(order: Sequence[int], evidence: Evidence) -> list[int]:
     """The candidates of `order` with what repeats another's words dropped, and what nearly repeats a note put last.
 
     Of notes that nearly repeat each other the latest takes the place of the best: a fact told again with another
-    number is more often a newer state of it than a second fact.
+    number is more often a newer state of it than a second fact. Looks at the first DIVERSIFIED.
     """
-    repeats = _near_repeats(evidence)
+    first, rest = order[:DIVERSIFIED], order[DIVERSIFIED:]
+    repeats = _near_repeats(evidence, first)
     leaders: list[int] = []
     followers: list[int] = []
     said: set[str] = set()
-    for number in order:
+    for place, number in enumerate(first):
         words_said = normal_form(evidence.items[number].spoken)
         if words_said in said:
             continue
         said.add(words_said)
-        place = next((place for place, other in enumerate(leaders) if repeats[number, other]), None)
-        if place is None:
-            leaders.append(number)
-        elif evidence.items[number].id > evidence.items[leaders[place]].id:
-            followers.append(leaders[place])
-            leaders[place] = number
+        at = next((at for at, other in enumerate(leaders) if repeats[place, other]), None)
+        if at is None:
+            leaders.append(place)
+        elif evidence.items[number].id > evidence.items[first[leaders[at]]].id:
+            followers.append(leaders[at])
+            leaders[at] = place
         else:
-            followers.append(number)
-    rank = {number: place for place, number in enumerate(order)}
-    return leaders + sorted(followers, key=lambda number: rank[number])
+            followers.append(place)
+    return [first[place] for place in leaders + sorted(followers)] + list(rest)
 
 
-def _near_repeats(evidence: Evidence) -> NDArray[np.bool_]:
-    """Which notes nearly repeat which, shape (n, n)."""
-    count = len(evidence.items)
-    repeats = np.zeros((count, count), np.bool_)
-    rows = [
-        row
-        for row, (vector, regime) in enumerate(zip(evidence.vectors, evidence.regimes, strict=True))
-        if vector is not None and regime == "note"
-    ]
-    if rows:
-        matrix = np.array([evidence.vectors[row] for row in rows], np.float32)
-        repeats[np.ix_(rows, rows)] = matrix @ matrix.T >= SAME
+def _near_repeats(evidence: Evidence, rows: Sequence[int]) -> NDArray[np.bool_]:
+    """Which of those notes nearly repeat which, shape (len(rows), len(rows))."""
+    repeats = np.zeros((len(rows), len(rows)), np.bool_)
+    vectors = {
+        place: vector
+        for place, row in enumerate(rows)
+        if evidence.regimes[row] == "note" and (vector := evidence.vectors[row]) is not None
+    }
+    if vectors:
+        matrix = np.array(list(vectors.values()), np.float32)
+        repeats[np.ix_(list(vectors), list(vectors))] = matrix @ matrix.T >= SAME
     return repeats
 
 

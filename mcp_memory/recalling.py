@@ -1,7 +1,7 @@
 """Recalling: from a question to the items that answer it, best first."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from mcp_memory import ranking
 from mcp_memory.compose import face_value
-from mcp_memory.domain import Filter, Hit, Item, ItemId, Kind, Vector
+from mcp_memory.domain import Filter, Hit, Item, ItemId, Kind, SourceId, Vector
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
@@ -20,6 +20,8 @@ from mcp_memory.times import to_ms
 
 STANDING_KINDS: tuple[Kind, ...] = ("preference", "decision")
 """Kinds a session begins with, after what is pinned."""
+REACH = 2
+"""Turns on either side that are looked at beside a candidate."""
 CJK = 0.3
 """Share of Chinese, Japanese and Korean characters among a text's letters from which it counts as such."""
 
@@ -149,8 +151,9 @@ class Recaller:
         self, query: str, question: Question | None, candidates: set[int], *, where: Filter, now: datetime
     ) -> tuple[ranking.Evidence, list[bool]]:
         """All that is known about the candidates and the turns around them, and which of these the filter lets through."""
-        around = self._store.turns_around(list(candidates), where=where)
-        states = self._store.states(sorted(candidates | around.keys()))
+        states = self._store.states(sorted(candidates))
+        around = self._store.states_at(_turns_around(states.values()), where=where)
+        states |= self._store.states(sorted(around.keys() - states.keys()))
         numbers = sorted(states, reverse=True)
         items = [states[number] for number in numbers]
         places = [((item.source_id, item.scope), item.position) for item in items]
@@ -216,6 +219,13 @@ class Recaller:
 def _reads(languages: Sequence[str], text: str) -> bool:
     """Whether vectors of an encoder of these languages say anything of a text: an English one's cost CJK questions 7 points of hit@5."""
     return not languages or bool({"zh", "ja", "ko"}.intersection(languages)) or cjk_share(text) <= CJK
+
+
+def _turns_around(items: Iterable[Item]) -> set[tuple[SourceId, int]]:
+    """The places up to REACH before and after the turns given, in their conversations."""
+    given = {(item.source_id, item.position) for item in items if item.source_kind == "transcript"}
+    shifts = range(-REACH, REACH + 1)
+    return {(source, position + shift) for source, position in given for shift in shifts} - given
 
 
 def _date_matches(query: str, items: Sequence[Item], *, now: datetime) -> Vector:

@@ -1,6 +1,6 @@
 """Store: the contract of keeping memories, whatever keeps them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -76,8 +76,11 @@ class Store(Protocol):
         """What `encoder` made of states, where it serves and has measured them."""
         ...
 
-    def turns_around(self, revision_ids: Sequence[int], *, where: Filter) -> dict[int, bool]:
-        """The states of the two turns before and after those given, in conversations, with whether `where` holds for each."""
+    def states_at(self, places: Iterable[tuple[SourceId, int]], *, where: Filter) -> dict[int, bool]:
+        """The states at places, each a source and a position there, with whether `where` holds for each.
+
+        Left out is what the scopes and the moment of `where` hide.
+        """
         ...
 
     def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:

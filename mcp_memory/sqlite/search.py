@@ -18,8 +18,6 @@ from mcp_memory.sqlite.resident import Mask, Rows, States
 from mcp_memory.sqlite.rows import fetch
 from mcp_memory.text import content_words, grams
 
-REACH = 2
-"""Turns on either side that are looked at beside a candidate."""
 QUERY_WORDS = 64
 """Words of a query that are searched for: a question has fewer, and time grows with each."""
 RESCORED = 200
@@ -203,17 +201,8 @@ def _frequency(counts: Mapping[str, int], tokens: Sequence[str]) -> int:
     return counts[tokens[0]] if len(tokens) == 1 else min((counts[token] for token in tokens), default=0)
 
 
-def turns_around(connection: apsw.Connection, revision_ids: Sequence[int], *, where: Filter) -> dict[int, bool]:
-    """The turns up to REACH before and after those given, in their conversations; whether the filter lets each through."""
-    places = fetch(
-        connection,
-        "SELECT DISTINCT i.source_id, i.position FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
-        "WHERE r.id IN (SELECT value FROM json_each(?)) "
-        "AND (SELECT kind FROM sources WHERE id = i.source_id) = 'transcript'",
-        (json.dumps(list(revision_ids)),),
-    )
-    given = set(places)
-    around = {(source, position + shift) for source, position in given for shift in range(-REACH, REACH + 1)} - given
+def states_at(connection: apsw.Connection, places: Sequence[tuple[int, int]], *, where: Filter) -> dict[int, bool]:
+    """The states at places, each the number of a source and a position there; whether the filter lets each through."""
     visible, _ = conditions(Filter(scopes=where.scopes, as_of=where.as_of))
     condition, bound = conditions(where)
     rows = fetch(
@@ -225,7 +214,7 @@ def turns_around(connection: apsw.Connection, revision_ids: Sequence[int], *, wh
         CROSS JOIN revisions AS r ON r.item_id = i.id
         WHERE {visible}
         """,
-        {**bound, "places": json.dumps(sorted(around))},
+        {**bound, "places": json.dumps(places)},
     )
     return {number: bool(eligible) for number, eligible in rows}
 

@@ -1,7 +1,7 @@
 """SqliteStore: the Store contract over one file."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import apsw
@@ -145,9 +145,10 @@ class SqliteStore:
             row[0]: Measured(own[number], late[number] if row[2] else None, row[3]) for number, row in enumerate(rows)
         }
 
-    def turns_around(self, revision_ids: Sequence[int], *, where: Filter) -> dict[int, bool]:
+    def states_at(self, places: Iterable[tuple[SourceId, int]], *, where: Filter) -> dict[int, bool]:
+        numbered = sorted((number_of(source), position) for source, position in places)
         with self._database.read() as connection:
-            return search.turns_around(connection, revision_ids, where=where)
+            return search.states_at(connection, numbered, where=where) if numbered else {}
 
     def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
         with self._database.read() as connection:

@@ -45,3 +45,8 @@ END;
 CREATE TRIGGER changes_kept AFTER INSERT ON changes WHEN new.number % 1000 = 0 BEGIN
     DELETE FROM changes WHERE number <= new.number - 20000;
 END;
+
+-- The turns around a turn, by their places.
+DROP INDEX items_source;
+CREATE INDEX items_source ON items (source_id, position);
+CREATE INDEX items_span ON items (source_id, span_start);
