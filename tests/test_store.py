@@ -228,21 +228,6 @@ def test_no_vectors_decode_to_none() -> None:
     assert vectors.decode([]).shape == (0, 0)
 
 
-def test_the_nearest_of_several_are_those_of_each_alone(store: SqliteStore) -> None:
-    random = np.random.default_rng(1)
-    store.register_encoder("one", 64)
-    matrix = random.normal(size=(500, 64)).astype(np.float32)
-    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
-    steps = [AddItem(ItemId(new_id()), statement(f"text {n}"), Measured(matrix[n])) for n in range(500)]
-    store.apply(operation(), steps, encoder="one")
-
-    together = store.nearest(matrix[:5], encoder="one", where=Filter(), limit=3)
-    alone = [store.nearest(matrix[n : n + 1], encoder="one", where=Filter(), limit=3)[0] for n in range(5)]
-
-    assert [[near.item.id for near in each] for each in together] == [[near.item.id for near in each] for each in alone]
-    assert [each[0].item.text for each in together] == [f"text {n}" for n in range(5)]
-
-
 # redaction
 
 SPANS = st.lists(

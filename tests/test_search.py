@@ -1,0 +1,203 @@
+"""Searches find what the filter lets through, whoever changed the file, and the nearest of it."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
+import pytest
+
+from mcp_memory.domain import (
+    KINDS,
+    AddItem,
+    AmendItem,
+    EraseItem,
+    Filter,
+    ForgetItem,
+    ItemId,
+    Measured,
+    Operation,
+    OperationId,
+    Source,
+    SourceId,
+    Statement,
+    Step,
+    Vector,
+)
+from mcp_memory.ids import id_number, id_text
+from mcp_memory.sqlite.store import SqliteStore
+from mcp_memory.text import Span
+
+ENCODER = "one"
+DIMENSIONS = 40
+SCOPES = ("user", "atlas", "borealis")
+TAGS = ("db", "ops", "家")
+NUMBERS = count(1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "memory.db"
+
+
+@pytest.fixture
+def stores(path: Path) -> Iterator[list[SqliteStore]]:
+    """The same file opened three times, as by three processes."""
+    opened = [opened_store(path) for _ in range(3)]
+    opened[0].register_encoder(ENCODER, DIMENSIONS)
+    yield opened
+    for store in opened:
+        store.close()
+
+
+def opened_store(path: Path) -> SqliteStore:
+    return SqliteStore(path, clock=lambda: 2_000_000_000_000)
+
+
+def unit(chance: random.Random) -> Vector:
+    vector = np.array([chance.gauss(0, 1) for _ in range(DIMENSIONS)], np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def addition(chance: random.Random) -> AddItem:
+    """Something new. Ids do not come in order, as with clocks that differ; every fifth has no vector yet."""
+    number = next(NUMBERS)
+    text = f"memory {number}"
+    source = Source(SourceId(id_text(number << 22)), "words", text, None, 0)
+    said = Statement(
+        text,
+        source,
+        Span(0, len(text)),
+        kind=chance.choice(KINDS),
+        tags=tuple(chance.sample(TAGS, chance.randrange(3))),
+        scope=chance.choice(SCOPES),
+        occurred_at=chance.choice([None, chance.randrange(1_000)]),
+    )
+    identifier = ItemId(id_text((chance.randrange(1 << 38) << 22) + number))
+    return AddItem(identifier, said, Measured(unit(chance)) if chance.random() < 0.8 else None)
+
+
+def change(chance: random.Random, store: SqliteStore, ids: list[ItemId]) -> Step:
+    """A change to one of the items that are there, or something new."""
+    items = store.items(ids)
+    live = [item for item in items.values() if item.status == "live"]
+    if len(live) < 3 or chance.random() < 0.5:
+        return addition(chance)
+    item = chance.choice(live)
+    fields: list[dict[str, Any]] = [
+        {"scope": chance.choice(SCOPES)},
+        {"tags": (chance.choice(TAGS),)},
+        {"pinned": 1 - item.pinned},
+        {"occurred_at": chance.randrange(1_000)},
+        {"text": f"memory {next(NUMBERS)}"},
+    ]
+    choice = chance.randrange(4)
+    if choice == 0:
+        return ForgetItem(item.id)
+    if choice == 1:
+        return EraseItem(item.id)
+    if choice == 2:
+        return replace(addition(chance), replaces=item.id)
+    return AmendItem(item.id, item.revision, chance.choice(fields), Measured(unit(chance)))
+
+
+def some_filter(chance: random.Random, moments: list[int]) -> Filter:
+    return Filter(
+        scopes=tuple(chance.sample(SCOPES, chance.randrange(3))),
+        kinds=tuple(chance.sample(KINDS, chance.choice([0, 0, 3]))),
+        tags=tuple(chance.sample(TAGS, chance.choice([0, 0, 2]))),
+        since=chance.choice([None, None, 300, 1_075]),
+        until=chance.choice([None, None, 700, 1_075]),
+        as_of=chance.choice([None, None, chance.choice(moments)]),
+        pinned_only=chance.random() < 0.1,
+        zone_offset=chance.choice([0, 50]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_searches_see_what_a_listing_sees_whoever_changed_it(
+    stores: list[SqliteStore], path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    ids: list[ItemId] = []
+    moments = [0]
+    for number in range(150):
+        writer = chance.choice(stores)
+        steps = [change(chance, writer, ids) for _ in range(1)]
+        at = 1_000 + number
+        writer.apply(Operation(OperationId(id_text(at << 22)), "test", at, "", "", ""), steps, encoder=ENCODER)
+        ids += [step.id for step in steps if isinstance(step, AddItem)]
+        moments.append(at)
+        if number == 100:
+            # The list of changes is cut: whoever lags behind reads everything again.
+            apsw.Connection(str(path)).execute("DELETE FROM changes WHERE number < (SELECT max(number) FROM changes)")
+        where = some_filter(chance, moments)
+        for reader in chance.sample(stores, 2):
+            listed = reader.listing(where=where, limit=1_000)
+            measured = reader.measured([n for n, _ in listed], encoder=ENCODER)
+            by_words = reader.search_text("memory", where=where, limit=1_000)
+            by_vector = reader.search_vectors(unit(chance), encoder=ENCODER, where=where, limit=1_000)
+            assert {c.revision_id for c in by_words} == {n for n, _ in listed}
+            assert {c.revision_id for c in by_vector} == measured.keys()
+
+
+def test_the_nearest_are_those_of_an_exact_search(stores: list[SqliteStore]) -> None:
+    chance = random.Random(1)
+    steps = [replace(addition(chance), measured=Measured(unit(chance))) for _ in range(400)]
+    stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)
+    queries = np.array([unit(chance) for _ in range(20)])
+
+    found = stores[1].nearest(queries, encoder=ENCODER, where=Filter(scopes=("atlas",)), limit=3)
+
+    within = [step for step in steps if step.statement.scope == "atlas"]
+    matrix = np.array([step.measured.vector for step in within if step.measured])
+    for query, near in zip(queries, found, strict=True):
+        best = np.argsort(-(matrix @ query))[:3]
+        assert [neighbour.item.id for neighbour in near] == [within[place].id for place in best]
+        assert [neighbour.cosine for neighbour in near] == pytest.approx(matrix[best] @ query, abs=0.01)
+
+
+def test_a_filter_that_leaves_three_of_thousands_finds_those_three(stores: list[SqliteStore]) -> None:
+    chance = random.Random(2)
+    steps = [replace(addition(chance), measured=Measured(unit(chance))) for _ in range(3_000)]
+    rare = [replace(step, statement=replace(step.statement, tags=("rare",), scope="user")) for step in steps[::1000]]
+    steps[::1000] = rare
+    stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)
+
+    where = Filter(scopes=("user",), tags=("rare",))
+    by_words = stores[1].search_text("memory", where=where, limit=5)
+    by_vector = stores[1].search_vectors(unit(chance), encoder=ENCODER, where=where, limit=5)
+
+    assert {c.revision_id for c in by_words} == {id_number(step.id) for step in rare}
+    assert {c.revision_id for c in by_vector} == {id_number(step.id) for step in rare}
+
+
+def test_rare_words_are_found_among_common_ones(stores: list[SqliteStore], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_memory.sqlite.search.PLACES", 100)
+    chance = random.Random(3)
+    steps = [addition(chance) for _ in range(500)]
+    stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)
+
+    found = stores[0].search_text(f"memory {steps[250].statement.text}", where=Filter(), limit=10)
+
+    assert found[0].revision_id == id_number(steps[250].id)
+    assert len(found) == 10
+
+
+def test_what_was_erased_takes_no_place_among_the_nearest(stores: list[SqliteStore]) -> None:
+    chance = random.Random(4)
+    near = unit(chance)
+    close = [replace(addition(chance), measured=Measured(near)) for _ in range(250)]
+    far = replace(addition(chance), measured=Measured(-near))
+    stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), [*close, far], encoder=ENCODER)
+    assert len(stores[1].search_vectors(near, encoder=ENCODER, where=Filter(), limit=5)) == 5
+
+    erased = [EraseItem(step.id) for step in close]
+    stores[0].apply(Operation(OperationId(id_text(2)), "test", 2, "", "", ""), erased)
+
+    [found] = stores[1].search_vectors(near, encoder=ENCODER, where=Filter(), limit=5)
+    assert found.revision_id == id_number(far.id)
