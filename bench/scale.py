@@ -56,13 +56,13 @@ PARTS = ("encode", "candidates", "interaction", "rank", "packing")
 Base = Sequence[tuple[str, Measured]]
 
 
-def sentences_of(data: Path, encoder: Encoder) -> Base:
+def sentences_of(data: Path, encoder: Encoder, sets: Sequence[str] = SETS) -> Base:
     """Sentences of the test sets, and what the encoder makes of them."""
     told: list[str] = []
-    for name in SETS:
+    for name in sets:
         documents = read_test_set(data / name).documents
         found = [d["text"][start:end] for d in documents for start, end in sentences(d["text"])]
-        chosen = np.random.default_rng(SEED).permutation(len(found))[: SENTENCES // len(SETS)]
+        chosen = np.random.default_rng(SEED).permutation(len(found))[: SENTENCES // len(sets)]
         told += [found[place] for place in chosen]
     alone = [Unmeasured(number, text, SourceId(str(number)), 0) for number, text in enumerate(told)]
     made = [measured for at in range(0, len(alone), 64) for measured in measure(encoder, alone[at : at + 64])]
