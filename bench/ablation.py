@@ -51,11 +51,10 @@ ABLATIONS: Mapping[str, Callable[[], Replacements]] = {
     "meaning: the vector of the text alone": lambda: _fusing(_late_only),
     "meaning: the late-chunk vector": lambda: _fusing(_self_only),
     "words (BM25)": lambda: _weightless("words"),
-    "coverage by the turn itself": lambda: _weightless("coverage"),
-    "coverage with the turns around": lambda: _weightless("around"),
-    "late interaction: both coverages": lambda: _weightless("coverage", "around"),
+    "late interaction: coverage with the turns around": lambda: _weightless("around"),
     "speaker": lambda: {"SPEAKER": 0.0, "OWN_WORDS": 0.0},
     "length": lambda: {"LENGTH": 0.0},
+    "asking (turns that only ask stay where they are)": lambda: {"ASKING": 0.0},
     "smoothing over neighbours": lambda: {"BEFORE": 0.0, "AFTER": 0.0, "ANSWER": 0.0},
     "date": lambda: {"DATE": 0.0},
     "floor (every candidate counts as relevant)": lambda: {

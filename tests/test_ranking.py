@@ -119,6 +119,17 @@ def test_a_turn_is_raised_by_a_good_turn_before_it_and_a_note_is_not() -> None:
     assert apart["neighbours"].tolist() == [0, 0, 0]
 
 
+def test_of_two_turns_that_match_alike_the_one_that_tells_goes_before_the_one_that_only_asks() -> None:
+    asking, telling = "Which boat is the blue one here?", "The blue one is the boat here."
+
+    found = evidence([turn(0, asking), turn(20, telling), turn(40)], texts=array(5, 5, 0))
+    lost = ranking.fuse(found, query="boat")["asking"].tolist()
+
+    assert lost[0] < 0
+    assert lost[1:] == [0, 0]
+    assert order(found)[0] == 1
+
+
 def test_a_question_raises_its_answer_more_than_a_statement_raises_what_follows() -> None:
     texts = array(0, 5, 0)
 
