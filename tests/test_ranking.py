@@ -123,11 +123,11 @@ def test_of_two_turns_that_match_alike_the_one_that_tells_goes_before_the_one_th
     asking, telling = "Which boat is the blue one here?", "The blue one is the boat here."
 
     found = evidence([turn(0, asking), turn(20, telling), turn(40)], texts=array(5, 5, 0))
-    lost = ranking.fuse(found, query="boat")["asking"].tolist()
+    lost = ranking.fuse(found, query="Ann: boat")["asking"].tolist()
 
     assert lost[0] < 0
     assert lost[1:] == [0, 0]
-    assert order(found)[0] == 1
+    assert order(found, "Ann: boat")[0] == 1
 
 
 def test_a_question_raises_its_answer_more_than_a_statement_raises_what_follows() -> None:
