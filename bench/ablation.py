@@ -56,6 +56,7 @@ ABLATIONS: Mapping[str, Callable[[], Replacements]] = {
     "length": lambda: {"LENGTH": 0.0},
     "asking (turns that only ask stay where they are)": lambda: {"ASKING": 0.0},
     "smoothing over neighbours": lambda: {"BEFORE": 0.0, "AFTER": 0.0, "ANSWER": 0.0},
+    "when (turns that name a time, asked for one)": lambda: {"WHEN": 0.0},
     "date": lambda: {"DATE": 0.0},
     "floor (every candidate counts as relevant)": lambda: {
         "relevant": lambda evidence, **_: np.ones(len(evidence.items), np.bool_)

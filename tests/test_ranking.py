@@ -130,6 +130,13 @@ def test_of_two_turns_that_match_alike_the_one_that_tells_goes_before_the_one_th
     assert order(found, "Ann: boat")[0] == 1
 
 
+def test_asked_when_a_turn_that_names_a_time_goes_before_one_that_matches_alike() -> None:
+    found = evidence([turn(0, "The boat is blue and rather old."), turn(20, "The boat sank last week.")], texts=array(5, 5))
+
+    assert order(found, "When did the boat sink?") == [1, 0]
+    assert ranking.fuse(found, query="Where did the boat sink?")["when"].tolist() == [0, 0]
+
+
 def test_a_question_raises_its_answer_more_than_a_statement_raises_what_follows() -> None:
     texts = array(0, 5, 0)
 
