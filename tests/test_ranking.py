@@ -131,7 +131,9 @@ def test_of_two_turns_that_match_alike_the_one_that_tells_goes_before_the_one_th
 
 
 def test_asked_when_a_turn_that_names_a_time_goes_before_one_that_matches_alike() -> None:
-    found = evidence([turn(0, "The boat is blue and rather old."), turn(20, "The boat sank last week.")], texts=array(5, 5))
+    found = evidence(
+        [turn(0, "The boat is blue and rather old."), turn(20, "The boat sank last week.")], texts=array(5, 5)
+    )
 
     assert order(found, "When did the boat sink?") == [1, 0]
     assert ranking.fuse(found, query="Where did the boat sink?")["when"].tolist() == [0, 0]
