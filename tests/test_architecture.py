@@ -35,6 +35,8 @@ LAYERS = (
     ("tools",),
     ("server",),
     ("config", "demo"),
+    ("cli.wiring",),
+    ("cli.verbs", "cli.upkeep"),
     ("cli",),
     ("__init__", "__main__"),
 )

@@ -1,0 +1,103 @@
+"""What an operator does: looking after the file, and trying it all out."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+import click
+
+from mcp_memory.cli.wiring import configured, json_option, main, open_existing, print_answer, progress_bar
+from mcp_memory.config import Config
+
+
+@main.command()
+@json_option
+@configured
+def stats(config: Config, as_json: bool) -> None:
+    """How much is remembered, and in what.
+
+    \b
+    Example:
+      mcp-memory stats --json
+    """
+    memory, _ = open_existing(config)
+    with memory:
+        found = memory.stats()
+    if as_json:
+        print_answer(asdict(found))
+        return
+    for name, value in asdict(found).items():
+        shown = value
+        if isinstance(value, dict):
+            shown = ", ".join(f"{key} {count}" for key, count in cast(dict[str, int], value).items())
+        click.echo(f"{click.style(f'{name:<11}', fg='cyan')}{shown}")
+
+
+@main.command()
+@configured
+def verify(config: Config) -> None:
+    """Check the file, its lineage, its indexes and the encoder's files; exit 1 where something is wrong.
+
+    \b
+    Example:
+      mcp-memory verify --database notes.db
+    """
+    from mcp_memory.encoders import bundled_model_directory, verify_files
+
+    problems = verify_files(config.model or bundled_model_directory())
+    memory, _ = open_existing(config)
+    with memory:
+        problems += memory.verify()
+    for problem in problems:
+        click.echo(f"{click.style('wrong', fg='red')}: {problem}")
+    if problems:
+        sys.exit(1)
+    click.echo(f"{click.style('sound', fg='green')}: {config.database} and the encoder's files")
+
+
+@main.command()
+@configured
+def reindex(config: Config) -> None:
+    """Rebuild the indexes from what is remembered, with the encoder of --model; others may go on using the file.
+
+    \b
+    Example:
+      mcp-memory reindex --model models/all-minilm-l6-v2
+    """
+    memory, _ = open_existing(config)
+    with memory, progress_bar() as progress:
+        memory.reindex(progress)
+    click.echo("The indexes are rebuilt.")
+
+
+@main.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@configured
+def backup(config: Config, target: Path) -> None:
+    """Copy the file as it is now to TARGET, while others use it, and check the copy.
+
+    \b
+    Example:
+      mcp-memory backup memory-2026-11-21.db
+    """
+    memory, _ = open_existing(config)
+    with memory:
+        memory.backup(target)
+    click.echo(f"{target} is a checked copy of {config.database}.")
+
+
+@main.command()
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's memory in this file.")
+@configured
+def demo(config: Config, keep: Path | None) -> None:
+    """Remember a few facts in one server process, and recall them in another; exit 1 where one does not come back.
+
+    \b
+    Examples:
+      mcp-memory demo
+      mcp-memory demo --keep demo.db
+    """
+    from mcp_memory.demo import run_demo
+
+    sys.exit(run_demo(keep, model=config.model))
