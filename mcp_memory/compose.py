@@ -219,7 +219,8 @@ def forgotten(result: Forgotten) -> str:
     """What went, or what would go and how to confirm it."""
     if not result.items:
         return "Nothing matches, so nothing was forgotten."
-    lines = [f"#{item.id} {item.kind}: {one_line(shorten(item.text, 40))}" for item in result.items]
+    lines = [f"#{item.id} {item.kind}: {one_line(shorten(item.text, 40))}" for item in result.items[:LISTED]]
+    lines += [f"and {len(result.items) - LISTED} more"] if len(result.items) > LISTED else []
     if not result.done:
         return "\n".join(
             [
@@ -229,8 +230,22 @@ def forgotten(result: Forgotten) -> str:
             ]
         )
     if result.erased:
-        return f"Erased {len(result.items)} for good: " + ", ".join(f"#{item.id}" for item in result.items)
-    return "\n".join([f"Forgot {len(result.items)} (kept as tombstones; erase=true removes them for good):", *lines])
+        named = [f"#{item.id}" for item in result.items[:LISTED]] + lines[LISTED:]
+        return f"Erased {len(result.items)} for good: " + ", ".join(named)
+    return "\n".join([f"Forgot {len(result.items)} (undo brings them back; erase=true removes them for good):", *lines])
+
+
+def expired(items: Sequence[Item], *, erase: bool) -> str:
+    """What a rule of retention would take away, and how to have it done."""
+    if not items:
+        return "Nothing is older than that."
+    lines = [
+        f"#{item.id} {format_day(item.last_seen_at)} {item.kind} in {one_line(item.scope)}: {one_line(shorten(item.text, 40))}"
+        for item in items[:LISTED]
+    ]
+    rest = [f"and {len(items) - LISTED} more"] if len(items) > LISTED else []
+    verb = "erase for good" if erase else "forget"
+    return "\n".join([f"Would {verb} {len(items)}. Nothing was changed yet.", *lines, *rest, "To do it add --yes."])
 
 
 def updated(item: Item, changed: Sequence[str]) -> str:

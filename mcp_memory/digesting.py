@@ -49,7 +49,7 @@ class Digester:
             found = self._recaller.find(query, where=where, limit=MEMBERS, now=now)
             return Members(found.hits, found.total)
         items = [item for _, item in self._store.listing(where=where, limit=MEMBERS)]
-        replaced = self._store.replaced_by([item.id for item in items])
+        replaced = self._store.replaced_by([item.id for item in items], as_of=where.as_of)
         hits = [Hit(item, 0.0, tuple(replaced.get(item.id, ()))) for item in items]
         return Members(hits, self._store.count(where=where))
 
@@ -90,8 +90,8 @@ class Digester:
     def of_topic(self, name: str, *, query: str | None, where: Filter, max_tokens: int, now: datetime) -> Summary:
         """The digest of a topic: the kept one while it is fresh, fits and is asked for as a whole, else a new one."""
         members = self._about(name, query=query, where=where, now=now)
-        narrowed = query is not None or where != Filter(scopes=where.scopes, zone_offset=where.zone_offset)
-        kept = None if narrowed else self._kept(name, where.scopes)
+        whole = Filter(scopes=where.scopes, zone_offset=where.zone_offset, as_of=where.as_of)
+        kept = self._kept(name, where.scopes, where.as_of) if query is None and where == whole else None
         if kept is None:
             return self.digest(members, max_tokens=max_tokens, now=now)
         if kept.stale:
@@ -126,9 +126,9 @@ class Digester:
             return self.members(query=query, where=tagged, now=now)
         return self.members(query=query or name, where=where, now=now)
 
-    def _kept(self, name: str, scopes: Sequence[str]) -> Topic | None:
+    def _kept(self, name: str, scopes: Sequence[str], as_of: int | None) -> Topic | None:
         """The kept digest of a topic, of the narrowest of the scopes that has one: the last; any where none is given."""
-        found = {topic.scope: topic for topic in reversed(self._store.topics()) if topic.name == name}
+        found = {topic.scope: topic for topic in reversed(self._store.topics(as_of=as_of)) if topic.name == name}
         return next((found[scope] for scope in reversed(scopes or list(found)) if scope in found), None)
 
     def _measure(self, candidates: Sequence[Sentence]) -> tuple[list[Sentence], Vector]:

@@ -91,7 +91,7 @@ class Item:
     recorded_at: int
     """Transaction time: when the file first learned it."""
     changed_at: int
-    """Transaction time of this state."""
+    """Transaction time of this state; the first time where an undo brought it back."""
     revision: int
     """Which state this is, from 1."""
     status: Status
@@ -177,6 +177,21 @@ class Operation:
     client: str
     session: str
     summary: str
+    undoes: OperationId | None = None
+    """Of an undo: the operation that it took back, or brought back."""
+    undone: bool = False
+    """Whether it has been taken back."""
+    erased: int = 0
+    """How many memories it took out of the file for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One state of an item, and the operation that made it."""
+
+    item: Item
+    operation: Operation
+    replaced_by: ItemId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +272,14 @@ class KeepDigest:
     items: tuple[ItemId, ...]
 
 
-Step: TypeAlias = AddItem | ConfirmItem | AmendItem | ForgetItem | EraseItem | KeepDigest
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Step: what an operation changed is as it was before; or, where it was taken back, as it was after it."""
+
+    operation: OperationId
+
+
+Step: TypeAlias = AddItem | ConfirmItem | AmendItem | ForgetItem | EraseItem | KeepDigest | TakeBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +289,7 @@ class Outcome:
     A step to add turns into a confirmation where another process has stored the same words in the meantime.
     """
 
-    status: Literal["created", "known", "replaced", "updated", "forgotten", "erased", "kept"]
+    status: Literal["created", "known", "replaced", "updated", "forgotten", "erased", "kept", "undone"]
     id: ItemId | None
     of: ItemId | None = None
 
@@ -375,6 +397,44 @@ class Forgotten:
     items: list[Item]
     done: bool
     erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What taking an operation back changes; bringing back where it was taken back before."""
+
+    operation: Operation
+    """The one that is taken back or brought back, never an undo."""
+    changes: list[tuple[Item, Item | None]]
+    """Each item as it is, and as it will be; None where it will be as if it had never been said."""
+    confirmations: int
+    """How often less, or more, items count as said again."""
+    digests: tuple[str, ...]
+    """Names of the topics whose digest changes."""
+
+    @property
+    def brings_back(self) -> bool:
+        """Whether the operation counts again afterwards."""
+        return self.operation.undone
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """An operation that was taken back or brought back, or (`by` None) would be."""
+
+    undoing: Undoing
+    by: OperationId | None
+    """The undo, which can be undone in turn."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The states of an item, the first first; or else operations, the latest first. And both in words."""
+
+    text: str
+    revisions: list[Revision] = field(default_factory=list[Revision])
+    operations: list[Operation] = field(default_factory=list[Operation])
 
 
 @dataclass(frozen=True, slots=True)

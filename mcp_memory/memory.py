@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from mcp_memory import compose
+from mcp_memory import compose, history
 from mcp_memory.catchup import CatchUp, encode_missing
 from mcp_memory.digesting import Digester
 from mcp_memory.domain import (
@@ -18,6 +18,7 @@ from mcp_memory.domain import (
     EraseItem,
     ForgetItem,
     Forgotten,
+    History,
     Item,
     Measured,
     Operation,
@@ -29,8 +30,11 @@ from mcp_memory.domain import (
     Stats,
     Step,
     Summary,
+    TakeBack,
     Topic,
     Turn,
+    Undoing,
+    Undone,
     Unmeasured,
     spoken,
 )
@@ -42,7 +46,17 @@ from mcp_memory.intake import Intake, read_id
 from mcp_memory.measuring import measure
 from mcp_memory.recalling import Found, Recaller
 from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
-from mcp_memory.requests import ItemQuery, read_budget, read_changes, read_limit, read_query, where_of
+from mcp_memory.requests import (
+    ItemQuery,
+    read_age,
+    read_budget,
+    read_changes,
+    read_limit,
+    read_operation,
+    read_query,
+    read_since,
+    where_of,
+)
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.text import count_tokens, require_clean
@@ -157,7 +171,8 @@ class Memory:
             if not entries:
                 raise InvalidInput("items is empty; give at least one text.")
             statements = [statement for read in intake.entries(entries) for statement in read]
-        summary = f"{len(statements)} statements, {len({s.source.id for s in statements})} sources"
+        sources = len({statement.source.id for statement in statements})
+        summary = f"{_counted(len(statements), 'statement')}, {_counted(sources, 'source')}"
         operation = self._operation("remember", summary, caller)
         result = self._rememberer.remember(statements, operation=operation, progress=progress)
         if result.pending:
@@ -198,7 +213,7 @@ class Memory:
             text = "\n".join([nothing, *found.notes])
             return Recall([], 0, text, count_tokens(text), found.notes, found.timings)
         start = time.perf_counter()
-        passages = [self._passage(hit.item) for hit in found.hits] if detail == "full" else None
+        passages = [self._passage(hit.item, where.as_of) for hit in found.hits] if detail == "full" else None
         count = max(found.total, len(found.hits))
         packed = compose.answer(
             found.hits, count=count, notes=found.notes, max_tokens=max_tokens, now=now, passages=passages
@@ -207,8 +222,8 @@ class Memory:
         more, tokens = count - len(packed.hits), count_tokens(packed.text)
         return Recall(packed.hits, more, packed.text, tokens, found.notes, timings)
 
-    def _passage(self, item: Item) -> str:
-        return compose.passage_around(self._store.source(item.source_id), item.span)
+    def _passage(self, item: Item, as_of: int | None) -> str:
+        return compose.passage_around(self._store.source(item.source_id, as_of=as_of), item.span)
 
     # summarize
 
@@ -238,8 +253,12 @@ class Memory:
         name = " ".join(read_query(topic, "topic").split()).lower()
         if digest is None:
             return self._digester.of_topic(name, query=query, where=where, max_tokens=max_tokens, now=now)
+        if where.as_of is not None:
+            raise InvalidInput("A digest is kept for what is known now; leave out as_of.")
         step = self._digester.keeping(name, digest, where=where, now=now)
-        self._store.apply(self._operation("summarize", f"digest of {len(step.items)} items", caller), [step])
+        self._store.apply(
+            self._operation("summarize", f"digest of {_counted(len(step.items), 'item')}", caller), [step]
+        )
         answer = f"Kept as the digest of {name} ({step.scope}), standing for {len(step.items)} memories."
         items = self._store.items(step.items)
         return Summary(answer, list(items.values()), 0, count_tokens(answer))
@@ -322,10 +341,65 @@ class Memory:
         if done and items:
             steps: list[Step] = [EraseItem(item.id) if erase else ForgetItem(item.id) for item in items]
             because = f" ({require_clean(reason, 'reason')[:200]})" if reason and not erase else ""
-            named = ", ".join(f"#{item.id}" for item in items)
+            named = ", ".join(f"#{item.id}" for item in items[:FORGET_LIMIT])
+            named += f" and {len(items) - FORGET_LIMIT} more" if len(items) > FORGET_LIMIT else ""
             verb = "erase" if erase else "forget"
             self._store.apply(self._operation("forget", f"{verb} {named}{because}", caller), steps)
         return Forgotten(items, done, erase and done)
+
+    def expired(self, older_than: str, select: ItemQuery | None = None, *, by: Caller | None = None) -> list[Item]:
+        """The items of some scopes and kinds last said longer ago than `older_than` (such as 90d), the oldest first.
+
+        Whatever their status: the words of a tombstone are still in the file, for a rule of retention to take out.
+        """
+        caller, now = by or self._caller, self._clock()
+        before = to_ms(now) - read_age(older_than)
+        where = where_of(select or ItemQuery("all"), caller=caller, now=now)
+        return self._store.expired(before=before, scopes=where.scopes, kinds=where.kinds)
+
+    # history, undo
+
+    def history(
+        self, item_id: str | None = None, *, since: str | None = None, limit: int = 20, by: Caller | None = None
+    ) -> History:
+        """An item's states and what each changed, a forgotten one's too; without an id the operations, the latest first.
+
+        Raises NotFound for an unknown id.
+        """
+        limit, now = read_limit(limit), self._clock()
+        start = read_since(since, now=now) if since else 0
+        if item_id is None:
+            operations = self._store.operations(limit=limit, since=start)
+            return History(history.of_operations(operations), operations=operations)
+        revisions = self._store.history(read_id(item_id))
+        earlier = max(len(revisions) - limit, sum(revision.operation.at < start for revision in revisions))
+        earlier = min(earlier, len(revisions) - 1)
+        return History(history.of_item(revisions, earlier=max(0, earlier)), revisions[max(0, earlier) :])
+
+    def undo(self, operation: str | None = None, *, by: Caller | None = None) -> Undone:
+        """Take back the last operation of this session, or of this client where the session has none; or the one named.
+
+        An undo is an operation too: named, it is taken back in turn. Raises NotFound where there is nothing to take
+        back; Conflict, naming the operation to undo first, where a later one depends on it, and for an erase.
+        """
+        caller = by or self._caller
+        undoing = self._undoing(operation, caller)
+        done = "brought back" if undoing.brings_back else "took back"
+        step = TakeBack(undoing.operation.id if operation is None else read_operation(operation))
+        undo = self._operation("undo", f"{done} {undoing.operation.verb} #{undoing.operation.id}", caller)
+        self._store.apply(undo, [step])
+        self._catch_up.wake()
+        return Undone(undoing, undo.id, history.of_undo(undoing, by=undo.id))
+
+    def undo_preview(self, operation: str | None = None, *, by: Caller | None = None) -> Undone:
+        """What undo would do; raises what it would raise."""
+        undoing = self._undoing(operation, by or self._caller)
+        return Undone(undoing, None, history.of_undo(undoing, by=None))
+
+    def _undoing(self, operation: str | None, caller: Caller) -> Undoing:
+        if operation is None:
+            return self._store.undoing(self._store.last_operation(client=caller.client, session=caller.session))
+        return self._store.undoing(read_operation(operation))
 
     # looking into it
 
@@ -337,7 +411,8 @@ class Memory:
         identifier = read_id(item_id)
         require_present(self._store, {identifier})
         states = self._store.history(identifier)
-        return states[-1][0], self._store.source(states[-1][0].source_id), states
+        item = states[-1].item
+        return item, self._store.source(item.source_id), [(state.item, state.operation) for state in states]
 
     def source(self, source_id: str) -> Source:
         """Raises NotFound."""
@@ -391,6 +466,10 @@ class Memory:
         return Operation(
             OperationId(self._ids.next()), verb, to_ms(self._clock()), caller.client, caller.session, summary
         )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _measured_alone(encoder: Encoder, item: Item, text: str) -> Measured:

@@ -80,6 +80,7 @@ class Recaller:
         evidence, eligible = self._evidence(query, question, candidates, where=where, now=now)
         matched = time.perf_counter()
         found = self._rank(query, question, evidence, eligible, limit=limit, now=now)
+        found = replace(found, hits=self._with_replaced(found.hits, as_of=where.as_of))
         timings = {
             "encode": (encoded - start) * 1000,
             "candidates": (searched - encoded) * 1000,
@@ -97,7 +98,7 @@ class Recaller:
             ordered |= {
                 item.id: item for _, item in self._store.listing(where=some, limit=limit) if item.id not in ordered
             }
-        return self._with_replaced(list(ordered.values())[:limit], [0.0] * limit)
+        return self._with_replaced([Hit(item, 0.0) for item in list(ordered.values())[:limit]], as_of=where.as_of)
 
     def usable_encoder(self) -> tuple[Encoder | None, tuple[str, ...]]:
         """The encoder, where its vectors may be compared with the store's; else why not, for the reader."""
@@ -151,9 +152,9 @@ class Recaller:
         self, query: str, question: Question | None, candidates: set[int], *, where: Filter, now: datetime
     ) -> tuple[ranking.Evidence, list[bool]]:
         """All that is known about the candidates and the turns around them, and which of these the filter lets through."""
-        states = self._store.states(sorted(candidates))
+        states = self._store.states(sorted(candidates), as_of=where.as_of)
         around = self._store.states_at(_turns_around(states.values()), where=where)
-        states |= self._store.states(sorted(around.keys() - states.keys()))
+        states |= self._store.states(sorted(around.keys() - states.keys()), as_of=where.as_of)
         numbers = sorted(states, reverse=True)
         items = [states[number] for number in numbers]
         places = [((item.source_id, item.scope), item.position) for item in items]
@@ -204,16 +205,15 @@ class Recaller:
         order: list[int] = [i for i in np.argsort(-scores, kind="stable").tolist() if relevant[i] and eligible[i]]
         distinct = ranking.diversify(order, evidence)
         kept = distinct[:limit]
-        hits = self._with_replaced([evidence.items[i] for i in kept], [float(scores[i]) for i in kept])
         explained = [
-            replace(hit, parts={name: float(part[i]) for name, part in parts.items()})
-            for hit, i in zip(hits, kept, strict=True)
+            Hit(evidence.items[i], float(scores[i]), parts={name: float(part[i]) for name, part in parts.items()})
+            for i in kept
         ]
         return Found(explained, len(distinct))
 
-    def _with_replaced(self, items: Sequence[Item], scores: Sequence[float]) -> list[Hit]:
-        replaced = self._store.replaced_by([item.id for item in items])
-        return [Hit(item, score, tuple(replaced.get(item.id, ()))) for item, score in zip(items, scores, strict=False)]
+    def _with_replaced(self, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
+        replaced = self._store.replaced_by([hit.item.id for hit in hits], as_of=as_of)
+        return [replace(hit, was=tuple(replaced.get(hit.item.id, ()))) for hit in hits]
 
 
 def _reads(languages: Sequence[str], text: str) -> bool:

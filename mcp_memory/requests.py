@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from mcp_memory.compose import zone_offset
-from mcp_memory.domain import USER, Caller, Filter
+from mcp_memory.domain import USER, Caller, Filter, OperationId
 from mcp_memory.errors import InvalidInput
+from mcp_memory.ids import id_number, id_text
 from mcp_memory.intake import read_importance, read_kind, read_moment, read_period, read_scope, read_tags
 from mcp_memory.text import require_clean
 from mcp_memory.times import parse_period, to_ms
@@ -22,6 +23,9 @@ MAX_QUERY = 10_000
 """Characters; a longer question is a document."""
 
 _ZONED = re.compile(r"(\dz|utc|gmt|[+-]\d\d:?\d\d|^\d{10}|^\d{13})$")
+
+_AGE = re.compile(r"(\d{1,5}) ?(?:(h)(?:ours?)?|(d)(?:ays?)?|(w)(?:eeks?)?|(m)(?:onths?)?|(y)(?:ears?)?)")
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24, "m": 30 * 24, "y": 365 * 24}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,30 @@ def _known_by(text: str, *, now: datetime) -> int:
     if _ZONED.search(text.strip().casefold()):
         return end
     return min(end - zone_offset(now), to_ms(now)) if text.strip().casefold() != "now" else to_ms(now)
+
+
+def read_since(text: str, *, now: datetime) -> int:
+    """The first moment of the period named, as a transaction time. Raises InvalidInput."""
+    start = read_period(text, "since", now=now).start
+    return start if _ZONED.search(text.strip().casefold()) else start - zone_offset(now)
+
+
+def read_age(text: str) -> int:
+    """Milliseconds of an age such as 36h, 90d, 12w, 6m or 2y. Raises InvalidInput."""
+    found = _AGE.fullmatch(text.strip().lower())
+    if not found or not int(found[1]):
+        raise InvalidInput(f"{text!r} is no age; give a number of hours, days, weeks, months or years, such as 90d.")
+    return int(found[1]) * _HOURS[next(filter(None, found.groups()[1:]))] * 3_600_000
+
+
+def read_operation(text: str) -> OperationId:
+    """An operation's id without its `#`. Raises InvalidInput where the text can't be one."""
+    try:
+        return OperationId(id_text(id_number(text)))
+    except ValueError:
+        raise InvalidInput(
+            f"{text!r} is not the id of an operation: an id is the 13 letters and digits after a #, as history prints it."
+        ) from None
 
 
 def read_limit(limit: int) -> int:

@@ -64,7 +64,7 @@ def _item_text(item: Item, origin: str | None, states: list[tuple[Item, Operatio
     for state, operation in states:
         tags = f" [{', '.join(state.tags)}]" if state.tags else ""
         lines.append(
-            f"revision {state.revision}, {format_moment(state.changed_at)} UTC, {operation.verb} by {operation.client}, "
+            f"revision {state.revision}, {format_moment(operation.at)} UTC, {operation.verb} by {operation.client}, "
             f"{state.status}: {state.kind}{tags}: {state.spoken}"
         )
     return "\n".join(lines)

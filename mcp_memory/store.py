@@ -9,15 +9,19 @@ from mcp_memory.domain import (
     Filter,
     Item,
     ItemId,
+    Kind,
     Measured,
     Neighbour,
     Operation,
+    OperationId,
     Outcome,
+    Revision,
     Source,
     SourceId,
     Stats,
     Step,
     Topic,
+    Undoing,
     Unmeasured,
     Vector,
 )
@@ -68,8 +72,11 @@ class Store(Protocol):
         """The present states of items, whatever their status; unknown ids are left out."""
         ...
 
-    def states(self, revision_ids: Sequence[int]) -> dict[int, Item]:
-        """The states that candidates name; one that was erased in the meantime is left out."""
+    def states(self, revision_ids: Sequence[int], *, as_of: int | None = None) -> dict[int, Item]:
+        """The states that candidates name; one that was erased in the meantime is left out.
+
+        What is counted of an item (how often it was said) is as it was at `as_of`, a transaction time.
+        """
         ...
 
     def measured(self, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Measured]:
@@ -99,28 +106,46 @@ class Store(Protocol):
         """How many live items there are."""
         ...
 
-    def replaced_by(self, ids: Sequence[ItemId]) -> dict[ItemId, list[Item]]:
-        """For each item, what it replaced, the latest first, as it last said."""
+    def expired(self, *, before: int, scopes: Sequence[str], kinds: Sequence[Kind]) -> list[Item]:
+        """Items last said before a transaction time, the oldest first, whatever their status; empty means any."""
         ...
 
-    def source(self, source_id: SourceId) -> Source:
-        """The source, with what was forgotten of it blanked out. Raises NotFound where nothing else is left of it."""
+    def replaced_by(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> dict[ItemId, list[Item]]:
+        """For each item, what it replaced, the latest first, as it last said; at `as_of`, what it had replaced by then."""
         ...
 
-    def topics(self) -> list[Topic]:
-        """The topics with a digest, the latest first."""
+    def source(self, source_id: SourceId, *, as_of: int | None = None) -> Source:
+        """The source, with what is forgotten of it, or was at `as_of`, blanked out.
+
+        Raises NotFound where nothing else is left of it.
+        """
+        ...
+
+    def topics(self, *, as_of: int | None = None) -> list[Topic]:
+        """The topics with a digest, the latest first; or those that had one at `as_of`, stale where they were."""
         ...
 
     def tags(self) -> list[tuple[str, str, int]]:
         """Each tag of live items in each scope, with how many carry it, the commonest first."""
         ...
 
-    def history(self, item_id: ItemId) -> list[tuple[Item, Operation]]:
+    def history(self, item_id: ItemId) -> list[Revision]:
         """Every state of an item and the operation that made it, the first first. Raises NotFound."""
         ...
 
     def operations(self, *, limit: int, since: int | None = None) -> list[Operation]:
-        """The operations, the latest first."""
+        """The operations, the latest first; `since` is a transaction time."""
+        ...
+
+    def last_operation(self, *, client: str, session: str) -> OperationId:
+        """The last operation of a session that has not been taken back, and is no undo.
+
+        Of its client where the session is empty or has changed nothing. Raises NotFound where there is none.
+        """
+        ...
+
+    def undoing(self, operation_id: OperationId) -> Undoing:
+        """What the step TakeBack would change. Raises NotFound, and Conflict with the reason why it can't be done."""
         ...
 
     def serving_encoder(self) -> str | None:

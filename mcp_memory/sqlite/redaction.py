@@ -4,31 +4,37 @@ from collections.abc import Iterable
 
 import apsw
 
-from mcp_memory.sqlite.rows import fetch
+from mcp_memory.sqlite.rows import fetch, holds
 from mcp_memory.text import Span
 
 BLANK = "\u2588"
 """Stands in a source's text for each character that is gone, so that the spans of the others stay right."""
 
-_PLACES = """
-    SELECT id AS item_id, source_id, span_start, span_end FROM items
-    UNION ALL SELECT item_id, source_id, span_start, span_end FROM repeats
-"""
-
 
 def places_of(connection: apsw.Connection, item: int) -> list[tuple[int, Span]]:
-    """Each source that says an item, with where."""
-    rows = fetch(connection, f"SELECT source_id, span_start, span_end FROM ({_PLACES}) WHERE item_id = ?", (item,))
+    """Each source that says an item, or said it before that was taken back, with where."""
+    rows = fetch(
+        connection,
+        "SELECT source_id, span_start, span_end FROM items WHERE id = :item "
+        "UNION SELECT source_id, span_start, span_end FROM repeats WHERE item_id = :item",
+        {"item": item},
+    )
     return [(source, Span(start, end)) for source, start, end in rows]
 
 
-def spans_in(connection: apsw.Connection, source: int) -> tuple[list[Span], list[Span]]:
-    """Where a source says items that were forgotten, and where it says any others."""
+def spans_in(connection: apsw.Connection, source: int, *, as_of: int | None = None) -> tuple[list[Span], list[Span]]:
+    """Where a source says items that are forgotten or taken back, and where it says any others; or did at `as_of`."""
     rows = fetch(
         connection,
-        f"SELECT r.status = 'forgotten', p.span_start, p.span_end FROM ({_PLACES}) AS p "
-        "JOIN revisions AS r ON r.item_id = p.item_id AND r.until_time IS NULL WHERE p.source_id = ?",
-        (source,),
+        f"""
+        SELECT r.status = 'forgotten' OR NOT p.held, p.span_start, p.span_end
+        FROM (
+            SELECT id AS item_id, span_start, span_end, 1 AS held FROM items WHERE source_id = :source
+            UNION ALL SELECT item_id, span_start, span_end, max({holds("t", as_of)}) FROM repeats AS t
+            WHERE source_id = :source GROUP BY item_id, span_start
+        ) AS p JOIN revisions AS r ON r.item_id = p.item_id AND {holds("r", as_of)}
+        """,
+        {"source": source},
     )
     forgotten = [Span(start, end) for gone, start, end in rows if gone]
     return forgotten, [Span(start, end) for gone, start, end in rows if not gone]

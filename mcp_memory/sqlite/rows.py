@@ -10,18 +10,55 @@ from mcp_memory.errors import NotFound
 from mcp_memory.ids import id_number, id_text
 from mcp_memory.text import Span
 
-ITEM_COLUMNS = """
-    i.id, i.source_id, (SELECT kind FROM sources WHERE id = i.source_id), i.position, i.span_start, i.span_end, r.text, r.kind, r.tags, r.scope, i.speaker,
-    r.importance, r.confidence, r.occurred_at, r.valid_until, r.pinned, r.review_after,
-    i.recorded_at, r.from_time, r.number, r.status, i.seen, i.last_seen_at
-"""
-"""What `item` reads, of a revision r and its item i."""
+REVISION_FIELDS = (
+    "status",
+    "text",
+    "kind",
+    "scope",
+    "tags",
+    "importance",
+    "confidence",
+    "occurred_at",
+    "valid_until",
+    "pinned",
+    "review_after",
+    "normal_hash",
+)
+"""What a state says, beside which state it is and when."""
 
-OPERATION_COLUMNS = "o.id, o.verb, o.at, o.client, o.session, o.summary"
+OPERATION_COLUMNS = """
+    o.id, o.verb, o.at, o.client, o.session, o.summary, o.undoes, o.erased,
+    (SELECT count(*) % 2 FROM operations AS u WHERE u.undoes = coalesce(o.undoes, o.id) AND u.at > o.at)
+"""
+"""What `operation` reads."""
+OPERATION_WIDTH = 9
+
+
+def holds(alias: str, as_of: int | None) -> str:
+    """SQL: the row of a table with a transaction time holds now, or did at `as_of`."""
+    if as_of is None:
+        return f"{alias}.until_time IS NULL"
+    return f"{alias}.from_time <= {as_of:d} AND ({alias}.until_time IS NULL OR {alias}.until_time > {as_of:d})"
+
+
+def item_columns(as_of: int | None = None) -> str:
+    """What `item` reads of a revision r and its item i, with how often it had been said by `as_of`."""
+    said = f"FROM confirmations AS c WHERE c.item_id = i.id AND {holds('c', as_of)}"
+    return f"""
+    i.id, i.source_id, (SELECT kind FROM sources WHERE id = i.source_id), i.position, i.span_start, i.span_end, r.text,
+    r.kind, r.tags, r.scope, i.speaker, r.importance, r.confidence, r.occurred_at, r.valid_until, r.pinned,
+    r.review_after, i.recorded_at, coalesce((SELECT b.from_time FROM revisions AS b WHERE b.id = r.restores), r.from_time),
+    r.number, r.status, i.seen + coalesce((SELECT sum(c.times) {said}), 0),
+    max(i.last_seen_at, coalesce((SELECT max(c.said_at) {said}), 0))
+    """
+
+
+ITEM_COLUMNS = item_columns()
+"""The same, as it is now."""
 
 
 def item(row: tuple[Any, ...]) -> Item:
-    """The item in the state that ITEM_COLUMNS describe."""
+    """The item in the state that item_columns describe."""
     return Item(
         id=ItemId(id_text(row[0])),
         source_id=SourceId(id_text(row[1])),
@@ -50,8 +87,18 @@ def item(row: tuple[Any, ...]) -> Item:
 
 def operation(row: tuple[Any, ...]) -> Operation:
     """The operation that OPERATION_COLUMNS describe."""
-    number, verb, at, client, session, summary = row
-    return Operation(OperationId(id_text(number)), verb, at, client, session, summary)
+    number, verb, at, client, session, summary, undoes, erased, undone = row
+    return Operation(
+        OperationId(id_text(number)),
+        verb,
+        at,
+        client,
+        session,
+        summary,
+        undoes=None if undoes is None else OperationId(id_text(undoes)),
+        undone=bool(undone),
+        erased=erased,
+    )
 
 
 def number_of(identifier: str) -> int:

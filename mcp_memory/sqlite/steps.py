@@ -21,6 +21,7 @@ from mcp_memory.domain import (
     SourceId,
     Statement,
     Step,
+    TakeBack,
     normal_hash,
     sha256,
     spoken,
@@ -28,25 +29,10 @@ from mcp_memory.domain import (
 )
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.ids import IdSequence, id_number, id_text
-from mcp_memory.sqlite import redaction, vectors
+from mcp_memory.sqlite import redaction, undo, vectors
 from mcp_memory.sqlite.indexed import delete_words, insert_words
-from mcp_memory.sqlite.rows import fetch, number_of
+from mcp_memory.sqlite.rows import REVISION_FIELDS, fetch, number_of
 from mcp_memory.text import Span
-
-REVISION_FIELDS = (
-    "status",
-    "text",
-    "kind",
-    "scope",
-    "tags",
-    "importance",
-    "confidence",
-    "occurred_at",
-    "valid_until",
-    "pinned",
-    "review_after",
-    "normal_hash",
-)
 
 
 class Steps:
@@ -104,11 +90,15 @@ class Steps:
                 self._revise(number_of(step.id), {"status": "forgotten"})
                 return Outcome("forgotten", step.id)
             case EraseItem():
-                self._erase(number_of(step.id))
+                self._erase_with_tombstones(number_of(step.id))
                 return Outcome("erased", step.id)
             case KeepDigest():
                 self._keep_digest(step)
                 return Outcome("kept", None)
+            case TakeBack():
+                found = undo.plan(self._connection, id_number(step.operation))
+                undo.carry_out(self._connection, found, operation=self._operation, at=self._at, ids=self._ids)
+                return Outcome("undone", None)
 
     def _add(self, step: AddItem) -> Outcome:
         statement = step.statement
@@ -195,7 +185,7 @@ class Steps:
         if statement.source.kind != "words" and source is not None:
             queries.append(
                 "SELECT r.item_id FROM (SELECT id FROM items WHERE source_id = :source AND span_start = :start UNION ALL "
-                "SELECT item_id FROM repeats WHERE source_id = :source AND span_start = :start) AS place "
+                "SELECT item_id FROM repeats WHERE source_id = :source AND span_start = :start AND until_time IS NULL) AS place "
                 f"CROSS JOIN revisions AS r ON r.item_id = place.id WHERE {present} <> 'forgotten'"
             )
         if statement.source.kind != "transcript":
@@ -220,16 +210,21 @@ class Steps:
         if statement.source.kind != "words":
             number = self._keep_source(statement.source, *source)
             self._connection.execute(
-                "INSERT OR IGNORE INTO repeats (item_id, source_id, span_start, span_end) "
-                "SELECT id, ?, ?, ? FROM items WHERE id = ? AND (source_id, span_start) <> (?, ?)",
-                (number, *statement.span, known, number, statement.span.start),
+                "INSERT OR IGNORE INTO repeats (item_id, source_id, span_start, span_end, operation_id, from_time) "
+                "SELECT id, ?, ?, ?, ?, ? FROM items WHERE id = ? AND (source_id, span_start) <> (?, ?)",
+                (number, *statement.span, self._operation, self._at, known, number, statement.span.start),
             )
         if step.replaces in (None, identifier) or not self._replace(known, number_of(step.replaces), statement):
             return Outcome("known", identifier, identifier)
         return Outcome("replaced", identifier, step.replaces)
 
     def _confirm(self, number: int) -> None:
-        self._connection.execute("UPDATE items SET seen = seen + 1, last_seen_at = ? WHERE id = ?", (self._at, number))
+        self._connection.execute(
+            "INSERT INTO confirmations (item_id, operation_id, times, said_at, from_time) "
+            "SELECT id, :operation, 1, :at, :at FROM items WHERE id = :item "
+            "ON CONFLICT DO UPDATE SET times = times + 1",
+            {"operation": self._operation, "at": self._at, "item": number},
+        )
         if not self._connection.changes():
             raise _no_item(number)
 
@@ -245,7 +240,7 @@ class Steps:
         if status == "live":
             self._revise(old, {"status": "replaced"})
         self._connection.execute(
-            "INSERT OR IGNORE INTO links (from_id, to_id, type, operation_id, at) VALUES (?, ?, 'replaces', ?, ?)",
+            "INSERT OR IGNORE INTO links (from_id, to_id, type, operation_id, from_time) VALUES (?, ?, 'replaces', ?, ?)",
             (number, old, self._operation, self._at),
         )
         return True
@@ -300,6 +295,19 @@ class Steps:
     def _insert_measured(self, revision_id: int, measured: Measured) -> None:
         if self._encoder is not None:
             vectors.insert(self._connection, self._encoder, {revision_id: measured})
+
+    def _erase_with_tombstones(self, number: int) -> None:
+        """Erase an item, and what was forgotten or taken back of the same scope that says what it says or said."""
+        tombstones = fetch(
+            self._connection,
+            "SELECT DISTINCT r.item_id FROM revisions AS said JOIN revisions AS r ON r.normal_hash = said.normal_hash "
+            "JOIN revisions AS p ON p.item_id = r.item_id AND p.until_time IS NULL AND p.status = 'forgotten' "
+            "WHERE said.item_id = ? AND r.item_id <> said.item_id AND r.scope = said.scope",
+            (number,),
+        )
+        for item in [number, *(row[0] for row in tombstones)]:
+            self._erase(item)
+        self._connection.execute("UPDATE operations SET erased = erased + 1 WHERE id = ?", (self._operation,))
 
     def _erase(self, number: int) -> None:
         states = fetch(

@@ -12,15 +12,19 @@ from mcp_memory.domain import (
     Filter,
     Item,
     ItemId,
+    Kind,
     Measured,
     Neighbour,
     Operation,
+    OperationId,
     Outcome,
+    Revision,
     Source,
     SourceId,
     Stats,
     Step,
     Topic,
+    Undoing,
     Unmeasured,
     Vector,
     normal_hash,
@@ -28,10 +32,10 @@ from mcp_memory.domain import (
 )
 from mcp_memory.errors import NotFound
 from mcp_memory.ids import IdSequence, id_text
-from mcp_memory.sqlite import redaction, search, upkeep, vectors
+from mcp_memory.sqlite import lineage, search, undo, upkeep, vectors
 from mcp_memory.sqlite.database import Database, schema_version
 from mcp_memory.sqlite.resident import Resident
-from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, number_of
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, holds, item_columns, number_of
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.steps import Steps
@@ -126,9 +130,9 @@ class SqliteStore:
         found = [item_of(row) for row in rows]
         return {item.id: item for item in found}
 
-    def states(self, revision_ids: Sequence[int]) -> dict[int, Item]:
+    def states(self, revision_ids: Sequence[int], *, as_of: int | None = None) -> dict[int, Item]:
         with self._database.read() as connection:
-            return _states(connection, revision_ids)
+            return _states(connection, revision_ids, as_of=as_of)
 
     def measured(self, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Measured]:
         with self._database.read() as connection:
@@ -171,7 +175,7 @@ class SqliteStore:
         with self._database.read() as connection:
             rows = fetch(
                 connection,
-                f"SELECT r.id, {ITEM_COLUMNS} {STATES} WHERE {condition} "
+                f"SELECT r.id, {item_columns(where.as_of)} {STATES} WHERE {condition} "
                 f"ORDER BY {search.HAPPENED} DESC, i.id DESC LIMIT :limit OFFSET :offset",
                 {**bound, "limit": limit, "offset": offset},
             )
@@ -183,51 +187,38 @@ class SqliteStore:
             number: int = connection.execute(f"SELECT count(*) {STATES} WHERE {condition}", bound).get
         return number
 
-    def replaced_by(self, ids: Sequence[ItemId]) -> dict[ItemId, list[Item]]:
+    def expired(self, *, before: int, scopes: Sequence[str], kinds: Sequence[Kind]) -> list[Item]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"SELECT {ITEM_COLUMNS} {STATES} WHERE r.until_time IS NULL AND i.recorded_at < :before "
+                "AND (:scopes = '[]' OR r.scope IN (SELECT value FROM json_each(:scopes))) "
+                "AND (:kinds = '[]' OR r.kind IN (SELECT value FROM json_each(:kinds))) ORDER BY i.id",
+                {"before": before, "scopes": json.dumps(scopes), "kinds": json.dumps(kinds)},
+            )
+        return [item for item in map(item_of, rows) if item.last_seen_at < before]
+
+    def replaced_by(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> dict[ItemId, list[Item]]:
+        with self._database.read() as connection:
+            return lineage.replaced_by(connection, ids, as_of=as_of)
+
+    def source(self, source_id: SourceId, *, as_of: int | None = None) -> Source:
+        with self._database.read() as connection:
+            return lineage.source(connection, source_id, as_of=as_of)
+
+    def topics(self, *, as_of: int | None = None) -> list[Topic]:
         with self._database.read() as connection:
             rows = fetch(
                 connection,
                 f"""
-                WITH RECURSIVE chain (head, old, depth) AS (
-                    SELECT value, value, 0 FROM json_each(?)
-                    UNION SELECT head, l.to_id, depth + 1 FROM chain JOIN links AS l ON l.from_id = chain.old
-                    WHERE l.type = 'replaces' AND depth < 50
-                )
-                SELECT chain.head, {ITEM_COLUMNS}
-                FROM chain JOIN items AS i ON i.id = chain.old JOIN revisions AS r ON r.item_id = i.id
-                WHERE depth > 0 AND r.until_time IS NULL AND r.status = 'replaced' ORDER BY depth, i.id DESC
-                """,
-                (_numbers(ids),),
-            )
-        found: dict[ItemId, list[Item]] = {}
-        for head, *row in rows:
-            found.setdefault(ItemId(id_text(head)), []).append(item_of(tuple(row)))
-        return found
-
-    def source(self, source_id: SourceId) -> Source:
-        number = number_of(source_id)
-        with self._database.read() as connection:
-            rows = fetch(connection, "SELECT kind, text, origin, recorded_at FROM sources WHERE id = ?", (number,))
-            forgotten, others = redaction.spans_in(connection, number)
-        if not rows:
-            raise NotFound(f"There is no source #{source_id}.")
-        if forgotten and not others:
-            raise NotFound(f"All that the source #{source_id} says was forgotten.")
-        kind, text, origin, recorded_at = rows[0]
-        text = redaction.blanked(text, forgotten, kept=others)
-        return Source(id=source_id, kind=kind, text=text, origin=origin, recorded_at=recorded_at)
-
-    def topics(self) -> list[Topic]:
-        with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                """
-                SELECT t.name, t.scope, t.digest, t.from_time,
+                SELECT t.name, t.scope, t.digest,
+                    coalesce((SELECT b.from_time FROM topics AS b WHERE b.id = t.restores), t.from_time),
                     (SELECT json_group_array(r.item_id) FROM topic_revisions AS m JOIN revisions AS r
                         ON r.id = m.revision_id WHERE m.topic_id = t.id),
                     EXISTS (SELECT 1 FROM topic_revisions AS m JOIN revisions AS r ON r.id = m.revision_id
-                        WHERE m.topic_id = t.id AND r.until_time IS NOT NULL)
-                FROM topics AS t WHERE t.until_time IS NULL ORDER BY t.from_time DESC
+                        JOIN revisions AS p ON p.item_id = r.item_id AND {holds("p", as_of)}
+                        WHERE m.topic_id = t.id AND coalesce(p.restores, p.id) <> coalesce(r.restores, r.id))
+                FROM topics AS t WHERE {holds("t", as_of)} ORDER BY 4 DESC
                 """,
             )
         return [
@@ -251,17 +242,9 @@ class SqliteStore:
             )
         return [(tag, scope, number) for tag, scope, number in rows]
 
-    def history(self, item_id: ItemId) -> list[tuple[Item, Operation]]:
+    def history(self, item_id: ItemId) -> list[Revision]:
         with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"SELECT {OPERATION_COLUMNS}, {ITEM_COLUMNS} {STATES} JOIN operations AS o ON o.id = r.operation_id "
-                "WHERE i.id = ? ORDER BY r.number",
-                (number_of(item_id),),
-            )
-        if not rows:
-            raise NotFound(f"There is no memory #{item_id}. Use recall to find the right id.")
-        return [(item_of(row[6:]), operation_of(row[:6])) for row in rows]
+            return lineage.history(connection, item_id)
 
     def operations(self, *, limit: int, since: int | None = None) -> list[Operation]:
         with self._database.read() as connection:
@@ -271,6 +254,14 @@ class SqliteStore:
                 (since or 0, limit),
             )
         return [operation_of(row) for row in rows]
+
+    def last_operation(self, *, client: str, session: str) -> OperationId:
+        with self._database.read() as connection:
+            return undo.last_operation(connection, client=client, session=session)
+
+    def undoing(self, operation_id: OperationId) -> Undoing:
+        with self._database.read() as connection:
+            return undo.described(connection, undo.plan(connection, number_of(operation_id)))
 
     def serving_encoder(self) -> str | None:
         with self._database.read() as connection:
@@ -380,10 +371,10 @@ def _numbers(ids: Sequence[ItemId]) -> str:
     return json.dumps([number_of(identifier) for identifier in ids])
 
 
-def _states(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, Item]:
+def _states(connection: apsw.Connection, revision_ids: Sequence[int], *, as_of: int | None = None) -> dict[int, Item]:
     rows = fetch(
         connection,
-        f"SELECT r.id, {ITEM_COLUMNS} {STATES} WHERE r.id IN (SELECT value FROM json_each(?))",
+        f"SELECT r.id, {item_columns(as_of)} {STATES} WHERE r.id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(revision_ids)),),
     )
     return {row[0]: item_of(row[1:]) for row in rows}
