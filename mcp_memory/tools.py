@@ -1,13 +1,13 @@
 """The tools clients may call: names, descriptions, schemas, and what each does with a Memory."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from mcp_memory import compose
 from mcp_memory.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, Raw, entries_of, entry_of, turns_of
-from mcp_memory.domain import KINDS, Caller, Item, Recall
+from mcp_memory.domain import KINDS, Caller, History, Item, Operation, Recall, Summary, Undone
 from mcp_memory.errors import InvalidInput
 from mcp_memory.memory import Memory, Progress
 from mcp_memory.requests import ItemQuery
@@ -67,7 +67,7 @@ absolute dates instead of "he" or "yesterday". Several at once: items. A whole c
 - A value changed? remember the new statement; the old one is kept as history. If the answer says "similar to #id", \
 call remember with replaces=id, or update, when the new statement takes its place.
 - update to correct a memory by #id, forget when the user asks (erase=true: for good), summarize for a digest of a \
-topic or a stretch of time.
+topic or a stretch of time, history for what changed, undo to take back the last change.
 - Do not store secrets, or what recall has just told you.
 
 scope: "user" is about the person and holds everywhere; "project" holds in the current project only. The server knows \
@@ -199,8 +199,12 @@ def _summarize(memory: Memory, arguments: Arguments, caller: Caller, progress: P
         digest=arguments.text("digest"),
         by=caller,
     )
-    data = {"items": [item.id for item in result.items], "left_out": result.left_out, "tokens": result.tokens}
-    return Answer(result.text, data)
+    return Answer(result.text, summary_data(result))
+
+
+def summary_data(result: Summary) -> dict[str, Any]:
+    """A digest as data: the memories it cites."""
+    return {"items": [item.id for item in result.items], "left_out": result.left_out, "tokens": result.tokens}
 
 
 def _update(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:
@@ -233,6 +237,49 @@ def _forget(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
     )
     data = {"ids": [item.id for item in result.items], "done": result.done, "erased": result.erased}
     return Answer(compose.forgotten(result), data)
+
+
+def _history(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:
+    found = memory.history(
+        arguments.text("id"), since=arguments.text("since"), limit=arguments.whole("limit", 20), by=caller
+    )
+    return Answer(found.text, history_data(found))
+
+
+def history_data(found: History) -> dict[str, Any]:
+    """A history as data, in its order: `revisions` of an item, or `operations`."""
+    return {
+        "revisions": [
+            item_data(revision.item)
+            | {"status": revision.item.status, "replaced_by": revision.replaced_by}
+            | {"operation": operation_data(revision.operation)}
+            for revision in found.revisions
+        ],
+        "operations": [operation_data(operation) for operation in found.operations],
+    }
+
+
+def operation_data(operation: Operation) -> dict[str, Any]:
+    """An operation as data; `undoes` is the operation that an undo takes back or brings back."""
+    return asdict(operation) | {"at": _iso(operation.at)}
+
+
+def _undo(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:
+    done = memory.undo(arguments.text("operation"), by=caller)
+    return Answer(done.text, undo_data(done))
+
+
+def undo_data(done: Undone) -> dict[str, Any]:
+    """An undo as data: what was undone, by which operation, and what each memory was and is; None is gone."""
+    return {
+        "operation": done.by,
+        "undone": operation_data(done.undoing.operation) | {"undone": not done.undoing.brings_back},
+        "items": [
+            {"id": was.id, "was": was.status, "status": "forgotten" if now is None else now.status}
+            for was, now in done.undoing.changes
+        ],
+        "digests": list(done.undoing.digests),
+    }
 
 
 _SELECTION = {
@@ -385,6 +432,32 @@ TOOLS: tuple[Tool, ...] = (
         idempotent=True,
         aliases={"id": "ids", "memory_id": "ids", "item_id": "ids", "project": "scope"} | _QUERY,
         run=_forget,
+    ),
+    Tool(
+        name="history",
+        title="History",
+        description="What a memory has been, with what each change was; without id what was done lately, by whom.",
+        properties={"id": _text(), "since": _text(_DATE), "limit": _number("integer", 20)},
+        required=(),
+        read_only=True,
+        destructive=False,
+        idempotent=True,
+        aliases={"memory_id": "id", "item_id": "id", "after": "since", "from": "since"} | _LIMIT,
+        run=_history,
+    ),
+    Tool(
+        name="undo",
+        title="Undo",
+        description=(
+            "Take back your last operation, or the one whose id history shows; an undo too. What was erased stays gone."
+        ),
+        properties={"operation": _text()},
+        required=(),
+        read_only=False,
+        destructive=False,
+        idempotent=False,
+        aliases={"id": "operation", "operation_id": "operation"},
+        run=_undo,
     ),
 )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from clock import Clock
 
 from mcp_memory.cli import main
 from mcp_memory.domain import Entry
@@ -92,6 +93,70 @@ def test_every_verb_answers_programs_with_the_data_of_its_tool(run: Run) -> None
     assert [(item["id"], item["importance"]) for item in listed] == [(identifier, 0.9)]
     assert (stats["items"], stats["kinds"]) == (1, {"preference": 1})
     assert forgotten == {"ids": [identifier], "done": True, "erased": False}
+
+
+def test_what_one_command_did_another_tells_and_takes_back(run: Run) -> None:
+    identifier = identifier_in(run("remember", "The deploy port is 8080."))
+    run("update", identifier, "--content", "The deploy port is 9090.")
+    told = run("history", identifier)
+    preview = run("undo", "--dry-run")
+    before = run("recall", "deploy port")
+    undone = json.loads(run("undo", "--json").stdout)
+    after = run("recall", "deploy port")
+    operations = json.loads(run("history", "--limit", "2", "--json").stdout)["operations"]
+    brought_back = run("undo", undone["operation"])
+
+    assert "text: The deploy port is [-8080-]{+9090+}." in told.output
+    assert preview.output.startswith("Would take back ")
+    assert ("9090" in before.output, "8080" in after.output) == (True, True)
+    assert [(entry["verb"], entry["id"]) for entry in operations] == [
+        ("undo", undone["operation"]),
+        ("update", undone["undone"]["id"]),
+    ]
+    assert brought_back.output.startswith("Brought back ")
+    assert "9090" in run("recall", "deploy port").output
+
+
+def test_a_rule_of_retention_shows_first_and_goes_by_kind_and_scope(run: Run, database: Path) -> None:
+    long_ago = Clock()
+    texts = {"note": "An old note that is kxqzvj.", "fact": "An old fact.", "event": "A web event."}
+    with Memory.open(database, model=HashingEncoder(), clock=long_ago) as memory:
+        for kind, text in texts.items():
+            memory.remember(text, like=Entry("", kind=kind, scope="web" if kind == "event" else "user"))
+        tombstone = memory.remember("Another note that was kxqzvj.", like=Entry("", kind="note")).items[0].id
+        memory.forget([tombstone])
+    run("remember", "A new fact.", "--scope", "user")
+
+    shown = run("forget", "--older-than", "30d", "--kind", "note")
+    kept = json.loads(run("list", "--json").stdout)
+    erased = json.loads(run("forget", "--older-than", "30d", "--kind", "note", "--erase", "--yes", "--json").stdout)
+    raw = b"".join(file.read_bytes() for file in database.parent.glob(f"{database.name}*"))
+    by_scope = run("forget", "--older-than", "30d", "--scope", "user", "--yes")
+    left = json.loads(run("list", "--json").stdout)
+    undone = run("undo")
+
+    assert shown.output.startswith("Would forget 1. Nothing was changed yet.\n")
+    assert "To do it add --yes." in shown.output
+    assert len(kept) == 4
+    assert (len(erased["ids"]), erased["done"], erased["erased"], b"kxqzvj" in raw) == (2, True, True, False)
+    assert by_scope.output.startswith("Forgot 1 ")
+    assert {item["text"] for item in left} == {"A new fact.", "A web event."}
+    assert "An old fact." in undone.output
+    assert run("forget", "--older-than", "2y").output == "Nothing is older than that.\n"
+    assert run("forget", "--older-than", "30d", "--query", "x").exit_code == 2
+    assert run("forget", "--query", "x", "--kind", "note").exit_code == 2
+
+
+def test_summarize_and_list_answer_from_what_was_known_then(run: Run, database: Path) -> None:
+    clock = Clock()
+    with Memory.open(database, model=HashingEncoder(), clock=clock) as memory:
+        item = memory.remember("The deploy port is 8080.", like=Entry("", tags=("net",), scope="user")).items[0].id
+        clock.pass_(days=1)
+        memory.update(item, content="The deploy port is 9090.")
+
+    answers = [run(*command, "--as-of", "2026-03-02").output for command in (["summarize", "net"], ["list"])]
+
+    assert [("8080" in answer, "9090" in answer) for answer in answers] == [(True, False)] * 2
 
 
 def test_a_file_and_standard_input_are_remembered_as_utf8(run: Run, tmp_path: Path) -> None:
@@ -346,7 +411,18 @@ def test_explain_shows_what_each_score_is_made_of(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["recall", "x"], ["list"], ["stats"], ["verify"], ["summarize"], ["forget", "--query", "x"], ["reindex"]],
+    [
+        ["recall", "x"],
+        ["list"],
+        ["stats"],
+        ["verify"],
+        ["summarize"],
+        ["forget", "--query", "x"],
+        ["reindex"],
+        ["history"],
+        ["undo"],
+        ["forget", "--older-than", "90d"],
+    ],
 )
 def test_looking_into_a_file_that_is_not_there_makes_none(run: Run, tmp_path: Path, command: list[str]) -> None:
     missing = tmp_path / "typo" / "memory.db"

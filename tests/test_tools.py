@@ -10,12 +10,14 @@ from mcp.server import Server
 from mcp.types import CallToolResult, TextContent
 
 from mcp_memory.memory import Memory
+from mcp_memory.requests import ItemQuery
+from mcp_memory.server import MemoryHost, make_server
 from mcp_memory.tools import INSTRUCTIONS, TOOLS
 
 pytestmark = pytest.mark.anyio
 
-SCHEMA_CHARACTERS = 5_800
-"""Of the 8,000 for all seven tools; the rest is for history and undo."""
+SCHEMA_CHARACTERS = 8_000
+"""2,000 tokens for all seven tools."""
 
 
 def text_of(result: CallToolResult) -> str:
@@ -39,23 +41,25 @@ async def test_every_tool_has_a_title_and_says_all_four_hints(server: Server[Any
         for tool in tools
         if tool.annotations
     ] == [
-        (name, title, hints(title, read_only=read_only, destructive=destructive), None)
-        for name, title, read_only, destructive in [
-            ("remember", "Remember", False, False),
-            ("recall", "Recall", True, False),
-            ("summarize", "Summarize", False, False),
-            ("update", "Update a memory", False, False),
-            ("forget", "Forget", False, True),
+        (name, title, hints(title, read_only=read_only, destructive=destructive, idempotent=idempotent), None)
+        for name, title, read_only, destructive, idempotent in [
+            ("remember", "Remember", False, False, True),
+            ("recall", "Recall", True, False, True),
+            ("summarize", "Summarize", False, False, True),
+            ("update", "Update a memory", False, False, True),
+            ("forget", "Forget", False, True, True),
+            ("history", "History", True, False, True),
+            ("undo", "Undo", False, False, False),
         ]
     ]
 
 
-def hints(title: str, *, read_only: bool, destructive: bool) -> dict[str, object]:
+def hints(title: str, *, read_only: bool, destructive: bool, idempotent: bool) -> dict[str, object]:
     return {
         "title": title,
         "readOnlyHint": read_only,
         "destructiveHint": destructive,
-        "idempotentHint": True,
+        "idempotentHint": idempotent,
         "openWorldHint": False,
     }
 
@@ -201,6 +205,63 @@ async def test_forget_by_query_shows_first_and_acts_with_confirm(server: Server[
     assert (still_there, memory.stats().items) == (1, 0)
 
 
+async def test_history_and_undo_lead_from_a_change_back_to_what_was_before(server: Server[Any]) -> None:
+    async with Client(server) as client:
+        kept = await client.call_tool("remember", {"content": "The standup is at 9."})
+        identifier = data_of(kept, "remember")["items"][0]["id"]
+        await client.call_tool("update", {"id": identifier, "content": "The standup is at 10.", "kind": "event"})
+        states = await client.call_tool("history", {"memory_id": f"#{identifier}"})
+        undone = await client.call_tool("undo", {})
+        recalled = data_of(await client.call_tool("recall", {"query": "standup"}), "recall")["hits"]
+        operations = await client.call_tool("history", {"k": "2"})
+        again = await client.call_tool("undo", {"operation": data_of(undone, "undo")["operation"]})
+
+    revisions = data_of(states, "history")["revisions"]
+    update = revisions[1]["operation"]
+    assert [(state["revision"], state["text"]) for state in revisions] == [
+        (1, "The standup is at 9."),
+        (2, "The standup is at 10."),
+    ]
+    assert "text: The standup is at [-9-]{+10+}.; kind: fact -> event" in text_of(states)
+    assert [(hit["text"], hit["kind"]) for hit in recalled] == [("The standup is at 9.", "fact")]
+    assert data_of(undone, "undo") == {
+        "operation": data_of(operations, "history")["operations"][0]["id"],
+        "undone": {**update, "undone": True},
+        "items": [{"id": identifier, "was": "live", "status": "live"}],
+        "digests": [],
+    }
+    assert [(entry["verb"], entry["undone"]) for entry in data_of(operations, "history")["operations"]] == [
+        ("undo", False),
+        ("update", True),
+    ]
+    assert text_of(operations).splitlines()[1].endswith(f"update: #{identifier}: content, kind (taken back)")
+    assert data_of(again, "undo")["undone"] == update
+
+
+async def test_a_refused_undo_names_what_to_undo_first(server: Server[Any]) -> None:
+    async with Client(server) as client:
+        kept = await client.call_tool("remember", {"content": "The standup is at 9."})
+        first = data_of(kept, "remember")
+        await client.call_tool("update", {"id": first["items"][0]["id"], "tags": ["team"]})
+        later = data_of(await client.call_tool("history", {"limit": 1}), "history")["operations"][0]["id"]
+        refused = await client.call_tool("undo", {"operation": first["operation"]})
+        unknown = await client.call_tool("history", {"id": "0p9s3l9cgm2pe"})
+
+    assert (refused.is_error, unknown.is_error) == (True, True)
+    assert f"Undo that first: operation #{later}" in text_of(refused)
+    assert "There is no memory #0p9s3l9cgm2pe" in text_of(unknown)
+
+
+async def test_undo_takes_back_what_this_connection_did(memory: Memory) -> None:
+    ours, theirs = (make_server(MemoryHost(lambda: memory), project="demo") for _ in range(2))
+    async with Client(ours) as one, Client(theirs) as other:
+        await one.call_tool("remember", {"content": "Ann likes tea."})
+        await other.call_tool("remember", {"content": "Bob likes coffee."})
+        await one.call_tool("undo", {})
+
+    assert [item.text for item in memory.listing(ItemQuery("all"), limit=9)] == ["Bob likes coffee."]
+
+
 async def test_summarize_cites_what_it_says(server: Server[Any]) -> None:
     async with Client(server) as client:
         kept = await client.call_tool("remember", {"content": "Releases go out on Tuesdays.", "tags": ["release"]})
@@ -281,5 +342,5 @@ async def test_an_unknown_tool_is_an_error_that_names_those_there_are(server: Se
             await client.call_tool("memorize", {"content": "x"})
 
     assert str(caught.value) == (
-        "There is no tool 'memorize'. The tools are remember, recall, summarize, update, forget."
+        "There is no tool 'memorize'. The tools are remember, recall, summarize, update, forget, history, undo."
     )

@@ -109,19 +109,37 @@ def _explained(data: Mapping[str, Any]) -> list[str]:
 @click.option("--scope")
 @click.option("--since")
 @click.option("--until")
+@click.option("--as-of", help="Answer from what was known then.")
 @click.option("--max-tokens", type=int, default=600, show_default=True)
 @click.option("--digest", help="Keep this text as the topic's digest.")
 @json_option
 @configured
-def summarize(config: Config, as_json: bool, **fields: Any) -> None:
+def summarize(
+    config: Config,
+    topic: str | None,
+    query: str | None,
+    max_tokens: int,
+    digest: str | None,
+    as_json: bool,
+    **selection: Any,
+) -> None:
     """A digest of a TOPIC, a question, or a stretch of time.
 
     \b
     Examples:
       mcp-memory summarize infra
       mcp-memory summarize --since 2026-10-01 --until 2026-10-31
+      mcp-memory summarize infra --as-of 2026-01-31
     """
-    call_tool(config, "summarize", fields, as_json=as_json)
+    from mcp_memory.requests import ItemQuery
+    from mcp_memory.tools import summary_data
+
+    memory, caller = open_existing(config)
+    with memory:
+        memory.wait_for_encoder()
+        select = ItemQuery(**selection)
+        result = memory.summarize(topic, query=query, select=select, max_tokens=max_tokens, digest=digest, by=caller)
+    print_answer(summary_data(result) if as_json else result.text)
 
 
 @main.command()
@@ -151,25 +169,117 @@ def update(config: Config, tags: tuple[str, ...], confirm: bool, as_json: bool, 
 @main.command()
 @click.argument("ids", nargs=-1)
 @click.option("--query", help="Forget what this finds; shows it first.")
-@click.option("--scope")
-@click.option("--confirm", is_flag=True, help="With --query: do it.")
+@click.option("--older-than", metavar="AGE", help="Forget what was last said longer ago, such as 90d; shows it first.")
+@click.option("--kind", "kinds", multiple=True, help="With --older-than: only of this kind.")
+@click.option("--scope", help="user, project, all or a project's name.")
+@click.option("--confirm", "--yes", is_flag=True, help="With --query or --older-than: do it.")
 @click.option("--erase", is_flag=True, help="Remove the words from the file for good.")
 @click.option("--reason")
 @json_option
 @configured
-def forget(config: Config, ids: tuple[str, ...], confirm: bool, erase: bool, as_json: bool, **fields: Any) -> None:
-    """Forget memories by IDS, or by --query.
+def forget(
+    config: Config,
+    ids: tuple[str, ...],
+    older_than: str | None,
+    kinds: tuple[str, ...],
+    confirm: bool,
+    erase: bool,
+    as_json: bool,
+    **fields: Any,
+) -> None:
+    """Forget memories by IDS, by --query, or by --older-than, which goes through all scopes unless one is given.
 
     \b
     Examples:
       mcp-memory forget 0p9s3l9cgm2pe
       mcp-memory forget --query "the old flat" --confirm
       mcp-memory forget 0p9s3l9cgm2pe --erase
+      mcp-memory forget --older-than 90d --kind note --scope work --erase --yes
     """
+    if older_than is not None:
+        if ids or fields["query"]:
+            raise click.UsageError("Give one of IDS, --query and --older-than.")
+        _forget_old(config, older_than, kinds, confirm=confirm, erase=erase, as_json=as_json, **fields)
+        return
+    if kinds:
+        raise click.UsageError("--kind goes with --older-than.")
     if erase and ids and sys.stdin.isatty():
         click.confirm(f"Erase {len(ids)} for good, beyond undo?", abort=True)
     arguments = {"ids": list(ids), "confirm": confirm or None, "erase": erase or None} | fields
     call_tool(config, "forget", arguments, as_json=as_json)
+
+
+def _forget_old(
+    config: Config,
+    older_than: str,
+    kinds: tuple[str, ...],
+    *,
+    confirm: bool,
+    erase: bool,
+    as_json: bool,
+    scope: str | None,
+    reason: str | None,
+    **_: None,
+) -> None:
+    """Show what a rule of retention takes away, and with `confirm` take it away."""
+    from mcp_memory.compose import expired, forgotten
+    from mcp_memory.domain import Forgotten
+    from mcp_memory.requests import ItemQuery
+
+    memory, caller = open_existing(config)
+    with memory:
+        found = memory.expired(older_than, ItemQuery(scope or "all", kinds), by=caller)
+        items = [item for item in found if erase or item.status != "forgotten"]
+        result = Forgotten(items, done=False, erased=False)
+        if items and confirm:
+            because = reason or f"older than {older_than}"
+            result = memory.forget([item.id for item in items], erase=erase, reason=because, by=caller)
+    if as_json:
+        print_answer({"ids": [item.id for item in result.items], "done": result.done, "erased": result.erased})
+    else:
+        print_answer(forgotten(result) if result.done else expired(result.items, erase=erase))
+
+
+@main.command()
+@click.argument("id", required=False)
+@click.option("--since", help="A date or time; inclusive.")
+@click.option("--limit", type=int, default=20, show_default=True)
+@json_option
+@configured
+def history(config: Config, as_json: bool, **fields: Any) -> None:
+    """What the memory ID has been, with what each change was; without one the latest operations.
+
+    \b
+    Examples:
+      mcp-memory history
+      mcp-memory history 0p9s3l9cgm2pe
+      mcp-memory history --since yesterday --json
+    """
+    call_tool(config, "history", fields, as_json=as_json)
+
+
+@main.command()
+@click.argument("operation", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what it would change.")
+@json_option
+@configured
+def undo(config: Config, operation: str | None, dry_run: bool, as_json: bool) -> None:
+    """Take back OPERATION, as history names it; without one the last that was done from a shell.
+
+    An undo is an operation too: named, it is taken back in turn. What was erased stays gone.
+
+    \b
+    Examples:
+      mcp-memory undo --dry-run
+      mcp-memory undo
+      mcp-memory undo 0p9s3l9cgm2pe
+    """
+    from mcp_memory.tools import undo_data
+
+    memory, caller = open_existing(config)
+    with memory:
+        done = (memory.undo_preview if dry_run else memory.undo)(operation, by=caller)
+    print_answer(undo_data(done) if as_json else done.text)
 
 
 @main.command("list")
