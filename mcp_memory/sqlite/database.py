@@ -240,6 +240,7 @@ def _prepare_path(path: Path, *, read_only: bool) -> bool:
 
 
 def vector_extension() -> str:
+    """Where sqlite-vec's library is. Raises Unusable where it is not installed."""
     # Found without importing the package: its import alone costs 64 ms.
     spec = importlib.util.find_spec("sqlite_vec")
     if spec is None or not spec.submodule_search_locations:
