@@ -624,7 +624,12 @@ def test_an_erase_reaches_the_tombstones_that_say_the_same(memory: Memory, kept:
     left = raw_bytes(kept.path).count(b"qxwzvk") > 0
     memory.forget([elsewhere], erase=True)
 
+    tombstone = say(memory, "Her badge is qxwzvk.")
+    memory.undo(by=ANN)
+    memory.forget([say(memory, "Her badge is qxwzvk."), tombstone], erase=True)
+
     assert left
+    assert memory.operations(limit=1)[0].erased == 2
     assert b"qxwzvk" not in raw_bytes(kept.path)
     assert list(memory.verify()) == []
 

@@ -57,6 +57,7 @@ class Steps:
         self._new_sources: dict[bytes, int] = {}
         self._shorter: dict[SourceId, int | None] = {}
         self._gone: dict[int, list[Span]] = {}
+        self._erased: set[int] = set()
         connection.execute(
             "INSERT INTO operations (id, verb, at, client, session, summary) VALUES (?, ?, ?, ?, ?, ?)",
             (self._operation, operation.verb, self._at, operation.client, operation.session, operation.summary),
@@ -305,8 +306,11 @@ class Steps:
             "WHERE said.item_id = ? AND r.item_id <> said.item_id AND r.scope = said.scope",
             (number,),
         )
-        for item in [number, *(row[0] for row in tombstones)]:
-            self._erase(item)
+        if number not in self._erased:  # else as a tombstone of another
+            items = [number, *(row[0] for row in tombstones)]
+            for item in items:
+                self._erase(item)
+            self._erased.update(items)
         self._connection.execute("UPDATE operations SET erased = erased + 1 WHERE id = ?", (self._operation,))
 
     def _erase(self, number: int) -> None:
