@@ -262,7 +262,7 @@ def test_a_file_that_cannot_be_served_is_named_and_left_alone(
         assert spoken.answers[number]["result"]["isError"]
         assert spoken.text(number).startswith(str(database))
         assert message in spoken.text(number)
-    assert len(spoken.answers[3]["result"]["tools"]) == 5
+    assert len(spoken.answers[3]["result"]["tools"]) == 7
     assert "Traceback" not in spoken.log
     assert spoken.exit_code == 0
     assert content_of(database) == before

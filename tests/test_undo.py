@@ -481,6 +481,21 @@ def test_a_memory_does_not_come_back_beside_what_was_remembered_anew_or_has_its_
         memory.undo(first)
 
 
+def test_what_was_said_again_of_a_memory_that_went_is_taken_back_after_that(memory: Memory) -> None:
+    item = say(memory, "The tea is from Assam.")
+    say(memory, "The tea is from Assam.", by=BOB)
+    again = last(memory)
+    memory.forget([item], by=ANN)
+    gone = last(memory)
+
+    with pytest.raises(Conflict, match=f"#{item} was taken away later by forget #{gone}"):
+        memory.undo(again)
+    memory.undo(gone)
+    memory.undo(again)
+
+    assert [found.seen for found in memory.listing(ItemQuery(), limit=5)] == [1]
+
+
 def test_an_update_that_was_only_confirmed_in_other_fields_can_be_taken_back(memory: Memory) -> None:
     item = say(memory, "The tea is from Assam.")
     memory.update(item, kind="note", by=ANN)
