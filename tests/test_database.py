@@ -120,7 +120,7 @@ def test_a_file_in_a_directory_that_may_not_be_written_is_read(tmp_path: Path) -
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     opened = Database(tmp_path / "memory.db")
-    insert = "INSERT INTO operations VALUES (1, 'remember', 1, '', '', '')"
+    insert = "INSERT INTO operations (id, verb, at, client, session, summary) VALUES (1, 'remember', 1, '', '', '')"
 
     with pytest.raises(apsw.ConstraintError), opened.write() as connection:
         connection.execute(f"{insert}; {insert}")
@@ -138,7 +138,9 @@ def test_a_reader_sees_one_moment_while_another_writes(tmp_path: Path) -> None:
 
     def write() -> None:
         with opened.write() as connection:
-            connection.execute("INSERT INTO operations VALUES (1, 'remember', 1, '', '', '')")
+            connection.execute(
+                "INSERT INTO operations (id, verb, at, client, session, summary) VALUES (1, 'remember', 1, '', '', '')"
+            )
 
     with opened.read() as connection:
         counts.append(connection.execute("SELECT count(*) FROM operations").get)
@@ -172,7 +174,10 @@ def test_a_full_disk_is_said_and_nothing_is_changed(tmp_path: Path) -> None:
         connection.pragma("max_page_count", pages)
 
     with pytest.raises(Unusable, match="no space left"), opened.write() as connection:
-        connection.execute("INSERT INTO operations VALUES (1, ?, 1, '', '', '')", ("x" * 100_000,))
+        connection.execute(
+            "INSERT INTO operations (id, verb, at, client, session, summary) VALUES (1, ?, 1, '', '', '')",
+            ("x" * 100_000,),
+        )
 
     with opened.read() as connection:
         assert connection.execute("SELECT count(*) FROM operations").get == 0

@@ -55,7 +55,7 @@ async def test_the_handshake_waits_neither_for_the_file_nor_for_the_encoder(data
     host.close()
 
     assert (named, opened, kept.is_error) == ("mcp-memory", False, False)
-    assert tools == ["remember", "recall", "summarize", "update", "forget"]
+    assert tools == ["remember", "recall", "summarize", "update", "forget", "history", "undo"]
     assert uris == ["memory://context", "memory://topics"]
     assert prompts == ["begin", "reflect"]
 
