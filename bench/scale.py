@@ -41,6 +41,7 @@ from mcp_memory.ids import IdSequence, id_number
 from mcp_memory.interaction import PIECE_DIMENSIONS
 from mcp_memory.measuring import measure
 from mcp_memory.memory import Memory
+from mcp_memory.ranking import CANDIDATES
 from mcp_memory.sqlite.database import vector_extension
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.text import Span, sentences
@@ -146,7 +147,7 @@ def measure_recall(database: Path, data: Path) -> dict[str, Any]:
     nearest: list[list[int]] = []
     for query in asked:
         candidates = store.search_vectors(
-            encoder.encode_query(query), encoder=encoder.identity, where=Filter(), limit=10
+            encoder.encode_query(query), encoder=encoder.identity, where=Filter(), limit=CANDIDATES
         )
         nearest.append([candidate.revision_id for candidate in candidates])
     return {"timings": timings, "nearest": nearest, "opened": opened, "rss": resident_megabytes()}

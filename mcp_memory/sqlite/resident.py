@@ -143,13 +143,12 @@ class Resident:
         return codes == found[0] if len(found) == 1 else np.isin(codes, found)
 
     def _load(self, connection: apsw.Connection, encoder: int | None) -> None:
-        cursor = connection.execute(f"{_STATES} ORDER BY r.id", (encoder,))
         width = _width(connection, encoder)
-        parts = [self._columns([], width)]
+        count: int = connection.execute("SELECT count(*) FROM revisions").get
+        self._room, self._count = _room(self._columns([], width), count + SPARE), 0
+        cursor = connection.execute(f"{_STATES} ORDER BY r.id", (encoder,))
         while rows := _take(cursor, LOADED_ROWS):
-            parts.append(self._columns(rows, width))
-        self._room = _with_room(_joined(parts))
-        self._count = sum(len(part.numbers) for part in parts)
+            self._append(self._columns(rows, width))
         self._encoder, self._loaded = encoder, True
 
     def _catch_up(self, connection: apsw.Connection) -> None:
@@ -175,16 +174,19 @@ class Resident:
         self._append(fresh.part(~again))
 
     def _append(self, fresh: States) -> None:
-        end = self._count + len(fresh.numbers)
-        if end > len(self._room.numbers):
-            self._room = _with_room(_joined([self._present(), fresh]))
-        else:
-            self._room.put(slice(self._count, end), fresh)
-        self._count = end
-        numbers = self._present().numbers
-        if (numbers[1:] < numbers[:-1]).any():
-            order = np.argsort(numbers)
-            self._room = _with_room(self._present().part(order))
+        start, self._count = self._count, self._count + len(fresh.numbers)
+        if self._count > len(self._room.numbers):
+            self._move(slice(start), self._count + self._count // 16 + SPARE)
+        self._room.put(slice(start, self._count), fresh)
+        around = self._room.numbers[max(start - 1, 0) : self._count]
+        if (around[1:] < around[:-1]).any():
+            self._move(np.argsort(self._present().numbers), len(self._room.numbers))
+
+    def _move(self, rows: Rows | slice, size: int) -> None:
+        """Bring some of the states into new room, in the order given: what was given out stays as it is."""
+        moved = self._room.part(rows)
+        self._room = _room(self._room, size)
+        self._room.put(slice(len(moved.numbers)), moved)
 
     def _present(self) -> States:
         return self._room.part(slice(self._count))
@@ -215,18 +217,11 @@ class Resident:
         return np.array([self._codes[name] for name in names], np.int32)
 
 
-def _joined(parts: Sequence[States]) -> States:
-    return States(*(np.concatenate([getattr(part, field.name) for part in parts], axis=-1) for field in fields(States)))
-
-
-def _with_room(states: States) -> States:
-    """The states with room for more behind them."""
-    more = len(states.numbers) // 16 + SPARE
-    columns: list[NDArray[Any]] = [getattr(states, field.name) for field in fields(States)]
-    wider = [
-        np.concatenate([column, np.zeros((*column.shape[:-1], more), column.dtype)], axis=-1) for column in columns
-    ]
-    return States(*cast("list[Any]", wider))
+def _room(like: States, count: int) -> States:
+    """Room for a number of states."""
+    columns: list[NDArray[Any]] = [getattr(like, field.name) for field in fields(States)]
+    empty = [np.zeros((*column.shape[:-1], count), column.dtype) for column in columns]
+    return States(*cast("list[Any]", empty))
 
 
 def _width(connection: apsw.Connection, encoder: int | None) -> int:

@@ -21,7 +21,12 @@ from mcp_memory.text import content_words, grams
 QUERY_WORDS = 64
 """Words of a query that are searched for: a question has fewer, and time grows with each."""
 RESCORED = 200
-"""Nearest by signs that are scored by their int8 codes: .996 of the exact recall@10 at 100,000 items."""
+RESCORED_GROWTH = 1.6
+"""Nearest by signs that are scored by their int8 codes: at least RESCORED, and of n states RESCORED_GROWTH sqrt(n).
+
+Of the ten nearest by an exact scan 200 hold .958 among 100,000 states and .900 among 1,000,000; 500 and 1,600 hold .99
+of both (python -m bench.scale, 2026-11-21: spliced sentences, which lie closer together than real ones).
+"""
 HAPPENED = "coalesce(r.occurred_at, i.recorded_at + :zone_offset)"
 """When it happened, at face value."""
 PLACES = 50_000
@@ -155,7 +160,8 @@ def search_vectors(
     connection: apsw.Connection, query: Vector, *, encoder_id: int, states: States, eligible: Mask, limit: int
 ) -> list[Candidate]:
     """States nearest to the query: the signs choose, the int8 codes score."""
-    chosen = _nearest_by_signs(states, query, eligible & states.measured, limit=max(limit, RESCORED))
+    enough = max(limit, RESCORED, round(RESCORED_GROWTH * len(states.numbers) ** 0.5))
+    chosen = _nearest_by_signs(states, query, eligible & states.measured, limit=enough)
     rows = fetch(
         connection,
         "SELECT revision_id, codes FROM vectors "
