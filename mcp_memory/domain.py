@@ -177,6 +177,8 @@ class Operation:
     client: str
     session: str
     summary: str
+    zone_offset: int = 0
+    """How far the clock it was called by is ahead of UTC, in milliseconds; not kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Memory:
         self._rememberer = Rememberer(store, encoder, self._ids.next)
         self._recaller = Recaller(store, encoder)
         self._digester = Digester(store, self._recaller)
-        self._catch_up = CatchUp(store, encoder)
+        self._catch_up = CatchUp(store, encoder, zone_offset=compose.zone_offset(clock()))
 
     @classmethod
     def open(
@@ -363,11 +363,11 @@ class Memory:
     # upkeep
 
     def reindex(self, progress: Progress = no_progress) -> None:
-        """Rebuild the index of words, and make every vector with this encoder while the old ones go on serving.
+        """Rebuild the indexes of words and of dates, and make every vector with this encoder while the old ones go on serving.
 
         Where it is interrupted, the next one goes on with the vectors that are still missing.
         """
-        self._store.reindex_words(no_progress)
+        self._store.reindex_words(no_progress, zone_offset=compose.zone_offset(self._clock()))
         encoder = self._loaded_encoder()
         self._store.register_encoder(encoder.identity, encoder.dimensions)
         encode_missing(self._store, encoder, progress=progress)
@@ -388,8 +388,15 @@ class Memory:
         self._store.backup(target)
 
     def _operation(self, verb: str, summary: str, caller: Caller) -> Operation:
+        now = self._clock()
         return Operation(
-            OperationId(self._ids.next()), verb, to_ms(self._clock()), caller.client, caller.session, summary
+            OperationId(self._ids.next()),
+            verb,
+            to_ms(now),
+            caller.client,
+            caller.session,
+            summary,
+            compose.zone_offset(now),
         )
 
 

@@ -14,8 +14,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors", "ids"),
-    ("text", "times", "projects"),
-    ("domain",),
+    ("text", "times", "projects", "languages", "tongues"),
+    ("domain", "foreign_dates", "phrases"),
+    ("eastern",),
     ("interaction", "moments"),
     ("ranking", "summarize", "compose"),
     ("dedupe", "intake"),
@@ -50,6 +51,7 @@ HOMES = {
     "anyio": ("server", "demo"),
     "click": ("cli", "demo"),
     "platformdirs": ("config",),
+    "dateparser": ("foreign_dates",),
 }
 """Where each third-party package may be imported. numpy is a vector's type, and at home wherever vectors are."""
 

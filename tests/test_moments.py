@@ -7,9 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_memory.moments import Moment, moments
-from mcp_memory.times import format_day, parse_period, to_ms
+from mcp_memory.times import Period, format_day, parse_period, to_ms
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def day(*date: int) -> Period:
+    start = to_ms(datetime(*date, tzinfo=UTC))  # type: ignore[arg-type]
+    return Period(start, start + 86_400_000)
 
 
 def named(text: str) -> list[tuple[str, str, str]]:
@@ -56,21 +61,21 @@ def test_before_and_after_are_told_apart() -> None:
     assert named("after 2023-05-08") == [("2023-05-08", "2023-05-08", "after")]
     assert named("March 2023之前") == [("2023-03-01", "2023-03-31", "before")]
     [since] = moments("since May 2023", now=NOW)
-    assert since.closeness(to_ms(datetime(2023, 5, 1, tzinfo=UTC))) == 1
+    assert since.closeness(day(2023, 5, 1)) == 1
 
 
 def test_a_month_without_a_year_is_one_of_any_year() -> None:
     [june] = moments("When in June did I go?", now=NOW)
 
     assert june.yearly
-    assert june.closeness(to_ms(datetime(2019, 6, 15, tzinfo=UTC))) == 1
-    assert june.closeness(to_ms(datetime(2023, 7, 3, tzinfo=UTC))) == 1  # within its first week
-    assert june.closeness(to_ms(datetime(2023, 12, 1, tzinfo=UTC))) < 0.01
+    assert june.closeness(day(2019, 6, 15)) == 1
+    assert june.closeness(day(2023, 7, 3)) == 1  # within its first week
+    assert june.closeness(day(2023, 12, 1)) < 0.01
 
 
 def test_closeness_falls_with_the_distance() -> None:
-    day = Moment(parse_period("2023-05-08", now=NOW))
-    values = [day.closeness(day.period.start + days * 86_400_000) for days in (0, 3, 10, 40)]
+    asked = Moment(parse_period("2023-05-08", now=NOW))
+    values = [asked.closeness(told) for told in (day(2023, 5, 8), day(2023, 5, 11), day(2023, 5, 18), day(2023, 6, 17))]
 
     assert values[0] == 1
     assert values == sorted(values, reverse=True)

@@ -35,6 +35,7 @@ from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, numbe
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.steps import Steps
+from mcp_memory.times import Period
 
 STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
 LACKING = (
@@ -318,9 +319,23 @@ class SqliteStore:
         with self._database.write() as connection:
             upkeep.add_measured(connection, identity, measured)
 
-    def reindex_words(self, progress: Callable[[int, int], None]) -> None:
+    def told(self, revision_ids: Sequence[int]) -> dict[int, list[Period]]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                "SELECT revision_id, periods FROM told "
+                "WHERE periods <> '[]' AND revision_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(revision_ids)),),
+            )
+        return {number: [Period(*period) for period in json.loads(periods)] for number, periods in rows}
+
+    def read_dates(self, *, zone_offset: int, limit: int) -> int:
         with self._database.write() as connection:
-            upkeep.reindex_words(connection, progress)
+            return upkeep.read_dates(connection, zone_offset=zone_offset, limit=limit)
+
+    def reindex_words(self, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
+        with self._database.write() as connection:
+            upkeep.reindex_words(connection, progress, zone_offset=zone_offset)
 
     def backup(self, target: Path) -> None:
         upkeep.backup(self._database, target)
