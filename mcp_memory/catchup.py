@@ -9,6 +9,7 @@ from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import MemoryProblem
 from mcp_memory.measuring import measure
 from mcp_memory.store import Store
+from mcp_memory.understood import language_advice
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class CatchUp:
         self._wanted.set()
         self._busy = True
         self._closed = False
+        self._warned = False
         self._thread = threading.Thread(target=self._run, name="catch-up", daemon=True)
         self._thread.start()
 
@@ -58,6 +60,8 @@ class CatchUp:
         while encoder is not None and not self._closed:
             self._wanted.wait()
             self._wanted.clear()
+            if not self._warned:
+                self._try(lambda: self._warn(encoder))
             if self._try(lambda: self._serve(encoder)):
                 self._busy = self._wanted.is_set()
 
@@ -77,6 +81,13 @@ class CatchUp:
         while not self._closed and not self._store.read_only:
             if self._store.read_dates(zone_offset=self._zone_offset, limit=DATED) < DATED:
                 return
+
+    def _warn(self, encoder: Encoder) -> None:
+        """Say once in the log where the encoder does not know the languages of what is remembered."""
+        advice = language_advice(self._store, encoder)
+        if advice and not self._closed:
+            log.warning("%s", advice)
+            self._warned = True
 
     def _serve(self, encoder: Encoder) -> None:
         if self._closed or self._store.read_only:

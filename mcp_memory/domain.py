@@ -396,6 +396,8 @@ class Stats:
     scopes: Mapping[str, int]
     kinds: Mapping[str, int]
     schema: int
+    advice: str | None = None
+    """What to do where the encoder does not know the languages of what is remembered."""
 
 
 @dataclass(frozen=True, slots=True)

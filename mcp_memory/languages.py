@@ -24,7 +24,7 @@ _SCRIPTS = (
 )
 """A script and the language that most often is written in it, which stands for all of them."""
 _LETTERS = tuple((code, re.compile(f"[{letters}]")) for code, letters in _SCRIPTS)
-_LATIN = re.compile(r"[A-Za-zÀ-ɏḀ-ỿ]")
+_LATIN_LETTER = re.compile(r"[A-Za-zÀ-ɏḀ-ỿ]")
 _WORD = re.compile(r"[^\W\d_]+")
 KANA = 0.1
 """Share of kana among Han and kana from which a text is Japanese: Japanese prose has half, a Chinese one quotes a word."""
@@ -66,8 +66,11 @@ SHORT = 60
 DOUBT = 2
 """By how much a language's score may lie below the best: one telling word."""
 _PROFILES = {code: frozenset(words.split()) for code, words in _COMMON.items()}
-_RARE = frozenset(word for word, count in Counter(w for p in _PROFILES.values() for w in p).items() if count == 1)
-"""Words of one profile alone tell twice as much."""
+_CODES = {
+    word: [code for code, profile in _PROFILES.items() if word in profile]
+    for word in {word for profile in _PROFILES.values() for word in profile}
+}
+"""The languages in which a word is common."""
 LATIN = tuple(_PROFILES)
 
 
@@ -105,11 +108,13 @@ def possible_languages(text: str) -> tuple[str, ...]:
 
 
 def _scores(text: str) -> dict[str, int]:
-    words = Counter(word.lower() for word in _WORD.findall(text))
-    return {
-        code: sum(count * (2 if word in _RARE else 1) for word, count in words.items() if word in profile)
-        for code, profile in _PROFILES.items()
-    }
+    """How much the words of a text speak for each language: 2 for one that is common in no other, else 1."""
+    scores = dict.fromkeys(_PROFILES, 0)
+    for word in _WORD.findall(text):
+        codes = _CODES.get(word.lower(), ())
+        for code in codes:
+            scores[code] += 2 if len(codes) == 1 else 1
+    return scores
 
 
 def unknown_share(texts: Iterable[str], languages: Iterable[str]) -> tuple[float, list[str]]:
@@ -127,12 +132,21 @@ def unknown_share(texts: Iterable[str], languages: Iterable[str]) -> tuple[float
 def _by_script(text: str) -> str | None:
     """The language of the script that most letters are in; "" for Latin, None where there are no letters."""
     if text.isascii():
-        return "" if _LATIN.search(text) else None
+        return "" if _LATIN_LETTER.search(text) else None
     counts = {code: len(letters.findall(text)) for code, letters in _LETTERS}
     if counts["ja"] and counts["ja"] >= KANA * (counts["ja"] + counts["zh"]):
         counts["ja"] += counts.pop("zh")
     # A word takes about five letters, or two ideographs.
     counts = {code: count * (2.5 if code in ("ja", "ko", "zh") else 1) for code, count in counts.items()}
-    counts[""] = len(_LATIN.findall(text))
+    counts[""] = len(_LATIN_LETTER.findall(text))
     best = max(counts, key=lambda code: counts[code])
     return best if counts[best] else None
+
+
+NAMES = {
+    "en": "English", "de": "German", "fr": "French", "es": "Spanish", "pt": "Portuguese", "it": "Italian", "nl": "Dutch",
+    "sv": "Swedish", "da": "Danish", "pl": "Polish", "tr": "Turkish", "vi": "Vietnamese", "id": "Indonesian", "fi": "Finnish",
+    "cs": "Czech", "ro": "Romanian", "hu": "Hungarian", "zh": "Chinese", "ja": "Japanese", "ko": "Korean",
+    "ru": "Russian or another language in Cyrillic", "el": "Greek", "he": "Hebrew", "ar": "Arabic", "hi": "Hindi", "bn": "Bengali",
+    "ta": "Tamil", "th": "Thai", "lo": "Lao", "my": "Burmese", "km": "Khmer", "ka": "Georgian", "hy": "Armenian",
+}  # fmt: skip

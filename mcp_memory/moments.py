@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from math import exp
 from typing import Literal
 
@@ -12,9 +12,9 @@ from mcp_memory.eastern import CHINESE, EAST_BY_CODE, East, east_grammar, part_o
 from mcp_memory.errors import InvalidInput
 from mcp_memory.foreign_dates import read_foreign
 from mcp_memory.languages import possible_languages
-from mcp_memory.phrases import WINDOW, Grammar, grammar
+from mcp_memory.phrases import CJK, HOLIDAYS, TENS, WINDOW, Grammar, grammar
 from mcp_memory.times import Period, parse_period, to_ms
-from mcp_memory.tongues import BY_CODE, ENGLISH, Tongue
+from mcp_memory.tongues import BY_CODE, ENGLISH, TONGUES, Tongue
 
 DAY = 86_400_000
 LONGEST = 4000
@@ -170,30 +170,38 @@ def _found(text: str, now: datetime) -> list[_Found]:
 
 
 def _grammars(text: str) -> Iterator[tuple[Tongue | East, Grammar]]:
-    """The grammars of the languages the text may be in; English is always among them, for its figures."""
+    """The grammars of the languages the text may be in and dates something in; English reads the figures of all."""
+    figures = _FIGURE.search(text) is not None
+    dating = {code for word in set(_WORD.findall(text)) for code in _dating(word)}
+    if not figures and not dating and not _EAST.search(text):
+        return
     for code in dict.fromkeys((*possible_languages(text), "en")):
-        if tongue := BY_CODE.get(code):
-            if tongue is ENGLISH or _speaks(tongue).search(text):
-                yield tongue, grammar(tongue)
-        elif east := EAST_BY_CODE.get(code):
-            yield east, east_grammar(east)
+        if code in EAST_BY_CODE:
+            yield EAST_BY_CODE[code], east_grammar(EAST_BY_CODE[code])
+        elif code in BY_CODE and (figures or code in dating):
+            yield BY_CODE[code], grammar(BY_CODE[code])
+
+
+_FIGURE = re.compile(r"\d")
+_WORD = re.compile(r"[^\W\d_]+")
+_EAST = re.compile(f"[{CJK}]")
+
+
+@lru_cache(maxsize=20_000)
+def _dating(word: str) -> list[str]:
+    """The tongues in which a word may belong to a date."""
+    return [tongue.code for tongue in TONGUES if _dates_in(tongue).fullmatch(word)]
 
 
 @cache
-def _speaks(tongue: Tongue) -> re.Pattern[str]:
-    """A word or figure that any phrase of the tongue must hold."""
-    return re.compile(
-        r"\d|"
-        + "|".join(
-            [
-                *tongue.days,
-                *tongue.units.values(),
-                *tongue.months.split(),
-                *tongue.weekdays.split(),
-                *tongue.seasons.split(),
-            ]
-        )
+def _dates_in(tongue: Tongue) -> re.Pattern[str]:
+    phrases = " ".join([*tongue.days, *(HOLIDAYS if tongue is ENGLISH else ())])
+    words = [word for word in _WORD.findall(phrases.replace("?:", "")) if len(word) > 2]
+    names = "|".join(
+        [*tongue.units.values(), *tongue.months.split(), *tongue.weekdays.split(), *tongue.seasons.split()]
     )
+    more = [*TENS] if tongue is ENGLISH else []
+    return re.compile("|".join([names, *words, *more, *tongue.days]))
 
 
 # What stands before or after a date
@@ -207,7 +215,7 @@ def _before(tongue: Tongue) -> tuple[re.Pattern[str], re.Pattern[str]]:
         for name in ("early", "middle", "late", "begin", "end", "first_half", "second_half")
     )
     relations = "|".join(f"(?P<{name}>{getattr(tongue, name)})" for name in ("since", "until", "before", "after"))
-    event = rf"(?:(?:\w+['’]?\w*\s+){{1,6}}(?:{tongue.linking})\s+)?(?:the\s+)?"
+    event = rf"(?:(?P<event>(?:\w+['’]?\w*\s+){{1,6}})(?:{tongue.linking})\s+)?(?:the\s+)?"
     spaced = (
         re.compile(p.replace(" ", r"\s+"))
         for p in (rf"(?<!\w)(?:{parts})[\s-]*$", rf"(?<!\w)(?:{relations})\s+{event}$")
@@ -251,8 +259,12 @@ def _with_prefix(text: str, found: _Found, taken: int) -> _Found:
         start = part.start()
     date_start = start
     if relation := relation_words.search(text, max(taken, start - WINDOW), start):
-        name = next(name for name, value in relation.groupdict().items() if value is not None)
-        moment = _in_relation(moment, name)
+        name = next(name for name, value in relation.groupdict().items() if value is not None and name != "event")
+        event = relation["event"] is not None
+        if event and name == "until":
+            return replace(found, date_start=date_start, start=start, moment=moment)
+        # What happened in May may have been on any day of it.
+        moment = _in_relation(moment, {"before": "until", "after": "since"}.get(name, name) if event else name)
         start = relation.start()
     found = replace(found, date_start=date_start, start=start, moment=moment)
     return (

@@ -19,6 +19,7 @@ WINDOW = 80
 CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7ff"
 LETTER = f"[^\\W{CJK}]"
 """What a word goes on with; Chinese, Japanese and Korean write on without a blank."""
+_BEGIN = f"(?<!{LETTER})"
 TRIES = 64
 """Places looked at in a text: no sentence names more, and a text of nothing else takes 10 ms."""
 
@@ -77,8 +78,12 @@ class Grammar:
 
 def grammar_of(rules: Sequence[Rule]) -> Grammar:
     """The rules with one pattern for where any of them may begin."""
-    bare = (re.sub(r"\(\?P<\w+>", "(?:", rule.pattern.pattern) for rule in rules)
-    return Grammar(re.compile("|".join(f"(?:{pattern})" for pattern in bare)), rules)
+    bare = [re.sub(r"\(\?P<\w+>", "(?:", rule.pattern.pattern) for rule in rules]
+    # What nearly all begin with is looked at once for each place: it halves the time.
+    words = [pattern.removeprefix(_BEGIN) for pattern in bare if pattern.startswith(_BEGIN)]
+    others = [pattern for pattern in bare if not pattern.startswith(_BEGIN)]
+    first = [f"{_BEGIN}(?:{'|'.join(words)})"] if words else []
+    return Grammar(re.compile("|".join([*first, *others])), rules)
 
 
 # Rules of a tongue
@@ -98,7 +103,12 @@ def grammar(tongue: Tongue) -> Grammar:
         *_rules(tongue, tongue.dates, _dated),
         *_rules(tongue, f"{{m}},? {tongue.year_of}", _dated),
         *_rules(tongue, f"{{s}},? {tongue.year_of}", _season),
-        *_rules(tongue, "{m}", _dated, lead=f"(?:{tongue.in_month}|{tongue.between}|{parts})(?: the| le| el| o| il)?"),
+        *_rules(
+            tongue,
+            "{m}",
+            _dated,
+            lead=f"(?:{tongue.in_month}|{tongue.between}|{parts}|(?:{tongue.between}) \\w+ (?:{tongue.joined}))(?: the| le| el| o| il)?",
+        ),
         *_rules(tongue, "{s}", _season, lead=f"(?:{tongue.in_month})(?: the| dem| der| l['’]| el| la| het| de)?"),
         *_rules(tongue, "{w}", partial(_weekday, -1), lead=tongue.on),
         *(_rule(tongue, words, partial(_shift, days)) for words, days in tongue.days.items()),
@@ -133,7 +143,7 @@ def _rule(tongue: Tongue, template: str, read: Reader, *, lead: str | None = Non
         template = template.replace(name, pattern)
     spaced = template.replace(" ", r"\s+")
     before = None if lead is None else re.compile(rf"(?<!\w)(?:{lead})\s*$".replace(" ", r"\s+"))
-    return Rule(re.compile(rf"(?<!{LETTER})(?:{spaced})(?!{LETTER})"), read, before)
+    return Rule(re.compile(rf"{_BEGIN}(?:{spaced})(?!{LETTER})"), read, before)
 
 
 def _which(match: re.Match[str], letter: str) -> str | None:
@@ -193,6 +203,9 @@ def recent(unit: str, count: float, now: datetime) -> Period:
 
 def _counted(tongue: Tongue, sign: int, match: re.Match[str], now: datetime) -> Read:
     count = _count(tongue, match["n"]) if match["n"] else 1
+    vague = match["n"] and any(re.fullmatch(words, match["n"]) for words in tongue.few)
+    if sign > 0 and tongue is ENGLISH and vague:
+        raise ValueError("'we haven't talked in a few days' is no date")
     return Read(counted(_which(match, "u") or "day", sign * count, now))
 
 
@@ -207,7 +220,7 @@ def _shift(days: int, _match: re.Match[str], now: datetime) -> Read:
 def _near(shift: int, match: re.Match[str], now: datetime) -> Read:
     if unit := _which(match, "u"):
         return Read(unit_near(unit, shift, now))
-    if (weekday := _which(match, "w")) is not None:
+    if _which(match, "w") is not None:
         return _weekday(shift, match, now)
     if month := _which(match, "m"):
         return Read(occurrence(lambda year: month_period(year, int(month)), shift, now))
@@ -381,7 +394,7 @@ def _years(match: re.Match[str], _now: datetime) -> Read:
 
 # What English alone says
 
-_HOLIDAYS: dict[str, tuple[int, int, int]] = {
+HOLIDAYS: dict[str, tuple[int, int, int]] = {
     "christmas(?: day)?|xmas": (12, 25, 1),
     "christmas eve": (12, 24, 1),
     "the holidays|the christmas (?:holidays|break)": (12, 20, 14),
@@ -393,7 +406,7 @@ _HOLIDAYS: dict[str, tuple[int, int, int]] = {
     "thanksgiving(?: day)?": (11, 22, 7),
 }
 """Month, day and number of days; Thanksgiving is the Thursday in its days."""
-_TENS = {
+TENS = {
     "twenties": 2,
     "thirties": 3,
     "forties": 4,
@@ -421,10 +434,10 @@ def _english_rules() -> list[Rule]:
         rule("the other (?:day|night|week)", lambda _match, now: Read(recent("day", 7, now))),
         rule("(?:so far )?(?:this year|year to date)", lambda _match, now: Read(unit_near("year", 0, now))),
         rule("(?:the )?(?:last|past) (?P<k>week|month|year)(?= or (?:so|two))", lambda match, now: Read(recent(match["k"], 1, now))),
-        rule(f"(?:the )?(?:early |late )?(?P<t>{'|'.join(_TENS)})", lambda match, _now: Read(decade_period(None, _TENS[match["t"]]))),
+        rule(f"(?:the )?(?:early |late )?(?P<t>{'|'.join(TENS)})", lambda match, _now: Read(decade_period(None, TENS[match["t"]]))),
         *(
             rule(f"(?:(?P<near>last|this|next) )?(?:{words})(?:,? (?:of |in )?{{y}})?", partial(_holiday, *day))
-            for words, day in _HOLIDAYS.items()
+            for words, day in HOLIDAYS.items()
         ),
     ]  # fmt: skip
 

@@ -84,6 +84,10 @@ class Store(Protocol):
         """
         ...
 
+    def neighbours(self, ids: Sequence[ItemId], *, where: Filter) -> dict[ItemId, tuple[Item | None, Item | None]]:
+        """The items right before and right after each in its source, as its scopes and `as_of` let them be seen."""
+        ...
+
     def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
         """The inverse document frequency of each word (ranking.rarity), and how many states are indexed."""
         ...

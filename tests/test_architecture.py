@@ -13,7 +13,7 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids"),
+    ("errors", "ids", "common_pairs"),
     ("text", "times", "projects", "languages", "tongues"),
     ("domain", "foreign_dates", "phrases"),
     ("eastern",),
@@ -28,7 +28,7 @@ LAYERS = (
     ("sqlite.steps",),
     ("sqlite.upkeep",),
     ("sqlite.store",),
-    ("measuring",),
+    ("measuring", "understood"),
     ("recalling", "remembering", "catchup"),
     ("digesting",),
     ("memory",),

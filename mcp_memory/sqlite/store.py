@@ -151,6 +151,14 @@ class SqliteStore:
         with self._database.read() as connection:
             return search.states_at(connection, numbered, where=where) if numbered else {}
 
+    def neighbours(self, ids: Sequence[ItemId], *, where: Filter) -> dict[ItemId, tuple[Item | None, Item | None]]:
+        with self._database.read() as connection:
+            found = search.neighbours(connection, [number_of(identifier) for identifier in ids], where=where)
+        return {
+            ItemId(id_text(number)): (item_of(before) if before else None, item_of(after) if after else None)
+            for number, (before, after) in found.items()
+        }
+
     def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
         with self._database.read() as connection:
             return search.rarity(connection, words, commonness=self._commonness)
