@@ -59,7 +59,12 @@ class Moment:
     def in_year(self, year: int) -> Period:
         """A yearly period in the year it begins in."""
         start = self._start_in(year)
-        return self.period if start is None else Period(start, start + self.period.end - self.period.start)
+        if start is None:
+            return self.period
+        end = start + self.period.end - self.period.start
+        # A whole February has 29 days in the year that stands for all.
+        begun, ended = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (start, end))
+        return Period(start, end - DAY if (begun.month, begun.day, ended.month, ended.day) == (2, 1, 3, 2) else end)
 
     def _start_in(self, year: int) -> int | None:
         if not 1 <= year <= 9998:

@@ -168,7 +168,7 @@ between March and May 2023 | 2023-03-01 | 2023-05-31 | in
 between 2019 and 2021 | 2019-01-01 | 2021-12-31 | in
 between August 11 and August 15 2023 | 2023-08-11 | 2023-08-15 | in
 between March and May | 2024-03-01 | 2024-05-31 | in*
-between November and February | 2024-11-01 | 2025-03-01 | in*
+between November and February | 2024-11-01 | 2025-02-28 | in*
 from Monday to Wednesday | 2026-11-16 | 2026-11-18 | in
 from May 5 to May 8, 2023 | 2023-05-05 | 2023-05-08 | in
 from March 2022 to May 2023 | 2022-03-01 | 2023-05-31 | in
