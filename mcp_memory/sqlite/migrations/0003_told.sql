@@ -3,4 +3,4 @@
 CREATE TABLE told (
     revision_id INTEGER PRIMARY KEY REFERENCES revisions (id) ON DELETE CASCADE,
     periods     TEXT NOT NULL        -- a JSON array of [start, end] in milliseconds; [] for a text that names none
-) STRICT;
+) STRICT, WITHOUT ROWID;
