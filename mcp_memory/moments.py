@@ -105,9 +105,10 @@ def tells_when(text: str) -> bool:
 
 
 _ASKS_WHEN = re.compile(r"\bwhen\b|\b(?:what|which) (?:day|date|month|year|time)\b|\bhow long\b", re.IGNORECASE)
-_SIGNS_OF_TIME = (
-    "day night week month year january february march april june july august september october november december".split()
-) + [" ago", "last ", "next "]
+_MONTHS = (
+    "january february march april june july august september october november december"  # "may" is more often a verb
+)
+_SIGNS_OF_TIME = ("day", "night", "week", "month", "year", " ago", "last ", "next ", *_MONTHS.split())
 
 
 def moments(text: str, *, now: datetime) -> list[Moment]:

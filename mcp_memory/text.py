@@ -217,8 +217,8 @@ def count_tokens(text: str) -> int:
     """An estimate of a language model's tokens, without a tokenizer.
 
     Error against o200k_base over texts of 30 tokens and more, at the median and in nine of ten texts at most
-    (python -m bench.tokens, 2026-11-21): LoCoMo dialogues 3.2 and 8.1 %, SciFact abstracts
-    3.7 and 9.1 %, XQuAD English 4.1 and 10.4 %, XQuAD Chinese 3.2 and 8.3 %, CMRC 2018 3.4 and 7.8 %.
+    (python -m bench.tokens, 2026-11-21): LoCoMo dialogues 3.2 and 8.1 %, SciFact abstracts 3.7 and 9.1 %,
+    XQuAD English 4.1 and 10.4 %, XQuAD Chinese 3.2 and 8.0 %, CMRC 2018 2.7 and 9.2 %.
     cl100k_base needs 45 % more for Chinese. Joining two texts with a space changes the sum of their counts by at most 2.
     """
     return (_weigh(text) + 50) // 100
