@@ -1,4 +1,4 @@
-"""CatchUp: makes, in a thread, the vectors that remember left for later."""
+"""CatchUp: makes, in a thread, the vectors that remember left for later, and what older files lack."""
 
 import logging
 import threading
@@ -9,11 +9,14 @@ from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import MemoryProblem
 from mcp_memory.measuring import measure
 from mcp_memory.store import Store
+from mcp_memory.understood import language_advice
 
 log = logging.getLogger(__name__)
 
 BATCH = 64
 """Texts between two commits: about a quarter of a second of encoding, which is what a kill can lose."""
+DATED = 500
+"""Texts between two commits whose dates are read: 0.1 s."""
 LOOKED_UP = 32 * BATCH
 """Texts looked up at once: each look-up passes over all that have their vector."""
 
@@ -21,14 +24,16 @@ LOOKED_UP = 32 * BATCH
 class CatchUp:
     """Waits for the encoder, then makes missing vectors whenever it is woken. Thread-safe."""
 
-    def __init__(self, store: Store, encoder: BackgroundEncoder) -> None:
-        """Begins at once, with what an earlier process left unfinished."""
+    def __init__(self, store: Store, encoder: BackgroundEncoder, *, zone_offset: int) -> None:
+        """Begins at once, with what an earlier process left unfinished; `zone_offset` is that of the clock on the wall."""
+        self._zone_offset = zone_offset
         self._store = store
         self._encoder = encoder
         self._wanted = threading.Event()
         self._wanted.set()
         self._busy = True
         self._closed = False
+        self._warned = False
         self._thread = threading.Thread(target=self._run, name="catch-up", daemon=True)
         self._thread.start()
 
@@ -50,18 +55,39 @@ class CatchUp:
         self._thread.join()
 
     def _run(self) -> None:
+        self._try(self._read_dates)
         encoder = self._encoder.wait()
         while encoder is not None and not self._closed:
             self._wanted.wait()
             self._wanted.clear()
-            try:
-                self._serve(encoder)
+            if not self._warned:
+                self._try(lambda: self._warn(encoder))
+            if self._try(lambda: self._serve(encoder)):
                 self._busy = self._wanted.is_set()
-            except MemoryProblem as problem:
-                if not self._closed:
-                    log.warning("vectors could not be made: %s", problem)
-            except Exception:  # the thread's entry point: the words still find what has no vector
-                log.exception("vectors could not be made")
+
+    def _try(self, work: Callable[[], None]) -> bool:
+        """Whether it was done; where it was not the log says why, as nobody else hears of it."""
+        try:
+            work()
+            return True
+        except MemoryProblem as problem:
+            if not self._closed:
+                log.warning("what recall searches could not be completed: %s", problem)
+        except Exception:  # the thread's entry point: the words still find what has no vector
+            log.exception("what recall searches could not be completed")
+        return False
+
+    def _read_dates(self) -> None:
+        while not self._closed and not self._store.read_only:
+            if self._store.read_dates(zone_offset=self._zone_offset, limit=DATED) < DATED:
+                return
+
+    def _warn(self, encoder: Encoder) -> None:
+        """Say once in the log where the encoder does not know the languages of what is remembered."""
+        advice = language_advice(self._store, encoder)
+        if advice and not self._closed:
+            log.warning("%s", advice)
+            self._warned = True
 
     def _serve(self, encoder: Encoder) -> None:
         if self._closed or self._store.read_only:

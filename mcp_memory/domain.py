@@ -183,6 +183,8 @@ class Operation:
     """Whether it has been taken back."""
     erased: int = 0
     """How many memories it took out of the file for good."""
+    zone_offset: int = 0
+    """How far the clock it was called by is ahead of UTC, in milliseconds; not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,6 +456,8 @@ class Stats:
     scopes: Mapping[str, int]
     kinds: Mapping[str, int]
     schema: int
+    advice: str | None = None
+    """What to do where the encoder does not know the languages of what is remembered."""
 
 
 @dataclass(frozen=True, slots=True)

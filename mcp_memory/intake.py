@@ -9,8 +9,9 @@ from mcp_memory.compose import Recited, recited
 from mcp_memory.domain import KINDS, USER, Caller, Entry, ItemId, Kind, Source, SourceId, Statement, Turn
 from mcp_memory.errors import InvalidInput
 from mcp_memory.ids import id_number
+from mcp_memory.moments import read_period as read_time
 from mcp_memory.text import Span, count_tokens, require_clean, segment
-from mcp_memory.times import Period, parse_period, to_ms
+from mcp_memory.times import Period, to_ms
 
 MAX_BYTES = 10_000_000
 MAX_ENTRIES = 1_000
@@ -200,7 +201,7 @@ def read_moment(text: str, name: str, *, now: datetime) -> int:
 def read_period(text: str, name: str, *, now: datetime) -> Period:
     """The period named, at face value. Raises InvalidInput naming the argument."""
     try:
-        return parse_period(text, now=now)
+        return read_time(text, now=now)
     except InvalidInput as problem:
         raise InvalidInput(f"{name}: {problem}") from problem
 

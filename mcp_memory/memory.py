@@ -16,10 +16,12 @@ from mcp_memory.domain import (
     ConfirmItem,
     Entry,
     EraseItem,
+    Filter,
     ForgetItem,
     Forgotten,
     History,
     Item,
+    ItemId,
     Measured,
     Operation,
     OperationId,
@@ -61,6 +63,7 @@ from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.text import count_tokens, require_clean
 from mcp_memory.times import to_ms
+from mcp_memory.understood import language_advice
 
 BEHIND = "Some memories have no vector yet: they were found by their words alone."
 """Told while vectors are still being made."""
@@ -96,7 +99,7 @@ class Memory:
         self._rememberer = Rememberer(store, encoder, self._ids.next)
         self._recaller = Recaller(store, encoder)
         self._digester = Digester(store, self._recaller)
-        self._catch_up = CatchUp(store, encoder)
+        self._catch_up = CatchUp(store, encoder, zone_offset=compose.zone_offset(clock()))
 
     @classmethod
     def open(
@@ -193,7 +196,7 @@ class Memory:
     ) -> Recall:
         """The memories that answer a question, best first, within a token budget; never changes anything.
 
-        Without a query: what a session should begin with. `detail="full"` adds what stands around each in its source.
+        Without a query: what a session should begin with. `detail="full"` adds what stands around each in its source, and the items before and after it.
         """
         caller, now = by or self._caller, self._clock()
         limit, max_tokens = read_limit(limit), read_budget(max_tokens)
@@ -213,17 +216,27 @@ class Memory:
             text = "\n".join([nothing, *found.notes])
             return Recall([], 0, text, count_tokens(text), found.notes, found.timings)
         start = time.perf_counter()
-        passages = [self._passage(hit.item, where.as_of) for hit in found.hits] if detail == "full" else None
+        contexts = self._contexts([hit.item for hit in found.hits], where, full=detail == "full")
         count = max(found.total, len(found.hits))
         packed = compose.answer(
-            found.hits, count=count, notes=found.notes, max_tokens=max_tokens, now=now, passages=passages
+            found.hits, count=count, notes=found.notes, max_tokens=max_tokens, now=now, contexts=contexts
         )
         timings = found.timings | {"packing": (time.perf_counter() - start) * 1000}
         more, tokens = count - len(packed.hits), count_tokens(packed.text)
         return Recall(packed.hits, more, packed.text, tokens, found.notes, timings)
 
-    def _passage(self, item: Item, as_of: int | None) -> str:
-        return compose.passage_around(self._store.source(item.source_id, as_of=as_of), item.span)
+    def _contexts(self, items: Sequence[Item], where: Filter, *, full: bool) -> dict[ItemId, compose.Context]:
+        """What stands around each item: its neighbours, and in full what its source says there."""
+        around = self._store.neighbours([item.id for item in items], where=where)
+        return {
+            item.id: compose.Context(
+                compose.passage_around(self._store.source(item.source_id, as_of=where.as_of), item.span)
+                if full
+                else "",
+                *around.get(item.id, (None, None)),
+            )
+            for item in items
+        }
 
     # summarize
 
@@ -432,17 +445,18 @@ class Memory:
         return self._store.operations(limit=limit)
 
     def stats(self) -> Stats:
-        """How much there is."""
-        return self._store.stats()
+        """How much there is, and whether the encoder, which is waited for, knows the languages of it."""
+        encoder = self._encoder.wait()
+        return replace(self._store.stats(), advice=language_advice(self._store, encoder) if encoder else None)
 
     # upkeep
 
     def reindex(self, progress: Progress = no_progress) -> None:
-        """Rebuild the index of words, and make every vector with this encoder while the old ones go on serving.
+        """Rebuild the indexes of words and of dates, and make every vector with this encoder while the old ones go on serving.
 
         Where it is interrupted, the next one goes on with the vectors that are still missing.
         """
-        self._store.reindex_words(no_progress)
+        self._store.reindex_words(no_progress, zone_offset=compose.zone_offset(self._clock()))
         encoder = self._loaded_encoder()
         self._store.register_encoder(encoder.identity, encoder.dimensions)
         encode_missing(self._store, encoder, progress=progress)
@@ -463,8 +477,15 @@ class Memory:
         self._store.backup(target)
 
     def _operation(self, verb: str, summary: str, caller: Caller) -> Operation:
+        now = self._clock()
         return Operation(
-            OperationId(self._ids.next()), verb, to_ms(self._clock()), caller.client, caller.session, summary
+            OperationId(self._ids.next()),
+            verb,
+            to_ms(now),
+            caller.client,
+            caller.session,
+            summary,
+            zone_offset=compose.zone_offset(now),
         )
 
 

@@ -1,9 +1,9 @@
 """Recalling: from a question to the items that answer it, best first."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from mcp_memory.interaction import content_pieces, covered, match, piece_words, 
 from mcp_memory.moments import Moment, moments
 from mcp_memory.store import Store
 from mcp_memory.text import cjk_share
-from mcp_memory.times import to_ms
+from mcp_memory.times import Period, to_ms
 
 STANDING_KINDS: tuple[Kind, ...] = ("preference", "decision")
 """Kinds a session begins with, after what is pinned."""
@@ -183,11 +183,27 @@ class Recaller:
             late=late,
             coverage=coverage,
             around=helped,
-            dates=_date_matches(query, items, now=now),
+            dates=self._date_matches(query, dict(zip(numbers, items, strict=True)), where=where, now=now),
             vectors=[m.vector if m else None for m in made],
             foreign=np.array([question is not None and not question.reads(item.text) for item in items], np.bool_),
         )
         return evidence, [number in candidates or around.get(number, False) for number in numbers]
+
+    def _date_matches(self, query: str, items: Mapping[int, Item], *, where: Filter, now: datetime) -> Vector:
+        """How near each item lies to a moment the query names, by its own date or one its text tells.
+
+        Relative words count from `now`, or from the moment whose knowledge is asked for.
+        """
+        asked = moments(
+            query, now=now if where.as_of is None else datetime.fromtimestamp(where.as_of / 1000, now.tzinfo)
+        )
+        if not asked:
+            return np.zeros(len(items), np.float32)
+        told = self._store.told(list(items))
+        return np.array(
+            [_closeness(asked, face_value(item, now=now), told.get(number, ())) for number, item in items.items()],
+            np.float32,
+        )
 
     def _rank(
         self,
@@ -228,16 +244,5 @@ def _turns_around(items: Iterable[Item]) -> set[tuple[SourceId, int]]:
     return {(source, position + shift) for source, position in given for shift in shifts} - given
 
 
-def _date_matches(query: str, items: Sequence[Item], *, now: datetime) -> Vector:
-    """How near each item lies to a moment the query names; relative dates in an item's text count from its own date."""
-    asked = moments(query, now=now)
-    if not asked:
-        return np.zeros(len(items), np.float32)
-    return np.array([_closeness(asked, item, now=now) for item in items], np.float32)
-
-
-def _closeness(asked: Sequence[Moment], item: Item, *, now: datetime) -> float:
-    when = face_value(item, now=now)
-    told = moments(item.text, now=datetime.fromtimestamp(when / 1000, UTC))
-    times = [when, *(m.period.start for m in told if not m.yearly and m.relation == "in")]
-    return max(moment.closeness(time) for moment in asked for time in times)
+def _closeness(asked: Sequence[Moment], when: int, told: Sequence[Period]) -> float:
+    return max(moment.closeness(period) for moment in asked for period in (Period(when, when + 1), *told))

@@ -12,7 +12,7 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.ids import id_number, id_text
 from mcp_memory.intake import read_importance, read_kind, read_moment, read_period, read_scope, read_tags
 from mcp_memory.text import require_clean
-from mcp_memory.times import parse_period, to_ms
+from mcp_memory.times import to_ms
 
 MAX_LIMIT = 1_000
 MIN_BUDGET = 50
@@ -42,9 +42,11 @@ class ItemQuery:
 
 
 def where_of(select: ItemQuery, *, caller: Caller, now: datetime) -> Filter:
-    """The filter the words stand for. Raises InvalidInput naming the one that cannot be used."""
-    since = read_period(select.since, "since", now=now).start if select.since else None
-    until = read_period(select.until, "until", now=now).end if select.until else None
+    """The filter the words stand for; relative ones in since and until count from as_of where it is given. Raises InvalidInput naming the one that cannot be used."""
+    as_of = _known_by(select.as_of, now=now) if select.as_of else None
+    then = now if as_of is None else datetime.fromtimestamp(as_of / 1000, now.tzinfo)
+    since = read_period(select.since, "since", now=then).start if select.since else None
+    until = read_period(select.until, "until", now=then).end if select.until else None
     if since is not None and until is not None and since >= until:
         raise InvalidInput(f"since {select.since!r} is not before until {select.until!r}.")
     return Filter(
@@ -53,7 +55,7 @@ def where_of(select: ItemQuery, *, caller: Caller, now: datetime) -> Filter:
         tags=read_tags(select.tags),
         since=since,
         until=until,
-        as_of=_known_by(select.as_of, now=now) if select.as_of else None,
+        as_of=as_of,
         zone_offset=zone_offset(now),
     )
 
@@ -68,7 +70,7 @@ def _scopes(scope: str | None, caller: Caller) -> tuple[str, ...]:
 
 def _known_by(text: str, *, now: datetime) -> int:
     """The last moment of the period named, as a transaction time: a day means what was known at its end."""
-    end = parse_period(text, now=now).end - 1
+    end = read_period(text, "as_of", now=now).end - 1
     if _ZONED.search(text.strip().casefold()):
         return end
     return min(end - zone_offset(now), to_ms(now)) if text.strip().casefold() != "now" else to_ms(now)

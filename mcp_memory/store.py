@@ -25,6 +25,7 @@ from mcp_memory.domain import (
     Unmeasured,
     Vector,
 )
+from mcp_memory.times import Period
 
 
 class Store(Protocol):
@@ -88,6 +89,10 @@ class Store(Protocol):
 
         Left out is what the scopes and the moment of `where` hide.
         """
+        ...
+
+    def neighbours(self, ids: Sequence[ItemId], *, where: Filter) -> dict[ItemId, tuple[Item | None, Item | None]]:
+        """The items right before and right after each in its source, as its scopes and `as_of` let them be seen."""
         ...
 
     def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
@@ -172,8 +177,19 @@ class Store(Protocol):
         """Keep what an encoder made of states, by revision id; a state that is gone, or has one already, is passed over."""
         ...
 
-    def reindex_words(self, progress: Callable[[int, int], None]) -> None:
-        """Rebuild the index of words from truth."""
+    def told(self, revision_ids: Sequence[int]) -> dict[int, list[Period]]:
+        """The stretches of time the states' own words name, resolved when they were kept; those that name none are left out."""
+        ...
+
+    def read_dates(self, *, zone_offset: int, limit: int) -> int:
+        """Resolve the dates in states kept before that was done, at most `limit`; how many there were.
+
+        `zone_offset` is how far the clock on the wall is ahead of UTC, in milliseconds.
+        """
+        ...
+
+    def reindex_words(self, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
+        """Rebuild the indexes of words and of dates from truth."""
         ...
 
     def backup(self, target: Path) -> None:

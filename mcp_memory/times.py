@@ -122,11 +122,11 @@ def _written(found: re.Match[str], _now: datetime) -> Period:
     part = found.groupdict()
     year = int(part["year"])
     if not part.get("month"):
-        return _year(year)
+        return year_period(year)
     month = int(part["month"]) if part["month"].isdigit() else _MONTHS.index(part["month"][:3]) + 1
     if not part.get("day"):
-        return _month(year, month)
-    day = _day(date(year, month, int(part["day"])))
+        return month_period(year, month)
+    day = day_period(date(year, month, int(part["day"])))
     return _at_time(day, part) if part.get("hour") else day
 
 
@@ -165,18 +165,21 @@ def _second(start: int) -> Period:
     return Period(start, start + _SECOND)
 
 
-def _day(day: date) -> Period:
+def day_period(day: date) -> Period:
+    """The day."""
     start = (day - _EPOCH.date()).days * _DAY
     return Period(start, start + _DAY)
 
 
-def _month(year: int, month: int) -> Period:
-    start = _day(date(year, month, 1)).start
+def month_period(year: int, month: int) -> Period:
+    """The month, from 1 to 12. Raises ValueError for any other."""
+    start = day_period(date(year, month, 1)).start
     return Period(start, start + monthrange(year, month)[1] * _DAY)
 
 
-def _year(year: int) -> Period:
-    return Period(_day(date(year, 1, 1)).start, _day(date(year, 12, 31)).end)
+def year_period(year: int) -> Period:
+    """The year, from 1 to 9999. Raises ValueError for any other."""
+    return Period(day_period(date(year, 1, 1)).start, day_period(date(year, 12, 31)).end)
 
 
 # Relative words
@@ -235,7 +238,7 @@ def _now(_found: re.Match[str], now: datetime) -> Period:
 
 def _named(found: re.Match[str], now: datetime) -> Period:
     unit, shift = _WORDS[found[0]]
-    return _shifted(now, unit, shift)
+    return shifted_period(now, unit, shift)
 
 
 def _ago(found: re.Match[str], now: datetime) -> Period:
@@ -244,22 +247,22 @@ def _ago(found: re.Match[str], now: datetime) -> Period:
     if unit in _CLOCK_UNITS:
         return _second(_now(found, now).start - count * _CLOCK_UNITS[unit])
     if unit in ("week", "周", "星期", "礼拜"):
-        return _shifted(now, "day", -7 * count)
-    return _shifted(now, _UNITS.get(unit, unit), -count)
+        return shifted_period(now, "day", -7 * count)
+    return shifted_period(now, _UNITS.get(unit, unit), -count)
 
 
-def _shifted(now: datetime, unit: str, shift: int) -> Period:
+def shifted_period(now: datetime, unit: str, shift: int) -> Period:
     """The calendar unit that lies `shift` units from the one `now` is in; weeks begin on Monday."""
     today = now.date()
     if unit == "day":
-        return _day(today + timedelta(days=shift))
+        return day_period(today + timedelta(days=shift))
     if unit == "week":
-        start = _day(today + timedelta(days=7 * shift - today.weekday())).start
+        start = day_period(today + timedelta(days=7 * shift - today.weekday())).start
         return Period(start, start + 7 * _DAY)
     if unit == "month":
         year, month = divmod(today.year * 12 + today.month - 1 + shift, 12)
-        return _month(year, month + 1)
-    return _year(today.year + shift)
+        return month_period(year, month + 1)
+    return year_period(today.year + shift)
 
 
 # Forms, the first that matches the whole text in lower case with single spaces

@@ -13,9 +13,10 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids"),
-    ("text", "times", "projects"),
-    ("domain",),
+    ("errors", "ids", "common_pairs"),
+    ("text", "times", "projects", "languages", "tongues"),
+    ("domain", "foreign_dates", "phrases"),
+    ("eastern",),
     ("interaction", "moments"),
     ("ranking", "summarize", "compose"),
     ("dedupe", "intake", "history"),
@@ -29,7 +30,7 @@ LAYERS = (
     ("sqlite.steps",),
     ("sqlite.upkeep",),
     ("sqlite.store",),
-    ("measuring",),
+    ("measuring", "understood"),
     ("recalling", "remembering", "catchup"),
     ("digesting",),
     ("memory",),
@@ -54,6 +55,7 @@ HOMES = {
     "anyio": ("server", "demo"),
     "click": ("cli", "demo"),
     "platformdirs": ("config",),
+    "dateparser": ("foreign_dates",),
 }
 """Where each third-party package may be imported. numpy is a vector's type, and at home wherever vectors are."""
 

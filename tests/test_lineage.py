@@ -67,6 +67,7 @@ def test_a_sound_file_has_no_problems(path: Path) -> None:
                 "memory #ID does not say what its source says at its place",
                 "signs: a row refers to a row of revisions that is not there",
                 "the index of words holds 1 states that are not there; run `mcp-memory reindex`",
+                "told: a row refers to a row of revisions that is not there",
                 "vectors: row 6 refers to a row of revisions that is not there",
             ],
         ),

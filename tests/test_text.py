@@ -173,7 +173,7 @@ def test_a_limit_below_one_token_is_refused() -> None:
     [
         ("", 0),
         ("The quick brown fox jumps over the lazy dog.", 10),
-        ("I'm sure we don't know what's up.", 11),
+        ("I'm sure we don't know what's up.", 8),
         ("def add(left: int, right: int) -> int:\n    return left + right\n", 18),
         ("我昨天去了大阪城公园。", 8),
     ],

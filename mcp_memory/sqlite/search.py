@@ -15,7 +15,7 @@ from mcp_memory.ranking import Scores
 from mcp_memory.sqlite import vectors
 from mcp_memory.sqlite.indexed import indexed
 from mcp_memory.sqlite.resident import Mask, Rows, States
-from mcp_memory.sqlite.rows import fetch
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
 from mcp_memory.text import content_words, grams
 
 QUERY_WORDS = 64
@@ -223,6 +223,33 @@ def states_at(connection: apsw.Connection, places: Sequence[tuple[int, int]], *,
         {**bound, "places": json.dumps(places)},
     )
     return {number: bool(eligible) for number, eligible in rows}
+
+
+def neighbours(
+    connection: apsw.Connection, items: Sequence[int], *, where: Filter
+) -> dict[int, tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]]:
+    """For each item that has any, the rows (ITEM_COLUMNS) of the items before and after it in its source."""
+    visible, bound = conditions(Filter(scopes=where.scopes, as_of=where.as_of))
+    rows = fetch(
+        connection,
+        f"""
+        SELECT own.id, i.position - own.position, {ITEM_COLUMNS}
+        FROM items AS own CROSS JOIN items AS i ON i.id IN (
+            (SELECT id FROM items WHERE source_id = own.source_id AND span_start < own.span_start
+                ORDER BY span_start DESC LIMIT 1),
+            (SELECT id FROM items WHERE source_id = own.source_id AND span_start > own.span_start
+                ORDER BY span_start LIMIT 1)
+        )
+        CROSS JOIN revisions AS r ON r.item_id = i.id
+        WHERE own.id IN (SELECT value FROM json_each(:items)) AND {visible}
+        """,
+        {**bound, "items": json.dumps(list(items))},
+    )
+    found: dict[int, tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]] = {}
+    for own, shift, *row in rows:
+        before, after = found.get(own, (None, None))
+        found[own] = (tuple(row), after) if shift < 0 else (before, tuple(row))
+    return found
 
 
 def rarity(connection: apsw.Connection, words: Sequence[str], *, commonness: Commonness) -> tuple[list[float], int]:

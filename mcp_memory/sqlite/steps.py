@@ -30,7 +30,7 @@ from mcp_memory.domain import (
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.ids import IdSequence, id_number, id_text
 from mcp_memory.sqlite import redaction, undo, vectors
-from mcp_memory.sqlite.indexed import delete_words, insert_words
+from mcp_memory.sqlite.indexed import delete_words, insert_told, insert_words
 from mcp_memory.sqlite.rows import REVISION_FIELDS, fetch, number_of
 from mcp_memory.text import Span
 
@@ -50,6 +50,7 @@ class Steps:
         last = connection.execute("SELECT coalesce(max(at), 0) FROM operations").get
         self._at = max(operation.at, last + 1)
         self._operation = id_number(operation.id)
+        self._zone_offset = operation.zone_offset
         self._encoder: int | None = connection.execute(
             "SELECT id FROM encoders WHERE serving = 1 AND identity = ?", (encoder,)
         ).get
@@ -292,6 +293,11 @@ class Steps:
         )
         if fields["status"] == "live":
             insert_words(self._connection, revision_id, fields["text"], speaker)
+            said: int | None = fields["occurred_at"]
+            if said is None:
+                recorded: int = self._connection.execute("SELECT recorded_at FROM items WHERE id = ?", (item,)).get
+                said = recorded + self._zone_offset
+            insert_told(self._connection, revision_id, fields["text"], said=said)
 
     def _insert_measured(self, revision_id: int, measured: Measured) -> None:
         if self._encoder is not None:

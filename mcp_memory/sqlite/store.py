@@ -39,6 +39,7 @@ from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, holds
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.steps import Steps
+from mcp_memory.times import Period
 
 STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
 LACKING = (
@@ -153,6 +154,14 @@ class SqliteStore:
         numbered = sorted((number_of(source), position) for source, position in places)
         with self._database.read() as connection:
             return search.states_at(connection, numbered, where=where) if numbered else {}
+
+    def neighbours(self, ids: Sequence[ItemId], *, where: Filter) -> dict[ItemId, tuple[Item | None, Item | None]]:
+        with self._database.read() as connection:
+            found = search.neighbours(connection, [number_of(identifier) for identifier in ids], where=where)
+        return {
+            ItemId(id_text(number)): (item_of(before) if before else None, item_of(after) if after else None)
+            for number, (before, after) in found.items()
+        }
 
     def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
         with self._database.read() as connection:
@@ -309,9 +318,23 @@ class SqliteStore:
         with self._database.write() as connection:
             upkeep.add_measured(connection, identity, measured)
 
-    def reindex_words(self, progress: Callable[[int, int], None]) -> None:
+    def told(self, revision_ids: Sequence[int]) -> dict[int, list[Period]]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                "SELECT revision_id, periods FROM told "
+                "WHERE periods <> '[]' AND revision_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(revision_ids)),),
+            )
+        return {number: [Period(*period) for period in json.loads(periods)] for number, periods in rows}
+
+    def read_dates(self, *, zone_offset: int, limit: int) -> int:
         with self._database.write() as connection:
-            upkeep.reindex_words(connection, progress)
+            return upkeep.read_dates(connection, zone_offset=zone_offset, limit=limit)
+
+    def reindex_words(self, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
+        with self._database.write() as connection:
+            upkeep.reindex_words(connection, progress, zone_offset=zone_offset)
 
     def backup(self, target: Path) -> None:
         upkeep.backup(self._database, target)

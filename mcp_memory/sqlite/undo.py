@@ -17,7 +17,7 @@ from mcp_memory.domain import Operation, OperationId, Undoing
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.ids import IdSequence, id_number, id_text
 from mcp_memory.sqlite import vectors
-from mcp_memory.sqlite.indexed import insert_words
+from mcp_memory.sqlite.indexed import copy_told, insert_words
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, REVISION_FIELDS, fetch, item
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.times import format_moment
@@ -399,4 +399,5 @@ def _change(connection: apsw.Connection, change: Change, *, operation: int, at: 
         (number,),
     )
     insert_words(connection, number, text, speaker)
+    copy_told(connection, change.target, number)
     vectors.copy(connection, change.target, number)

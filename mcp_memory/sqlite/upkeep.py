@@ -11,10 +11,12 @@ from mcp_memory.errors import Conflict, Unusable
 from mcp_memory.ids import id_text
 from mcp_memory.sqlite import vectors as codec
 from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.indexed import insert_words
+from mcp_memory.sqlite.indexed import insert_told, insert_words
 from mcp_memory.sqlite.rows import fetch
 
 INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
+SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"
+"""A state's own date at face value, given the zone offset."""
 
 
 def add_measured(connection: apsw.Connection, identity: str, measured: Mapping[int, Measured]) -> None:
@@ -25,15 +27,26 @@ def add_measured(connection: apsw.Connection, identity: str, measured: Mapping[i
     codec.insert(connection, encoder, measured)
 
 
-def reindex_words(connection: apsw.Connection, progress: Callable[[int, int], None]) -> None:
-    """Empty the index of words and fill it from truth; `progress` gets how many are done of how many."""
+def reindex_words(connection: apsw.Connection, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
+    """Empty the indexes of words and of dates and fill them from truth; `progress` gets how many are done of how many."""
+    connection.execute("DELETE FROM told")
     connection.execute("INSERT INTO text_index (text_index) VALUES ('delete-all')")
     total: int = connection.execute(f"SELECT count(*) {INDEXED}").get
-    rows = connection.execute(f"SELECT r.id, r.text, i.speaker {INDEXED} ORDER BY r.id")
-    for number, (revision_id, text, speaker) in enumerate(rows, start=1):
+    rows = connection.execute(f"SELECT r.id, r.text, i.speaker, {SAID} {INDEXED} ORDER BY r.id", (zone_offset,))
+    for number, (revision_id, text, speaker, said) in enumerate(rows, start=1):
         insert_words(connection, revision_id, text, speaker)
+        insert_told(connection, revision_id, text, said=said)
         if number % 1000 == 0 or number == total:
             progress(number, total)
+
+
+def read_dates(connection: apsw.Connection, *, zone_offset: int, limit: int) -> int:
+    """Index the dates in states that were kept before there was that index; how many were found to lack it."""
+    lacking = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM told AS t WHERE t.revision_id = r.id)"
+    rows = fetch(connection, f"SELECT r.id, r.text, {SAID} {lacking} LIMIT ?", (zone_offset, limit))
+    for revision_id, text, said in rows:
+        insert_told(connection, revision_id, text, said=said)
+    return len(rows)
 
 
 def backup(database: Database, target: Path) -> None:
