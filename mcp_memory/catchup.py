@@ -60,10 +60,10 @@ class CatchUp:
         while encoder is not None and not self._closed:
             self._wanted.wait()
             self._wanted.clear()
-            if not self._warned:
-                self._try(lambda: self._warn(encoder))
             if self._try(lambda: self._serve(encoder)):
                 self._busy = self._wanted.is_set()
+            if not self._warned:
+                self._try(lambda: self._warn(encoder))
 
     def _try(self, work: Callable[[], None]) -> bool:
         """Whether it was done; where it was not the log says why, as nobody else hears of it."""

@@ -329,6 +329,9 @@ class SqliteStore:
         return {number: [Period(*period) for period in json.loads(periods)] for number, periods in rows}
 
     def read_dates(self, *, zone_offset: int, limit: int) -> int:
+        with self._database.read() as connection:
+            if not upkeep.lacks_dates(connection):
+                return 0
         with self._database.write() as connection:
             return upkeep.read_dates(connection, zone_offset=zone_offset, limit=limit)
 

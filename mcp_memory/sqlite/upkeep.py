@@ -15,6 +15,7 @@ from mcp_memory.sqlite.indexed import insert_told, insert_words
 from mcp_memory.sqlite.rows import fetch
 
 INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
+UNDATED = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM told AS t WHERE t.revision_id = r.id)"
 SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"
 """A state's own date at face value, given the zone offset."""
 
@@ -40,10 +41,14 @@ def reindex_words(connection: apsw.Connection, progress: Callable[[int, int], No
             progress(number, total)
 
 
+def lacks_dates(connection: apsw.Connection) -> bool:
+    """Whether there are states whose dates are not in the index."""
+    return bool(fetch(connection, f"SELECT 1 {UNDATED} LIMIT 1"))
+
+
 def read_dates(connection: apsw.Connection, *, zone_offset: int, limit: int) -> int:
     """Index the dates in states that were kept before there was that index; how many were found to lack it."""
-    lacking = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM told AS t WHERE t.revision_id = r.id)"
-    rows = fetch(connection, f"SELECT r.id, r.text, {SAID} {lacking} LIMIT ?", (zone_offset, limit))
+    rows = fetch(connection, f"SELECT r.id, r.text, {SAID} {UNDATED} LIMIT ?", (zone_offset, limit))
     for revision_id, text, said in rows:
         insert_told(connection, revision_id, text, said=said)
     return len(rows)
