@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 from clock import Clock
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mcp_memory.domain import Caller, Entry, Filter, Item, Turn, normal_hash, sha256
@@ -259,6 +259,17 @@ def test_undoing_all_operations_leaves_what_was_visible_and_undoing_the_undos_br
 
 
 @SLOW
+@example(  # a digest that comes back after what it took the place of has gone
+    changes=[
+        ("say", "The deploy port is 8080.", "web"),
+        ("say", "The deploy port is 8080.", "user"),
+        ("digest", "port", "web", "short"),
+        ("say", "The deploy port is 8080.", "web"),
+        ("digest", "port", "web", "short"),
+        ("replace", "The deploy port is 9090.", 0),
+    ],
+    choices=[0, 22, 26, 9],
+)
 @given(changes=st.lists(CHANGE, min_size=2, max_size=8), choices=st.lists(NUMBER, max_size=8))
 def test_whatever_is_undone_in_whatever_order_the_file_stays_sound(
     open_kept: Callable[[], Kept], changes: list[Change], choices: list[int]

@@ -125,7 +125,7 @@ def plan(connection: apsw.Connection, number: int) -> Plan:
         origin,
         tip,
         _changes(connection, origin, tip),
-        list(_digests(connection, origin)),
+        list(_digests(connection, origin, tip)),
         {table: _count(connection, table, origin, tip) for table in TIMED},
     )
     if not found.changes and not found.digests and not any(found.rows.values()):
@@ -228,7 +228,7 @@ def _changes(connection: apsw.Connection, origin: Operation, tip: Operation) -> 
     return [Change(number, present, to, bool(a), bool(b), bool(same)) for number, present, to, a, b, same in rows]
 
 
-def _digests(connection: apsw.Connection, origin: Operation) -> Iterator[Digest]:
+def _digests(connection: apsw.Connection, origin: Operation, tip: Operation) -> Iterator[Digest]:
     rows = fetch(
         connection,
         """
@@ -237,7 +237,7 @@ def _digests(connection: apsw.Connection, origin: Operation) -> Iterator[Digest]
             (SELECT id FROM topics AS b WHERE b.name = k.name AND b.scope = k.scope AND b.until_time = :at)
         FROM topics AS k WHERE k.operation_id = :origin
         """,
-        {"origin": id_number(origin.id), "at": origin.at},
+        {"origin": id_number(origin.id), "at": tip.at},
     )
     for name, kept, present, before in rows:
         yield Digest(name, present, kept if origin.undone else before)
