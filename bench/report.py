@@ -28,11 +28,20 @@ class Report:
 
 
 def page(report: Report, prose: str) -> str:
-    """The page with the figures of this run between its marks; a page without marks gets them at its end."""
+    """The page with the figures of this run between its marks."""
+    return placed("\n\n".join(_sections(report)), prose)
+
+
+def placed(figures: str, prose: str) -> str:
+    """The page with figures between its marks; a page without marks gets them at its end."""
     before, begin, rest = prose.partition(BEGIN)
     after = rest.partition(END)[2] if begin else ""
-    figures = "\n\n".join(_sections(report))
     return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after or chr(10)}"
+
+
+def made_by(day: date, minutes: float, command: str) -> str:
+    """When, how long, on what machine and by which command figures were made."""
+    return f"Made on {day.isoformat()} in {minutes:.0f} minutes on {_machine()} by\n\n```sh\n{command}\n```"
 
 
 def _sections(report: Report) -> Iterable[str]:
@@ -58,8 +67,7 @@ def _sections(report: Report) -> Iterable[str]:
 
 def _run(report: Report) -> str:
     return (
-        f"Made on {report.day.isoformat()} in {report.minutes:.0f} minutes on {_machine()} by\n\n"
-        f"```sh\n{report.command}\n```\n\n"
+        f"{made_by(report.day, report.minutes, report.command)}\n\n"
         "`DIR` holds a directory for each set with `corpus.jsonl`, `queries.jsonl` and `qrels.tsv`; none of the data "
         "comes with the project.\n"
         "Every figure but the milliseconds is in percent; other work ran beside it, so the milliseconds vary.\n"

@@ -1,6 +1,6 @@
 """Recall over 1,000 to 1,000,000 items: its time by part, what it finds, what it takes; beside it sqlite-vec's own scan.
 
-    uv run python -m bench.scale --data DIR [--sizes 1000,10000,100000,1000000] [--write docs/scale.md]
+    uv run python -m bench.scale --data DIR [--sizes 1000,10000,100000,1000000] [--write docs/speed.md]
 
 Each item is spliced from two sentences of the test sets in DIR, its vector from theirs, so that words and vectors are
 spread as in real text without a million sentences having to be encoded. The questions are those of the test sets.
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,6 +24,7 @@ import apsw
 import numpy as np
 
 from bench.data import read_test_set
+from bench.report import made_by, placed
 from mcp_memory.domain import (
     AddItem,
     Filter,
@@ -209,11 +211,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sizes", default="1000,10000,100000,1000000")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table into this page, between its marks")
     parser.add_argument("--keep", type=Path, help="a directory to keep the stores in")
     arguments = parser.parse_args()
     if arguments.measure:
         print(json.dumps(measure_recall(arguments.measure, arguments.data)))
         return
+    began = time.perf_counter()
     sizes = [int(size) for size in arguments.sizes.split(",")]
     encoder = load_encoder(bundled_model_directory())
     base = sentences_of(arguments.data, encoder)
@@ -232,6 +236,11 @@ def main() -> None:
             rows.append(report(size, home / "memory.db", plain, arguments.data, encoder))
             print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
     print(table(rows))
+    if arguments.write:
+        command = f"uv run python -m bench.scale --data DIR --sizes {arguments.sizes} --write docs/speed.md"
+        told = made_by(date.today(), (time.perf_counter() - began) / 60, command)
+        figures = f"{told}\n\n{table(rows)}"
+        arguments.write.write_text(placed(figures, arguments.write.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":
