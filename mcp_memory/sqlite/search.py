@@ -20,12 +20,13 @@ from mcp_memory.text import content_words, grams
 
 QUERY_WORDS = 64
 """Words of a query that are searched for: a question has fewer, and time grows with each."""
-RESCORED = 200
-RESCORED_GROWTH = 1.6
-"""Nearest by signs that are scored by their int8 codes: at least RESCORED, and of n states RESCORED_GROWTH sqrt(n).
+NEAR = 2_000
+"""Nearest by the signs of both, state and query, that are looked at again with the query as it is."""
+RESCORED = 300
+"""Nearest by that second look that are scored by their int8 codes.
 
-Of the ten nearest by an exact scan 200 hold .958 among 100,000 states and .900 among 1,000,000; 500 and 1,600 hold .99
-of both (python -m bench.scale, 2026-11-21: spliced sentences, which lie closer together than real ones).
+Of the ten nearest by an exact scan these 300 hold .998 among 100,000 states and .993 among 1,000,000; the 300 nearest by
+the signs of both would hold .98 and .93 (40 questions over the stores of python -m bench.scale, 2026-11-21).
 """
 HAPPENED = "coalesce(r.occurred_at, i.recorded_at + :zone_offset)"
 """When it happened, at face value."""
@@ -160,8 +161,9 @@ def search_vectors(
     connection: apsw.Connection, query: Vector, *, encoder_id: int, states: States, eligible: Mask, limit: int
 ) -> list[Candidate]:
     """States nearest to the query: the signs choose, the int8 codes score."""
-    enough = max(limit, RESCORED, round(RESCORED_GROWTH * len(states.numbers) ** 0.5))
-    chosen = _nearest_by_signs(states, query, eligible & states.measured, limit=enough)
+    near = _nearest_by_signs(states, query, eligible & states.measured, limit=max(limit, NEAR))
+    estimates = vectors.estimated(states.signs[:, near], query)
+    chosen = near[np.argsort(-estimates, kind="stable")[: max(limit, RESCORED)]]
     rows = fetch(
         connection,
         "SELECT revision_id, codes FROM vectors "

@@ -22,6 +22,23 @@ def sign_words(blobs: Sequence[bytes | None], dimensions: int) -> NDArray[np.uin
     return np.ascontiguousarray(np.frombuffer(packed, np.uint64).reshape(len(blobs), words).T)
 
 
+def estimated(words: NDArray[np.uint64], query: Vector) -> Vector:
+    """The products of a query with signs as they are kept (`sign_words`), each taken as 1 or -1; shape (states,).
+
+    One look-up a byte of signs, in a table of what the eight numbers of the query there add up to.
+    """
+    padded = np.zeros(64 * len(words), np.float32)
+    padded[: len(query)] = query
+    eights = padded.reshape(-1, 8)
+    table = eights @ _SIGNS_OF_BYTE.T
+    bytes_of_states = np.ascontiguousarray(words.T).view(np.uint8)
+    return table[np.arange(len(eights)), bytes_of_states].sum(axis=1, dtype=np.float32)
+
+
+_SIGNS_OF_BYTE = 2 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32) - 1
+"""The eight signs that each byte stands for, shape (256, 8)."""
+
+
 def codes(vector: Vector) -> bytes:
     """int8 codes: the vector over its largest component, times 127.
 
