@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, NewType, TypeAlias
 
 import numpy as np
@@ -130,12 +131,42 @@ class Statement:
         return spoken(self.text, self.speaker)
 
 
+def provisional(statement: Statement, identifier: ItemId) -> Item:
+    """The item that a statement becomes under an id where it is new, before a store has kept it."""
+    recorded_at = statement.source.recorded_at
+    return Item(
+        id=identifier,
+        source_id=statement.source.id,
+        source_kind=statement.source.kind,
+        position=statement.position,
+        span=statement.span,
+        text=statement.text,
+        kind=statement.kind,
+        tags=statement.tags,
+        scope=statement.scope,
+        speaker=statement.speaker,
+        importance=statement.importance,
+        confidence=statement.confidence,
+        occurred_at=statement.occurred_at,
+        valid_until=None,
+        pinned=False,
+        review_after=None,
+        recorded_at=recorded_at,
+        changed_at=recorded_at,
+        revision=1,
+        status="live",
+        seen=1,
+        last_seen_at=recorded_at,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """An item near a statement."""
+    """An item near a statement, by its vector or by its words."""
 
     item: Item
     cosine: float
+    """0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +389,8 @@ class RememberedItem:
     status: Literal["created", "known", "replaces", "similar"]
     text: str
     of: Item | None = None
+    reason: str = ""
+    """Why it replaces or confirms `of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +401,8 @@ class Remembered:
     operation_id: OperationId | None
     pending: int = 0
     """Vectors still to be made; the items are found by their words until then."""
+    at: datetime | None = None
+    """When it was told, on the clock on the wall."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,6 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _table(text: str) -> dict[str, str]:
-    """`a=b c=d` as a mapping."""
-    return dict(entry.split("=") for entry in text.split())
-
-
 NUMBERS: Mapping[str, int] = {
     word: value
     for value, word in enumerate(
@@ -66,7 +61,9 @@ UNITS: Mapping[str, tuple[str, float]] = {
 """By name, the dimension and how many of its base unit (second, month, metre, gram, litre, byte) one is."""
 SCALES = {"k": 1e3, "thousand": 1e3, "million": 1e6, "billion": 1e9, "百": 1e2, "千": 1e3, "万": 1e4, "亿": 1e8}
 
-QUESTION_OPENERS = _set("what which who whom whose when where why how is are am was were does did should could can would")
+QUESTION_OPENERS = _set(
+    "what which who whom whose when where why how is are am was were does did should could can would"
+)
 HAN_QUESTION = ("吗", "呢", "吧", "什么", "哪", "谁", "怎么", "是否", "要不要", "是不是", "有没有", "多少", "几点")
 
 FILLERS = _set(
@@ -74,7 +71,24 @@ FILLERS = _set(
     "nowadays recently always"
 )
 """Words that change nothing about what a statement says of what."""
-HAN_FILLERS = ("现在", "目前", "如今", "已经", "正在", "今年", "当前", "大约", "大概", "仍然", "已", "了", "还", "也", "都", "大")[:-1]
+HAN_FILLERS = (
+    "现在",
+    "目前",
+    "如今",
+    "已经",
+    "正在",
+    "今年",
+    "当前",
+    "大约",
+    "大概",
+    "仍然",
+    "已",
+    "了",
+    "还",
+    "也",
+    "都",
+    "大",
+)[:-1]
 OPENERS = tuple(
     tuple(opener.split())
     for opener in (
@@ -159,7 +173,9 @@ PARTICIPLES = _set(
     "routed sent billed priced rated titled configured released led run staffed headed hidden kept moved taught held"
 )
 """What may stand between a copula and the one value it has."""
-PLACES_AND_TIMES = _set("in on at to from for by under behind near with within until till before after as over per every of")
+PLACES_AND_TIMES = _set(
+    "in on at to from for by under behind near with within until till before after as over per every of"
+)
 STATIVE: Mapping[str, frozenset[str]] = {
     verb: _set(prepositions)
     for verb, prepositions in {
@@ -210,7 +226,9 @@ WISHES = _set("want need")
 """Verbs of a choice: with something that both statements name after it, the value before that is the one chosen."""
 TOOLS = _set("use")
 PURPOSES = _set("for as to in on when with instead")
-DECIDED = _set("decided agreed chose chosen told said needed picked settled promised bought planned rented hosted called")
+DECIDED = _set(
+    "decided agreed chose chosen told said needed picked settled promised bought planned rented hosted called"
+)
 """Past tenses of what holds since, and what a relative clause often has."""
 
 PAST = _set(
@@ -228,7 +246,21 @@ PLURAL_NOUNS = _set(
     "favorite_things"
 )
 """Of these a person or a thing may have several, so another one corrects nothing."""
-HAN_PLURAL = ("朋友", "同事", "客户", "爱好", "之一", "其中", "有一", "同学", "风险", "缺点", "优点", "问题是", "要求是")
+HAN_PLURAL = (
+    "朋友",
+    "同事",
+    "客户",
+    "爱好",
+    "之一",
+    "其中",
+    "有一",
+    "同学",
+    "风险",
+    "缺点",
+    "优点",
+    "问题是",
+    "要求是",
+)
 ROLES = _set(
     "lead head boss chief captain contact team branch color colour name title level mode type format language framework "
     "database region zone timezone host provider tool stack editor ide shell browser cms ci orm db email mail address "
@@ -242,8 +274,31 @@ ROLES = _set(
     "databases reviewers hobbyhorse protocol algorithm encoding charset topic theme method approach deadline"
 )
 """Nouns that name what something has one of at a time."""
-ROLE_ENDINGS = ("owner", "manager", "maintainer", "leader", "runner", "formatter", "linter", "provider", "adapter", "director",
-    "editor", "compiler", "bundler", "driver", "trainer", "designer", "teacher", "tutor", "advisor", "ist", "name", "type", "mode")
+ROLE_ENDINGS = (
+    "owner",
+    "manager",
+    "maintainer",
+    "leader",
+    "runner",
+    "formatter",
+    "linter",
+    "provider",
+    "adapter",
+    "director",
+    "editor",
+    "compiler",
+    "bundler",
+    "driver",
+    "trainer",
+    "designer",
+    "teacher",
+    "tutor",
+    "advisor",
+    "ist",
+    "name",
+    "type",
+    "mode",
+)
 ADJECTIVES = _set(
     "new old young big small large tiny huge fast slow quick good bad great nice ugly beautiful pretty long short tall high "
     "low wide narrow heavy light hard soft easy difficult simple complex clean dirty dry wet hot cold warm cool cheap "
@@ -261,12 +316,93 @@ CHANGED = _set(
     "dropped became"
 )
 HAN_CHANGED = (
-    "改成", "改为", "改到", "改名为", "改用", "换成", "换到", "变成", "变为", "变更为", "涨到", "降到", "升到", "调到", "调整为", "调整到",
-    "推迟到", "提前到", "延期到", "延长到", "升级到", "升级为", "更新为", "更换为", "转到",
+    "改成",
+    "改为",
+    "改到",
+    "改名为",
+    "改用",
+    "换成",
+    "换到",
+    "变成",
+    "变为",
+    "变更为",
+    "涨到",
+    "降到",
+    "升到",
+    "调到",
+    "调整为",
+    "调整到",
+    "推迟到",
+    "提前到",
+    "延期到",
+    "延长到",
+    "升级到",
+    "升级为",
+    "更新为",
+    "更换为",
+    "转到",
 )
 """After these the new value stands."""
 HAN_CUES = (
-    "设置为", "设定为", "位于", "住在", "放在", "部署在", "存放在", "定在", "用的是", "就职于", "改为", "在", "是", "为", "叫", "姓", "用", "于",
-    "到", "给", "使用", "由", "归", "属于", "等于", "偏好", "希望", "想要", "使", "选",
+    "设置为",
+    "设定为",
+    "位于",
+    "住在",
+    "放在",
+    "部署在",
+    "存放在",
+    "定在",
+    "用的是",
+    "就职于",
+    "改为",
+    "在",
+    "是",
+    "为",
+    "叫",
+    "姓",
+    "用",
+    "于",
+    "到",
+    "给",
+    "使用",
+    "由",
+    "归",
+    "属于",
+    "等于",
+    "偏好",
+    "希望",
+    "想要",
+    "使",
+    "选",
 )
-HAN_ROLES = ("长", "人", "师", "员", "主管", "经理", "名", "号", "口", "址", "码", "支", "架", "言", "库", "器", "色", "具", "期", "间", "医生", "软件", "区", "部", "任", "负责人", "总部", "数据库", "分支")
+HAN_ROLES = (
+    "长",
+    "人",
+    "师",
+    "员",
+    "主管",
+    "经理",
+    "名",
+    "号",
+    "口",
+    "址",
+    "码",
+    "支",
+    "架",
+    "言",
+    "库",
+    "器",
+    "色",
+    "具",
+    "期",
+    "间",
+    "医生",
+    "软件",
+    "区",
+    "部",
+    "任",
+    "负责人",
+    "总部",
+    "数据库",
+    "分支",
+)

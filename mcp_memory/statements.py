@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from mcp_memory.lexicon import (
@@ -66,6 +67,7 @@ class Reading:
 
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\u3041-\u30ff\uac00-\ud7af々〇"
+_HAN_RUN = re.compile(f"[{_HAN}]")
 _LETTER = f"[^\\W{_HAN}]"
 _TOKEN = re.compile(
     r"(?P<date>\d{4}-\d{1,2}-\d{1,2})(?!\d)"
@@ -88,7 +90,12 @@ _CONTRACTIONS = (
     (re.compile(r"'ve\b"), " have"),
     (re.compile(r"'ll\b"), " will"),
     (re.compile(r"'(?=s\b)|(?<=s)'(?=\s)"), " "),
-    (re.compile(r"\b(?:has|have|had|was|were|is|are|been|got|be)\s+(?:just\s+)?(?:been\s+)?(?=(?:changed|moved|renamed|raised|lowered|upgraded|increased|reduced|switched|migrated|postponed|rescheduled|relocated)\b)"), ""),
+    (
+        re.compile(
+            r"\b(?:has|have|had|was|were|is|are|been|got|be)\s+(?:just\s+)?(?:been\s+)?(?=(?:changed|moved|renamed|raised|lowered|upgraded|increased|reduced|switched|migrated|postponed|rescheduled|relocated)\b)"
+        ),
+        "",
+    ),
     (re.compile(r"\bwent (?:up|down) (?=to\b)"), "changed "),
     (re.compile(r"\b(?:no longer|any longer)\b"), "not"),
     (re.compile(r"\b(?:no|not) (?:more|later|longer|greater|larger) than\b"), "at most"),
@@ -106,11 +113,12 @@ _DONE = re.compile(r"(?<!changed to )(?<![为除])了(?=[\w])")
 """了 within a sentence: something was done. At its end it says that things have changed."""
 _NUMERAL = "零〇一二两三四五六七八九十百千万亿"
 _DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
-_COUNTED = (
-    "点|个月|月|号|日|年级|年|天|周|个|小时|分钟|分|秒|元|块|公斤|公里|千米|米|厘米|毫米|克|毫克|毫升|升|片|杯|次|人|岁|楼|层|%|台|节点|份|章|页|条|位|名|室|倍|折|票|级|组|班|欧|美"
-)
-_HAN_RULES = (
-    (re.compile(rf"(?:周|星期|礼拜)([{HAN_DAYS}])(?!年|个)"), lambda m: f" day-{HAN_DAYS.index(m[1]) % 7 + 1 if m[1] != '天' else 7} "),
+_COUNTED = "点|个月|月|号|日|年级|年|天|周|个|小时|分钟|分|秒|元|块|公斤|公里|千米|米|厘米|毫米|克|毫克|毫升|升|片|杯|次|人|岁|楼|层|%|台|节点|份|章|页|条|位|名|室|倍|折|票|级|组|班|欧|美"
+_HAN_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (
+        re.compile(rf"(?:周|星期|礼拜)([{HAN_DAYS}])(?!年|个)"),
+        lambda m: f" day-{HAN_DAYS.index(m[1]) % 7 + 1 if m[1] != '天' else 7} ",
+    ),
     (re.compile(rf"第?([{_NUMERAL}]+)(?=(?:{_COUNTED}))"), lambda m: f"{_han_number(m[1])}"),
     (re.compile(rf"(?<=[是为到成])([{_NUMERAL}]+)(?=$|[。，,；;\s])"), lambda m: f"{_han_number(m[1])}"),
     (re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]?"), lambda m: f" {m[1]}-{int(m[2]):02}-{int(m[3]):02} "),
@@ -125,6 +133,7 @@ _HAN_RULES = (
 )
 
 
+@lru_cache(maxsize=4096)
 def read(text: str) -> Reading:
     """The statement as comparing sees it: case, width, contractions, fillers, openers and the style of numbers do not count."""
     plain = unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("\u2018", "'").replace("\u2011", "-")
@@ -134,14 +143,31 @@ def read(text: str) -> Reading:
     once = any(mark in plain for mark in HAN_ONCE)
     for pattern, becomes in _CONTRACTIONS:
         plain = pattern.sub(becomes, plain)
+    denials = 0
+    if _HAN_RUN.search(plain):
+        plain, denials, done = _han_read(plain)
+        once = once or done
+    tokens = _after_opener(_typed(_cut(plain, capitals)))
+    told, places = _affirmed(tokens)
+    return Reading(tuple(told), (-1,) * denials + places, asks, once)
+
+
+def _han_read(plain: str) -> tuple[str, int, bool]:
+    """Chinese text with numbers and dates in digits, without fillers and denials; how many were denials, and if it was done."""
     for rule, made in _HAN_RULES:
         plain = rule.sub(made, plain)
     if "不再用" not in plain:
         plain = plain.replace("改用", "用")
     for phrase in sorted(HAN_CHANGED, key=len, reverse=True):
         plain = plain.replace(phrase, " changed to ")
-    once = once or bool(_DONE.search(plain))
-    plain = plain.replace("已婚", "结婚").replace("戒烟", "不抽烟").replace("戒酒", "不喝酒").replace("搬到", "住在").replace("住 在", "住在")
+    done = bool(_DONE.search(plain))
+    plain = (
+        plain.replace("已婚", "结婚")
+        .replace("戒烟", "不抽烟")
+        .replace("戒酒", "不喝酒")
+        .replace("搬到", "住在")
+        .replace("住 在", "住在")
+    )
     for dislike in ("讨厌", "受不了", "反感", "厌恶"):
         plain = plain.replace(dislike, "不喜欢")
     for filler in HAN_FILLERS:
@@ -150,9 +176,7 @@ def read(text: str) -> Reading:
     for negation in HAN_NEGATIONS:
         denials += plain.count(negation)
         plain = plain.replace(negation, "")
-    tokens = _after_opener(_typed(_cut(plain, capitals)))
-    told, places = _affirmed(tokens)
-    return Reading(tuple(told), (-1,) * denials + places, asks, once)
+    return plain, denials, done
 
 
 def stem(word: str) -> str:
@@ -173,7 +197,12 @@ def _asks(text: str) -> bool:
     if any(mark in text for mark in HAN_QUESTION[3:]) and len(text) < 30:
         return True
     first = re.match(r"\W*(\w+)", text)
-    return bool(first and first[1] in QUESTION_OPENERS and not text.rstrip().endswith(".") and first[1] not in ("when", "where", "what", "how", "who", "which", "why", "should"))
+    return bool(
+        first
+        and first[1] in QUESTION_OPENERS
+        and not text.rstrip().endswith(".")
+        and first[1] not in ("when", "where", "what", "how", "who", "which", "why", "should")
+    )
 
 
 def _cut(text: str, capitals: set[str]) -> list[Token]:
@@ -244,7 +273,7 @@ def _typed(tokens: Sequence[Token]) -> list[Token]:
 def _joined(ahead: Sequence[Token]) -> tuple[Token, int]:
     """What the first of some tokens makes with those after it, and how many it took."""
     first = ahead[0]
-    second, third, fourth = (ahead[place] if len(ahead) > place else Token("", "word", "") for place in (1, 2, 3))
+    second, third = (ahead[place] if len(ahead) > place else Token("", "word", "") for place in (1, 2))
     both = f"{first.surface} {second.surface}"
     if first.kind == "number":
         if second.kind == "number" and float(first.form) >= 20 and float(second.form) < 10 and first.surface.isalpha():
@@ -254,7 +283,9 @@ def _joined(ahead: Sequence[Token]) -> tuple[Token, int]:
             return Token(f"{value * SCALES[second.form]:.12g}", "number", both), 2
         if second.kind == "month":
             year = f"{int(float(third.form))}-" if third.kind == "number" and len(third.form) == 4 else ""
-            return Token(f"{year}{second.form}-{first.form}", "date", both + (f" {third.surface}" if year else "")), 3 if year else 2
+            return Token(
+                f"{year}{second.form}-{first.form}", "date", both + (f" {third.surface}" if year else "")
+            ), 3 if year else 2
         if second.form in ("am", "pm", "a.m", "p.m"):
             hour = int(value) % 12 + (12 if second.form.startswith("p") else 0)
             return Token(f"{hour}:00", "time", both), 2
@@ -269,7 +300,9 @@ def _joined(ahead: Sequence[Token]) -> tuple[Token, int]:
         return Token(f"{int(hour) % 12 + (12 if second.form.startswith('p') else 0)}:{minute}", "time", both), 2
     if first.kind == "month" and second.kind in ("number", "ordinal") and len(second.form) <= 2:
         year = f"{third.form}-" if third.kind == "number" and len(third.form) == 4 else ""
-        return Token(f"{year}{first.form}-{second.form}", "date", both + (f" {third.surface}" if year else "")), 3 if year else 2
+        return Token(
+            f"{year}{first.form}-{second.form}", "date", both + (f" {third.surface}" if year else "")
+        ), 3 if year else 2
     if first.kind == "ordinal":
         if second.form == "of" and third.kind == "month":
             return Token(f"{third.form}-{first.form}", "date", f"{both} {third.surface}"), 3
