@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from mcp_memory.framing import Gap, all_of, is_cue, is_verb, says_a_value, surface
 from mcp_memory.lexicon import CHANGED, COPULAS, DECIDED, ONCE, PARTICIPLES, PAST, PLACES_AND_TIMES, TOOLS
-from mcp_memory.statements import WHEN, Reading, Token, read, stem
+from mcp_memory.statements import TYPED, WHEN, Reading, Token, read, stem
 from mcp_memory.text import STOP_WORDS
 
 VALUE_TOKENS = 8
@@ -53,7 +53,7 @@ def _content(tokens: Sequence[Token]) -> set[str]:
 
 def change_between(old: Reading, new: Reading) -> str | None:
     """`change` of statements that are read already."""
-    if old.asks or new.asks or len(old.tokens) < 2 or len(new.tokens) < 2:
+    if old.asks or new.asks or new.hedged or len(old.tokens) < 2 or len(new.tokens) < 2:
         return None
     named = _named_change(old, new)
     if named:
@@ -165,14 +165,15 @@ def _swapped(old: Sequence[Token], new: Sequence[Token], gaps: Sequence[Gap]) ->
 def _as_state(tokens: Sequence[Token]) -> list[Token]:
     """A statement of a change as one of what holds after it: "the port changed to 9090" says that the port is 9090."""
     told = list(tokens)
+    copula = Token("是", "han", "是") if told[0].kind == "han" else Token("is", "word", "is")
     for place, token in enumerate(told[:-1]):
         if token.form not in CHANGED or not place:
             continue
         if told[place + 1].form == "to":
-            return [*told[:place], Token("is", "word", "is"), *told[place + 2 :]]
+            return [*told[:place], copula, *told[place + 2 :]]
         if told[place + 1].form == "from" and any(later.form == "to" for later in told[place + 3 :]):
             to = next(at for at, later in enumerate(told) if at > place + 1 and later.form == "to")
-            return [*told[:place], Token("is", "word", "is"), *told[to + 1 :]]
+            return [*told[:place], copula, *told[to + 1 :]]
     return told
 
 
@@ -258,6 +259,11 @@ def _comparable(old: Sequence[Token], new: Sequence[Token], gaps: Sequence[Gap],
         return gaps[0].start > 0
     if gaps[0].start == 0:
         return False
+    ranged = [token.form for left, right in pairwise(gaps) for token in old[left.end : right.start]]
+    if set(ranged) <= {"to", "and", "until"} and all(
+        token.kind in TYPED for gap in gaps for token in (*old[gap.start : gap.end], *new[gap.new_start : gap.new_end])
+    ):
+        return True
     # Two differences are one value only where nothing of weight stands between them, or all are dates.
     if all(all_of(old[g.start : g.end], WHEN) and all_of(new[g.new_start : g.new_end], WHEN) for g in gaps):
         return True

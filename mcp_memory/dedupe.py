@@ -24,7 +24,7 @@ from mcp_memory.text import content_words, grams
 
 SIMILAR = 0.85
 """Cosine from which a known item is worth showing beside a new one."""
-ALIKE = 0.5
+ALIKE = 0.6
 """Likeness of the words (comparing.likeness) from which it is, whatever the cosine."""
 COMPARED = 400
 """Characters of a text that is compared word by word at most: what is longer is a passage, not a statement."""

@@ -8,7 +8,10 @@ from mcp_memory.lexicon import (
     CHOICES,
     CHOSEN,
     COPULAS,
+    DAYTIMES,
     HAN_CUES,
+    HAN_DOING,
+    HAN_PLACED,
     HAN_PLURAL,
     HAN_ROLES,
     HAN_STATES,
@@ -20,6 +23,7 @@ from mcp_memory.lexicon import (
     PURPOSES,
     ROLE_ENDINGS,
     ROLES,
+    RUNNING,
     STATES,
     STATIVE,
     TOOLS,
@@ -43,31 +47,48 @@ def says_a_value(old: Sequence[Token], new: Sequence[Token], gap: Gap) -> bool:
     was, now = old[gap.start : gap.end], new[gap.new_start : gap.new_end]
     if any(token.kind == "han" for token in before):
         return _says_in_han(before, was, now, after)
+    if _limited(was) != _limited(now) and not _exclusive(was, now):
+        return False
     verb = _verb_place(before)
     if _holds_typed(was) != _holds_typed(now):
         return False
     if _exclusive(was, now) and before and not any(token.form in COPULAS for token in after):
         return verb is not None and before[verb].form in COPULAS | CHOICES | WISHES | TOOLS
-    if _typed(was, now, before):
+    if _typed(was, now):
         return _says_a_measure(before, was, now, after, verb)
     if verb is None or _more_than_one(before, verb):
         return False
     return _says_a_name(before, was, now, after, verb)
 
 
-def _typed(was: Sequence[Token], now: Sequence[Token], before: Sequence[Token]) -> bool:
-    """Whether both values are numbers, dates, addresses and the like, of the same sort."""
+def _typed(was: Sequence[Token], now: Sequence[Token]) -> bool:
+    """Whether both values are numbers, dates, addresses and the like, of the same sort and with nothing else about them."""
     old_kinds = {token.kind for token in was if token.kind in TYPED}
     new_kinds = {token.kind for token in now if token.kind in TYPED}
     if not old_kinds or not new_kinds:
         return False
-    loose = sum(token.kind not in TYPED and token.form not in PLACES_AND_TIMES for token in (*was, *now))
-    alike = (
-        bool(old_kinds & new_kinds)
-        or (old_kinds | new_kinds <= WHEN)
-        or (old_kinds | new_kinds <= {"number", "quantity", "name"})
+    both = old_kinds | new_kinds
+    alike = bool(old_kinds & new_kinds) or any(both <= kinds for kinds in _ALIKE)
+    count = [sum(token.kind in TYPED for token in value) for value in (was, now)]
+    loose = any(
+        token.kind not in TYPED and token.form not in PLACES_AND_TIMES | DAYTIMES | {"and"} for token in (*was, *now)
     )
-    return alike and loose <= 2
+    return alike and not loose and count[0] == count[1]
+
+
+_ALIKE = (WHEN, frozenset({"number", "quantity", "name"}), frozenset({"number", "time"}))
+"""Kinds that may stand for each other."""
+
+
+def _limited(value: Sequence[Token]) -> tuple[bool, bool, bool]:
+    """Whether a value is told with a limit ("30 seconds for uploads"), as another statement, and by the time of day."""
+    limit = any(token.form in PLACES_AND_TIMES | {"when", "if", "while", "during", "unless"} for token in value[1:])
+    dated = all_of(value, WHEN)
+    return (
+        limit and not dated,
+        any(is_verb(token) for token in value[1:]),
+        any(t.form in DAYTIMES for t in value) and not dated,
+    )
 
 
 def _holds_typed(tokens: Sequence[Token]) -> bool:
@@ -110,7 +131,7 @@ def _says_a_measure(
 ) -> bool:
     """Whether a number, a date or an address after a verb is the value of what stands before it."""
     forms = [token.form for token in before]
-    if "one" in forms[:1] or forms[:2] == ["1", "of"]:
+    if forms[:2] == ["1", "of"] or forms[0] in ("some", "another", "other"):
         return False
     dated = all_of(was, WHEN)
     if verb is None:
@@ -151,6 +172,8 @@ def _says_a_name(
             return len(tail) > 1 and tail[-1] in COPULAS | {"called", "be"}
         return (form in CHOICES and not tail and bool(after)) or (bool(tail) and tail[-1] in PLACES_AND_TIMES)
     prepositions = STATIVE.get(form, frozenset[str]())
+    if form == "run" and RUNNING.intersection(token.form for token in before[:verb]):
+        return False
     while tail and tail[-1] in ("small", "big", "new", "my", "his", "her", "their", "house"):
         tail.pop()
     if abs(len(was) - len(now)) > 2 or (form == "go" and tail[-1:] != ["at"] and verb < 2 and not before[0].article):
@@ -220,7 +243,7 @@ def _names_a_role(subject: Sequence[Token]) -> bool:
 def _says_in_han(before: Sequence[Token], was: Sequence[Token], now: Sequence[Token], after: Sequence[Token]) -> bool:
     """The same for Chinese, where a cue stands right before the value or a number is one by itself."""
     lead, tail = surface(before).replace(" ", ""), surface(after).replace(" ", "")
-    if len(lead) < 2:
+    if not lead:
         return False
     if any(copula in tail for copula in ("是", "为", "住在")):
         return False
@@ -228,8 +251,8 @@ def _says_in_han(before: Sequence[Token], was: Sequence[Token], now: Sequence[To
         return False
     if _exclusive_in_han(lead, was, now, tail):
         return True
-    if _typed(was, now, before):
-        return True
+    if _typed(was, now):
+        return len(lead) + len(tail) > 2
     return not any(mark in lead for mark in HAN_PLURAL) and _cued_in_han(lead, tail, was, now)
 
 
@@ -253,7 +276,10 @@ def _cued_in_han(lead: str, tail: str, was: Sequence[Token], now: Sequence[Token
     if cue in ("用", "使用"):
         return bool(tail)
     if cue in ("是", "为"):
-        return (len(subject) >= 3 and subject[-1] != "我") or subject.endswith(HAN_ROLES)
+        return len(subject) >= 2 and ("的" in subject or subject.endswith(HAN_ROLES))
+    if cue == "在":
+        doing = any(value and value[0].form in HAN_DOING for value in (was, now))
+        return bool(subject) and not doing and (not tail or tail.split("，")[0].endswith(HAN_PLACED))
     return bool(subject)
 
 

@@ -141,6 +141,12 @@ STATES: tuple[frozenset[str], ...] = tuple(
         "pregnant",
         "alive dead",
         "valid expired invalid",
+        "true false",
+        "yes no",
+        "upstairs downstairs",
+        "indoors outdoors",
+        "inside outside",
+        "left right",
     )
 )
 """Sets of which only one holds at a time."""
@@ -231,6 +237,17 @@ DECIDED = _set(
 )
 """Past tenses of what holds since, and what a relative clause often has."""
 
+HEDGES = _set(
+    "maybe perhaps might may possibly probably likely could would considering thinking propose proposed suggested hopefully"
+)
+HAN_HEDGES = ("可能", "也许", "或许", "考虑", "打算", "建议", "听说", "据说", "希望能", "想把")
+"""With these nothing is settled yet, so nothing is corrected."""
+DAYTIMES = _set(
+    "morning noon afternoon evening night midnight weekend weekends weekdays week month year day daily weekly monthly"
+) | set("上下午早晚凌晨中")
+RUNNING = _set("app game client tool cli library software product plugin program script extension")
+"""What may run on several systems at once."""
+
 PAST = _set(
     "did met bought visited crashed had took read went ran won lost spent came saw made gave got left began wrote sent "
     "found told ate drank slept felt heard drove flew broke built fell grew knew paid sold taught thought wore"
@@ -271,7 +288,12 @@ ROLES = _set(
     "vendor supplier assignee reviewer maintainer mentor president treasurer secretary nickname username handle account "
     "spelling convention indentation repository repo package sponsor venue location place city country destination job "
     "occupation profession position rank grade major size origin target environment cluster days weekdays origins "
-    "databases reviewers hobbyhorse protocol algorithm encoding charset topic theme method approach deadline"
+    "databases reviewers protocol algorithm encoding charset topic method approach deadline ratio namespace bucket endpoint prefix suffix "
+    "alias label slug path folder directory threshold interval frequency schedule slot seat gate room floor desk shift dose "
+    "diagnosis height weight age salary wage price fee rent budget balance rate score rating distance duration length width "
+    "capacity supervisor advisor tutor professor nanny plumber electrician mechanic lawyer notary broker vet surgeon barber "
+    "hairdresser builder caterer photographer publisher goalkeeper keeper chair chairman drummer singer pilot driver cook chef "
+    "server recipient destination colour stylesheet framework"
 )
 """Nouns that name what something has one of at a time."""
 ROLE_ENDINGS = (
@@ -375,6 +397,42 @@ HAN_CUES = (
     "使",
     "选",
 )
+HAN_PLACED = (
+    "工作",
+    "上班",
+    "上学",
+    "读书",
+    "居住",
+    "任职",
+    "办公",
+    "举行",
+    "召开",
+    "开",
+    "办",
+    "进行",
+    "集合",
+    "里",
+    "下",
+    "上",
+    "中",
+    "内",
+    "区",
+    "市",
+    "省",
+    "县",
+    "楼",
+    "层",
+    "室",
+    "院",
+    "房子里",
+    "边",
+    "旁",
+    "街",
+    "路",
+)
+"""How a statement may go on after the place that something is at."""
+HAN_DOING = "学看写做吃玩找等招休处开跑读听睡谈出办想准忙逛打"
+"""Characters that begin what somebody is doing, after 在."""
 HAN_ROLES = (
     "长",
     "人",

@@ -15,9 +15,11 @@ from mcp_memory.lexicon import (
     HAN_CHANGED,
     HAN_DAYS,
     HAN_FILLERS,
+    HAN_HEDGES,
     HAN_NEGATIONS,
     HAN_ONCE,
     HAN_QUESTION,
+    HEDGES,
     KEPT_E,
     LIKE,
     MONTHS,
@@ -57,6 +59,8 @@ class Reading:
     denials: tuple[int, ...]
     """Before which token each denial stands; -1 where its place is not known."""
     asks: bool
+    hedged: bool
+    """Whether it only says what may be."""
     once: bool
     """Whether it tells of what happened at a time that is told by today or yesterday."""
 
@@ -72,7 +76,7 @@ _LETTER = f"[^\\W{_HAN}]"
 _TOKEN = re.compile(
     r"(?P<date>\d{4}-\d{1,2}-\d{1,2})(?!\d)"
     r"|(?P<name>https?://[^\s,;，。；]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|[#@]" + _LETTER + r"[\w-]*"
-    r"|~?(?:/[\w.-]*\w)+/?)"
+    r"|~?(?:/[\w.-]*\w)+/?|\d{1,2}:\d(?!\d))"
     r"|(?P<time>\d{1,2}:\d{2})(?::\d{2})?(?!\d)"
     r"|(?P<ordinal>\d+(?:st|nd|rd|th)\b)"
     r"|(?P<number>(?<![A-Za-z_.])[-+]?\d++(?:,\d{3})*+(?:\.\d+)?+(?![A-Za-z_])(?!\.\d))"
@@ -80,6 +84,8 @@ _TOKEN = re.compile(
     rf"|(?P<han>[{_HAN}])"
     r"|(?P<sign>[%$€¥=:：?？])"
 )
+_INNER_CAPITAL = re.compile(r"(?:(?<=[\w,;:\"(] )|(?<=\b(?:Dr|Mr|Ms|St)\. )|(?<=\b(?:Mrs)\. )|(?<=\bProf\. ))[A-Z]\w*")
+"""A word with a capital that does not begin a sentence."""
 _CONTRACTIONS = (
     (re.compile(r"\bcan't\b|\bcannot\b"), "can not"),
     (re.compile(r"\bwon't\b"), "will not"),
@@ -101,6 +107,8 @@ _CONTRACTIONS = (
     (re.compile(r"\b(?:no|not) (?:more|later|longer|greater|larger) than\b"), "at most"),
     (re.compile(r"\b(?:no|not) (?:less|fewer|earlier|shorter|smaller) than\b"), "at least"),
     (re.compile(r"\bnot only\b"), "both"),
+    (re.compile(r"不必(?!须)"), "不必须"),
+    (re.compile(r"无需|无须"), "不需要"),
     (re.compile(r"不超过|不多于|不晚于|不高于"), "至多"),
     (re.compile(r"不少于|不低于|不早于"), "至少"),
     (re.compile(r"不错|不过|不仅|不但|不同|不得不|对不起|未来|差不多|不锈钢|没关系"), "＿"),
@@ -111,6 +119,9 @@ _CONTRACTIONS = (
 )
 _DONE = re.compile(r"(?<!changed to )(?<![为除])了(?=[\w])")
 """了 within a sentence: something was done. At its end it says that things have changed."""
+_FORMERLY = re.compile(
+    r"(?<!am )(?<!is )(?<!are )(?<!be )(?<!get )\bused to\b|\bformerly\b|\bonce (?:was|had)\b|以前|曾|过去|小时候|从前"
+)
 _NUMERAL = "零〇一二两三四五六七八九十百千万亿"
 _DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _COUNTED = "点|个月|月|号|日|年级|年|天|周|个|小时|分钟|分|秒|元|块|公斤|公里|千米|米|厘米|毫米|克|毫克|毫升|升|片|杯|次|人|岁|楼|层|%|台|节点|份|章|页|条|位|名|室|倍|折|票|级|组|班|欧|美"
@@ -137,10 +148,13 @@ _HAN_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] =
 def read(text: str) -> Reading:
     """The statement as comparing sees it: case, width, contractions, fillers, openers and the style of numbers do not count."""
     plain = unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("\u2018", "'").replace("\u2011", "-")
-    capitals = {word.lower() for word in re.findall(r"(?<=[\w,;:] )[A-Z]\w*", plain)}
+    hedged = any(mark in plain for mark in HAN_HEDGES) or bool(
+        HEDGES.intersection(re.findall(r"[a-z]+", plain.replace("May", "").lower()))
+    )
+    capitals = {word.lower() for word in _INNER_CAPITAL.findall(plain)}
     plain = plain.lower()
     asks = _asks(plain)
-    once = any(mark in plain for mark in HAN_ONCE)
+    once = any(mark in plain for mark in HAN_ONCE) or bool(_FORMERLY.search(plain))
     for pattern, becomes in _CONTRACTIONS:
         plain = pattern.sub(becomes, plain)
     denials = 0
@@ -149,7 +163,7 @@ def read(text: str) -> Reading:
         once = once or done
     tokens = _after_opener(_typed(_cut(plain, capitals)))
     told, places = _affirmed(tokens)
-    return Reading(tuple(told), (-1,) * denials + places, asks, once)
+    return Reading(tuple(told), (-1,) * denials + places, asks, hedged, once)
 
 
 def _han_read(plain: str) -> tuple[str, int, bool]:
