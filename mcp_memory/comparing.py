@@ -59,6 +59,8 @@ def change_between(old: Reading, new: Reading) -> str | None:
     if named:
         return named
     was, now = list(old.tokens), _as_state(new.tokens)
+    if len({token.form for token in was} & {token.form for token in now}) < 2:
+        return None
     if _happened(was, once=old.once) or _happened(now, once=new.once):
         return None
     gaps = _gaps(was, now)
@@ -105,7 +107,13 @@ def _happened(tokens: Sequence[Token], *, once: bool) -> bool:
         if token.form in PAST and not before & (COPULAS | {"have", "had"}):
             return True
         participle = token.form.endswith("ed") and len(token.form) > 4 and token.form not in PARTICIPLES | CHANGED
-        if participle and place and place < 4 and not before & COPULAS and not _followed_by_verb(tokens, place):
+        if (
+            participle
+            and place
+            and place < 4
+            and not before & (COPULAS | {"get"})
+            and not _followed_by_verb(tokens, place)
+        ):
             return True
     return False
 

@@ -129,7 +129,8 @@ def _decide(
             reason = change(candidate.item.text, statement.text)
             if reason:
                 return Revise(statement, candidate.item, reason)
-    return Add(statement, similar=_similar(statement, candidates))
+    # What was told together is known to whoever told it.
+    return Add(statement, similar=_similar(statement, [one for one in near if one.item.id not in told.gone]))
 
 
 def _may_correct(statement: Statement, item: Item) -> bool:

@@ -58,6 +58,8 @@ def says_a_value(old: Sequence[Token], new: Sequence[Token], gap: Gap) -> bool:
         return _says_a_measure(before, was, now, after, verb)
     if verb is None or _more_than_one(before, verb):
         return False
+    if _holds_typed(was) and (before[verb].form not in COPULAS or _typed_in(was) != _typed_in(now)):
+        return False
     return _says_a_name(before, was, now, after, verb)
 
 
@@ -69,11 +71,10 @@ def _typed(was: Sequence[Token], now: Sequence[Token]) -> bool:
         return False
     both = old_kinds | new_kinds
     alike = bool(old_kinds & new_kinds) or any(both <= kinds for kinds in _ALIKE)
-    count = [sum(token.kind in TYPED for token in value) for value in (was, now)]
     loose = any(
         token.kind not in TYPED and token.form not in PLACES_AND_TIMES | DAYTIMES | {"and"} for token in (*was, *now)
     )
-    return alike and not loose and count[0] == count[1]
+    return alike and not loose and _typed_in(was) == _typed_in(now)
 
 
 _ALIKE = (WHEN, frozenset({"number", "quantity", "name"}), frozenset({"number", "time"}))
@@ -83,12 +84,16 @@ _ALIKE = (WHEN, frozenset({"number", "quantity", "name"}), frozenset({"number", 
 def _limited(value: Sequence[Token]) -> tuple[bool, bool, bool]:
     """Whether a value is told with a limit ("30 seconds for uploads"), as another statement, and by the time of day."""
     limit = any(token.form in PLACES_AND_TIMES | {"when", "if", "while", "during", "unless"} for token in value[1:])
-    dated = all_of(value, WHEN)
+    dated = all_of(value, TYPED)
     return (
         limit and not dated,
         any(is_verb(token) for token in value[1:]),
         any(t.form in DAYTIMES for t in value) and not dated,
     )
+
+
+def _typed_in(tokens: Sequence[Token]) -> int:
+    return sum(token.kind in TYPED for token in tokens)
 
 
 def _holds_typed(tokens: Sequence[Token]) -> bool:
@@ -135,7 +140,9 @@ def _says_a_measure(
         return False
     dated = all_of(was, WHEN)
     if verb is None:
-        cued = forms[-1] in PLACES_AND_TIMES and len(before) >= 4 and not dated
+        # What ends in s right before a number is a verb in the third person that is not in the list.
+        third = len(before) >= 2 and before[-1].kind == "word" and before[-1].surface.endswith("s") and forms[-1] != "s"
+        cued = not dated and (third or (forms[-1] in PLACES_AND_TIMES and len(before) >= 4))
         return cued and not any(token.form in COPULAS for token in after)
     if dated and forms[verb] in PAST_COPULAS:
         return False
@@ -145,7 +152,12 @@ def _says_a_measure(
         or before[verb].form in MEASURED | {"have"} | TOOLS | CHOICES | WISHES
     ):
         if any(token.kind == "name" for token in (*was, *now)):
-            return before[verb].form in COPULAS or forms[-1] in STATIVE.get(before[verb].form, ()) or bool(after)
+            return (
+                before[verb].form in COPULAS
+                or forms[-1] in STATIVE.get(before[verb].form, ())
+                or verb < len(before) - 1
+                or bool(after)
+            )
         return True
     return False
 

@@ -71,24 +71,7 @@ FILLERS = _set(
     "nowadays recently always"
 )
 """Words that change nothing about what a statement says of what."""
-HAN_FILLERS = (
-    "现在",
-    "目前",
-    "如今",
-    "已经",
-    "正在",
-    "今年",
-    "当前",
-    "大约",
-    "大概",
-    "仍然",
-    "已",
-    "了",
-    "还",
-    "也",
-    "都",
-    "大",
-)[:-1]
+HAN_FILLERS = tuple("现在 目前 如今 已经 正在 今年 当前 大约 大概 仍然 非常 很 已 了 还 也 都".split())
 OPENERS = tuple(
     tuple(opener.split())
     for opener in (
@@ -142,6 +125,7 @@ STATES: tuple[frozenset[str], ...] = tuple(
         "alive dead",
         "valid expired invalid",
         "true false",
+        "hourly daily weekly biweekly fortnightly monthly quarterly yearly annually",
         "yes no",
         "upstairs downstairs",
         "indoors outdoors",

@@ -40,9 +40,11 @@ CONTEXT_COST = 3
 ENCODE_BATCH = 64
 NEIGHBOURS = 8
 """Items near a statement by its vector that it is compared with, and as many by its words."""
-WORD_ROWS = 2_000
+WORD_ROWS = 500
 """States that a search for the neighbours of a statement may have to score: its rarest words are taken until then."""
-WORDS_ASKED = 8
+TOO_COMMON = 5_000
+"""States that hold a word from which on it is not searched for: that would take longer than encoding the statement."""
+WORDS_ASKED = 6
 """Words and pairs of Chinese characters of a statement by which its neighbours are searched for, at most."""
 
 
@@ -141,7 +143,8 @@ class Rememberer:
         for number, found in words.items():
             left = WORD_ROWS
             chosen: list[str] = []
-            for word in sorted((word for word in found if holding[word]), key=lambda word: holding[word]):
+            held = [word for word in found if 0 < holding[word] <= TOO_COMMON]
+            for word in sorted(held, key=lambda word: holding[word]):
                 left -= holding[word]
                 if chosen and (left < 0 or len(chosen) == WORDS_ASKED):
                     break

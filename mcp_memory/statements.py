@@ -279,9 +279,24 @@ def _typed(tokens: Sequence[Token]) -> list[Token]:
     at = 0
     while at < len(tokens):
         token, used = _joined(tokens[at : at + 4])
+        if (
+            token.kind == "number"
+            and made
+            and made[-1].form == "at"
+            and _ends_clause(tokens[at + used : at + used + 1])
+        ):
+            hour = float(token.form)
+            if hour == int(hour) and 0 <= hour <= 24:
+                token = Token(f"{int(hour)}:00", "time", token.surface)
         made.append(token)
         at += used
     return made
+
+
+def _ends_clause(following: Sequence[Token]) -> bool:
+    return (
+        not following or following[0].kind in WHEN or following[0].form in ("in", "on", "and", "every", "with", "for")
+    )
 
 
 def _joined(ahead: Sequence[Token]) -> tuple[Token, int]:
