@@ -268,7 +268,7 @@ def _comparable(old: Sequence[Token], new: Sequence[Token], gaps: Sequence[Gap],
     if gaps[0].start == 0:
         return False
     ranged = [token.form for left, right in pairwise(gaps) for token in old[left.end : right.start]]
-    if set(ranged) <= {"to", "and", "until"} and all(
+    if set(ranged) <= {"to", "and", "until", "到", "至"} and all(
         token.kind in TYPED for gap in gaps for token in (*old[gap.start : gap.end], *new[gap.new_start : gap.new_end])
     ):
         return True

@@ -24,8 +24,13 @@ from mcp_memory.text import content_words, grams
 
 SIMILAR = 0.85
 """Cosine from which a known item is worth showing beside a new one."""
-ALIKE = 0.6
-"""Likeness of the words (comparing.likeness) from which it is, whatever the cosine."""
+ALIKE = 0.7
+"""Likeness of the words (comparing.likeness) from which it is, whatever the cosine.
+
+Of the table's part dev, SIMILAR alone shows 55 of 100 added details, 57 paraphrases and 57 changes that are not found;
+both together 100, 81 and 86, and 15 of 100 statements that add another value to a subject that may have several (at
+0.6: 46, at 0.5: 90). 2026-11-21, the bundled encoder.
+"""
 COMPARED = 400
 """Characters of a text that is compared word by word at most: what is longer is a passage, not a statement."""
 WIDESPREAD = 64

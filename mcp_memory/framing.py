@@ -72,7 +72,8 @@ def _typed(was: Sequence[Token], now: Sequence[Token]) -> bool:
     both = old_kinds | new_kinds
     alike = bool(old_kinds & new_kinds) or any(both <= kinds for kinds in _ALIKE)
     loose = any(
-        token.kind not in TYPED and token.form not in PLACES_AND_TIMES | DAYTIMES | {"and"} for token in (*was, *now)
+        token.kind not in TYPED and token.form not in PLACES_AND_TIMES | DAYTIMES | {"and", "到", "至"}
+        for token in (*was, *now)
     )
     return alike and not loose and _typed_in(was) == _typed_in(now)
 
@@ -217,7 +218,8 @@ def _says_after_copula(
     pointed = all(value[0].article == "the" for value in (was, now))
     if held:
         unnamed = not any(_is_name(value) for value in (was, now)) and was[0].article == now[0].article
-        return tail[0] in ("called", "named", "pronounced") or (placed and (named or unnamed))
+        agent = tail[-1:] == ["by"] or (len(tail) > 1 and tail[1] == "by")
+        return tail[0] in ("called", "named", "pronounced") or (placed and (named or unnamed or agent))
     if any(token.form in COPULAS for token in after):
         return False
     if placed:
@@ -265,6 +267,8 @@ def _says_in_han(before: Sequence[Token], was: Sequence[Token], now: Sequence[To
         return True
     if _typed(was, now):
         return len(lead) + len(tail) > 2
+    if _holds_typed(was):
+        return False
     return not any(mark in lead for mark in HAN_PLURAL) and _cued_in_han(lead, tail, was, now)
 
 

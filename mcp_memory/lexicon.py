@@ -64,7 +64,7 @@ SCALES = {"k": 1e3, "thousand": 1e3, "million": 1e6, "billion": 1e9, "百": 1e2,
 QUESTION_OPENERS = _set(
     "what which who whom whose when where why how is are am was were does did should could can would"
 )
-HAN_QUESTION = ("吗", "呢", "吧", "什么", "哪", "谁", "怎么", "是否", "要不要", "是不是", "有没有", "多少", "几点")
+HAN_QUESTION = tuple("吗 呢 吧 什么 哪 谁 怎么 是否 要不要 是不是 有没有 多少 几点".split())
 
 FILLERS = _set(
     "a an the our now currently already still again anymore also just actually only about roughly approximately "
@@ -224,7 +224,7 @@ DECIDED = _set(
 HEDGES = _set(
     "maybe perhaps might may possibly probably likely could would considering thinking propose proposed suggested hopefully"
 )
-HAN_HEDGES = ("可能", "也许", "或许", "考虑", "打算", "建议", "听说", "据说", "希望能", "想把")
+HAN_HEDGES = tuple("可能 也许 或许 考虑 打算 建议 听说 据说 希望能 想把".split())
 """With these nothing is settled yet, so nothing is corrected."""
 DAYTIMES = _set(
     "morning noon afternoon evening night midnight weekend weekends weekdays week month year day daily weekly monthly"
@@ -238,7 +238,7 @@ PAST = _set(
 )
 """Irregular past tenses: what happened once."""
 ONCE = _set("yesterday today tonight ago")
-HAN_ONCE = ("昨天", "今天", "前天", "刚才", "刚刚", "昨晚", "今晚", "上周", "去了", "去看")
+HAN_ONCE = tuple("昨天 今天 前天 刚才 刚刚 昨晚 今晚 上周 去了 去看".split())
 
 PLURAL_NOUNS = _set(
     "friend friends colleague colleagues client clients customer customers hobby hobbies risk risks bug bugs requirement "
@@ -247,20 +247,8 @@ PLURAL_NOUNS = _set(
     "favorite_things"
 )
 """Of these a person or a thing may have several, so another one corrects nothing."""
-HAN_PLURAL = (
-    "朋友",
-    "同事",
-    "客户",
-    "爱好",
-    "之一",
-    "其中",
-    "有一",
-    "同学",
-    "风险",
-    "缺点",
-    "优点",
-    "问题是",
-    "要求是",
+HAN_PLURAL = tuple(
+    "朋友 同事 客户 爱好 之一 其中 有一 同学 风险 缺点 优点 问题是 要求是 哥哥 姐姐 弟弟 妹妹 儿子 叔叔 阿姨".split()
 )
 ROLES = _set(
     "lead head boss chief captain contact team branch color colour name title level mode type format language framework "
@@ -277,7 +265,7 @@ ROLES = _set(
     "diagnosis height weight age salary wage price fee rent budget balance rate score rating distance duration length width "
     "capacity supervisor advisor tutor professor nanny plumber electrician mechanic lawyer notary broker vet surgeon barber "
     "hairdresser builder caterer photographer publisher goalkeeper keeper chair chairman drummer singer pilot driver cook chef "
-    "server recipient destination colour stylesheet framework"
+    "server recipient tongue destination colour stylesheet framework"
 )
 """Nouns that name what something has one of at a time."""
 ROLE_ENDINGS = (
@@ -321,130 +309,19 @@ CHANGED = _set(
     "postponed delayed rescheduled relocated reassigned extended shortened transferred converted went rose fell grew "
     "dropped became"
 )
-HAN_CHANGED = (
-    "改成",
-    "改为",
-    "改到",
-    "改名为",
-    "改用",
-    "换成",
-    "换到",
-    "变成",
-    "变为",
-    "变更为",
-    "涨到",
-    "降到",
-    "升到",
-    "调到",
-    "调整为",
-    "调整到",
-    "推迟到",
-    "提前到",
-    "延期到",
-    "延长到",
-    "升级到",
-    "升级为",
-    "更新为",
-    "更换为",
-    "转到",
+HAN_CHANGED = tuple(
+    "改成 改为 改到 改名为 改用 换成 换到 变成 变为 变更为 涨到 降到 升到 调到 调整为 调整到 推迟到 提前到 延期到 延长到 升级到 升级为 更新为 更换为 转到".split()
 )
 """After these the new value stands."""
-HAN_CUES = (
-    "设置为",
-    "设定为",
-    "位于",
-    "住在",
-    "放在",
-    "部署在",
-    "存放在",
-    "定在",
-    "用的是",
-    "就职于",
-    "改为",
-    "在",
-    "是",
-    "为",
-    "叫",
-    "姓",
-    "用",
-    "于",
-    "到",
-    "给",
-    "使用",
-    "由",
-    "归",
-    "属于",
-    "等于",
-    "偏好",
-    "希望",
-    "想要",
-    "使",
-    "选",
+HAN_CUES = tuple(
+    "设置为 设定为 位于 住在 放在 部署在 存放在 定在 用的是 就职于 改为 在 是 为 叫 姓 用 于 到 使用 由 归 属于 等于 偏好".split()
 )
-HAN_PLACED = (
-    "工作",
-    "上班",
-    "上学",
-    "读书",
-    "居住",
-    "任职",
-    "办公",
-    "举行",
-    "召开",
-    "开",
-    "办",
-    "进行",
-    "集合",
-    "里",
-    "下",
-    "上",
-    "中",
-    "内",
-    "区",
-    "市",
-    "省",
-    "县",
-    "楼",
-    "层",
-    "室",
-    "院",
-    "房子里",
-    "边",
-    "旁",
-    "街",
-    "路",
+HAN_PLACED = tuple(
+    "工作 上班 上学 读书 居住 任职 办公 举行 召开 开 办 进行 集合 里 下 上 中 内 区 市 省 县 楼 层 室 院 房子里 边 旁 街 路".split()
 )
 """How a statement may go on after the place that something is at."""
 HAN_DOING = "学看写做吃玩找等招休处开跑读听睡谈出办想准忙逛打"
 """Characters that begin what somebody is doing, after 在."""
-HAN_ROLES = (
-    "长",
-    "人",
-    "师",
-    "员",
-    "主管",
-    "经理",
-    "名",
-    "号",
-    "口",
-    "址",
-    "码",
-    "支",
-    "架",
-    "言",
-    "库",
-    "器",
-    "色",
-    "具",
-    "期",
-    "间",
-    "医生",
-    "软件",
-    "区",
-    "部",
-    "任",
-    "负责人",
-    "总部",
-    "数据库",
-    "分支",
+HAN_ROLES = tuple(
+    "长 人 师 员 主管 经理 名 号 口 址 码 支 架 言 库 器 色 具 期 间 医生 软件 区 部 任 负责人 总部 数据库 分支".split()
 )

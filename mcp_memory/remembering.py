@@ -39,9 +39,16 @@ CONTEXT_COST = 3
 """How often a text is read that has neighbours: once alone, and twice in overlapping windows."""
 ENCODE_BATCH = 64
 NEIGHBOURS = 8
-"""Items near a statement by its vector that it is compared with, and as many by its words."""
+"""Items near a statement by its vector that it is compared with, and as many by its words.
+
+Among the 868 old statements of tests/statement_pairs.tsv what a change is about is one of the 3 nearest by cosine for
+94.1 of 100, of the 8 nearest for 96.4, of the 16 nearest for 97.4 (2026-11-21); most of the others share rare words.
+"""
 WORD_ROWS = 500
-"""States that a search for the neighbours of a statement may have to score: its rarest words are taken until then."""
+"""States that a search for the neighbours of a statement may have to score: its rarest words are taken until then.
+
+At 2,000 a search took 10 ms with 10,000 known items, at 500 6 ms with 100,000 (1,000 statements, under a profiler).
+"""
 TOO_COMMON = 5_000
 """States that hold a word from which on it is not searched for: that would take longer than encoding the statement."""
 WORDS_ASKED = 6
