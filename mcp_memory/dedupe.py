@@ -129,20 +129,24 @@ def _decide(
         return Add(statement)
     candidates = [*(Neighbour(item, 0.0) for item in told.near(statement)), *near]
     candidates = [candidate for candidate in candidates if candidate.item.id not in told.gone]
+    otherwise: Item | None = None
     for candidate in candidates:
-        if _may_correct(statement, candidate.item):
-            reason = change(candidate.item.text, statement.text)
-            if reason:
-                return Revise(statement, candidate.item, reason)
+        if max(len(statement.text), len(candidate.item.text)) > COMPARED:
+            continue
+        reason = change(candidate.item.text, statement.text)
+        if reason and _may_correct(statement, candidate.item):
+            return Revise(statement, candidate.item, reason)
+        otherwise = otherwise or (candidate.item if reason else None)
     # What was told together is known to whoever told it.
-    return Add(statement, similar=_similar(statement, [one for one in near if one.item.id not in told.gone]))
+    stored = [candidate for candidate in near if candidate.item.id not in told.gone]
+    return Add(statement, similar=otherwise or _similar(statement, stored))
 
 
 def _may_correct(statement: Statement, item: Item) -> bool:
     """Whether a statement of its kind and time can take the place of an item like that."""
     if statement.kind == "event" or not (statement.kind == item.kind or {statement.kind, item.kind} <= LASTING):
         return False
-    if item.source_kind == "transcript" or max(len(statement.text), len(item.text)) > COMPARED:
+    if item.source_kind == "transcript":
         return False
     return statement.occurred_at is None or item.occurred_at is None or statement.occurred_at >= item.occurred_at
 
