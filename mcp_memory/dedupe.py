@@ -18,7 +18,6 @@ from mcp_memory.domain import (
     Revise,
     Statement,
     normal_hash,
-    provisional,
 )
 from mcp_memory.text import content_words, grams
 
@@ -89,7 +88,7 @@ class _Told:
             self.gone.add(decision.of.id)
         if isinstance(decision, Confirm):
             return
-        item = provisional(statement, identifier)
+        item = _item_of(statement, identifier)
         self.said[statement.scope, normal_hash(statement.spoken)] = identifier
         for word in _terms(statement.spoken):
             self.words[statement.scope, word].append(len(self.items))
@@ -109,6 +108,35 @@ class _Told:
                 shared.update(numbers)
         best = sorted(shared, key=lambda number: (shared[number], number), reverse=True)[:BESIDE]
         return [self.items[number] for number in best]
+
+
+def _item_of(statement: Statement, identifier: ItemId) -> Item:
+    """The item that a statement becomes under an id where it is new, before a store has kept it."""
+    recorded_at = statement.source.recorded_at
+    return Item(
+        id=identifier,
+        source_id=statement.source.id,
+        source_kind=statement.source.kind,
+        position=statement.position,
+        span=statement.span,
+        text=statement.text,
+        kind=statement.kind,
+        tags=statement.tags,
+        scope=statement.scope,
+        speaker=statement.speaker,
+        importance=statement.importance,
+        confidence=statement.confidence,
+        occurred_at=statement.occurred_at,
+        valid_until=None,
+        pinned=False,
+        review_after=None,
+        recorded_at=recorded_at,
+        changed_at=recorded_at,
+        revision=1,
+        status="live",
+        seen=1,
+        last_seen_at=recorded_at,
+    )
 
 
 def _terms(text: str) -> set[str]:

@@ -131,35 +131,6 @@ class Statement:
         return spoken(self.text, self.speaker)
 
 
-def provisional(statement: Statement, identifier: ItemId) -> Item:
-    """The item that a statement becomes under an id where it is new, before a store has kept it."""
-    recorded_at = statement.source.recorded_at
-    return Item(
-        id=identifier,
-        source_id=statement.source.id,
-        source_kind=statement.source.kind,
-        position=statement.position,
-        span=statement.span,
-        text=statement.text,
-        kind=statement.kind,
-        tags=statement.tags,
-        scope=statement.scope,
-        speaker=statement.speaker,
-        importance=statement.importance,
-        confidence=statement.confidence,
-        occurred_at=statement.occurred_at,
-        valid_until=None,
-        pinned=False,
-        review_after=None,
-        recorded_at=recorded_at,
-        changed_at=recorded_at,
-        revision=1,
-        status="live",
-        seen=1,
-        last_seen_at=recorded_at,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Neighbour:
     """An item near a statement, by its vector or by its words."""

@@ -31,6 +31,9 @@ from mcp_memory.lexicon import (
 )
 from mcp_memory.statements import TYPED, WHEN, Token, stem
 
+POINTING = frozenset("this that it these those".split())
+"""Subjects that may point to something else each time."""
+
 
 class Gap(NamedTuple):
     """A stretch where two statements differ: old tokens [start, end) stand for new tokens [new_start, new_end)."""
@@ -50,6 +53,8 @@ def says_a_value(old: Sequence[Token], new: Sequence[Token], gap: Gap) -> bool:
     if _limited(was) != _limited(now) and not _exclusive(was, now):
         return False
     verb = _verb_place(before)
+    if verb == 1 and before[0].form in POINTING:
+        return False
     if _holds_typed(was) != _holds_typed(now):
         return False
     if _exclusive(was, now) and before and not any(token.form in COPULAS for token in after):

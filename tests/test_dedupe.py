@@ -127,6 +127,7 @@ def test_the_figures_are_told_by_part_language_and_category() -> None:
         ("We use Yarn.", "We switched from Yarn to pnpm.", "yarn -> pnpm"),
         ("I play tennis every Sunday.", "I stopped playing tennis.", "no longer so"),
         ("The timeout is 60 seconds.", "The timeout is one minute.", None),
+        ("This is entry 7.", "This is entry 8.", None),
         ("他住在北京。", "他住在上海。", "北京 -> 上海"),
         ("端口是8080。", "端口改成9090了。", "8080 -> 9090"),
     ],
