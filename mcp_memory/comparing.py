@@ -10,9 +10,12 @@ from mcp_memory.statements import TYPED, WHEN, Reading, Token, read, stem
 from mcp_memory.text import STOP_WORDS
 
 VALUE_TOKENS = 8
-"""Tokens a value has at most, on either side."""
+"""Tokens a value has at most, on either side: from 4 to 12 the table's parts dev and fresh come out the same (2026-11-21)."""
 SHARED = 0.4
-"""Share of the tokens of the longer statement that both have in common, at least."""
+"""Share of the tokens of the longer statement that both have in common, at least.
+
+Of 260 clear changes 255 are found from 0.2 to 0.4, 254 at 0.5, 252 at 0.6 (parts dev and fresh, 2026-11-21).
+"""
 
 
 def change(old: str, new: str) -> str | None:

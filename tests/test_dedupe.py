@@ -8,6 +8,7 @@ import pytest
 from clock import Clock
 
 from bench.dedupe import PARTS, Judged, Pair, figures, judge, read_pairs, table
+from mcp_memory import compose
 from mcp_memory.comparing import change
 from mcp_memory.domain import Entry, RememberedItem, Turn
 from mcp_memory.encoders import bundled_model_directory
@@ -140,7 +141,6 @@ def test_the_reason_says_what_changed(old: str, new: str, told: str | None) -> N
 
 
 def test_a_correction_hides_the_old_value_which_is_shown_as_was_until_that_day(memory: Memory, clock: Clock) -> None:
-    from mcp_memory import compose
 
     [old] = tell(memory, "Our sprint planning is on Mondays.")
     clock.pass_(days=3)
@@ -160,7 +160,6 @@ def test_a_correction_hides_the_old_value_which_is_shown_as_was_until_that_day(m
 
 
 def test_what_is_similar_is_kept_beside_with_what_to_call_next(memory: Memory) -> None:
-    from mcp_memory import compose
 
     [old] = tell(memory, "The nightly backup goes to the Frankfurt bucket.")
     told = memory.remember("The nightly backup goes to the Frankfurt bucket, encrypted with age.")
@@ -171,7 +170,6 @@ def test_what_is_similar_is_kept_beside_with_what_to_call_next(memory: Memory) -
 
 
 def test_a_repetition_says_how_often_it_was_said(memory: Memory) -> None:
-    from mcp_memory import compose
 
     [first] = tell(memory, "The port is 8080.")
     told = memory.remember("the port is 8080")
