@@ -275,7 +275,8 @@ def more(count: int, *, shown: int) -> str:
 
 def remembered(result: Remembered) -> str:
     """What became of each thing to remember, one line each up to LISTED, then counted."""
-    lines = [_remembered_line(entry) for entry in result.items[:LISTED]]
+    until = f" until {format_day(to_ms(result.at.replace(tzinfo=UTC)))}" if result.at else ""
+    lines = [_remembered_line(entry, until=until) for entry in result.items[:LISTED]]
     rest = result.items[LISTED:]
     if rest:
         counts = Counter(entry.status for entry in rest)
@@ -287,21 +288,22 @@ def remembered(result: Remembered) -> str:
     return "\n".join(lines)
 
 
-def _remembered_line(entry: RememberedItem) -> str:
+def _remembered_line(entry: RememberedItem, *, until: str) -> str:
+    of = entry.of
     match entry.status:
         case "created":
             return f"created #{entry.id}"
         case "known":
-            return f"already known #{entry.id}"
+            return f"already known #{entry.id}" + (f" (said {of.seen + 1} times)" if of else "")
         case "replaces":
-            was = f" (was: {one_line(entry.of.text)})" if entry.of else ""
-            old = f" #{entry.of.id}" if entry.of else ""
-            return f"created #{entry.id}, replaces{old}{was}"
+            return f"created #{entry.id}, replaces" + (
+                f" #{of.id} (was: {one_line(shorten(of.text, 40))}{until})" if of else ""
+            )
         case "similar":
-            assert entry.of is not None
+            assert of is not None
             return (
-                f"created #{entry.id}, similar to #{entry.of.id}: {one_line(shorten(entry.of.text, 40))} "
-                f'(if it takes that one\'s place: remember it again with replaces="{entry.of.id}")'
+                f"created #{entry.id}, similar to #{of.id}: {one_line(shorten(of.text, 40))} "
+                f'(both are kept; if the new one takes its place: remember it again with replaces="{of.id}")'
             )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, NewType, TypeAlias
 
 import numpy as np
@@ -132,10 +133,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """An item near a statement."""
+    """An item near a statement, by its vector or by its words."""
 
     item: Item
     cosine: float
+    """0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +360,8 @@ class RememberedItem:
     status: Literal["created", "known", "replaces", "similar"]
     text: str
     of: Item | None = None
+    reason: str = ""
+    """Why it replaces or confirms `of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +372,8 @@ class Remembered:
     operation_id: OperationId | None
     pending: int = 0
     """Vectors still to be made; the items are found by their words until then."""
+    at: datetime | None = None
+    """When it was told, on the clock on the wall."""
 
 
 @dataclass(frozen=True, slots=True)

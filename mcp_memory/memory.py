@@ -166,7 +166,8 @@ class Memory:
             raise InvalidInput("Give exactly one of content (a text), items (a list) or turns (a conversation).")
         like = like or Entry("")
         caller = by or self._caller
-        intake = Intake(caller, self._clock(), self._ids.next)
+        now = self._clock()
+        intake = Intake(caller, now, self._ids.next)
         if turns is not None:
             statements = intake.turns(turns, like=like)
         else:
@@ -180,7 +181,7 @@ class Memory:
         result = self._rememberer.remember(statements, operation=operation, progress=progress)
         if result.pending:
             self._catch_up.wake()
-        return result
+        return replace(result, at=now)
 
     # recall
 

@@ -14,9 +14,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors", "ids", "common_pairs"),
-    ("text", "times", "projects", "languages", "tongues"),
+    ("text", "times", "projects", "languages", "tongues", "lexicon"),
     ("domain", "foreign_dates", "phrases"),
     ("eastern",),
+    ("statements",),
+    ("framing",),
+    ("comparing",),
     ("interaction", "moments"),
     ("ranking", "summarize", "compose"),
     ("dedupe", "intake", "history"),

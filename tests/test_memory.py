@@ -564,7 +564,7 @@ def test_a_digest_cites_each_sentence_and_shows_what_changed(memory: Memory, clo
 
 
 def test_a_digest_does_not_repeat_itself_and_counts_what_it_left_out(memory: Memory) -> None:
-    memory.remember(items=[Entry(f"The build of the site takes {n} long minutes every day.") for n in range(30)])
+    memory.remember(items=[Entry(f"Build number {n} of the site took long minutes that day.") for n in range(30)])
 
     digest = memory.summarize(max_tokens=200)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -88,6 +89,7 @@ def test_every_alias_stands_for_an_argument_of_its_tool() -> None:
 async def test_remember_answers_for_each_item_in_the_order_given(server: Server[Any]) -> None:
     async with Client(server) as client:
         first = data_of(await client.call_tool("remember", {"content": "The deploy port is 8080."}), "remember")
+        today = date.today().isoformat()
         old = first["items"][0]["id"]
         items = [
             {"content": "The deploy port is 9090.", "replaces": old},
@@ -104,7 +106,7 @@ async def test_remember_answers_for_each_item_in_the_order_given(server: Server[
         {"id": ines, "status": "known"},
     ]
     assert text_of(second).splitlines() == [
-        f"created #{new}, replaces #{old} (was: The deploy port is 8080.)",
+        f"created #{new}, replaces #{old} (was: The deploy port is 8080. until {today})",
         f"created #{ines}",
         f"already known #{ines}",
     ]
@@ -308,7 +310,7 @@ ASKED = [
 async def test_recall_forgives(server: Server[Any], arguments: dict[str, Any]) -> None:
     items = [
         {"content": "Maya prefers green tea.", "kind": "preference", "tags": "drinks"},
-        {"content": "Maya prefers black tea.", "kind": "preference", "tags": ["food"]},
+        {"content": "Bruno prefers black tea.", "kind": "preference", "tags": ["food"]},
         {"content": "Green tea is sold out.", "kind": "fact", "tags": ["drinks"]},
     ]
     async with Client(server) as client:

@@ -1,0 +1,317 @@
+"""Framing: whether what stands around a difference says that it is one value of one thing."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mcp_memory.lexicon import (
+    ADJECTIVES,
+    CHOICES,
+    CHOSEN,
+    COPULAS,
+    DAYTIMES,
+    HAN_CUES,
+    HAN_DOING,
+    HAN_PLACED,
+    HAN_PLURAL,
+    HAN_ROLES,
+    HAN_STATES,
+    MEASURED,
+    PARTICIPLES,
+    PAST_COPULAS,
+    PLACES_AND_TIMES,
+    PLURAL_NOUNS,
+    PURPOSES,
+    ROLE_ENDINGS,
+    ROLES,
+    RUNNING,
+    STATES,
+    STATIVE,
+    TOOLS,
+    WISHES,
+)
+from mcp_memory.statements import TYPED, WHEN, Token, stem
+
+POINTING = frozenset("this that it these those".split())
+"""Subjects that may point to something else each time."""
+
+
+class Gap(NamedTuple):
+    """A stretch where two statements differ: old tokens [start, end) stand for new tokens [new_start, new_end)."""
+
+    start: int
+    end: int
+    new_start: int
+    new_end: int
+
+
+def says_a_value(old: Sequence[Token], new: Sequence[Token], gap: Gap) -> bool:
+    """Whether what stands before a difference says that one value follows, and of what."""
+    before, after = old[: gap.start], old[gap.end :]
+    was, now = old[gap.start : gap.end], new[gap.new_start : gap.new_end]
+    if any(token.kind == "han" for token in before):
+        return _says_in_han(before, was, now, after)
+    if _limited(was) != _limited(now) and not _exclusive(was, now):
+        return False
+    verb = _verb_place(before)
+    if verb == 1 and before[0].form in POINTING:
+        return False
+    if _holds_typed(was) != _holds_typed(now):
+        return False
+    if _exclusive(was, now) and before and not any(token.form in COPULAS for token in after):
+        return verb is not None and before[verb].form in COPULAS | CHOICES | WISHES | TOOLS
+    if _typed(was, now):
+        return _says_a_measure(before, was, now, after, verb)
+    if verb is None or _more_than_one(before, verb):
+        return False
+    if _holds_typed(was) and (before[verb].form not in COPULAS or _typed_in(was) != _typed_in(now)):
+        return False
+    return _says_a_name(before, was, now, after, verb)
+
+
+def _typed(was: Sequence[Token], now: Sequence[Token]) -> bool:
+    """Whether both values are numbers, dates, addresses and the like, of the same sort and with nothing else about them."""
+    old_kinds = {token.kind for token in was if token.kind in TYPED}
+    new_kinds = {token.kind for token in now if token.kind in TYPED}
+    if not old_kinds or not new_kinds:
+        return False
+    both = old_kinds | new_kinds
+    alike = bool(old_kinds & new_kinds) or any(both <= kinds for kinds in _ALIKE)
+    loose = any(
+        token.kind not in TYPED and token.form not in PLACES_AND_TIMES | DAYTIMES | {"and", "到", "至"}
+        for token in (*was, *now)
+    )
+    return alike and not loose and _typed_in(was) == _typed_in(now)
+
+
+_ALIKE = (WHEN, frozenset({"number", "quantity", "name"}), frozenset({"number", "time"}))
+"""Kinds that may stand for each other."""
+
+
+def _limited(value: Sequence[Token]) -> tuple[bool, bool, bool]:
+    """Whether a value is told with a limit ("30 seconds for uploads"), as another statement, and by the time of day."""
+    limit = any(token.form in PLACES_AND_TIMES | {"when", "if", "while", "during", "unless"} for token in value[1:])
+    dated = all_of(value, TYPED)
+    return (
+        limit and not dated,
+        any(is_verb(token) for token in value[1:]),
+        any(t.form in DAYTIMES for t in value) and not dated,
+    )
+
+
+def _typed_in(tokens: Sequence[Token]) -> int:
+    return sum(token.kind in TYPED for token in tokens)
+
+
+def _holds_typed(tokens: Sequence[Token]) -> bool:
+    """Whether a number or a date is among the tokens; an identifier may well stand for a name."""
+    return any(token.kind in TYPED and token.kind != "name" for token in tokens)
+
+
+def _exclusive(was: Sequence[Token], now: Sequence[Token]) -> bool:
+    """Whether the values are states of which only one holds at a time."""
+    if max(len(was), len(now)) > 4 or any(token.kind in TYPED for token in (*was, *now)):
+        return False
+    old_forms, new_forms = {token.form for token in was}, {token.form for token in now}
+    return any((mine := old_forms & group) and (other := new_forms & group) and not mine & other for group in STATES)
+
+
+def is_verb(token: Token) -> bool:
+    """Whether it is a verb of what holds until it changes."""
+    return token.kind == "word" and (
+        token.form in COPULAS
+        or token.form in STATIVE
+        or token.form in MEASURED
+        or token.form in CHOICES | TOOLS | WISHES
+        or token.form == "have"
+    )
+
+
+def is_cue(token: Token) -> bool:
+    """Whether a value may stand right after it."""
+    return token.form in COPULAS or token.form in TOOLS or token.form in STATIVE["deploy"] or token.form == "用"
+
+
+def _verb_place(before: Sequence[Token]) -> int | None:
+    """Where a copula stands, else the first verb of what holds until it changes; after a subject, before a value."""
+    copulas = [place for place, token in enumerate(before) if place and token.form in COPULAS]
+    return next(iter((*copulas, *(place for place, token in enumerate(before) if place and is_verb(token)))), None)
+
+
+def _says_a_measure(
+    before: Sequence[Token], was: Sequence[Token], now: Sequence[Token], after: Sequence[Token], verb: int | None
+) -> bool:
+    """Whether a number, a date or an address after a verb is the value of what stands before it."""
+    forms = [token.form for token in before]
+    if forms[:2] == ["1", "of"] or forms[0] in ("some", "another", "other"):
+        return False
+    dated = all_of(was, WHEN)
+    if verb is None:
+        # What ends in s right before a number is a verb in the third person that is not in the list.
+        third = len(before) >= 2 and before[-1].kind == "word" and before[-1].surface.endswith("s") and forms[-1] != "s"
+        cued = not dated and (third or (forms[-1] in PLACES_AND_TIMES and len(before) >= 4))
+        return cued and not any(token.form in COPULAS for token in after)
+    if dated and forms[verb] in PAST_COPULAS:
+        return False
+    if (
+        before[verb].form in STATIVE
+        or before[verb].form in COPULAS
+        or before[verb].form in MEASURED | {"have"} | TOOLS | CHOICES | WISHES
+    ):
+        if any(token.kind == "name" for token in (*was, *now)):
+            return (
+                before[verb].form in COPULAS
+                or forms[-1] in STATIVE.get(before[verb].form, ())
+                or verb < len(before) - 1
+                or bool(after)
+            )
+        return True
+    return False
+
+
+def _more_than_one(before: Sequence[Token], verb: int) -> bool:
+    """Whether the subject is one of several, or may have several of what is told."""
+    subject = [token.form for token in before[:verb]]
+    head = [form for form in subject if form not in PLACES_AND_TIMES]
+    return bool(PLURAL_NOUNS.intersection(head) and not CHOSEN.intersection(head)) or subject[:1] == ["1"]
+
+
+def _says_a_name(
+    before: Sequence[Token], was: Sequence[Token], now: Sequence[Token], after: Sequence[Token], verb: int
+) -> bool:
+    """Whether a name or a word is the one value of the subject before it."""
+    form = before[verb].form
+    tail = [token.form for token in before[verb + 1 :]]
+    if form in COPULAS:
+        return _says_after_copula(before, was, now, after, verb)
+    if form in TOOLS:
+        return not tail and bool(after) and after[0].form in PURPOSES
+    if form in CHOICES | WISHES:
+        if "to" in tail[:1]:
+            return len(tail) > 1 and tail[-1] in COPULAS | {"called", "be"}
+        return (form in CHOICES and not tail and bool(after)) or (bool(tail) and tail[-1] in PLACES_AND_TIMES)
+    prepositions = STATIVE.get(form, frozenset[str]())
+    if form == "run" and RUNNING.intersection(token.form for token in before[:verb]):
+        return False
+    while tail and tail[-1] in ("small", "big", "new", "my", "his", "her", "their", "house"):
+        tail.pop()
+    if abs(len(was) - len(now)) > 2 or (form == "go" and tail[-1:] != ["at"] and verb < 2 and not before[0].article):
+        return False
+    if was[0].article != now[0].article and not (_is_name(was) and _is_name(now)):
+        return False
+    if not tail:
+        return bool(was) and was[0].form in prepositions and now[0].form in prepositions
+    reached = [place for place, word in enumerate(tail) if word in prepositions]
+    if form in ("work", "live") and "in" not in prepositions and tail[-1] == "in":
+        reached = [len(tail) - 1]
+    return bool(reached) and len(tail) - 1 - reached[-1] <= 1 + ("in" in tail[-2:])
+
+
+def _says_after_copula(
+    before: Sequence[Token], was: Sequence[Token], now: Sequence[Token], after: Sequence[Token], verb: int
+) -> bool:
+    """Whether the value stands right after a copula, or after how or where it holds ("is handled by", "is kept in")."""
+    subject, tail = before[:verb], [token.form for token in before[verb + 1 :]]
+    held = bool(tail) and tail[0] in PARTICIPLES
+    rest = tail[1:] if held else tail
+    placed = bool(rest) and rest[0] in PLACES_AND_TIMES
+    rest = rest[1:] if placed else rest
+    if not held and not placed and was[0].form in PLACES_AND_TIMES and now[0].form in PLACES_AND_TIMES:
+        placed, was, now = True, was[1:], now[1:]
+    if len(rest) > 1 + ("and" in rest) * 2 or any(word in PLACES_AND_TIMES for word in rest) or not was or not now:
+        return False
+    named = all(_is_name(value) for value in (was, now))
+    pointed = all(value[0].article == "the" for value in (was, now))
+    if held:
+        unnamed = not any(_is_name(value) for value in (was, now)) and was[0].article == now[0].article
+        agent = tail[-1:] == ["by"] or (len(tail) > 1 and tail[1] == "by")
+        return tail[0] in ("called", "named", "pronounced") or (placed and (named or unnamed or agent))
+    if any(token.form in COPULAS for token in after):
+        return False
+    if placed:
+        return (named or pointed) and (len(subject) > 1 or bool(subject[0].article) or _names_a_role(subject))
+    if any(token.form in ADJECTIVES for token in (was[-1], now[-1])) and not CHOSEN.intersection(
+        t.form for t in subject
+    ):
+        return False
+    if any(value[0].article in ("a", "an") for value in (was, now)):
+        return named and _names_a_role(subject) and was[0].article == now[0].article
+    return _names_a_role(subject) or (named and len(subject) > 1)
+
+
+def _is_name(value: Sequence[Token]) -> bool:
+    return any(token.capital or token.kind == "name" for token in value)
+
+
+def _names_a_role(subject: Sequence[Token]) -> bool:
+    """Whether the subject is what something has one of at a time: "the owner of …", "my favourite …", "the log level"."""
+    forms = [token.form for token in subject]
+    head = forms[: next((place for place, form in enumerate(forms) if form in PLACES_AND_TIMES and place), len(forms))]
+    last = head[-1] if head else ""
+    return (
+        last in ROLES
+        or stem(last) in ROLES
+        or last.endswith(ROLE_ENDINGS)
+        or bool(CHOSEN.intersection(forms))
+        or bool(ROLES.intersection(forms[:2]))
+    )
+
+
+# Chinese
+
+
+def _says_in_han(before: Sequence[Token], was: Sequence[Token], now: Sequence[Token], after: Sequence[Token]) -> bool:
+    """The same for Chinese, where a cue stands right before the value or a number is one by itself."""
+    lead, tail = surface(before).replace(" ", ""), surface(after).replace(" ", "")
+    if not lead:
+        return False
+    if any(copula in tail for copula in ("是", "为", "住在")):
+        return False
+    if _holds_typed(was) != _holds_typed(now):
+        return False
+    if _exclusive_in_han(lead, was, now, tail):
+        return True
+    if _typed(was, now):
+        return len(lead) + len(tail) > 2
+    if _holds_typed(was):
+        return False
+    return not any(mark in lead for mark in HAN_PLURAL) and _cued_in_han(lead, tail, was, now)
+
+
+def _exclusive_in_han(lead: str, was: Sequence[Token], now: Sequence[Token], tail: str) -> bool:
+    old, new = surface(was) + tail, surface(now) + tail
+    old, new = lead[-2:] + old, lead[-2:] + new
+    for group in HAN_STATES:
+        mine = max((state for state in group if state in old), key=len, default="")
+        other = max((state for state in group if state in new), key=len, default="")
+        if mine and other and mine != other:
+            return True
+    return False
+
+
+def _cued_in_han(lead: str, tail: str, was: Sequence[Token], now: Sequence[Token]) -> bool:
+    cue = next((cue for cue in HAN_CUES if lead.endswith(cue)), None)
+    if cue is None:
+        # A value may begin as the old one did: 在北 京|海.
+        return False
+    subject = lead[: -len(cue)]
+    if cue in ("用", "使用"):
+        return bool(tail)
+    if cue in ("是", "为"):
+        return len(subject) >= 2 and ("的" in subject or subject.endswith(HAN_ROLES))
+    if cue == "在":
+        doing = any(value and value[0].form in HAN_DOING for value in (was, now))
+        return bool(subject) and not doing and (not tail or tail.split("，")[0].endswith(HAN_PLACED))
+    return bool(subject)
+
+
+def surface(tokens: Sequence[Token]) -> str:
+    """The tokens as they were written, in lower case."""
+    han = all(token.kind == "han" for token in tokens)
+    return ("" if han else " ").join(token.surface for token in tokens)
+
+
+def all_of(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:
+    """Whether the tokens are of some kinds, with nothing but prepositions between them."""
+    return any(token.kind in kinds for token in tokens) and all(
+        token.kind in kinds or token.form in PLACES_AND_TIMES for token in tokens
+    )
