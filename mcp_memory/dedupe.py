@@ -117,6 +117,13 @@ def changed_value(old: str, new: str) -> str | None:
     return f"{' '.join(was)} -> {' '.join(now)}"
 
 
+def contradicts(one: Item, other: Item) -> bool:
+    """Whether two items say the same but for one value, so that at most one of them holds; events may both have been."""
+    if one.kind == "event" or other.kind == "event":
+        return False
+    return bool(changed_value(one.text, other.text) or changed_value(other.text, one.text))
+
+
 def _says_a_value(leading: Sequence[str], *, number: bool) -> bool:
     """Whether what stands before a value says that one follows; before a number a noun may stand between ("on Postgres 16")."""
     told = [token for token in leading if token not in FILLERS and not _NUMBER.search(token)]
