@@ -8,8 +8,8 @@ from mcp_memory import compose
 from mcp_memory.compose import Packed
 from mcp_memory.domain import USER, Hit, Item, ItemId, Topic
 from mcp_memory.strength import DAY, confirmed_at
-from mcp_memory.text import count_tokens, normal_form
-from mcp_memory.times import age, to_ms
+from mcp_memory.text import count_tokens, normal_form, shorten
+from mcp_memory.times import age, format_day, to_ms
 
 SHARES = {"pinned": 1.0, "preferences": 0.35, "decisions": 0.3, "topics": 0.15, "rest": 0.2}
 """What of the budget that is left after the pinned items each part may take first, so that many preferences do not

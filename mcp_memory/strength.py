@@ -26,7 +26,7 @@ IMPORTANCE = 2.0
 RECENCY = 2.0
 CONFIRMED = 1.0
 USED = 0.5
-"""Weights of the four parts of strength, chosen on seed 1 of bench.strength and checked on five others (docs/lifecycle.md)."""
+"""Weights of the four parts of strength, chosen on seeds 1 and 2 of bench.strength, checked on others (docs/lifecycle.md)."""
 OFTEN = 3
 """Uses that count for half of what any number of uses counts for."""
 

@@ -43,6 +43,7 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
         ("lag", lag if stats.pending or stats.unindexed else "none"),
         ("encoder", stats.encoder or "none yet"),
         ("operations", f"{stats.operations:,}"),
+        *([("advice", stats.advice)] if stats.advice else []),
     ]
 
 

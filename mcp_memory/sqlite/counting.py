@@ -29,6 +29,15 @@ LACKING = (
 )
 """States without a vector of an encoder, those of the past with them: `as_of` searches them."""
 
+AVOIDED = """
+    SELECT (SELECT coalesce(sum(seen - 1), 0) FROM items) + (SELECT coalesce(sum(c.times), 0) FROM confirmations AS c
+        JOIN operations AS o ON o.id = c.operation_id WHERE c.until_time IS NULL AND o.verb = 'remember')
+"""
+"""How often something known was remembered again; an update that confirms avoids nothing."""
+REPLACEMENTS = """
+    SELECT count(*) FROM (SELECT DISTINCT from_id, to_id FROM links WHERE type = 'replaces' AND until_time IS NULL)
+"""
+
 _LIVE = "FROM revisions AS r WHERE r.until_time IS NULL AND r.status = 'live'"
 _DIGESTED = """
     SELECT DISTINCT i.source_id FROM topics AS t JOIN topic_revisions AS m ON m.topic_id = t.id
@@ -77,8 +86,8 @@ def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: 
         languages=_languages(connection),
         growth=growth,
         per_day=per_day,
-        duplicates_avoided=connection.execute("SELECT coalesce(sum(seen - 1), 0) FROM items").get,
-        replacements=connection.execute("SELECT count(*) FROM links WHERE type = 'replaces'").get,
+        duplicates_avoided=connection.execute(AVOIDED).get,
+        replacements=connection.execute(REPLACEMENTS).get,
         recalled=recalled,
         never_recalled=1 - recalled / live if live else 0.0,
         unindexed=_unindexed(connection),
