@@ -394,7 +394,7 @@ SWEPT: Mapping[str, Mapping[str, object]] = {
         "ranking.TIED": (0.25, 0.75, 1.0),
         "strength.IMPORTANCE": (1.0, 4.0),
         "strength.RECENCY": (1.0, 4.0),
-        "strength.CONFIRMED": (0.5, 2.0),
+        "strength.CONFIRMED": (1.0, 2.0),
         "strength.USED": (0.25, 1.0),
         "strength.OFTEN": (1, 10),
     }.items()

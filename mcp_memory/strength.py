@@ -24,7 +24,7 @@ HALF_LIFE: Mapping[Kind, int] = {
 """Days after which half of an item's recency is left: events fade, decisions and preferences hardly."""
 IMPORTANCE = 2.0
 RECENCY = 2.0
-CONFIRMED = 1.0
+CONFIRMED = 0.5
 USED = 0.5
 """Weights of the four parts of strength, chosen on seeds 1 and 2 of bench.strength, checked on others (docs/lifecycle.md)."""
 OFTEN = 3
