@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mcp_memory.domain import KINDS, Forgotten, Hit, Item, ItemId, Remembered, RememberedItem, Source, Topic
+from mcp_memory.strength import review_due, stale_since
 from mcp_memory.text import Span, count_tokens, grams, sentences, shorten, words
 from mcp_memory.times import age, format_day, to_ms
 
@@ -27,6 +28,7 @@ _LINE = re.compile(
 )
 _AROUND = re.compile(
     r"[ \t>]*(?:</?memories>|was: |(?:source|before|after|asked) #[0-9a-v]{13}: |also #[0-9a-v]{13}|cut: "
+    r"|topic .{1,200} \(digest of \d+ memories, |\d+ more are remembered: "
     r"|\d+ more: recall again |Found by words alone: |```)"
 )
 
@@ -68,17 +70,17 @@ def pack(
     for hit, same in _folded(hits):
         context = (contexts or {}).get(hit.item.id, NOTHING)
         around = _around_lines(hit.item, context, present)
-        entry = ""
+        line = ""
         for extra in dict.fromkeys(((*same, *around), (*same, *around[:1]), same)):
-            entry = "\n".join([_entry(hit, now=now), *extra])
-            if count_tokens(entry) + 1 <= left:
+            line = "\n".join([entry(hit, now=now), *extra])
+            if count_tokens(line) + 1 <= left:
                 break
         else:
-            entry = _shortened(hit, left - 1, now=now)
-        cost = count_tokens(entry) + 1
-        if not entry or cost > left:
+            line = _shortened(hit, left - 1, now=now)
+        cost = count_tokens(line) + 1
+        if not line or cost > left:
             break
-        lines.append(entry)
+        lines.append(line)
         shown.append(hit)
         left -= cost
     return Packed(fenced(lines) if lines else "", shown)
@@ -167,14 +169,26 @@ def answer(
     return Packed("\n".join(line for line in lines if line), told)
 
 
-def head(item: Item, *, now: datetime) -> str:
-    """`#id date (age) kind [tags]`, as it stands before a memory's text."""
+def head(item: Item, *, now: datetime, ago: Callable[[int, int], str] = age) -> str:
+    """`#id date (age) kind [tags]`, as it stands before a memory's text; the age also says what may be out of date.
+
+    `ago` puts two moments, in milliseconds, into words.
+    """
     tags = f" [{one_line(', '.join(item.tags))}]" if item.tags else ""
     ended = f", until {format_day(item.valid_until)}" if item.valid_until is not None else ""
     pinned = " pinned" if item.pinned else ""
     when = face_value(item, now=now)
-    ago = age(when, to_ms(now.replace(tzinfo=UTC)))
-    return f"#{item.id} {format_day(when)} ({ago}{ended}) {item.kind}{pinned}{tags}:"
+    told = ago(when, to_ms(now.replace(tzinfo=UTC)))
+    return f"#{item.id} {format_day(when)} ({told}{ended}{_doubt(item, now=now)}) {item.kind}{pinned}{tags}:"
+
+
+def _doubt(item: Item, *, now: datetime) -> str:
+    """That an item was to be looked at again by now, or has not been confirmed for long."""
+    if (due := review_due(item, now=now)) is not None:
+        return f", review since {format_day(due)}"
+    if (since := stale_since(item, now=now)) is not None:
+        return f", not confirmed since {format_day(since)}"
+    return ""
 
 
 def face_value(item: Item, *, now: datetime) -> int:
@@ -228,8 +242,9 @@ def says(item: Item, text: str) -> bool:
     return told == whole or (len(told) >= SHORTEST and whole.startswith(told.removesuffix("…")))
 
 
-def _entry(hit: Hit, *, now: datetime) -> str:
-    lines = [f"{head(hit.item, now=now)} {one_line(hit.item.spoken)}"]
+def entry(hit: Hit, *, now: datetime, ago: Callable[[int, int], str] = age) -> str:
+    """A hit as recall prints it: its line, and what it replaced."""
+    lines = [f"{head(hit.item, now=now, ago=ago)} {one_line(hit.item.spoken)}"]
     lines += [
         f"  was: {one_line(old.text)} (until {format_day(old.changed_at + zone_offset(now))}, #{old.id})"
         for old in hit.was[:3]

@@ -124,7 +124,7 @@ def _item_of(statement: Statement, identifier: ItemId) -> Item:
         tags=statement.tags,
         scope=statement.scope,
         speaker=statement.speaker,
-        importance=statement.importance,
+        importance=statement.estimate if statement.importance is None else statement.importance,
         confidence=statement.confidence,
         occurred_at=statement.occurred_at,
         valid_until=None,
@@ -190,3 +190,13 @@ def _similar(statement: Statement, candidates: Sequence[Neighbour]) -> Item | No
         if told >= 1 and told > score:
             best, score = candidate.item, told
     return best
+
+
+def contradicts(one: Item, other: Item) -> str | None:
+    """What differs between two items that say the same but for one value, of which at most one holds; else None.
+
+    Events may both have been.
+    """
+    if "event" in (one.kind, other.kind) or max(len(one.text), len(other.text)) > COMPARED:
+        return None
+    return change(one.text, other.text) or change(other.text, one.text)

@@ -25,8 +25,8 @@ MAX_KEPT = 4_000
 """Tokens of a digest that is handed in at most."""
 TELLING = re.compile(r"[^\W_]{2}|[\u3400-\u9fff]")
 """What a sentence has at least: a code fence or the rule of a table has no word."""
-IMPORTANCE = 0.5
-"""Weight of an item's importance beside its centrality, which is 1 at most."""
+STRENGTH = 0.5
+"""Weight of an item's strength beside its centrality, which is 1 at most."""
 
 
 class Members(NamedTuple):
@@ -66,7 +66,8 @@ class Digester:
         candidates, vectors = self._measure(candidates[: 10 * MEASURED])
         costs = [count_tokens(compose.digest_line(sentence, now=now)) + 1 for sentence in candidates]
         frame = "\n".join([compose.digest([], left_out=members.total, now=now), note])
-        bias = np.array([IMPORTANCE * (sentence.item.importance - 0.5) for sentence in candidates], np.float32)
+        strengths = self._recaller.strengths([sentence.item for sentence in candidates], now=now)
+        bias = np.array([STRENGTH * (strength - 0.5) for strength in strengths], np.float32)
         chosen = summarize.extract(
             vectors, costs, budget=max_tokens - count_tokens(frame) - 2, bias=bias if len(bias) else None
         )

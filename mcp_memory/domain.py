@@ -81,7 +81,7 @@ class Item:
     scope: str
     speaker: str | None
     importance: float
-    """0 to 1; 0.5 where nothing was said."""
+    """0 to 1, 0.5 is ordinary: as it was given, else as it was estimated."""
     confidence: float
     """0 to 1."""
     occurred_at: int | None
@@ -99,6 +99,8 @@ class Item:
     seen: int
     """How often it was said."""
     last_seen_at: int
+    importance_given: bool = False
+    """Whether someone said how important it is."""
 
     @property
     def spoken(self) -> str:
@@ -118,7 +120,10 @@ class Statement:
     tags: tuple[str, ...] = ()
     scope: str = USER
     speaker: str | None = None
-    importance: float = 0.5
+    importance: float | None = None
+    """0 to 1, where it was given."""
+    estimate: float = 0.5
+    """What its importance is taken for where none was given (strength.estimate_importance)."""
     confidence: float = 1.0
     occurred_at: int | None = None
     replaces: ItemId | None = None
@@ -443,27 +448,6 @@ class History:
     text: str
     revisions: list[Revision] = field(default_factory=list[Revision])
     operations: list[Operation] = field(default_factory=list[Operation])
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """How much a store holds."""
-
-    path: str
-    bytes: int
-    sources: int
-    items: int
-    replaced: int
-    forgotten: int
-    operations: int
-    pending: int
-    """Items whose vector is still to be made."""
-    encoder: str | None
-    scopes: Mapping[str, int]
-    kinds: Mapping[str, int]
-    schema: int
-    advice: str | None = None
-    """What to do where the encoder does not know the languages of what is remembered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class Intake:
             kind=kind,
             tags=read_tags(entry.tags),
             scope=write_scope(entry.scope, kind=kind, project=self.caller.project),
-            importance=0.5 if entry.importance is None else read_importance(entry.importance),
+            importance=None if entry.importance is None else read_importance(entry.importance),
             occurred_at=occurred_at,
             replaces=read_id(entry.replaces) if entry.replaces else None,
         )

@@ -1,13 +1,14 @@
 """Memory: the verbs. Each plans with pure functions what the store then carries out in one transaction."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from mcp_memory import compose, history
+from mcp_memory.answering import Answerer
+from mcp_memory.auditing import Audit, Auditor
 from mcp_memory.catchup import CatchUp, encode_missing
 from mcp_memory.digesting import Digester
 from mcp_memory.domain import (
@@ -16,12 +17,10 @@ from mcp_memory.domain import (
     ConfirmItem,
     Entry,
     EraseItem,
-    Filter,
     ForgetItem,
     Forgotten,
     History,
     Item,
-    ItemId,
     Measured,
     Operation,
     OperationId,
@@ -29,7 +28,6 @@ from mcp_memory.domain import (
     Remembered,
     Source,
     SourceId,
-    Stats,
     Step,
     Summary,
     TakeBack,
@@ -43,10 +41,11 @@ from mcp_memory.domain import (
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import InvalidInput, Unusable
+from mcp_memory.figures import Stats
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_id
 from mcp_memory.measuring import measure
-from mcp_memory.recalling import Found, Recaller
+from mcp_memory.recalling import Recaller
 from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
 from mcp_memory.requests import (
     ItemQuery,
@@ -61,12 +60,16 @@ from mcp_memory.requests import (
 )
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
+from mcp_memory.strength import review_due, today
 from mcp_memory.text import count_tokens, require_clean
 from mcp_memory.times import to_ms
 from mcp_memory.understood import language_advice
+from mcp_memory.uses import UseCounts
 
 BEHIND = "Some memories have no vector yet: they were found by their words alone."
 """Told while vectors are still being made."""
+LIMIT = 10
+"""Items that answer a question, where no other number is asked for."""
 FORGET_LIMIT = 20
 """Items that forgetting by query takes at once at most."""
 
@@ -98,8 +101,10 @@ class Memory:
         self._ids = IdSequence(lambda: to_ms(clock()))
         self._rememberer = Rememberer(store, encoder, self._ids.next)
         self._recaller = Recaller(store, encoder)
+        self._answerer = Answerer(store, self._recaller)
         self._digester = Digester(store, self._recaller)
         self._catch_up = CatchUp(store, encoder, zone_offset=compose.zone_offset(clock()))
+        self._uses = UseCounts(store)
 
     @classmethod
     def open(
@@ -131,8 +136,9 @@ class Memory:
         self.close()
 
     def close(self) -> None:
-        """Finish the batch of vectors in hand and close the file."""
+        """Finish the batch of vectors in hand, write the use counts and close the file."""
         self._catch_up.close()
+        self._uses.close()
         self._store.close()
 
     def wait_for_encoder(self) -> None:
@@ -190,54 +196,31 @@ class Memory:
         query: str | None = None,
         *,
         select: ItemQuery | None = None,
-        limit: int = 10,
+        limit: int | None = None,
         max_tokens: int = 2000,
         detail: str = "concise",
         by: Caller | None = None,
     ) -> Recall:
         """The memories that answer a question, best first, within a token budget; never changes anything.
 
-        Without a query: what a session should begin with. `detail="full"` adds what stands around each in its source, and the items before and after it.
+        Without a query: what a session should begin with. `detail="full"` adds what stands around each in its source,
+        and the items before and after it. `limit` is 10 for a question, and without one as many as the budget holds.
         """
         caller, now = by or self._caller, self._clock()
-        limit, max_tokens = read_limit(limit), read_budget(max_tokens)
+        limit, max_tokens = None if limit is None else read_limit(limit), read_budget(max_tokens)
         if detail not in ("concise", "full"):
             raise InvalidInput(f"detail {detail!r} is neither 'concise' nor 'full'.")
         where = where_of(select or ItemQuery(), caller=caller, now=now)
-        if query is not None and query.strip():
-            behind = self._catch_up.busy
-            found = self._recaller.find(read_query(query), where=where, limit=limit, now=now)
-            if behind and not found.notes:
-                found = replace(found, notes=(BEHIND,))
-            nothing = "Nothing relevant is known."
-        else:
-            found = Found(self._recaller.core(where=where, limit=limit), 0)
-            nothing = "Nothing is remembered here yet."
-        if not found.hits:
-            text = "\n".join([nothing, *found.notes])
-            return Recall([], 0, text, count_tokens(text), found.notes, found.timings)
-        start = time.perf_counter()
-        contexts = self._contexts([hit.item for hit in found.hits], where, full=detail == "full")
-        count = max(found.total, len(found.hits))
-        packed = compose.answer(
-            found.hits, count=count, notes=found.notes, max_tokens=max_tokens, now=now, contexts=contexts
-        )
-        timings = found.timings | {"packing": (time.perf_counter() - start) * 1000}
-        more, tokens = count - len(packed.hits), count_tokens(packed.text)
-        return Recall(packed.hits, more, packed.text, tokens, found.notes, timings)
-
-    def _contexts(self, items: Sequence[Item], where: Filter, *, full: bool) -> dict[ItemId, compose.Context]:
-        """What stands around each item: its neighbours, and in full what its source says there."""
-        around = self._store.neighbours([item.id for item in items], where=where)
-        return {
-            item.id: compose.Context(
-                compose.passage_around(self._store.source(item.source_id, as_of=where.as_of), item.span)
-                if full
-                else "",
-                *around.get(item.id, (None, None)),
-            )
-            for item in items
-        }
+        full = detail == "full"
+        if query is None or not query.strip():
+            return self._answerer.session_start(where=where, limit=limit, max_tokens=max_tokens, full=full, now=now)
+        behind = self._catch_up.busy
+        found = self._recaller.find(read_query(query), where=where, limit=limit or LIMIT, now=now)
+        if behind and not found.notes:
+            found = replace(found, notes=(BEHIND,))
+        result = self._answerer.answer(found, where=where, max_tokens=max_tokens, full=full, now=now)
+        self._uses.count((hit.item.id for hit in result.hits), day=today(now))
+        return result
 
     # summarize
 
@@ -296,7 +279,8 @@ class Memory:
     ) -> tuple[Item, list[str]]:
         """A new revision of an item, with what is given changed; the item as it is now, and the names of what changed.
 
-        `confirm` says it is still true: it counts as said again.
+        `confirm` says it is still true: it counts as said again, and a review that was due is done. A new content is
+        said now as well, and its importance estimated anew where none was ever given.
         Raises NotFound for an unknown or forgotten item, Conflict where it was changed in the meantime.
         """
         identifier = read_id(item_id)
@@ -312,16 +296,28 @@ class Memory:
         )
         if not fields and not confirm:
             raise InvalidInput("Nothing to change: give content, kind, tags, importance, a date, pinned or confirm.")
+        names = ["content" if name == "text" else name for name in fields] + (["confirmed"] if confirm else [])
+        if confirm and "review_after" not in fields and review_due(item, now=self._clock()) is not None:
+            fields["review_after"] = None
+        fields |= self._importance(item, fields)
         encoder = self._recaller.usable_encoder()[0] if "text" in fields else None
         measured = _measured_alone(encoder, item, fields["text"]) if encoder else None
-        steps: list[Step] = [ConfirmItem(item.id)] if confirm else []
+        steps: list[Step] = [ConfirmItem(item.id)] if confirm or "text" in fields else []
         if fields:
             steps.append(AmendItem(item.id, item.revision, fields, measured))
-        names = ["content" if name == "text" else name for name in fields] + (["confirmed"] if confirm else [])
         operation = self._operation("update", f"#{item.id}: {', '.join(names)}", by or self._caller)
         self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
         self._catch_up.wake()
         return self._store.items([item.id]).get(item.id, item), names
+
+    def _importance(self, item: Item, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """What a change makes of an item's importance: given from now on, or estimated from the new words."""
+        if "importance" in fields:
+            return {"importance_given": 1}
+        if item.importance_given or not fields.keys() & {"text", "kind"}:
+            return {}
+        text, kind = fields.get("text", item.text), fields.get("kind", item.kind)
+        return {"importance": self._rememberer.estimate(text, kind)}
 
     def forget(
         self,
@@ -449,6 +445,10 @@ class Memory:
         """How much there is, and whether the encoder, which is waited for, knows the languages of it."""
         encoder = self._encoder.wait()
         return replace(self._store.stats(), advice=language_advice(self._store, encoder) if encoder else None)
+
+    def audit(self, progress: Progress = no_progress) -> Audit:
+        """What wants a person's eye, and whether recall finds the items that are there; changes nothing."""
+        return Auditor(self._store, self._recaller).audit(now=self._clock(), progress=progress)
 
     # upkeep
 

@@ -1,7 +1,7 @@
 """Ranking: what the searches found about each candidate, put together into one order."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mcp_memory.domain import Item, Vector
 from mcp_memory.interaction import Place, neighbours, rows_of
 from mcp_memory.moments import asks_when, tells_when
+from mcp_memory.strength import ASSISTANTS, USERS
 from mcp_memory.text import normal_form, sentences, words
 
 Scores: TypeAlias = NDArray[np.float32]
@@ -57,12 +58,22 @@ From BEFORE to here and SPEAKER were chosen together on LoCoMo's turns. Chosen o
 fifth, in turn, they gain 1.5 hit@5, 1.3 R@10 and 2.5 nDCG@10 over what an older ranking had wanted (prototype);
 through recall all five go from 83.2, 84.5 and 67.3 to 84.8, 85.8 and 70.5 (python -m bench.recall --sets locomo, 2026-11-21).
 """
-IMPORTANCE = 0.2
-"""From the least to the most important: decides between near equals only."""
+STRENGTH: Mapping[Regime, float] = {"note": 0.6, "log": 0.1, "conversation": 0.1}
+"""From the weakest memory to the strongest (strength.strength): decides between near equals only. Of turns all is told
+in its place, and what their words weigh says little: .4 cost LoCoMo's .6 hit@5 and a prior for the latest cost logs 8."""
 ENDED = 0.5
 """Against what was said to be no longer true."""
 DIVERSIFIED = 60
 """Candidates among which repeats are looked for, from the best: more than an answer of default length shows."""
+SETTLED = 12
+"""Candidates among which contradictions are looked for, from the best: an answer of default length and two more."""
+ALIKE = 0.85
+"""Cosine from which two are about the same whatever their words; dedupe.plan shows what is as near."""
+CONTRADICTING = 0.6
+"""Cosine from which two may contradict each other; dedupe.plan looks for corrections from there as well."""
+TIED = 0.5
+"""Difference of scores up to which two answer about equally well. With 1 every third question that names the older of
+two values is answered with the newer (bench.strength, seeds 1 and 2), with .5 every sixteenth."""
 SAME = 0.97
 """Cosine from which two notes say nearly the same; they may still differ in a number, so none is dropped for it."""
 
@@ -95,6 +106,10 @@ class Evidence:
     """Of the text alone."""
     foreign: NDArray[np.bool_]
     """Which texts are in a language the encoder does not know, so that their cosines say little."""
+    strengths: Sequence[float]
+    """How much each still counts whatever the query, 0 to 1 (strength.strength)."""
+    standings: Sequence[float]
+    """What decides between two that contradict or repeat each other, the higher prevails (strength.standing)."""
 
 
 Parts: TypeAlias = dict[str, Scores]
@@ -168,11 +183,14 @@ def fuse(evidence: Evidence, *, query: str) -> Parts:
     return parts
 
 
-def weigh(items: Sequence[Item], *, now: int) -> Parts:
-    """What an item is worth whatever the query: its importance, and that it may have ended by `now`."""
+def weigh(items: Sequence[Item], *, regimes: Sequence[Regime], strengths: Sequence[float], now: int) -> Parts:
+    """What an item is worth whatever the query: its strength, 0 to 1, and that it may have ended by `now`."""
     ended = [item.valid_until is not None and item.valid_until <= now for item in items]
     return {
-        "importance": np.array([IMPORTANCE * (item.importance - 0.5) for item in items], np.float32),
+        "strength": np.array(
+            [STRENGTH[regime] * (strength - 0.5) for regime, strength in zip(regimes, strengths, strict=True)],
+            np.float32,
+        ),
         "ended": np.array([-ENDED * over for over in ended], np.float32),
     }
 
@@ -206,11 +224,12 @@ def relevant(evidence: Evidence, *, floor: float) -> NDArray[np.bool_]:
     return found | (turns & found.any())
 
 
-def diversify(order: Sequence[int], evidence: Evidence) -> list[int]:
+def diversify(order: Sequence[int], evidence: Evidence, *, scores: Scores) -> list[int]:
     """The candidates of `order` with what repeats another's words dropped, and what nearly repeats a note put last.
 
-    Of notes that nearly repeat each other the latest takes the place of the best: a fact told again with another
-    number is more often a newer state of it than a second fact. Looks at the first DIVERSIFIED.
+    Of notes that nearly repeat each other the one of the highest standing takes the place of the best: a fact told
+    again with another number is more often a newer state of it than a second fact, unless the question names that
+    number and so the best is better by more than TIED. Looks at the first DIVERSIFIED.
     """
     first, rest = order[:DIVERSIFIED], order[DIVERSIFIED:]
     repeats = _near_repeats(evidence, first)
@@ -225,12 +244,54 @@ def diversify(order: Sequence[int], evidence: Evidence) -> list[int]:
         at = next((at for at, other in enumerate(leaders) if repeats[place, other]), None)
         if at is None:
             leaders.append(place)
-        elif evidence.items[number].id > evidence.items[first[leaders[at]]].id:
+        elif _prevails(evidence, number, first[leaders[at]]) and scores[first[leaders[at]]] - scores[number] <= TIED:
             followers.append(leaders[at])
             leaders[at] = place
         else:
             followers.append(place)
     return [first[place] for place in leaders + sorted(followers)] + list(rest)
+
+
+def settle(
+    order: Sequence[int], evidence: Evidence, *, scores: Scores, contradict: Callable[[Item, Item], object]
+) -> list[int]:
+    """The candidates of `order`, where of two that are about the same the one that still counts goes first.
+
+    Of two that contradict each other that is the one of the higher standing, of two that nearly say the same the
+    stronger. They change places, so that both are still answered, and only where they answer about equally well: a
+    question that names the older value is about that. Looks at the first SETTLED, and calls `contradict` only for
+    those whose vectors are near.
+    """
+    first = list(order[:SETTLED])
+    for place in range(len(first)):
+        for later in range(place + 1, len(first)):
+            one, other = first[place], first[later]
+            if scores[one] - scores[other] <= TIED and _goes_before(evidence, other, one, contradict):
+                first[place], first[later] = other, one
+    return first + list(order[SETTLED:])
+
+
+def _goes_before(evidence: Evidence, one: int, other: int, contradict: Callable[[Item, Item], object]) -> bool:
+    """Whether two are about the same and the first still counts and the second does not so much.
+
+    What two people say of themselves is not about the same, nor are two turns that do not contradict each other.
+    """
+    own, others = evidence.vectors[one], evidence.vectors[other]
+    regimes = evidence.regimes[one], evidence.regimes[other]
+    items = evidence.items[one], evidence.items[other]
+    if own is None or others is None or "event" in (items[0].kind, items[1].kind):
+        return False
+    if "conversation" in regimes and items[0].speaker != items[1].speaker:
+        return False
+    cosine = float(own @ others)
+    if cosine >= CONTRADICTING and contradict(*items):
+        return evidence.standings[one] > evidence.standings[other]
+    return cosine >= ALIKE and "note" in regimes and evidence.strengths[one] > evidence.strengths[other]
+
+
+def _prevails(evidence: Evidence, one: int, other: int) -> bool:
+    standings, items = evidence.standings, evidence.items
+    return (standings[one], items[one].id) > (standings[other], items[other].id)
 
 
 def _near_repeats(evidence: Evidence, rows: Sequence[int]) -> NDArray[np.bool_]:
@@ -262,10 +323,6 @@ def _speaker(evidence: Evidence, query: str) -> Scores:
         else:
             values.append(OWN_WORDS * (regime == "log" and not about_assistant and item.speaker in USERS))
     return np.array(values, np.float32)
-
-
-USERS = frozenset({"user", "human"})
-ASSISTANTS = frozenset({"assistant", "ai", "model", "system", "tool", "bot"})
 
 
 def regime_of(*, transcript: bool, speaker: str | None) -> Regime:

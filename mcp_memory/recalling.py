@@ -1,25 +1,31 @@
 """Recalling: from a question to the items that answer it, best first."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 
-from mcp_memory import ranking
+from mcp_memory import context, ranking
 from mcp_memory.compose import face_value
-from mcp_memory.domain import Filter, Hit, Item, ItemId, Kind, SourceId, Vector
+from mcp_memory.dedupe import contradicts
+from mcp_memory.domain import Filter, Hit, Item, Kind, SourceId, Vector
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
 from mcp_memory.moments import Moment, moments
 from mcp_memory.store import Store
+from mcp_memory.strength import standing, strength, today
 from mcp_memory.text import cjk_share
 from mcp_memory.times import Period, to_ms
 
 STANDING_KINDS: tuple[Kind, ...] = ("preference", "decision")
 """Kinds a session begins with, after what is pinned."""
+LISTED = 300
+"""Items of a part of the core context among which the strongest are looked for, the latest."""
+SHOWN = 100
+"""Of these that are put into words: more than a budget of 2,000 tokens holds."""
 REACH = 2
 """Turns on either side that are looked at beside a candidate."""
 CJK = 0.3
@@ -89,16 +95,47 @@ class Recaller:
         }
         return replace(found, notes=notes, timings=timings)
 
-    def core(self, *, where: Filter, limit: int) -> list[Hit]:
-        """What a session should begin with: pinned items, standing preferences, decisions, then the latest."""
-        standing = [kind for kind in STANDING_KINDS if not where.kinds or kind in where.kinds]
-        wanted = [replace(where, pinned_only=True), *(replace(where, kinds=(kind,)) for kind in standing), where]
-        ordered: dict[ItemId, Item] = {}
-        for some in wanted:
-            ordered |= {
-                item.id: item for _, item in self._store.listing(where=some, limit=limit) if item.id not in ordered
-            }
-        return self._with_replaced([Hit(item, 0.0) for item in list(ordered.values())[:limit]], as_of=where.as_of)
+    def core(self, *, where: Filter, now: datetime, passage: Callable[[Item], str] | None = None) -> list[context.Part]:
+        """What a session should begin with: what is pinned, standing preferences, the project's latest decisions,
+        fresh topics, then what is strongest of the rest.
+
+        Depends on the day that `now` shows and on what is remembered, and not on what was recalled since midnight.
+        """
+        pinned = context.standing_now(self._listed(replace(where, pinned_only=True)), now=now)
+        preferences, decisions = (self._of_kind(kind, where, now=now) for kind in STANDING_KINDS)
+        rest = [item for item in self._listed(where) if item.kind not in STANDING_KINDS]
+        rest = context.standing_now(rest, now=now)
+        ordered = {
+            "pinned": context.strongest(pinned, strengths=self.strengths(pinned, now=now), now=now),
+            "preferences": context.best_preferences(
+                preferences, strengths=self.strengths(preferences, now=now), now=now
+            ),
+            "decisions": context.latest_decisions(decisions),
+            "topics": [],
+            "rest": context.strongest(rest, strengths=self.strengths(rest, now=now), now=now),
+        }
+        parts = [
+            context.Part(
+                name,
+                context.hit_lines(
+                    self._with_replaced([Hit(item, 0.0) for item in items[:SHOWN]], as_of=where.as_of),
+                    now=now,
+                    passage=passage,
+                ),
+            )
+            for name, items in ordered.items()
+        ]
+        plain = where == Filter(scopes=where.scopes, zone_offset=where.zone_offset)
+        topics = context.topic_lines(self._store.topics(), scopes=where.scopes) if plain else []
+        return [part if part.name != "topics" else context.Part("topics", topics) for part in parts]
+
+    def _of_kind(self, kind: Kind, where: Filter, *, now: datetime) -> list[Item]:
+        if where.kinds and kind not in where.kinds:
+            return []
+        return context.standing_now(self._listed(replace(where, kinds=(kind,))), now=now)
+
+    def _listed(self, where: Filter) -> list[Item]:
+        return [item for _, item in self._store.listing(where=where, limit=LISTED)]
 
     def usable_encoder(self) -> tuple[Encoder | None, tuple[str, ...]]:
         """The encoder, where its vectors may be compared with the store's; else why not, for the reader."""
@@ -186,6 +223,8 @@ class Recaller:
             dates=self._date_matches(query, dict(zip(numbers, items, strict=True)), where=where, now=now),
             vectors=[m.vector if m else None for m in made],
             foreign=np.array([question is not None and not question.reads(item.text) for item in items], np.bool_),
+            strengths=self.strengths(items, now=now),
+            standings=[standing(item, now=now) for item in items],
         )
         return evidence, [number in candidates or around.get(number, False) for number in numbers]
 
@@ -215,17 +254,24 @@ class Recaller:
         limit: int,
         now: datetime,
     ) -> Found:
-        parts = ranking.fuse(evidence, query=query) | ranking.weigh(evidence.items, now=to_ms(now))
+        parts = ranking.fuse(evidence, query=query)
+        parts |= ranking.weigh(evidence.items, regimes=evidence.regimes, strengths=evidence.strengths, now=to_ms(now))
         scores = ranking.sum_of(parts)
         relevant = ranking.relevant(evidence, floor=question.floor if question else 0.0)
         order: list[int] = [i for i in np.argsort(-scores, kind="stable").tolist() if relevant[i] and eligible[i]]
-        distinct = ranking.diversify(order, evidence)
+        distinct = ranking.diversify(order, evidence, scores=scores)
+        distinct = ranking.settle(distinct, evidence, scores=scores, contradict=contradicts)
         kept = distinct[:limit]
         explained = [
             Hit(evidence.items[i], float(scores[i]), parts={name: float(part[i]) for name, part in parts.items()})
             for i in kept
         ]
         return Found(explained, len(distinct))
+
+    def strengths(self, items: Sequence[Item], *, now: datetime) -> list[float]:
+        """How much each item still counts, 0 to 1 (strength.strength); the same all day, whatever is recalled in it."""
+        uses = self._store.uses([item.id for item in items], before=today(now))
+        return [strength(item, now=now, uses=uses.get(item.id, 0)) for item in items]
 
     def _with_replaced(self, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
         replaced = self._store.replaced_by([hit.item.id for hit in hits], as_of=as_of)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from mcp_memory.domain import (
     Filter,
     Item,
     ItemId,
+    Kind,
     Measured,
     Neighbour,
     Operation,
@@ -28,6 +30,7 @@ from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import NotFound
 from mcp_memory.measuring import measure
 from mcp_memory.store import Store
+from mcp_memory.strength import estimate_importance, terms
 from mcp_memory.text import content_words, count_tokens, grams
 
 Progress = Callable[[int, int], None]
@@ -54,6 +57,8 @@ TOO_COMMON = 5_000
 """States that hold a word from which on it is not searched for: that would take longer than encoding the statement."""
 WORDS_ASKED = 6
 """Words and pairs of Chinese characters of a statement by which its neighbours are searched for, at most."""
+LOOKED_UP = 5_000
+"""Words of a call whose rarity is looked up, a tenth of a second at most; the rest counts as rare."""
 
 
 class Rememberer:
@@ -71,6 +76,7 @@ class Rememberer:
         """
         named = require_present(self._store, {s.replaces for s in statements if s.replaces})
         named |= self._store.items([s.echoes for s in statements if s.echoes])
+        statements = self._estimated(statements)
         encoder = self._writing_encoder()
         measured = _measure_first(encoder, statements, progress) if encoder else [None] * len(statements)
         ids = [ItemId(self._new_id()) for _ in statements]
@@ -86,6 +92,27 @@ class Rememberer:
         results = [_result(decision, outcome) for decision, outcome in zip(decisions, outcomes, strict=True)]
         pending = sum(made is None and result.status != "known" for made, result in zip(measured, results, strict=True))
         return Remembered(results, operation.id, pending)
+
+    def estimate(self, text: str, kind: Kind) -> float:
+        """What the importance of a statement probably is, by what is known beside it."""
+        return self._estimates([(text, kind)])[0]
+
+    def _estimated(self, statements: Sequence[Statement]) -> list[Statement]:
+        """The statements, each without an importance with an estimate of it."""
+        unsaid = [number for number, statement in enumerate(statements) if statement.importance is None]
+        estimates = self._estimates([(statements[number].text, statements[number].kind) for number in unsaid])
+        found = dict(zip(unsaid, estimates, strict=True))
+        return [
+            replace(statement, estimate=found[number]) if number in found else statement
+            for number, statement in enumerate(statements)
+        ]
+
+    def _estimates(self, told: Sequence[tuple[str, Kind]]) -> list[float]:
+        words = dict.fromkeys(word for text, _ in told for word in terms(text))
+        looked_up = list(words)[:LOOKED_UP]
+        rarity, total = self._store.rarity(["", *looked_up]) if told else ([0.0], 0)
+        by_word = dict(zip(looked_up, rarity[1:], strict=True))
+        return [estimate_importance(text, kind, rarity=by_word, rarest=rarity[0], total=total) for text, kind in told]
 
     def _writing_encoder(self) -> Encoder | None:
         """The encoder where it is up and its vectors are the ones that serve."""

@@ -18,13 +18,13 @@ from mcp_memory.domain import (
     Revision,
     Source,
     SourceId,
-    Stats,
     Step,
     Topic,
     Undoing,
     Unmeasured,
     Vector,
 )
+from mcp_memory.figures import Stats
 from mcp_memory.times import Period
 
 
@@ -198,6 +198,18 @@ class Store(Protocol):
 
     def verify(self) -> Iterator[str]:
         """Each thing that is wrong, in words; nothing where all is well."""
+        ...
+
+    def uses(self, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
+        """How often items were handed out before a day (in days since 1970); those that never were are left out."""
+        ...
+
+    def add_uses(self, counts: Mapping[ItemId, int], *, day: int) -> None:
+        """Count that items were handed out on a day; one that is gone is passed over. Raises ReadOnly."""
+        ...
+
+    def duplicates(self) -> list[list[Item]]:
+        """Live items that say the same word for word, whatever their scopes, the first first; no group of turns alone."""
         ...
 
     def stats(self) -> Stats:

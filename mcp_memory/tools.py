@@ -9,7 +9,7 @@ from mcp_memory import compose
 from mcp_memory.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, Raw, entries_of, entry_of, turns_of
 from mcp_memory.domain import KINDS, Caller, History, Item, Operation, Recall, Summary, Undone
 from mcp_memory.errors import InvalidInput
-from mcp_memory.memory import Memory, Progress
+from mcp_memory.memory import LIMIT, Memory, Progress
 from mcp_memory.requests import ItemQuery
 
 Schema = dict[str, Any]
@@ -143,7 +143,7 @@ def _recall(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
     found = memory.recall(
         arguments.text("query"),
         select=_select(arguments),
-        limit=arguments.whole("limit", 10),
+        limit=arguments.whole("limit", LIMIT) if arguments.number("limit") is not None else None,
         max_tokens=arguments.whole("max_tokens", 2000),
         detail=(arguments.text("detail") or "concise").lower(),
         by=caller,
@@ -351,7 +351,7 @@ TOOLS: tuple[Tool, ...] = (
             "since": _text(_DATE),
             "until": _text("inclusive"),
             "as_of": _text("answer from what was known then"),
-            "limit": _number("integer", 10),
+            "limit": _number("integer", LIMIT),
             "max_tokens": _number("integer", 2000),
             "detail": {"type": "string", "enum": ["concise", "full"], "description": "full adds the source passage"},
         },

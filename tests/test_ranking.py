@@ -62,6 +62,8 @@ def evidence(items: Sequence[Item], **known: np.ndarray) -> Evidence:
         dates=known.get("dates", nothing),
         vectors=[None] * len(items),
         foreign=known.get("foreign", np.zeros(len(items), np.bool_)),
+        strengths=known.get("strengths", nothing).tolist(),
+        standings=known.get("standings", nothing).tolist(),
     )
 
 
@@ -166,7 +168,7 @@ def test_notes_that_are_only_alike_keep_their_order() -> None:
     items = [turn(n, text, kind="words") for n, text in enumerate(("Tea is hot.", "The sky is grey.", "Tea is cold."))]
     found = replace(evidence(items), vectors=[array(1, 0), array(0, 1), array(0.9, 0.4359)])
 
-    assert ranking.diversify([0, 2, 1], found) == [0, 2, 1]
+    assert ranking.diversify([0, 2, 1], found, scores=array(*[0.0] * len(found.items))) == [0, 2, 1]
 
 
 def test_what_the_named_speaker_said_goes_first() -> None:
@@ -187,13 +189,14 @@ def test_what_lies_in_the_time_asked_for_goes_first() -> None:
     assert order(evidence(notes(2), texts=array(2, 1), dates=array(0, 1))) == [1, 0]
 
 
-def test_what_has_ended_or_matters_less_goes_later_among_equals() -> None:
+def test_what_has_ended_or_is_weaker_goes_later_among_equals() -> None:
     from dataclasses import replace
 
     over, plain, vital = notes(3)
-    items = [replace(over, valid_until=5), plain, replace(vital, importance=1.0)]
+    items = [replace(over, valid_until=5), plain, vital]
+    parts = ranking.weigh(items, regimes=["note"] * 3, strengths=[0.5, 0.5, 0.9], now=10)
 
-    assert np.argsort(-ranking.sum_of(ranking.weigh(items, now=10))).tolist() == [2, 1, 0]
+    assert np.argsort(-ranking.sum_of(parts)).tolist() == [2, 1, 0]
 
 
 def test_what_lies_in_the_noise_and_covers_little_is_not_relevant() -> None:
@@ -235,7 +238,7 @@ def test_what_repeats_anothers_words_is_dropped_and_what_nearly_does_comes_last(
     ]
     found = replace(evidence(items), vectors=[array(1, 0), array(1, 0), array(0, 1), array(0.999, 0.02)])
 
-    assert ranking.diversify([0, 1, 2, 3], found) == [0, 2, 3]
+    assert ranking.diversify([0, 1, 2, 3], found, scores=array(*[0.0] * len(found.items))) == [0, 2, 3]
 
 
 def test_of_notes_that_nearly_repeat_each_other_the_latest_leads() -> None:
@@ -244,4 +247,4 @@ def test_of_notes_that_nearly_repeat_each_other_the_latest_leads() -> None:
     items = [turn(1, "It takes 15 minutes.", kind="words"), turn(2, "It takes 30 minutes.", kind="words")]
     found = replace(evidence(items), vectors=[array(1, 0), array(0.999, 0.02)])
 
-    assert ranking.diversify([0, 1], found) == [1, 0]
+    assert ranking.diversify([0, 1], found, scores=array(*[0.0] * len(found.items))) == [1, 0]

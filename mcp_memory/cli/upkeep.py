@@ -1,13 +1,11 @@
 """What an operator does: looking after the file, and trying it all out."""
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import click
 
-from mcp_memory.cli.wiring import configured, json_option, main, open_existing, print_answer, progress_bar
+from mcp_memory.cli.wiring import CONTROLS, configured, json_option, main, open_existing, print_answer, progress_bar
 from mcp_memory.config import Config
 
 
@@ -21,17 +19,39 @@ def stats(config: Config, as_json: bool) -> None:
     Example:
       mcp-memory stats --json
     """
+    from mcp_memory.cli.numbers import stats_data, stats_lines
+
     memory, _ = open_existing(config)
     with memory:
         found = memory.stats()
     if as_json:
-        print_answer(asdict(found))
+        print_answer(stats_data(found))
         return
-    for name, value in asdict(found).items():
-        shown = value
-        if isinstance(value, dict):
-            shown = ", ".join(f"{key} {count}" for key, count in cast(dict[str, int], value).items())
-        click.echo(f"{click.style(f'{name:<11}', fg='cyan')}{shown}")
+    for name, value in stats_lines(found):
+        click.echo(f"{click.style(f'{name:<12}', fg='cyan')}{value.translate(CONTROLS)}")
+
+
+@main.command()
+@click.option("--strict", is_flag=True, help="Exit 1 where there is anything to look at.")
+@json_option
+@configured
+def audit(config: Config, strict: bool, as_json: bool) -> None:
+    """What wants a person's eye: duplicates, contradictions, secrets, stale facts, and what recall does not find.
+
+    \b
+    Examples:
+      mcp-memory audit
+      mcp-memory audit --strict --json
+    """
+    from mcp_memory.cli.numbers import audit_data, audit_lines
+
+    memory, _ = open_existing(config)
+    with memory, progress_bar() as progress:
+        memory.wait_for_encoder()
+        found = memory.audit(progress)
+    print_answer(audit_data(found) if as_json else "\n".join(audit_lines(found)))
+    if strict and not found.clean:
+        sys.exit(1)
 
 
 @main.command()

@@ -59,7 +59,7 @@ def _utf8(text: bytes, name: str) -> str:
 @click.option("--since", help="A date or time; inclusive.")
 @click.option("--until", help="A date or time; inclusive.")
 @click.option("--as-of", help="Answer from what was known then.")
-@click.option("--limit", type=int, default=10, show_default=True)
+@click.option("--limit", type=int, help="10 for a question; without one as many as --max-tokens holds.")
 @click.option("--max-tokens", type=int, default=2000, show_default=True)
 @click.option("--full", is_flag=True, help="Show what stands around each in its source.")
 @click.option("--explain", is_flag=True, help="Show what each score is made of, as a table.")

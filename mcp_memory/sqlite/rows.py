@@ -17,6 +17,7 @@ REVISION_FIELDS = (
     "scope",
     "tags",
     "importance",
+    "importance_given",
     "confidence",
     "occurred_at",
     "valid_until",
@@ -49,7 +50,7 @@ def item_columns(as_of: int | None = None) -> str:
     r.kind, r.tags, r.scope, i.speaker, r.importance, r.confidence, r.occurred_at, r.valid_until, r.pinned,
     r.review_after, i.recorded_at, coalesce((SELECT b.from_time FROM revisions AS b WHERE b.id = r.restores), r.from_time),
     r.number, r.status, i.seen + coalesce((SELECT sum(c.times) {said}), 0),
-    max(i.last_seen_at, coalesce((SELECT max(c.said_at) {said}), 0))
+    max(i.last_seen_at, coalesce((SELECT max(c.said_at) {said}), 0)), r.importance_given
     """
 
 
@@ -82,6 +83,7 @@ def item(row: tuple[Any, ...]) -> Item:
         status=row[20],
         seen=row[21],
         last_seen_at=row[22],
+        importance_given=bool(row[23]),
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.domain import (
-    USER,
     Candidate,
     Filter,
     Item,
@@ -21,7 +20,6 @@ from mcp_memory.domain import (
     Revision,
     Source,
     SourceId,
-    Stats,
     Step,
     Topic,
     Undoing,
@@ -31,9 +29,11 @@ from mcp_memory.domain import (
     spoken,
 )
 from mcp_memory.errors import NotFound
+from mcp_memory.figures import Stats
 from mcp_memory.ids import IdSequence, id_text
-from mcp_memory.sqlite import lineage, search, undo, upkeep, vectors
-from mcp_memory.sqlite.database import Database, schema_version
+from mcp_memory.sqlite import counting, lineage, search, undo, upkeep, vectors
+from mcp_memory.sqlite.counting import LACKING
+from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.resident import Resident
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, holds, item_columns, number_of
 from mcp_memory.sqlite.rows import item as item_of
@@ -42,11 +42,6 @@ from mcp_memory.sqlite.steps import Steps
 from mcp_memory.times import Period
 
 STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
-LACKING = (
-    f"{STATES} WHERE r.status = 'live' AND NOT EXISTS (SELECT 1 FROM vectors AS v "
-    "WHERE v.encoder_id = (SELECT id FROM encoders WHERE identity = ?) AND v.revision_id = r.id)"
-)
-"""States without a vector of an encoder, those of the past with them: `as_of` searches them."""
 
 
 class SqliteStore:
@@ -55,6 +50,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, clock: Callable[[], int], read_only: bool = False) -> None:
         """`clock` gives milliseconds since 1970. Raises Unusable and ReadOnly as Database does."""
         self._database = Database(path, read_only=read_only, prepare=search.prepare)
+        self._clock = clock
         self._ids = IdSequence(clock)
         self._resident = Resident()
         self._commonness = search.Commonness()
@@ -347,31 +343,23 @@ class SqliteStore:
             found = list(upkeep.problems(connection))
         return iter(found)
 
-    def stats(self) -> Stats:
-        path = self._database.path
+    def uses(self, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
         with self._database.read() as connection:
-            counts = dict(
-                fetch(connection, "SELECT status, count(*) FROM revisions WHERE until_time IS NULL GROUP BY status")
-            )
-            live = "FROM revisions WHERE until_time IS NULL AND status = 'live'"
+            return counting.uses(connection, ids, before=before)
+
+    def add_uses(self, counts: Mapping[ItemId, int], *, day: int) -> None:
+        with self._database.write() as connection:
+            counting.add_uses(connection, counts, day=day)
+
+    def duplicates(self) -> list[list[Item]]:
+        with self._database.read() as connection:
+            return counting.duplicates(connection)
+
+    def stats(self) -> Stats:
+        with self._database.read() as connection:
             encoder = _serving(connection)
-            return Stats(
-                path=str(path),
-                bytes=sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists()),
-                sources=connection.execute("SELECT count(*) FROM sources").get,
-                items=counts.get("live", 0),
-                replaced=counts.get("replaced", 0),
-                forgotten=counts.get("forgotten", 0),
-                operations=connection.execute("SELECT count(*) FROM operations").get,
-                pending=connection.execute(f"SELECT count(*) {LACKING}", (encoder[1] if encoder else "",)).get,
-                encoder=encoder[1] if encoder else None,
-                scopes=dict(
-                    fetch(
-                        connection, f"SELECT scope, count(*) {live} GROUP BY scope ORDER BY scope <> '{USER}', 2 DESC"
-                    )
-                ),
-                kinds=dict(fetch(connection, f"SELECT kind, count(*) {live} GROUP BY kind ORDER BY 2 DESC")),
-                schema=schema_version(connection),
+            return counting.stats(
+                connection, self._database.path, encoder=encoder[1] if encoder else None, now=self._clock()
             )
 
     def close(self) -> None:

@@ -1,0 +1,61 @@
+"""Answering: what was found, or a session should begin with, as the text that recall gives within its budget."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from mcp_memory import compose, context
+from mcp_memory.domain import Filter, Item, ItemId, Recall
+from mcp_memory.recalling import Found, Recaller
+from mcp_memory.store import Store
+from mcp_memory.text import count_tokens
+
+
+class Answerer:
+    """Puts into words what a recaller finds. Thread-safe."""
+
+    def __init__(self, store: Store, recaller: Recaller) -> None:
+        self._store = store
+        self._recaller = recaller
+
+    def answer(self, found: Found, *, where: Filter, max_tokens: int, full: bool, now: datetime) -> Recall:
+        """What was found for a question; with `full` each hit has what stands around it in its source."""
+        if not found.hits:
+            text = "\n".join(["Nothing relevant is known.", *found.notes])
+            return Recall([], 0, text, count_tokens(text), found.notes, found.timings)
+        start = time.perf_counter()
+        contexts = self._contexts([hit.item for hit in found.hits], where, full=full)
+        count = max(found.total, len(found.hits))
+        packed = compose.answer(
+            found.hits, count=count, notes=found.notes, max_tokens=max_tokens, now=now, contexts=contexts
+        )
+        timings = found.timings | {"packing": (time.perf_counter() - start) * 1000}
+        more, tokens = count - len(packed.hits), count_tokens(packed.text)
+        return Recall(packed.hits, more, packed.text, tokens, found.notes, timings)
+
+    def session_start(self, *, where: Filter, limit: int | None, max_tokens: int, full: bool, now: datetime) -> Recall:
+        """What a session should begin with. Nobody counts it as a use: what it shows would keep all else out of it."""
+
+        def passage(item: Item) -> str:
+            return compose.passage_around(self._store.source(item.source_id, as_of=where.as_of), item.span)
+
+        parts = self._recaller.core(where=where, now=now, passage=passage if full else None)
+        if not any(part.lines for part in parts):
+            text = "Nothing is remembered here yet."
+            return Recall([], 0, text, count_tokens(text))
+        total = self._store.count(where=where)
+        packed = context.pack(parts, max_tokens=max_tokens, limit=limit, total=total, now=now)
+        return Recall(packed.hits, max(0, total - len(packed.hits)), packed.text, count_tokens(packed.text))
+
+    def _contexts(self, items: Sequence[Item], where: Filter, *, full: bool) -> dict[ItemId, compose.Context]:
+        """What stands around each item: its neighbours, and in full what its source says there."""
+        around = self._store.neighbours([item.id for item in items], where=where)
+        return {
+            item.id: compose.Context(
+                compose.passage_around(self._store.source(item.source_id, as_of=where.as_of), item.span)
+                if full
+                else "",
+                *around.get(item.id, (None, None)),
+            )
+            for item in items
+        }

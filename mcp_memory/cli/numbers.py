@@ -1,0 +1,166 @@
+"""What the command line prints of stats and of an audit, for a person."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mcp_memory.auditing import Audit
+from mcp_memory.compose import one_line
+from mcp_memory.domain import Item
+from mcp_memory.figures import Stats
+from mcp_memory.text import shorten
+from mcp_memory.times import format_day
+
+LISTED = 20
+"""Findings of a sort that are named one by one; beyond them the text counts, and --json has them all."""
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+NAMED = 6
+"""Scopes, kinds, languages and days that are named in a line."""
+
+
+def stats_lines(stats: Stats) -> list[tuple[str, str]]:
+    """A name and a value for each line."""
+    digests = f"{stats.topics} topics, {stats.stale_topics} stale"
+    if stats.compression is not None:
+        digests += (
+            f"; {_bytes(stats.digested_bytes)} of sources in {_bytes(stats.digest_bytes)} of digests"
+            f" ({stats.compression:.1f} to 1)"
+        )
+    days = ", ".join(f"{day} {count:+,}" for day, count in list(stats.growth.items())[:NAMED])
+    lag = f"{stats.pending:,} without a vector, {stats.unindexed:,} missing from the index of words"
+    return [
+        ("file", f"{stats.path}, {_bytes(stats.bytes)}, schema {stats.schema}"),
+        ("sizes", ", ".join(f"{name} {_bytes(size)}" for name, size in stats.sizes.items() if size)),
+        ("sources", f"{stats.sources:,}, {_bytes(stats.source_bytes)}"),
+        ("items", f"{stats.items:,} live, {stats.replaced:,} replaced, {stats.forgotten:,} forgotten"),
+        ("digests", digests),
+        ("kinds", _counts(stats.kinds)),
+        ("scopes", _counts(stats.scopes)),
+        ("languages", _counts(stats.languages)),
+        ("growth", f"{stats.per_day:.1f} items a day" + (f"; {days}" if days else "")),
+        ("avoided", f"{stats.duplicates_avoided:,} duplicates; {stats.replacements:,} replacements"),
+        ("recalled", f"{stats.recalled:,} items, {stats.never_recalled:.0%} never"),
+        ("lag", lag if stats.pending or stats.unindexed else "none"),
+        ("encoder", stats.encoder or "none yet"),
+        ("operations", f"{stats.operations:,}"),
+        *([("advice", stats.advice)] if stats.advice else []),
+    ]
+
+
+def audit_lines(audit: Audit) -> Iterator[str]:
+    """The findings by sort, each with the ids to act on; a secret itself is not shown."""
+    yield f"{audit.checked:,} of {audit.items:,} items looked at."
+    yield from _section(
+        "exact duplicates",
+        "forget all but one",
+        [
+            " = ".join(f"#{item.id} ({item.scope})" for item in group) + f": {_short(group[0])}"
+            for group in audit.duplicates
+        ],
+    )
+    yield from _section(
+        "near duplicates",
+        "forget one, or remember one with replaces",
+        [f"#{p.one.id} ~ #{p.other.id} ({p.cosine:.2f}): {_short(p.one)} | {_short(p.other)}" for p in audit.near],
+    )
+    yield from _section(
+        "contradictions",
+        "remember the right one again with replaces, or forget the wrong one",
+        [f"#{p.one.id} -> #{p.other.id} ({p.what}): {_short(p.one)}" for p in audit.contradictions],
+    )
+    yield from _section(
+        "secret-shaped text",
+        "forget with --erase",
+        [f"#{suspect.item.id} ({suspect.item.scope}): {', '.join(suspect.sorts)}" for suspect in audit.secrets],
+    )
+    yield from _section(
+        "stale facts",
+        "update with --confirm, or forget",
+        [f"#{each.item.id} {_doubt(each.confirmed, each.review)}: {_short(each.item)}" for each in audit.stale],
+    )
+    found = audit.asked - len(audit.misses)
+    share = f" ({found / audit.asked:.0%})" if audit.asked else ""
+    yield f"self-test: {found} of {audit.asked} items{share} are among the first five when asked for by their rarest words"
+    yield from _listed(
+        [f"#{miss.item.id} not found by {miss.question!r}: {_short(miss.item)}" for miss in audit.misses]
+    )
+    yield from audit.notes
+
+
+def audit_data(audit: Audit) -> dict[str, Any]:
+    """An audit as data, with every finding; of a secret only where and of what sort it is."""
+    return {
+        "items": audit.items,
+        "checked": audit.checked,
+        "clean": audit.clean,
+        "duplicates": [[_item(item) for item in group] for group in audit.duplicates],
+        "near_duplicates": [
+            {"ids": [p.one.id, p.other.id], "cosine": round(p.cosine, 4), "texts": [p.one.text, p.other.text]}
+            for p in audit.near
+        ],
+        "contradictions": [
+            {"ids": [p.one.id, p.other.id], "change": p.what, "texts": [p.one.text, p.other.text]}
+            for p in audit.contradictions
+        ],
+        "secrets": [{"id": s.item.id, "scope": s.item.scope, "sorts": list(s.sorts)} for s in audit.secrets],
+        "stale": [
+            _item(each.item)
+            | {
+                "confirmed": None if each.confirmed is None else format_day(each.confirmed),
+                "review_after": None if each.review is None else format_day(each.review),
+            }
+            for each in audit.stale
+        ],
+        "self_test": {
+            "asked": audit.asked,
+            "found": audit.asked - len(audit.misses),
+            "misses": [_item(miss.item) | {"question": miss.question} for miss in audit.misses],
+        },
+        "notes": list(audit.notes),
+    }
+
+
+def stats_data(stats: Stats) -> dict[str, Any]:
+    """Stats as data."""
+    return asdict(stats)
+
+
+def _item(item: Item) -> dict[str, str]:
+    return {"id": item.id, "scope": item.scope, "kind": item.kind, "text": item.text}
+
+
+def _section(title: str, way_out: str, findings: list[str]) -> Iterator[str]:
+    yield f"{title}: {len(findings)}" + (f" ({way_out})" if findings else "")
+    yield from _listed(findings)
+
+
+def _listed(findings: list[str]) -> Iterator[str]:
+    yield from (f"  {finding}" for finding in findings[:LISTED])
+    if len(findings) > LISTED:
+        yield f"  and {len(findings) - LISTED} more; --json lists them all"
+
+
+def _doubt(confirmed: int | None, review: int | None) -> str:
+    told = [f"not confirmed since {format_day(confirmed)}"] if confirmed is not None else []
+    return ", ".join(told + ([f"review since {format_day(review)}"] if review is not None else []))
+
+
+def _short(item: Item) -> str:
+    return one_line(shorten(item.spoken, 24))
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    named = [f"{name} {count:,}" for name, count in _first(counts.items())]
+    return ", ".join(named + ([f"{len(counts) - NAMED} more"] if len(counts) > NAMED else [])) or "none"
+
+
+def _first(pairs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    return list(pairs)[:NAMED]
+
+
+def _bytes(size: int) -> str:
+    """A size in the unit that leaves one to three digits before the point."""
+    unit = 0
+    while unit < len(_UNITS) - 1 and size / 1000**unit >= 999.95:
+        unit += 1
+    return f"{size / 1000**unit:.1f} {_UNITS[unit]}" if unit else f"{size} B"

@@ -1,0 +1,150 @@
+"""The start of a session: what of a memory goes into its core context, in which order, within a token budget."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from mcp_memory import compose
+from mcp_memory.compose import Packed
+from mcp_memory.domain import USER, Hit, Item, ItemId, Topic
+from mcp_memory.strength import DAY, confirmed_at
+from mcp_memory.text import count_tokens, normal_form, shorten
+from mcp_memory.times import age, format_day, to_ms
+
+SHARES = {"pinned": 1.0, "preferences": 0.35, "decisions": 0.3, "topics": 0.15, "rest": 0.2}
+"""What of the budget that is left after the pinned items each part may take first, so that many preferences do not
+keep every decision out; what one part leaves the others may take, in this order."""
+TOPIC_TOKENS = 60
+"""Of a topic's digest that are shown."""
+
+
+class Part(NamedTuple):
+    """A part of the core context: the lines that may go in, best first."""
+
+    name: str
+    lines: Sequence["Line"]
+
+
+class Line(NamedTuple):
+    """A line, or several, and the hit it tells; None for a topic."""
+
+    text: str
+    hit: Hit | None
+
+
+Strengths = Callable[[Sequence[Item]], Sequence[float]]
+"""How much each item still counts (strength.strength)."""
+
+
+def days_ago(ms: int, now_ms: int) -> str:
+    """How long ago in whole days: the words change at midnight only, so that an unchanged context reads the same."""
+    days, today = ms // DAY, now_ms // DAY
+    return "today" if days == today else age(days * DAY, today * DAY)
+
+
+def best_preferences(items: Sequence[Item], *, strengths: Sequence[float], now: datetime) -> list[Item]:
+    """The person's first, then the project's; the strongest first."""
+    order = _by_strength(items, strengths, now=now)
+    return sorted(order, key=lambda item: item.scope != USER)
+
+
+def latest_decisions(items: Sequence[Item]) -> list[Item]:
+    """The project's first, then the person's; the latest first, as `items` come."""
+    return sorted(items, key=lambda item: item.scope == USER)
+
+
+def strongest(items: Sequence[Item], *, strengths: Sequence[float], now: datetime) -> list[Item]:
+    """What was remembered to stand alone before passages and turns; the strongest first."""
+    order = _by_strength(items, strengths, now=now)
+    return sorted(order, key=lambda item: item.source_kind != "words")
+
+
+def standing_now(items: Iterable[Item], *, now: datetime) -> list[Item]:
+    """Those that have not ended."""
+    moment = to_ms(now.replace(tzinfo=UTC))
+    return [item for item in items if item.valid_until is None or item.valid_until > moment]
+
+
+def topic_lines(topics: Iterable[Topic], *, scopes: Sequence[str]) -> list[Line]:
+    """A line for each topic of the scopes whose digest is fresh, the latest first."""
+    return [
+        Line(
+            f"topic {compose.one_line(topic.name)} (digest of {len(topic.items)} memories, {format_day(topic.made_at)}): "
+            f"{shorten(compose.one_line(topic.digest), TOPIC_TOKENS)}",
+            None,
+        )
+        for topic in topics
+        if not topic.stale and (not scopes or topic.scope in scopes)
+    ]
+
+
+def hit_lines(hits: Iterable[Hit], *, now: datetime, passage: Callable[[Item], str] | None = None) -> list[Line]:
+    """A line for each hit, with its age in days, and with the passage around it where that is asked for."""
+    return [Line("\n".join(_told(hit, now=now, passage=passage)), hit) for hit in hits]
+
+
+def _told(hit: Hit, *, now: datetime, passage: Callable[[Item], str] | None) -> Iterator[str]:
+    yield compose.entry(hit, now=now, ago=days_ago)
+    if passage and (around := passage(hit.item)):
+        yield f"  source #{hit.item.source_id}: {compose.one_line(around)}"
+
+
+def pack(parts: Sequence[Part], *, max_tokens: int, limit: int | None, total: int, now: datetime) -> Packed:
+    """The parts in their order, fenced, in at most `max_tokens` with at most `limit` memories; none is told twice.
+
+    `total` is how many memories there are; what is not shown is counted at the end.
+    """
+    frame = f"{compose.fenced([])}\n{_rest(total)}\n"
+    left = max_tokens - count_tokens(frame)
+    free = len(parts) * [0.0]
+    taken: list[list[int]] = [[] for _ in parts]
+    said: set[str] = set()
+    shown: set[ItemId] = set()
+    for by_share in (True, False):
+        begun = left
+        for number, part in enumerate(parts):
+            if by_share and part.name == "pinned":
+                free[number] = left
+            elif by_share:
+                begun = left if number and parts[number - 1].name == "pinned" else begun
+                free[number] = SHARES[part.name] * begun
+            for place, line in enumerate(part.lines):
+                cost = count_tokens(line.text) + 1
+                room = min(free[number], left) if by_share else left
+                if place in taken[number] or cost > room or not _is_new(line, said, shown, limit=limit):
+                    continue
+                taken[number].append(place)
+                free[number] -= cost
+                left -= cost
+    chosen = [part.lines[place] for part, places in zip(parts, taken, strict=True) for place in sorted(places)]
+    hits = [line.hit for line in chosen if line.hit is not None]
+    if not chosen:
+        first = [line.hit for part in parts for line in part.lines if line.hit is not None]
+        return compose.pack(first[:1], max_tokens=max_tokens, now=now)
+    tail = _rest(total - len(hits))
+    return Packed("\n".join(filter(None, [compose.fenced([line.text for line in chosen]), tail])), hits)
+
+
+def _is_new(line: Line, said: set[str], shown: set[ItemId], *, limit: int | None) -> bool:
+    """Whether a line may still go in; if so it is noted as told."""
+    if line.hit is None:
+        return True
+    words = normal_form(line.hit.item.spoken)
+    if words in said or line.hit.item.id in shown or (limit is not None and len(shown) >= limit):
+        return False
+    said.add(words)
+    shown.add(line.hit.item.id)
+    return True
+
+
+def _by_strength(items: Sequence[Item], strengths: Sequence[float], *, now: datetime) -> list[Item]:
+    order = sorted(
+        range(len(items)),
+        key=lambda number: (strengths[number], confirmed_at(items[number], now=now) // DAY, items[number].id),
+        reverse=True,
+    )
+    return [items[number] for number in order]
+
+
+def _rest(count: int) -> str:
+    return f"{count} more are remembered: recall with a query finds them." if count > 0 else ""
