@@ -138,11 +138,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """An item near a statement, by its vector or by its words."""
+    """An item near a statement, by its vector or by its words; the cosine is 0 where it is not known."""
 
     item: Item
     cosine: float
-    """0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,14 +358,13 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class RememberedItem:
-    """What became of one thing to remember. `of` is the item it confirms, replaces or resembles."""
+    """What became of one thing to remember. `of` is the item it confirms, replaces or resembles, `reason` why."""
 
     id: ItemId
     status: Literal["created", "known", "replaces", "similar"]
     text: str
     of: Item | None = None
     reason: str = ""
-    """Why it replaces or confirms `of`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,6 +271,10 @@ def _says_in_han(before: Sequence[Token], was: Sequence[Token], now: Sequence[To
     if _exclusive_in_han(lead, was, now, tail):
         return True
     if _typed(was, now):
+        # A number before what is told of the thing is its name: 第3台服务器在上海.
+        numbered = all(token.kind in ("number", "name") for token in (*was, *now))
+        if lead.endswith("第") or (numbered and any(cue in tail for cue in ("在", "是", "用", "叫", "有", "位于"))):
+            return False
         return len(lead) + len(tail) > 2
     if _holds_typed(was):
         return False

@@ -130,6 +130,8 @@ def test_the_figures_are_told_by_part_language_and_category() -> None:
         ("The timeout is 60 seconds.", "The timeout is one minute.", None),
         ("This is entry 7.", "This is entry 8.", None),
         ("他住在北京。", "他住在上海。", "北京 -> 上海"),
+        ("第3台服务器在上海。", "第4台服务器在上海。", None),
+        ("我们的3号服务器在上海。", "我们的4号服务器在上海。", None),
         ("端口是8080。", "端口改成9090了。", "8080 -> 9090"),
     ],
 )
