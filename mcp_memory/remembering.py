@@ -57,8 +57,8 @@ TOO_COMMON = 5_000
 """States that hold a word from which on it is not searched for: that would take longer than encoding the statement."""
 WORDS_ASKED = 6
 """Words and pairs of Chinese characters of a statement by which its neighbours are searched for, at most."""
-LOOKED_UP = 5_000
-"""Words of a call whose rarity is looked up, a tenth of a second at most; the rest counts as rare."""
+LOOKED_UP = 2_000
+"""Words of a call whose rarity is looked up, at most: a fifth of a second on a busy machine. The rest counts as rare."""
 
 
 class Rememberer:
