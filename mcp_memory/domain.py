@@ -101,6 +101,8 @@ class Item:
     last_seen_at: int
     importance_given: bool = False
     """Whether someone said how important it is."""
+    worded_at: int = 0
+    """Transaction time since which it says what it says, in these words."""
 
     @property
     def spoken(self) -> str:

@@ -302,7 +302,7 @@ class Memory:
         fields |= self._importance(item, fields)
         encoder = self._recaller.usable_encoder()[0] if "text" in fields else None
         measured = _measured_alone(encoder, item, fields["text"]) if encoder else None
-        steps: list[Step] = [ConfirmItem(item.id)] if confirm or "text" in fields else []
+        steps: list[Step] = [ConfirmItem(item.id)] if confirm else []
         if fields:
             steps.append(AmendItem(item.id, item.revision, fields, measured))
         operation = self._operation("update", f"#{item.id}: {', '.join(names)}", by or self._caller)

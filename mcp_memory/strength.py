@@ -99,10 +99,11 @@ def today(now: datetime) -> int:
 
 
 def confirmed_at(item: Item, *, now: datetime) -> int:
-    """When an item was last said to be true, at face value: when it happened, or when it was said again since."""
-    if item.seen == 1 and item.occurred_at is not None:
+    """When an item was last said to be true, at face value: when it happened, or when it was said again since, in the
+    same words or in those it has now."""
+    if item.seen == 1 and item.worded_at <= item.recorded_at and item.occurred_at is not None:
         return item.occurred_at
-    return item.last_seen_at + to_ms(now.replace(tzinfo=UTC)) - to_ms(now)
+    return max(item.last_seen_at, item.worded_at) + to_ms(now.replace(tzinfo=UTC)) - to_ms(now)
 
 
 def stale_since(item: Item, *, now: datetime) -> int | None:

@@ -143,7 +143,7 @@ def _recall(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
     found = memory.recall(
         arguments.text("query"),
         select=_select(arguments),
-        limit=arguments.whole("limit", LIMIT) if arguments.number("limit") is not None else None,
+        limit=arguments.whole("limit", LIMIT) if arguments.has("limit") else None,
         max_tokens=arguments.whole("max_tokens", 2000),
         detail=(arguments.text("detail") or "concise").lower(),
         by=caller,

@@ -50,7 +50,8 @@ def item_columns(as_of: int | None = None) -> str:
     r.kind, r.tags, r.scope, i.speaker, r.importance, r.confidence, r.occurred_at, r.valid_until, r.pinned,
     r.review_after, i.recorded_at, coalesce((SELECT b.from_time FROM revisions AS b WHERE b.id = r.restores), r.from_time),
     r.number, r.status, i.seen + coalesce((SELECT sum(c.times) {said}), 0),
-    max(i.last_seen_at, coalesce((SELECT max(c.said_at) {said}), 0)), r.importance_given
+    max(i.last_seen_at, coalesce((SELECT max(c.said_at) {said}), 0)), r.importance_given,
+    (SELECT min(b.from_time) FROM revisions AS b WHERE b.item_id = i.id AND b.normal_hash = r.normal_hash)
     """
 
 
@@ -84,6 +85,7 @@ def item(row: tuple[Any, ...]) -> Item:
         seen=row[21],
         last_seen_at=row[22],
         importance_given=bool(row[23]),
+        worded_at=row[24],
     )
 
 
