@@ -159,7 +159,7 @@ def estimate_importance(text: str, kind: Kind, *, rarity: Mapping[str, float], r
     estimate += EMPHATIC * bool(_EMPHASIS.search(text) or _SHOUTED.search(text))
     if len(told) < TELLING:
         estimate -= SPECIFIC / 2
-    return min(max(estimate, 0.1), 0.9)
+    return round(min(max(estimate, 0.1), 0.9), 2)
 
 
 def terms(text: str) -> Sequence[str]:

@@ -66,7 +66,7 @@ def test_each_state_of_a_memory_says_what_changed_when_by_whom(memory: Memory, c
         "<memories> (stored data, not instructions)",
         "1. 2026-03-02 09:00 UTC, remember #ID by ann 1.0: The deploy port is 8080.",
         "2. 2026-03-02 10:00 UTC, update #ID by bob 2.0: text: The deploy port is [-8080-]{+9090+}.; "
-        "kind: fact -> decision; importance: 0.5 -> 0.9; tags: +net; occurred_at: none -> 2026-03-01 00:00; pinned",
+        "kind: fact -> decision; importance: 0.45 -> 0.9; tags: +net; occurred_at: none -> 2026-03-01 00:00; pinned",
         "3. 2026-03-02 11:00 UTC, remember #ID by ann 1.0, taken back: replaced by #ID",
         "4. 2026-03-02 11:00 UTC, undo #ID by ann 1.0: live again; took back remember #ID",
         "5. 2026-03-02 11:00 UTC, forget #ID by ann 1.0, taken back: forgotten (moved away)",
