@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mcp_memory import compose, context
-from mcp_memory.domain import Filter, Item, ItemId, Recall
+from mcp_memory.domain import Filter, Item, ItemId
 from mcp_memory.recalling import Found, Recaller
+from mcp_memory.results import Recall
 from mcp_memory.store import Store
 from mcp_memory.text import count_tokens
 

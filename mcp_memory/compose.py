@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mcp_memory.domain import KINDS, Forgotten, Hit, Item, ItemId, Remembered, RememberedItem, Source, Topic
+from mcp_memory.domain import KINDS, Hit, Item, ItemId, Source, Topic
+from mcp_memory.results import Forgotten, Remembered, RememberedItem
 from mcp_memory.strength import review_due, stale_since
 from mcp_memory.text import Span, count_tokens, grams, sentences, shorten, words
 from mcp_memory.times import age, format_day, to_ms

@@ -10,10 +10,11 @@ import numpy as np
 
 from mcp_memory import compose, summarize
 from mcp_memory.compose import Sentence
-from mcp_memory.domain import Filter, Hit, ItemId, KeepDigest, Summary, Topic, Vector
+from mcp_memory.domain import Filter, Hit, ItemId, KeepDigest, Topic, Vector
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, NotFound
 from mcp_memory.recalling import Recaller
+from mcp_memory.results import Summary
 from mcp_memory.store import Store
 from mcp_memory.text import count_tokens, require_clean, sentences
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal, NewType, TypeAlias
 
 import numpy as np
@@ -343,55 +342,6 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
-    """What was found, best first."""
-
-    hits: list[Hit]
-    more: int
-    """How many further items matched but were cut by the limit or the budget."""
-    text: str
-    """The answer as it is read, within the token budget."""
-    tokens: int
-    notes: tuple[str, ...] = ()
-    """What the reader should know of how it was found."""
-    timings: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Milliseconds by part."""
-
-
-@dataclass(frozen=True, slots=True)
-class RememberedItem:
-    """What became of one thing to remember. `of` is the item it confirms, replaces or resembles, `reason` why."""
-
-    id: ItemId
-    status: Literal["created", "known", "replaces", "similar"]
-    text: str
-    of: Item | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What became of a call to remember, in the order given; long text gives several items."""
-
-    items: list[RememberedItem]
-    operation_id: OperationId | None
-    pending: int = 0
-    """Vectors still to be made; the items are found by their words until then."""
-    at: datetime | None = None
-    """When it was told, on the clock on the wall."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A digest within a token budget, and the items it was made from."""
-
-    text: str
-    items: list[Item]
-    left_out: int
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
 class Topic:
     """A named digest over items that knows what it was made from."""
 
@@ -401,15 +351,6 @@ class Topic:
     made_at: int
     items: tuple[ItemId, ...]
     stale: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What a call to forget took away, or (`done` false) would take away."""
-
-    items: list[Item]
-    done: bool
-    erased: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,25 +370,6 @@ class Undoing:
     def brings_back(self) -> bool:
         """Whether the operation counts again afterwards."""
         return self.operation.undone
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """An operation that was taken back or brought back, or (`by` None) would be."""
-
-    undoing: Undoing
-    by: OperationId | None
-    """The undo, which can be undone in turn."""
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The states of an item, the first first; or else operations, the latest first. And both in words."""
-
-    text: str
-    revisions: list[Revision] = field(default_factory=list[Revision])
-    operations: list[Operation] = field(default_factory=list[Operation])
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,23 +18,17 @@ from mcp_memory.domain import (
     Entry,
     EraseItem,
     ForgetItem,
-    Forgotten,
-    History,
     Item,
     Measured,
     Operation,
     OperationId,
-    Recall,
-    Remembered,
     Source,
     SourceId,
     Step,
-    Summary,
     TakeBack,
     Topic,
     Turn,
     Undoing,
-    Undone,
     Unmeasured,
     spoken,
 )
@@ -58,6 +52,7 @@ from mcp_memory.requests import (
     read_since,
     where_of,
 )
+from mcp_memory.results import Forgotten, History, Recall, Remembered, Summary, Undone
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.strength import review_due, today

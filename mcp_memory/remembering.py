@@ -19,8 +19,6 @@ from mcp_memory.domain import (
     Neighbour,
     Operation,
     Outcome,
-    Remembered,
-    RememberedItem,
     Revise,
     Statement,
     Unmeasured,
@@ -29,6 +27,7 @@ from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import NotFound
 from mcp_memory.measuring import measure
+from mcp_memory.results import Remembered, RememberedItem
 from mcp_memory.store import Store
 from mcp_memory.strength import estimate_importance, terms
 from mcp_memory.text import content_words, count_tokens, grams

@@ -7,10 +7,11 @@ from typing import Any
 
 from mcp_memory import compose
 from mcp_memory.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, Raw, entries_of, entry_of, turns_of
-from mcp_memory.domain import KINDS, Caller, History, Item, Operation, Recall, Summary, Undone
+from mcp_memory.domain import KINDS, Caller, Item, Operation
 from mcp_memory.errors import InvalidInput
 from mcp_memory.memory import LIMIT, Memory, Progress
 from mcp_memory.requests import ItemQuery
+from mcp_memory.results import History, Recall, Summary, Undone
 
 Schema = dict[str, Any]
 

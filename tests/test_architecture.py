@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "ids", "common_pairs"),
     ("text", "times", "projects", "languages", "tongues", "lexicon", "figures"),
     ("domain", "foreign_dates", "phrases"),
-    ("eastern",),
+    ("eastern", "results"),
     ("statements",),
     ("framing",),
     ("comparing",),

@@ -10,11 +10,12 @@ from clock import Clock
 from bench.dedupe import PARTS, Judged, Pair, figures, judge, read_pairs, table
 from mcp_memory import compose
 from mcp_memory.comparing import change
-from mcp_memory.domain import Entry, RememberedItem, Turn
+from mcp_memory.domain import Entry, Turn
 from mcp_memory.encoders import bundled_model_directory
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
+from mcp_memory.results import RememberedItem
 
 PRECISION = 0.97
 RECALL = 0.80

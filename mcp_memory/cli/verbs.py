@@ -223,8 +223,8 @@ def _forget_old(
 ) -> None:
     """Show what a rule of retention takes away, and with `confirm` take it away."""
     from mcp_memory.compose import expired, forgotten
-    from mcp_memory.domain import Forgotten
     from mcp_memory.requests import ItemQuery
+    from mcp_memory.results import Forgotten
 
     memory, caller = open_existing(config)
     with memory:
