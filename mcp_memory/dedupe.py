@@ -37,7 +37,9 @@ WIDESPREAD = 64
 BESIDE = 8
 """Statements of the same call that one is compared with."""
 LASTING: frozenset[Kind] = frozenset({"fact", "preference", "decision", "note"})
-"""Kinds that may correct each other. A procedure or a tool corrects its own kind only, and an event nothing."""
+"""Kinds that may correct each other. A procedure corrects its own kind only."""
+HAPPENED: frozenset[Kind] = frozenset({"event", "tool"})
+"""Kinds of what happened, which correct nothing: a call with another value is another call."""
 
 Key: TypeAlias = tuple[str, str]
 """A scope and a word."""
@@ -172,7 +174,7 @@ def _decide(
 
 def _may_correct(statement: Statement, item: Item) -> bool:
     """Whether a statement of its kind and time can take the place of an item like that."""
-    if statement.kind == "event" or not (statement.kind == item.kind or {statement.kind, item.kind} <= LASTING):
+    if statement.kind in HAPPENED or not (statement.kind == item.kind or {statement.kind, item.kind} <= LASTING):
         return False
     if item.source_kind == "transcript":
         return False

@@ -232,7 +232,9 @@ def _cut(text: str, capitals: set[str]) -> list[Token]:
             tokens.append(_word(form, form in capitals))
         elif kind == "number":
             value = float(form.replace(",", ""))
-            tokens.append(Token(f"{value:.12g}" if "." in form or abs(value) < 1e6 else form, "number", form))
+            tokens.append(
+                Token(f"{value:.12g}" if "." in form or abs(value) < 1e6 else form.replace(",", ""), "number", form)
+            )
         elif kind == "time":
             hours, minutes = match["time"].split(":")
             tokens.append(Token(f"{int(hours)}:{minutes}", "time", form))

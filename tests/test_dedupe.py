@@ -134,6 +134,12 @@ def test_the_figures_are_told_by_part_language_and_category() -> None:
         ("第3台服务器在上海。", "第4台服务器在上海。", None),
         ("我们的3号服务器在上海。", "我们的4号服务器在上海。", None),
         ("端口是8080。", "端口改成9090了。", "8080 -> 9090"),
+        (
+            "The budget is 17,786,419 dollars.",
+            "The budget is 17786420 dollars.",
+            "17,786,419 dollars -> 17786420 dollars",
+        ),
+        ("The budget is 17,786,419 dollars.", "The budget is 17786419 dollars.", None),
     ],
 )
 def test_the_reason_says_what_changed(old: str, new: str, told: str | None) -> None:
