@@ -25,15 +25,16 @@ class TestSet:
 
 def read_test_set(directory: Path) -> TestSet:
     """The test set in a directory. Raises FileNotFoundError naming the file that is missing."""
-    documents = _lines(directory / "corpus.jsonl")
+    documents = read_lines(directory / "corpus.jsonl")
     gold: dict[str, set[str]] = defaultdict(set)
     for line in (directory / "qrels.tsv").read_text("utf-8").splitlines()[1:]:
         query, document, score = line.split("\t")
         if int(score) > 0:
             gold[query].add(document)
-    queries = [query for query in _lines(directory / "queries.jsonl") if gold.get(query["_id"])]
+    queries = [query for query in read_lines(directory / "queries.jsonl") if gold.get(query["_id"])]
     return TestSet(documents, queries, dict(gold))
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The documents or questions of a file of JSON lines."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]

@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from mcp_memory import compose, context
+from mcp_memory import compose, context, paging
 from mcp_memory.domain import Filter, Item, ItemId
+from mcp_memory.gathering import Gatherer
 from mcp_memory.recalling import Found, Recaller
 from mcp_memory.results import Recall
 from mcp_memory.store import Store
@@ -15,24 +16,35 @@ from mcp_memory.text import count_tokens
 class Answerer:
     """Puts into words what a recaller finds. Thread-safe."""
 
-    def __init__(self, store: Store, recaller: Recaller) -> None:
+    def __init__(self, store: Store, recaller: Recaller, gatherer: Gatherer) -> None:
         self._store = store
+        self._gatherer = gatherer
         self._recaller = recaller
 
-    def answer(self, found: Found, *, where: Filter, max_tokens: int, full: bool, now: datetime) -> Recall:
-        """What was found for a question; with `full` each hit has what stands around it in its source."""
+    def answer(self, query: str, found: Found, *, where: Filter, max_tokens: int, full: bool, now: datetime) -> Recall:
+        """What was found for a question; with `full` each hit has what stands around it in its source.
+
+        A lead with the topic's digest stands first where the question is about more of a topic than the answer holds.
+        """
         if not found.hits:
             text = "\n".join(["Nothing relevant is known.", *found.notes])
             return Recall([], 0, text, count_tokens(text), found.notes, found.timings)
         start = time.perf_counter()
         contexts = self._contexts([hit.item for hit in found.hits], where, full=full)
         count = max(found.total, len(found.hits))
-        packed = compose.answer(
-            found.hits, count=count, notes=found.notes, max_tokens=max_tokens, now=now, contexts=contexts
-        )
+
+        def pack(budget: int) -> compose.Packed:
+            return compose.answer(
+                found.hits, count=count, notes=found.notes, max_tokens=budget, now=now, contexts=contexts
+            )
+
+        packed = pack(max_tokens)
+        more = count - len(packed.hits)
+        lead = self._gatherer.lead(query, packed.hits, more=more, where=where, now=now)
+        if lead:
+            packed = paging.led(packed, lead, max_tokens=max_tokens, repack=pack)
         timings = found.timings | {"packing": (time.perf_counter() - start) * 1000}
-        more, tokens = count - len(packed.hits), count_tokens(packed.text)
-        return Recall(packed.hits, more, packed.text, tokens, found.notes, timings)
+        return Recall(packed.hits, more, packed.text, count_tokens(packed.text), found.notes, timings)
 
     def session_start(self, *, where: Filter, limit: int | None, max_tokens: int, full: bool, now: datetime) -> Recall:
         """What a session should begin with. Nobody counts it as a use: what it shows would keep all else out of it."""

@@ -1,7 +1,8 @@
-"""CatchUp: makes, in a thread, the vectors that remember left for later, and what older files lack."""
+"""CatchUp: makes, in a thread, the vectors that remember left for later and what older files lack, and brings topics up to date."""
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from mcp_memory.encoders import Encoder
@@ -17,23 +18,39 @@ BATCH = 64
 """Texts between two commits: about a quarter of a second of encoding, which is what a kill can lose."""
 DATED = 500
 """Texts between two commits whose dates are read: 0.1 s."""
+LINGER = 1.0
+"""Seconds without a change before topics are brought up to date: what is said in one breath is gathered in one patch."""
+LONGEST_LINGER = 15.0
+"""Seconds after which changes that never cease wait no longer."""
 LOOKED_UP = 32 * BATCH
 """Texts looked up at once: each look-up passes over all that have their vector."""
 
 
 class CatchUp:
-    """Waits for the encoder, then makes missing vectors whenever it is woken. Thread-safe."""
+    """Waits for the encoder, then makes missing vectors whenever it is woken, and topics when all is still. Thread-safe."""
 
-    def __init__(self, store: Store, encoder: BackgroundEncoder, *, zone_offset: int) -> None:
-        """Begins at once, with what an earlier process left unfinished; `zone_offset` is that of the clock on the wall."""
+    def __init__(
+        self,
+        store: Store,
+        encoder: BackgroundEncoder,
+        gather: Callable[[Callable[[], bool]], None] = lambda stop: None,
+        *,
+        zone_offset: int,
+    ) -> None:
+        """Begins at once, with what an earlier process left unfinished.
+
+        `gather` brings the topics up to date, a patch after the other until what it is given says to stop;
+        `zone_offset` is that of the clock on the wall.
+        """
         self._zone_offset = zone_offset
         self._store = store
         self._encoder = encoder
+        self._gather = gather
         self._wanted = threading.Event()
         self._wanted.set()
         self._busy = True
-        self._closed = False
         self._warned = False
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="catch-up", daemon=True)
         self._thread.start()
 
@@ -48,6 +65,10 @@ class CatchUp:
         self._busy = True
         self._wanted.set()
 
+    def stir(self) -> None:
+        """Say that items have changed, so that topics have to."""
+        self._wanted.set()
+
     def close(self) -> None:
         """Stop after the batch in hand; an encoder that is still loading is waited for, as its threads can't be cut off."""
         self._closed = True
@@ -57,13 +78,23 @@ class CatchUp:
     def _run(self) -> None:
         self._try(self._read_dates)
         encoder = self._encoder.wait()
-        while encoder is not None and not self._closed:
-            self._wanted.wait()
+        since: float | None = None  # when the topics began to be behind
+        while not self._closed:
+            stirred = self._wanted.wait(None if since is None else LINGER)
             self._wanted.clear()
-            if self._try(lambda: self._serve(encoder)):
-                self._busy = self._wanted.is_set()
-            if not self._warned:
-                self._try(lambda: self._warn(encoder))
+            if stirred:
+                since = since or time.monotonic()
+                if encoder is not None and self._busy:
+                    self._complete(encoder)
+            if since is not None and (not stirred or time.monotonic() - since > LONGEST_LINGER):
+                self._try(self._serve_topics)
+                since = None
+
+    def _complete(self, encoder: Encoder) -> None:
+        if self._try(lambda: self._serve(encoder)):
+            self._busy = self._wanted.is_set()
+        if not self._warned:
+            self._try(lambda: self._warn(encoder))
 
     def _try(self, work: Callable[[], None]) -> bool:
         """Whether it was done; where it was not the log says why, as nobody else hears of it."""
@@ -94,6 +125,10 @@ class CatchUp:
             return
         if self._store.register_encoder(encoder.identity, encoder.dimensions):
             encode_missing(self._store, encoder, stop=lambda: self._closed)
+
+    def _serve_topics(self) -> None:
+        if not self._closed and not self._store.read_only:
+            self._gather(lambda: self._closed or self._wanted.is_set())
 
 
 def encode_missing(

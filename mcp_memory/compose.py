@@ -29,6 +29,7 @@ _LINE = re.compile(
 )
 _AROUND = re.compile(
     r"[ \t>]*(?:</?memories>|was: |(?:source|before|after|asked) #[0-9a-v]{13}: |also #[0-9a-v]{13}|cut: "
+    r"|topic .*\(\d+ memories(?:, digest stale)?\): "
     r"|topic .{1,200} \(digest of \d+ memories, |\d+ more are remembered: "
     r"|\d+ more: recall again |Found by words alone: |```)"
 )
@@ -392,11 +393,28 @@ def kept_digest(topic: Topic, *, newer: int) -> str:
 
 
 def topics(found: Sequence[Topic], tags: Sequence[tuple[str, str, int]]) -> str:
-    """The topics with a digest, then the tags in use, one a line."""
-    lines = [
-        f"{one_line(topic.name)} ({one_line(topic.scope)}): digest of {len(topic.items)} memories, {format_day(topic.made_at)}"
-        + (", stale" if topic.stale else "")
-        for topic in found
+    """The topics, then the tags that are none, one a line.
+
+    `NAME (scope): n memories, changed DATE, digest DATE (fresh); keywords: …; what carries the most`.
+    """
+    named = {(topic.name, topic.scope) for topic in found}
+    lines = [_topic_line(topic) for topic in found]
+    lines += [
+        f"{one_line(tag)} ({one_line(scope)}): tag of {count} memories"
+        for tag, scope, count in tags
+        if (tag, scope) not in named
     ]
-    lines += [f"{one_line(tag)} ({one_line(scope)}): {count} memories" for tag, scope, count in tags]
     return "\n".join(lines) or "No topics yet."
+
+
+def _topic_line(topic: Topic) -> str:
+    state = "stale" if topic.stale else "fresh"
+    newer = f", {topic.newer} newer" if topic.newer else ""
+    changed = f", changed {format_day(topic.changed_at)}" if topic.changed_at else ""
+    digest = f"kept digest {format_day(topic.made_at)}" if topic.kept else f"digest {format_day(topic.made_at)}"
+    parts = [f"{len(topic.items)} memories{changed}, {digest} ({state}{newer})"]
+    if topic.keywords:
+        parts.append(f"keywords: {one_line(', '.join(topic.keywords))}")
+    if topic.digest:
+        parts.append(one_line(shorten(topic.digest, SHORTEST)))
+    return f"{one_line(topic.name)} ({one_line(topic.scope)}): {'; '.join(parts)}"

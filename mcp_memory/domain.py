@@ -288,7 +288,19 @@ class TakeBack:
     operation: OperationId
 
 
-Step: TypeAlias = AddItem | ConfirmItem | AmendItem | ForgetItem | EraseItem | KeepDigest | TakeBack
+@dataclass(frozen=True, slots=True)
+class FoldItem:
+    """Step: an item becomes a part of another, which is derived from it; with `hide` it is shown no more.
+
+    Without `into` an item that was hidden so is shown again.
+    """
+
+    id: ItemId
+    into: ItemId | None
+    hide: bool = True
+
+
+Step: TypeAlias = AddItem | ConfirmItem | AmendItem | ForgetItem | EraseItem | KeepDigest | FoldItem | TakeBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +310,7 @@ class Outcome:
     A step to add turns into a confirmation where another process has stored the same words in the meantime.
     """
 
-    status: Literal["created", "known", "replaced", "updated", "forgotten", "erased", "kept", "undone"]
+    status: Literal["created", "known", "replaced", "updated", "forgotten", "erased", "kept", "folded", "undone"]
     id: ItemId | None
     of: ItemId | None = None
 
@@ -343,14 +355,26 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A named digest over items that knows what it was made from."""
+    """Items that gathered, under a name, with a digest that knows what it was made from."""
 
     name: str
     scope: str
     digest: str
+    """The one that was handed in, else the sentence that carries the most; empty where none was made yet."""
     made_at: int
     items: tuple[ItemId, ...]
+    """Its members; of a digest that was handed in and names no topic that gathered, those it was made from."""
     stale: bool
+    """Whether something the digest was made from has changed since, or there is none."""
+    keywords: tuple[str, ...] = ()
+    """What tells it from other topics, best first."""
+    importance: float = 0.5
+    changed_at: int = 0
+    """When one of its items changed last."""
+    newer: int = 0
+    """Members that the digest does not know of."""
+    kept: bool = True
+    """Whether the digest was handed in; such a one is never overwritten by one that was made."""
 
 
 @dataclass(frozen=True, slots=True)

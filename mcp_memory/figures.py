@@ -22,8 +22,12 @@ class Stats:
     kinds: Mapping[str, int]
     schema: int
     topics: int
-    """Those with a kept digest."""
-    stale_topics: int
+    """Those that items gathered into."""
+    ungathered: int
+    """Changed items and topics that wait until the topics are brought up to date."""
+    digests: int
+    """Those that were handed in."""
+    stale_digests: int
     languages: Mapping[str, int]
     """Live items by language (languages.language_of); `unknown` where the words do not tell."""
     growth: Mapping[str, int]
@@ -47,6 +51,8 @@ class Stats:
     unindexed: int
     """States missing from the index of words."""
     sizes: Mapping[str, int]
-    """Bytes of the file by what they hold: truth, words, vectors, other, free; and of the log beside it."""
+    """Bytes of the file by what they hold: truth, words, vectors, topics, other, free; and of the log beside it."""
+    tool_history: Mapping[str, int]
+    """Tool calls kept whole, patterns they became, and calls that are hidden in these and can come back."""
     advice: str | None = None
     """What to do where the encoder does not know the languages of what is remembered."""

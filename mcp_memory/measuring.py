@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcp_memory.domain import Measured, Unmeasured, Vector
+from mcp_memory.domain import Item, Measured, Unmeasured, Vector, spoken
 from mcp_memory.encoders import Encoder, Reading
 from mcp_memory.interaction import content_pieces, encode_pieces, reduce_states
 
@@ -28,6 +28,11 @@ def measure(encoder: Encoder, passages: Sequence[Unmeasured]) -> list[Measured]:
         )
         for number, (passage, reading) in enumerate(zip(passages, readings, strict=True))
     ]
+
+
+def measure_alone(encoder: Encoder, item: Item, text: str) -> Measured:
+    """What the encoder makes of an item that says `text` now, without the turns around it."""
+    return measure(encoder, [Unmeasured(0, spoken(text, item.speaker), item.source_id, item.position)])[0]
 
 
 def _pieces(text: str, reading: Reading) -> bytes:

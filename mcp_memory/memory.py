@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from mcp_memory import compose, history
+from mcp_memory import compose
 from mcp_memory.answering import Answerer
 from mcp_memory.auditing import Audit, Auditor
-from mcp_memory.catchup import CatchUp, encode_missing
+from mcp_memory.catchup import CatchUp
 from mcp_memory.digesting import Digester
 from mcp_memory.domain import (
     AmendItem,
@@ -19,26 +19,24 @@ from mcp_memory.domain import (
     EraseItem,
     ForgetItem,
     Item,
-    Measured,
     Operation,
     OperationId,
     Source,
     SourceId,
     Step,
-    TakeBack,
     Topic,
     Turn,
-    Undoing,
-    Unmeasured,
-    spoken,
 )
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
-from mcp_memory.errors import InvalidInput, Unusable
+from mcp_memory.errors import InvalidInput
 from mcp_memory.figures import Stats
+from mcp_memory.folding import Folded, Folder, erasing_patterns
+from mcp_memory.gathering import Gatherer
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_id
-from mcp_memory.measuring import measure
+from mcp_memory.measuring import measure_alone
+from mcp_memory.past import Past
 from mcp_memory.recalling import Recaller
 from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
 from mcp_memory.requests import (
@@ -47,9 +45,7 @@ from mcp_memory.requests import (
     read_budget,
     read_changes,
     read_limit,
-    read_operation,
     read_query,
-    read_since,
     where_of,
 )
 from mcp_memory.results import Forgotten, History, Recall, Remembered, Summary, Undone
@@ -58,7 +54,9 @@ from mcp_memory.store import Store
 from mcp_memory.strength import review_due, today
 from mcp_memory.text import count_tokens, require_clean
 from mcp_memory.times import to_ms
+from mcp_memory.toolcalls import RETENTION, Retention
 from mcp_memory.understood import language_advice
+from mcp_memory.upkeep import Upkeep, no_progress
 from mcp_memory.uses import UseCounts
 
 BEHIND = "Some memories have no vector yet: they were found by their words alone."
@@ -74,10 +72,6 @@ def local_time() -> datetime:
     return datetime.now().astimezone()
 
 
-def no_progress(done: int, total: int) -> None:
-    """Tells nobody."""
-
-
 class Memory:
     """What is remembered, in one file. Thread-safe; several processes may have the same file open.
 
@@ -86,7 +80,13 @@ class Memory:
     """
 
     def __init__(
-        self, store: Store, encoder: BackgroundEncoder, *, caller: Caller, clock: Callable[[], datetime] = local_time
+        self,
+        store: Store,
+        encoder: BackgroundEncoder,
+        *,
+        caller: Caller,
+        clock: Callable[[], datetime] = local_time,
+        retention: Retention = RETENTION,
     ) -> None:
         """`clock` gives the time with its zone; `caller` is who asks where a verb is not told."""
         self._store = store
@@ -96,10 +96,21 @@ class Memory:
         self._ids = IdSequence(lambda: to_ms(clock()))
         self._rememberer = Rememberer(store, encoder, self._ids.next)
         self._recaller = Recaller(store, encoder)
-        self._answerer = Answerer(store, self._recaller)
         self._digester = Digester(store, self._recaller)
-        self._catch_up = CatchUp(store, encoder, zone_offset=compose.zone_offset(clock()))
+        self._gatherer = Gatherer(store, self._recaller, self._digester, clock)
         self._uses = UseCounts(store)
+        self._answerer = Answerer(store, self._recaller, self._gatherer)
+        self._past = Past(store, self._operation)
+        self._upkeep = Upkeep(
+            store,
+            encoder,
+            self._gatherer,
+            Folder(store, self._ids.next),
+            clock=clock,
+            retention=retention,
+            operation=self._operation,
+        )
+        self._catch_up = CatchUp(store, encoder, self._upkeep.keep_up, zone_offset=compose.zone_offset(clock()))
 
     @classmethod
     def open(
@@ -110,11 +121,12 @@ class Memory:
         project: str | None = None,
         read_only: bool = False,
         clock: Callable[[], datetime] = local_time,
+        retention: Retention = RETENTION,
     ) -> Self:
         """The memory kept in the file at `path`, which is made where there is none.
 
         `model` is a directory with an encoder.json, or an encoder; None takes the one that comes with the package.
-        It loads in a thread: until it is up, recall answers from words alone.
+        It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls.
         Raises Unusable and ReadOnly where the file can't be served.
         """
         store = SqliteStore(Path(path), clock=lambda: to_ms(clock()), read_only=read_only)
@@ -122,7 +134,7 @@ class Memory:
             encoder = BackgroundEncoder(lambda: load_encoder(model or bundled_model_directory()))
         else:
             encoder = BackgroundEncoder(lambda: model)
-        return cls(store, encoder, caller=Caller(project=project), clock=clock)
+        return cls(store, encoder, caller=Caller(project=project), clock=clock, retention=retention)
 
     def __enter__(self) -> Self:
         return self
@@ -138,13 +150,7 @@ class Memory:
 
     def wait_for_encoder(self) -> None:
         """Return when the encoder is up. Raises what was wrong where it can't be loaded."""
-        self._loaded_encoder()
-
-    def _loaded_encoder(self) -> Encoder:
-        encoder = self._encoder.wait()
-        if encoder is None:
-            raise self._encoder.problem or Unusable("The encoder could not be loaded.")
-        return encoder
+        self._upkeep.loaded_encoder()
 
     # remember
 
@@ -182,6 +188,7 @@ class Memory:
         result = self._rememberer.remember(statements, operation=operation, progress=progress)
         if result.pending:
             self._catch_up.wake()
+        self._catch_up.stir()
         return replace(result, at=now)
 
     # recall
@@ -213,7 +220,7 @@ class Memory:
         found = self._recaller.find(read_query(query), where=where, limit=limit or LIMIT, now=now)
         if behind and not found.notes:
             found = replace(found, notes=(BEHIND,))
-        result = self._answerer.answer(found, where=where, max_tokens=max_tokens, full=full, now=now)
+        result = self._answerer.answer(query, found, where=where, max_tokens=max_tokens, full=full, now=now)
         self._uses.count((hit.item.id for hit in result.hits), day=today(now))
         return result
 
@@ -296,7 +303,7 @@ class Memory:
             fields["review_after"] = None
         fields |= self._importance(item, fields)
         encoder = self._recaller.usable_encoder()[0] if "text" in fields else None
-        measured = _measured_alone(encoder, item, fields["text"]) if encoder else None
+        measured = measure_alone(encoder, item, fields["text"]) if encoder else None
         steps: list[Step] = [ConfirmItem(item.id)] if confirm else []
         if fields:
             steps.append(AmendItem(item.id, item.revision, fields, measured))
@@ -345,11 +352,14 @@ class Memory:
             done = confirm
         if done and items:
             steps: list[Step] = [EraseItem(item.id) if erase else ForgetItem(item.id) for item in items]
+            if erase:
+                steps = erasing_patterns(self._store, [item.id for item in items]) + steps
             because = f" ({require_clean(reason, 'reason')[:200]})" if reason and not erase else ""
             named = ", ".join(f"#{item.id}" for item in items[:FORGET_LIMIT])
             named += f" and {len(items) - FORGET_LIMIT} more" if len(items) > FORGET_LIMIT else ""
             verb = "erase" if erase else "forget"
             self._store.apply(self._operation("forget", f"{verb} {named}{because}", caller), steps)
+            self._catch_up.stir()
         return Forgotten(items, done, erase and done)
 
     def expired(self, older_than: str, select: ItemQuery | None = None, *, by: Caller | None = None) -> list[Item]:
@@ -371,15 +381,7 @@ class Memory:
 
         Raises NotFound for an unknown id.
         """
-        limit, now = read_limit(limit), self._clock()
-        start = read_since(since, now=now) if since else 0
-        if item_id is None:
-            operations = self._store.operations(limit=limit, since=start)
-            return History(history.of_operations(operations), operations=operations)
-        revisions = self._store.history(read_id(item_id))
-        earlier = max(len(revisions) - limit, sum(revision.operation.at < start for revision in revisions))
-        earlier = min(earlier, len(revisions) - 1)
-        return History(history.of_item(revisions, earlier=max(0, earlier)), revisions[max(0, earlier) :])
+        return self._past.history(item_id, since=since, limit=limit, now=self._clock())
 
     def undo(self, operation: str | None = None, *, by: Caller | None = None) -> Undone:
         """Take back the last operation of this session, or of this client where the session has none; or the one named.
@@ -387,24 +389,13 @@ class Memory:
         An undo is an operation too: named, it is taken back in turn. Raises NotFound where there is nothing to take
         back; Conflict, naming the operation to undo first, where a later one depends on it, and for an erase.
         """
-        caller = by or self._caller
-        undoing = self._undoing(operation, caller)
-        done = "brought back" if undoing.brings_back else "took back"
-        step = TakeBack(undoing.operation.id if operation is None else read_operation(operation))
-        undo = self._operation("undo", f"{done} {undoing.operation.verb} #{undoing.operation.id}", caller)
-        self._store.apply(undo, [step])
+        undone = self._past.undo(operation, by=by or self._caller)
         self._catch_up.wake()
-        return Undone(undoing, undo.id, history.of_undo(undoing, by=undo.id))
+        return undone
 
     def undo_preview(self, operation: str | None = None, *, by: Caller | None = None) -> Undone:
         """What undo would do; raises what it would raise."""
-        undoing = self._undoing(operation, by or self._caller)
-        return Undone(undoing, None, history.of_undo(undoing, by=None))
-
-    def _undoing(self, operation: str | None, caller: Caller) -> Undoing:
-        if operation is None:
-            return self._store.undoing(self._store.last_operation(client=caller.client, session=caller.session))
-        return self._store.undoing(read_operation(operation))
+        return self._past.preview(operation, by=by or self._caller)
 
     # looking into it
 
@@ -429,8 +420,13 @@ class Memory:
         return [item for _, item in self._store.listing(where=where, limit=limit, offset=offset)]
 
     def topics(self) -> tuple[list[Topic], list[tuple[str, str, int]]]:
-        """The topics that have a digest, and each tag in each scope with how many items carry it."""
-        return self._store.topics(), self._store.tags()
+        """The topics, those that changed last first, and each tag in each scope with how many items carry it."""
+        return self._gatherer.topics(), self._store.tags()
+
+    def fresh_topics(self, *, limit: int = 5, select: ItemQuery | None = None, by: Caller | None = None) -> list[Topic]:
+        """The topics of the caller's scopes that changed last, each with the sentence that carries the most as its digest."""
+        where = where_of(select or ItemQuery(), caller=by or self._caller, now=self._clock())
+        return self._gatherer.topics(where.scopes, limit=limit)
 
     def operations(self, *, limit: int = 20) -> list[Operation]:
         """What was done, the latest first."""
@@ -452,17 +448,25 @@ class Memory:
 
         Where it is interrupted, the next one goes on with the vectors that are still missing.
         """
-        self._store.reindex_words(no_progress, zone_offset=compose.zone_offset(self._clock()))
-        encoder = self._loaded_encoder()
-        self._store.register_encoder(encoder.identity, encoder.dimensions)
-        encode_missing(self._store, encoder, progress=progress)
-        self._store.serve_encoder(encoder.identity)
+        self._upkeep.reindex(progress)
+
+    def fold(self, retention: Retention | None = None, *, by: Caller | None = None) -> Folded:
+        """Let old tool calls of one shape become one pattern, in one operation, and end what is past its retention.
+
+        It happens once a day in the background otherwise. What was hidden is found with `as_of`.
+        """
+        return self._upkeep.fold(retention, by=by or self._caller)
+
+    def gather(self, progress: Progress = no_progress, *, patches: int | None = None) -> None:
+        """Return when the topics are up to date with all that has changed, which happens in the background otherwise.
+
+        With `patches` after so many patches of work at most, each a short transaction of its own.
+        """
+        self._upkeep.gather(progress, patches=patches)
 
     def make_vectors(self, progress: Progress = no_progress) -> None:
         """Return when no vector is left to be made, which happens in the background otherwise."""
-        encoder = self._loaded_encoder()
-        if not self._store.read_only and self._store.register_encoder(encoder.identity, encoder.dimensions):
-            encode_missing(self._store, encoder, progress=progress)
+        self._upkeep.make_vectors(progress)
 
     def verify(self) -> Iterator[str]:
         """Each thing that is wrong in the file, in words."""
@@ -487,8 +491,3 @@ class Memory:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _measured_alone(encoder: Encoder, item: Item, text: str) -> Measured:
-    state = Unmeasured(0, spoken(text, item.speaker), item.source_id, item.position)
-    return measure(encoder, [state])[0]

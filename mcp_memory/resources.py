@@ -27,7 +27,12 @@ RESOURCES = (
         "Core context",
         "What a session should begin with: pinned memories, standing preferences, recent decisions.",
     ),
-    Resource("memory://topics", "topics", "Topics", "The topics with a digest, and the tags in use."),
+    Resource(
+        "memory://topics",
+        "topics",
+        "Topics",
+        "What the memories gather into: keywords, how many, whether the digest is fresh; and the tags in use.",
+    ),
 )
 TEMPLATES = (
     Resource("memory://topics/{name}", "topic", "Topic", "The digest of one topic."),

@@ -26,6 +26,8 @@ from mcp_memory.domain import (
 )
 from mcp_memory.figures import Stats
 from mcp_memory.times import Period
+from mcp_memory.toolcalls import KeptCall
+from mcp_memory.topicindex import TopicIndex
 
 
 class Store(Protocol):
@@ -34,6 +36,11 @@ class Store(Protocol):
     @property
     def read_only(self) -> bool:
         """Whether nothing can be changed."""
+        ...
+
+    @property
+    def topic_index(self) -> TopicIndex:
+        """How the items gather into topics."""
         ...
 
     def apply(self, operation: Operation, steps: Sequence[Step], *, encoder: str | None = None) -> list[Outcome]:
@@ -214,6 +221,17 @@ class Store(Protocol):
 
     def stats(self) -> Stats:
         """How much there is."""
+        ...
+
+    def tool_calls(self, *, before: int) -> list[KeptCall]:
+        """Items of the kind tool recorded before a time, and all patterns, the oldest first; those that are hidden in one too."""
+        ...
+
+    def patterns_of(self, ids: Sequence[ItemId]) -> dict[ItemId, list[ItemId]]:
+        """The patterns among these items, and those that were derived from any of them, each with what it stands for.
+
+        A pattern whose fold was taken back still has the words of its calls, and stands for none.
+        """
         ...
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from bench.longmemeval import ask_longmemeval, read_longmemeval
 from bench.report import BEGIN, END, Report, page
 from bench.significance import paired_bootstrap
 from bench.tasks import Task
+from bench.topics import agreement
 from mcp_memory import ranking
 from mcp_memory.encoders.hashing import HashingEncoder
 
@@ -181,3 +182,13 @@ def test_the_figures_of_a_page_are_replaced_and_its_prose_is_kept() -> None:
     assert "| mcp-memory minus FTS5 BM25 |" in once
     assert "| date | 100.0 (+0.0) |" in once
     assert page(report, once) == once
+
+
+def test_topics_agree_with_titles_as_far_as_their_pairs_do() -> None:
+    same = agreement([1, 1, 2, 2], ["a", "a", "b", "b"])
+    one = agreement([1, 1, 1, 1], ["a", "a", "b", "b"])
+
+    assert (same["purity"], same["precision"], same["recall"]) == (1, 1, 1)
+    assert same["nmi"] == pytest.approx(1)
+    assert (one["purity"], one["recall"], one["nmi"]) == (0.5, 1, pytest.approx(0))
+    assert one["precision"] == pytest.approx(1 / 3)

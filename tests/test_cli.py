@@ -432,3 +432,22 @@ def test_looking_into_a_file_that_is_not_there_makes_none(run: Run, tmp_path: Pa
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"Error: There is no memory file {missing} yet.")
     assert not missing.parent.exists()
+
+
+def test_topics_are_listed_with_what_they_hold(run: Run) -> None:
+    run("remember", "Ada owns the parser.", "--tag", "team")
+    run("remember", "Bob owns the lexer.", "--tag", "team")
+
+    text = run("topics")
+    [topic] = json.loads(run("topics", "--json").stdout)
+
+    assert (topic["name"], len(topic["items"]), topic["stale"]) == ("team", 2, False)
+    assert text.output.startswith("team (demo): 2 memories")
+    assert "digest" in text.output
+
+
+def test_old_tool_calls_are_folded_on_request(run: Run) -> None:
+    run("remember", "read_file(path=a.py) -> ok", "--kind", "tool")
+
+    assert json.loads(run("fold", "--json").stdout) == {"patterns": 0, "hidden": 0, "erased": 0}
+    assert json.loads(run("stats", "--json").stdout)["tool_history"] == {"whole": 1, "patterns": 0, "hidden": 0}

@@ -47,7 +47,7 @@ def test_stats_count_what_was_kept_avoided_and_replaced(memory: Memory, clock: C
     assert found.languages == {"en": 1, "zh": 1, "de": 1}
     assert found.growth == {"2026-03-03": 3, "2026-03-02": 1}
     assert found.per_day == 2
-    assert (found.topics, found.stale_topics) == (1, 0)
+    assert (found.digests, found.stale_digests) == (1, 0)
     assert found.compression == found.digested_bytes / len("Ports.") == 24 / 6
     assert found.source_bytes == sum(
         len(text.encode())
@@ -67,7 +67,7 @@ def test_a_digest_whose_items_changed_is_counted_as_stale(memory: Memory) -> Non
     memory.summarize("sea", digest="Boats.", select=ItemQuery(scope="user"))
     memory.update(made.items[0].id, content="The boat is green.")
 
-    assert memory.stats().stale_topics == 1
+    assert memory.stats().stale_digests == 1
 
 
 def test_the_sizes_of_truth_and_indexes_make_up_the_file(run: Run) -> None:

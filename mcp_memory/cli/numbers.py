@@ -20,7 +20,7 @@ NAMED = 6
 
 def stats_lines(stats: Stats) -> list[tuple[str, str]]:
     """A name and a value for each line."""
-    digests = f"{stats.topics} topics, {stats.stale_topics} stale"
+    digests = f"{stats.digests} handed in, {stats.stale_digests} stale"
     if stats.compression is not None:
         digests += (
             f"; {_bytes(stats.digested_bytes)} of sources in {_bytes(stats.digest_bytes)} of digests"
@@ -33,7 +33,9 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
         ("sizes", ", ".join(f"{name} {_bytes(size)}" for name, size in stats.sizes.items() if size)),
         ("sources", f"{stats.sources:,}, {_bytes(stats.source_bytes)}"),
         ("items", f"{stats.items:,} live, {stats.replaced:,} replaced, {stats.forgotten:,} forgotten"),
+        ("topics", f"{stats.topics:,}; {stats.ungathered:,} changes to work in"),
         ("digests", digests),
+        ("tool calls", ", ".join(f"{count:,} {name}" for name, count in stats.tool_history.items())),
         ("kinds", _counts(stats.kinds)),
         ("scopes", _counts(stats.scopes)),
         ("languages", _counts(stats.languages)),

@@ -13,6 +13,8 @@ from mcp_memory.domain import USER, Item, ItemId
 from mcp_memory.figures import Stats
 from mcp_memory.ids import id_text
 from mcp_memory.languages import language_of
+from mcp_memory.sqlite import toolhistory
+from mcp_memory.sqlite.clusters import SHOWN, WAITING
 from mcp_memory.sqlite.database import schema_version
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
@@ -55,6 +57,7 @@ _HOLDING = (
     ("truth", "links"),
     ("truth", "operations"),
     ("truth", "topic"),
+    ("topics", "cluster"),
 )
 """What the tables whose names begin so hold, with their indexes."""
 
@@ -91,6 +94,9 @@ def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: 
         recalled=recalled,
         never_recalled=1 - recalled / live if live else 0.0,
         unindexed=_unindexed(connection),
+        topics=connection.execute(f"SELECT count(*) FROM clusters AS c WHERE {SHOWN}").get,
+        ungathered=connection.execute(WAITING).get,
+        tool_history=toolhistory.counts(connection),
         sizes=_sizes(connection) | ({"log": log.stat().st_size} if log.exists() else {}),
         **_digests(connection),
     )
@@ -120,7 +126,7 @@ def _languages(connection: apsw.Connection) -> dict[str, int]:
 
 def _digests(connection: apsw.Connection) -> dict[str, Any]:
     """The fields of Stats that tell what digests are kept and how much they stand for."""
-    [(topics, digest_bytes, stale)] = fetch(
+    [(digests, digest_bytes, stale)] = fetch(
         connection,
         "SELECT count(*), coalesce(sum(octet_length(digest)), 0), coalesce(sum(EXISTS (SELECT 1 FROM topic_revisions AS m "
         "JOIN revisions AS r ON r.id = m.revision_id WHERE m.topic_id = t.id AND r.until_time IS NOT NULL)), 0) "
@@ -131,8 +137,8 @@ def _digests(connection: apsw.Connection) -> dict[str, Any]:
         f"SELECT coalesce(sum(octet_length(text)), 0) FROM sources WHERE id IN ({_DIGESTED})"
     ).get
     return {
-        "topics": topics,
-        "stale_topics": stale,
+        "digests": digests,
+        "stale_digests": stale,
         "source_bytes": total,
         "digested_bytes": digested,
         "digest_bytes": digest_bytes,
@@ -149,7 +155,7 @@ def _unindexed(connection: apsw.Connection) -> int:
 
 def _sizes(connection: apsw.Connection) -> dict[str, int]:
     """Bytes of the file's pages by what they hold (SQLite's dbstat)."""
-    sizes = {"truth": 0, "words": 0, "vectors": 0, "other": 0}
+    sizes = {"truth": 0, "words": 0, "vectors": 0, "topics": 0, "other": 0}
     indexes = dict(fetch(connection, "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'index'"))
     for name, size in fetch(connection, "SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE"):
         table = indexes.get(name, name)

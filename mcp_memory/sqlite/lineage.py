@@ -68,7 +68,7 @@ def history(connection: apsw.Connection, item_id: ItemId) -> list[Revision]:
         f"""
         SELECT {OPERATION_COLUMNS}, {ITEM_COLUMNS}, (
             SELECT l.from_id FROM links AS l
-            WHERE r.status = 'replaced' AND l.to_id = i.id AND l.type = 'replaces' AND l.from_time <= r.from_time
+            WHERE r.status = 'replaced' AND l.to_id = i.id AND l.type IN ('replaces', 'derived-from') AND l.from_time <= r.from_time
             AND (l.until_time IS NULL OR l.until_time > r.from_time) ORDER BY l.from_time DESC LIMIT 1
         )
         FROM revisions AS r JOIN items AS i ON i.id = r.item_id JOIN operations AS o ON o.id = r.operation_id

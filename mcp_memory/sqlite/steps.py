@@ -11,6 +11,7 @@ from mcp_memory.domain import (
     AmendItem,
     ConfirmItem,
     EraseItem,
+    FoldItem,
     ForgetItem,
     ItemId,
     KeepDigest,
@@ -94,6 +95,9 @@ class Steps:
             case EraseItem():
                 self._erase_with_tombstones(number_of(step.id))
                 return Outcome("erased", step.id)
+            case FoldItem():
+                self._fold(step)
+                return Outcome("folded", step.id, step.into)
             case KeepDigest():
                 self._keep_digest(step)
                 return Outcome("kept", None)
@@ -355,6 +359,20 @@ class Steps:
         for source, span in redaction.places_of(self._connection, number):
             self._gone.setdefault(source, []).append(span)
         self._connection.execute("DELETE FROM items WHERE id = ?", (number,))
+
+    def _fold(self, step: FoldItem) -> None:
+        number = number_of(step.id)
+        if step.into is not None:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO links (from_id, to_id, type, operation_id, from_time) VALUES (?, ?, 'derived-from', ?, ?)",
+                (number_of(step.into), number, self._operation, self._at),
+            )
+        present, wanted = ("live", "replaced") if step.into is not None else ("replaced", "live")
+        status = self._connection.execute(
+            "SELECT status FROM revisions WHERE item_id = ? AND until_time IS NULL", (number,)
+        ).get
+        if step.hide and status == present:
+            self._revise(number, {"status": wanted})
 
     def _keep_digest(self, step: KeepDigest) -> None:
         self._connection.execute(

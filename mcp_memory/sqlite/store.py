@@ -31,7 +31,8 @@ from mcp_memory.domain import (
 from mcp_memory.errors import NotFound
 from mcp_memory.figures import Stats
 from mcp_memory.ids import IdSequence, id_text
-from mcp_memory.sqlite import counting, lineage, search, undo, upkeep, vectors
+from mcp_memory.sqlite import counting, lineage, search, toolhistory, undo, upkeep, vectors
+from mcp_memory.sqlite.clusters import SqliteTopics
 from mcp_memory.sqlite.counting import LACKING
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.resident import Resident
@@ -40,6 +41,7 @@ from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.steps import Steps
 from mcp_memory.times import Period
+from mcp_memory.toolcalls import KeptCall
 
 STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
 
@@ -54,11 +56,17 @@ class SqliteStore:
         self._ids = IdSequence(clock)
         self._resident = Resident()
         self._commonness = search.Commonness()
+        self._topics = SqliteTopics(self._database)
 
     @property
     def read_only(self) -> bool:
         """Whether nothing can be changed: asked for, or the file or its directory may not be written."""
         return self._database.read_only
+
+    @property
+    def topic_index(self) -> SqliteTopics:
+        """How the items gather into topics."""
+        return self._topics
 
     def apply(self, operation: Operation, steps: Sequence[Step], *, encoder: str | None = None) -> list[Outcome]:
         with self._database.write() as connection:
@@ -342,6 +350,14 @@ class SqliteStore:
         with self._database.read() as connection:
             found = list(upkeep.problems(connection))
         return iter(found)
+
+    def tool_calls(self, *, before: int) -> list[KeptCall]:
+        with self._database.read() as connection:
+            return toolhistory.tool_calls(connection, before=before)
+
+    def patterns_of(self, ids: Sequence[ItemId]) -> dict[ItemId, list[ItemId]]:
+        with self._database.read() as connection:
+            return toolhistory.patterns_of(connection, ids)
 
     def uses(self, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
         with self._database.read() as connection:

@@ -1,0 +1,74 @@
+"""What memories gather into, and what becomes of old tool calls, from a shell."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcp_memory.cli.wiring import configured, json_option, main, open_existing, print_answer, progress_bar
+from mcp_memory.config import Config
+
+if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
+    from mcp_memory.domain import Topic
+
+
+@main.command()
+@click.option("--scope", help="user, project, all or a project's name.", default="all", show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@json_option
+@configured
+def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
+    """The topics that memories gather into, those that changed last first.
+
+    What changed since they were last brought up to date is worked in first; a running server does so by itself.
+
+    \b
+    Examples:
+      mcp-memory topics
+      mcp-memory topics --scope user --json
+    """
+    from mcp_memory import compose
+    from mcp_memory.requests import ItemQuery
+
+    memory, caller = open_existing(config)
+    with memory, progress_bar() as progress:
+        memory.wait_for_encoder()
+        memory.make_vectors(progress)
+        memory.gather(progress)
+        found = memory.fresh_topics(limit=limit, select=ItemQuery(scope=scope), by=caller)
+    print_answer([topic_data(topic) for topic in found] if as_json else compose.topics(found, []))
+
+
+@main.command()
+@json_option
+@configured
+def fold(config: Config, as_json: bool) -> None:
+    """Let old tool calls of one shape become one pattern; a running server does it once a day.
+
+    Calls are kept whole for 7 days, and can come back for 30; those that failed, wrote or deleted, for 90.
+
+    \b
+    Example:
+      mcp-memory fold
+    """
+    memory, caller = open_existing(config)
+    with memory:
+        done = memory.fold(by=caller)
+    told = f"{done.hidden} calls into {done.patterns} patterns; {done.erased} were past their retention."
+    print_answer(asdict(done) if as_json else told)
+
+
+def topic_data(topic: "Topic") -> dict[str, Any]:
+    """A topic as data; times in milliseconds since 1970 UTC."""
+    return {
+        "name": topic.name,
+        "scope": topic.scope,
+        "keywords": list(topic.keywords),
+        "importance": round(topic.importance, 3),
+        "items": list(topic.items),
+        "digest": topic.digest,
+        "kept": topic.kept,
+        "stale": topic.stale,
+        "newer": topic.newer,
+        "changed_at": topic.changed_at,
+    }
