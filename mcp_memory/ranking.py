@@ -72,6 +72,9 @@ ALIKE = 0.85
 """Cosine from which two are about the same whatever their words; dedupe.plan shows what is as near."""
 CONTRADICTING = 0.6
 """Cosine from which two may contradict each other; dedupe.plan looks for corrections from there as well."""
+UPDATING = 0.45
+"""The same where one is a message to an assistant, which says and asks more than one thing: the cosines of 19 updates in
+messages and what they update lie between .48 and .86, the half of them under .6 (bench.updates, 2026-11-21)."""
 TIED = 0.5
 """Difference of scores up to which two answer about equally well. With 1 every third question that names the older of
 two values is answered with the newer (bench.strength, seeds 1 and 2), with .5 every sixteenth."""
@@ -276,7 +279,7 @@ def rivals(order: Sequence[int], evidence: Evidence, *, differ: Callable[[Item, 
     for one, other in combinations(order[:SETTLED], 2):
         old, new = sorted((one, other), key=lambda row: evidence.said[row])
         cosine = _cosine(evidence, one, other)
-        if not _comparable(evidence, one, other) or not (cosine is None or cosine >= CONTRADICTING):
+        if not _comparable(evidence, one, other) or (cosine is not None and cosine < _nearness(evidence, one, other)):
             continue
         ranks = [(evidence.standings[row], evidence.said[row]) for row in (old, new)]
         if ranks[0] == ranks[1] or not differ(evidence.items[old], evidence.items[new]):
@@ -325,6 +328,11 @@ def _comparable(evidence: Evidence, one: int, other: int) -> bool:
         return False
     turns = "conversation" in (evidence.regimes[one], evidence.regimes[other])
     return not turns or items[0].speaker == items[1].speaker
+
+
+def _nearness(evidence: Evidence, one: int, other: int) -> float:
+    """The cosine from which two may say otherwise of the same thing."""
+    return UPDATING if "log" in (evidence.regimes[one], evidence.regimes[other]) else CONTRADICTING
 
 
 def _cosine(evidence: Evidence, one: int, other: int) -> float | None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from mcp_memory.comparing import change_between
+from mcp_memory.lexicon import CHANGED
 from mcp_memory.statements import TYPED, Reading, Token, read, stem
 from mcp_memory.text import STOP_WORDS, sentences
 
@@ -32,10 +33,10 @@ have changed: what is worded alike and is no change to it speaks of two things (
 Of the 445 pairs of bench.dedupe that say two things, 106 were taken for an update without it, and 5 are with it
 (2026-11-21)."""
 SHARE_ALIKE = 0.4
-"""Of the content words, where they are worded alike and the later says that something changed."""
+"""Of the content words, where they are worded alike, differ in no other plain word and the later says that something changed."""
 
 _CHANGED = re.compile(
-    r"\b(?:now|by now|no longer|not? [\w ]{1,20}any ?more|instead|from now on|these days|as of|since|up to|down to|"
+    r"\b(?:now|by now|no longer|(?:not?|\w+n't) [\w ]{1,20}any ?more|instead|from (?:now|this \w+|next \w+) on|these days|as of|since|up to|down to|"
     r"(?:has|have|had|was|were|been|got|'ve|'s|we|i|is|it|they|and)\s+(?:just\s+|finally\s+|been\s+|now\s+)*"
     r"(?:changed|moved|switched|migrated|renamed|raised|lowered|upgraded|promoted|extended|rotated|replaced|postponed|"
     r"sold|retired|quit|left|became|reached)|(?:changed|moved|switched|upgraded|rotated|raised|migrat\w+|update)\b.{0,40}\b"
@@ -44,7 +45,7 @@ _CHANGED = re.compile(
     r"一共|推迟|提前到|变成|变为|转到|更新为",
     re.IGNORECASE,
 )
-"""What a text says that tells of a change."""
+"""What a text says that tells of a change, beside the words of lexicon.CHANGED."""
 
 _BEFORE = re.compile(
     r"\b(?:previous(?:ly)?|used to|former(?:ly)?|original(?:ly)?|at first|back then|in the past)\b"
@@ -118,8 +119,8 @@ def updates(old: str, new: str) -> bool:
         after.changed or _values_differ(before.values, after.values)
     ):
         return False
-    alike = any(_same_shape(said, now) for said in before.told for now in after.told)
-    return not alike or (after.changed and share >= SHARE_ALIKE)
+    alike = [other for said in before.told for now in after.told if (other := _other_things(said, now)) is not None]
+    return not alike or (after.changed and share >= SHARE_ALIKE and not any(alike))
 
 
 def asks_older(query: str, old: str, new: str) -> bool:
@@ -130,7 +131,7 @@ def asks_older(query: str, old: str, new: str) -> bool:
     """
     if _BEFORE.search(query):
         return True
-    before, after = (_named(read(text).tokens) for text in (old, new))
+    before, after = _named(read(old).tokens), {token.form for token in read(new).tokens}
     for said in _read(old).told:
         for now in _read(new).told:
             before |= _former(change_between(said, now))
@@ -160,7 +161,7 @@ def _read(text: str) -> _Text:
         words=words.union(*(_words(reading.tokens) for _, reading in readings)),
         length=len(words),
         values=frozenset((_kind(token), token.form) for token in tokens if token.kind in TYPED),
-        changed=any(_CHANGED.search(part) for part, _ in told),
+        changed=any(_CHANGED.search(part) for part, _ in told) or any(token.form in CHANGED for token in tokens),
     )
 
 
@@ -170,9 +171,19 @@ def _parts(text: str) -> list[str]:
     return [part for sentence in found for part in _HAN_COMMA.split(sentence) if part.strip()]
 
 
-def _same_shape(old: Reading, new: Reading) -> bool:
-    forms = [token.form for token in old.tokens], [token.form for token in new.tokens]
-    return SequenceMatcher(None, *forms, autojunk=False).ratio() >= SAME_SHAPE
+def _other_things(old: Reading, new: Reading) -> bool | None:
+    """Whether of two sentences that are worded alike a plain word is another one, beside the value; None where they are not."""
+    was, now = old.tokens, new.tokens
+    matcher = SequenceMatcher(None, [token.form for token in was], [token.form for token in now], False)
+    if matcher.ratio() < SAME_SHAPE:
+        return None
+    places = [place for operation, *place in matcher.get_opcodes() if operation == "replace"]
+    words = [(was[at], now[to]) for at, end, to, stop in places if end - at == stop - to == 1]
+    return len(places) > 1 and any(_plain(one) and _plain(other) for one, other in words)
+
+
+def _plain(token: Token) -> bool:
+    return token.kind == "word" and not token.capital and token.form not in STOP_WORDS
 
 
 def _kind(token: Token) -> str:
