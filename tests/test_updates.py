@@ -72,9 +72,9 @@ def test_a_later_message_goes_first_and_says_what_the_earlier_one_said(
             "How long are the nightly backups kept?",
         ),
         (
-            "公司的年假是每年十天，提前两周申请。",
-            "公司的年假增加到每年十五天，提前一周申请。",
-            "公司的年假是每年几天，提前几周申请？",
+            "前端项目使用 npm 管理依赖。",
+            "前端项目改用 pnpm 管理依赖。",
+            "前端项目管理依赖",
         ),
     ],
 )
