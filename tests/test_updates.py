@@ -72,9 +72,9 @@ def test_a_later_message_goes_first_and_says_what_the_earlier_one_said(
             "How long are the nightly backups kept?",
         ),
         (
-            "前端项目使用 npm 管理依赖。",
-            "前端项目改用 pnpm 管理依赖。",
-            "前端项目管理依赖",
+            "我们部署的端口是8080。",
+            "我们部署的端口现在是9090。",
+            "我们部署的端口",
         ),
     ],
 )
