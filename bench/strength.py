@@ -378,8 +378,8 @@ FILLER = "This part tells how the office is run, who waters the plants and when 
 SWITCHED: Mapping[str, Mapping[str, object]] = {
     "everything on": {},
     "no strength in recall": {"ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0)},
-    "no settling of contradictions": {"ranking.TIED": -1e9},
-    "neither": {"ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0), "ranking.TIED": -1e9},
+    "no settling of contradictions": {"ranking.TIED": -1e9, "ranking.SETTLED": 0},
+    "neither": {"ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0), "ranking.TIED": -1e9, "ranking.SETTLED": 0},
     "without importance": {"strength.IMPORTANCE": 0.0},
     "without recency": {"strength.RECENCY": 0.0},
     "without confirmations": {"strength.CONFIRMED": 0.0},

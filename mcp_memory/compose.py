@@ -247,11 +247,15 @@ def says(item: Item, text: str) -> bool:
 def entry(hit: Hit, *, now: datetime, ago: Callable[[int, int], str] = age) -> str:
     """A hit as recall prints it: its line, and what it replaced."""
     lines = [f"{head(hit.item, now=now, ago=ago)} {one_line(hit.item.spoken)}"]
-    lines += [
-        f"  was: {one_line(old.text)} (until {format_day(old.changed_at + zone_offset(now))}, #{old.id})"
-        for old in hit.was[:3]
-    ]
+    lines += [f"  was: {one_line(old.text)} ({_lasting(old, now=now)}, #{old.id})" for old in hit.was[:3]]
     return "\n".join(lines)
+
+
+def _lasting(old: Item, *, now: datetime) -> str:
+    """Until when an older value held, or when it was said where nothing has replaced it."""
+    if old.status == "live":
+        return f"said {format_day(face_value(old, now=now))}"
+    return f"until {format_day(old.changed_at + zone_offset(now))}"
 
 
 CUT = "  cut: a larger max_tokens shows it whole"

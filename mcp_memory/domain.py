@@ -344,7 +344,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An item with how well it answers, best is highest, and the text it replaced if there is one."""
+    """An item with how well it answers, best is highest, and what it replaced or says otherwise of, if there is any."""
 
     item: Item
     score: float

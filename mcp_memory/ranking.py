@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -66,11 +67,14 @@ ENDED = 0.5
 DIVERSIFIED = 60
 """Candidates among which repeats are looked for, from the best: more than an answer of default length shows."""
 SETTLED = 12
-"""Candidates among which contradictions are looked for, from the best: an answer of default length and two more."""
+"""Candidates among which updates and other contradictions are looked for, from the best: an answer of default length and two more."""
 ALIKE = 0.85
 """Cosine from which two are about the same whatever their words; dedupe.plan shows what is as near."""
 CONTRADICTING = 0.6
 """Cosine from which two may contradict each other; dedupe.plan looks for corrections from there as well."""
+UPDATING = 0.45
+"""The same where one is a message to an assistant, which says and asks more than one thing: the cosines of 19 updates in
+messages and what they update lie between .48 and .86, the half of them under .6 (bench.updates, 2026-11-21)."""
 TIED = 0.5
 """Difference of scores up to which two answer about equally well. With 1 every third question that names the older of
 two values is answered with the newer (bench.strength, seeds 1 and 2), with .5 every sixteenth."""
@@ -110,6 +114,8 @@ class Evidence:
     """How much each still counts whatever the query, 0 to 1 (strength.strength)."""
     standings: Sequence[float]
     """What decides between two that contradict or repeat each other, the higher prevails (strength.standing)."""
+    said: Sequence[int]
+    """When each was last said, in milliseconds at face value (strength.confirmed_at)."""
 
 
 Parts: TypeAlias = dict[str, Scores]
@@ -252,41 +258,98 @@ def diversify(order: Sequence[int], evidence: Evidence, *, scores: Scores) -> li
     return [first[place] for place in leaders + sorted(followers)] + list(rest)
 
 
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """Two candidates that say otherwise of the same thing, as rows of the evidence."""
+
+    stands: int
+    """The one that still counts: of the higher standing, else the one that was said later."""
+    falls: int
+    update: bool
+    """Whether what stands was said later, of the same scope: it tells how what falls has changed."""
+
+
+def rivals(order: Sequence[int], evidence: Evidence, *, differ: Callable[[Item, Item], object]) -> list[Rivals]:
+    """The pairs among the first SETTLED of `order` that say otherwise of the same thing, each looked at once.
+
+    `differ` is asked of two items, the one said earlier first, whose vectors are near; where one has none that says
+    anything, of all. What two people say of themselves is not about the same, and events may both have been.
+    """
+    found: list[Rivals] = []
+    for one, other in combinations(order[:SETTLED], 2):
+        old, new = sorted((one, other), key=lambda row: evidence.said[row])
+        cosine = _cosine(evidence, one, other)
+        if not _comparable(evidence, one, other) or (cosine is not None and cosine < _nearness(evidence, one, other)):
+            continue
+        ranks = [(evidence.standings[row], evidence.said[row]) for row in (old, new)]
+        if ranks[0] == ranks[1] or not differ(evidence.items[old], evidence.items[new]):
+            continue
+        stands, falls = (new, old) if ranks[1] > ranks[0] else (old, new)
+        later = evidence.said[stands] > evidence.said[falls]
+        found.append(Rivals(stands, falls, later and evidence.items[one].scope == evidence.items[other].scope))
+    return found
+
+
 def settle(
-    order: Sequence[int], evidence: Evidence, *, scores: Scores, contradict: Callable[[Item, Item], object]
+    order: Sequence[int],
+    evidence: Evidence,
+    *,
+    scores: Scores,
+    rivals: Sequence[Rivals],
+    about_older: Callable[[Item, Item], bool],
 ) -> list[int]:
     """The candidates of `order`, where of two that are about the same the one that still counts goes first.
 
-    Of two that contradict each other that is the one of the higher standing, of two that nearly say the same the
-    stronger. They change places, so that both are still answered, and only where they answer about equally well: a
-    question that names the older value is about that. Looks at the first SETTLED, and calls `contradict` only for
-    those whose vectors are near.
+    An update goes before what it changes, however well both answer, unless `about_older` says of the older and the
+    newer that the question is about the older, or it names a time that the older is nearer to. Other rivals, and two
+    that nearly say the same, of which the stronger counts, change places only where they answer about equally well.
     """
     first = list(order[:SETTLED])
+    standing = {(rival.stands, rival.falls) for rival in rivals}
     for place in range(len(first)):
         for later in range(place + 1, len(first)):
             one, other = first[place], first[later]
-            if scores[one] - scores[other] <= TIED and _goes_before(evidence, other, one, contradict):
+            counts = (other, one) in standing or ((one, other) not in standing and _stronger(evidence, other, one))
+            if counts and scores[one] - scores[other] <= TIED:
                 first[place], first[later] = other, one
+    for rival in sorted(rivals, key=lambda rival: evidence.said[rival.stands]):
+        at, below = first.index(rival.falls), first.index(rival.stands)
+        if not rival.update or at > below or evidence.dates[rival.falls] > evidence.dates[rival.stands]:
+            continue
+        if not about_older(evidence.items[rival.falls], evidence.items[rival.stands]):
+            first.insert(at, first.pop(below))
     return first + list(order[SETTLED:])
 
 
-def _goes_before(evidence: Evidence, one: int, other: int, contradict: Callable[[Item, Item], object]) -> bool:
-    """Whether two are about the same and the first still counts and the second does not so much.
-
-    What two people say of themselves is not about the same, nor are two turns that do not contradict each other.
-    """
-    own, others = evidence.vectors[one], evidence.vectors[other]
-    regimes = evidence.regimes[one], evidence.regimes[other]
+def _comparable(evidence: Evidence, one: int, other: int) -> bool:
+    """Whether two may be about the same thing."""
     items = evidence.items[one], evidence.items[other]
-    if own is None or others is None or "event" in (items[0].kind, items[1].kind):
+    if "event" in (items[0].kind, items[1].kind):
         return False
-    if "conversation" in regimes and items[0].speaker != items[1].speaker:
+    turns = "conversation" in (evidence.regimes[one], evidence.regimes[other])
+    return not turns or items[0].speaker == items[1].speaker
+
+
+def _nearness(evidence: Evidence, one: int, other: int) -> float:
+    """The cosine from which two may say otherwise of the same thing."""
+    return UPDATING if "log" in (evidence.regimes[one], evidence.regimes[other]) else CONTRADICTING
+
+
+def _cosine(evidence: Evidence, one: int, other: int) -> float | None:
+    """How near two are in meaning; None where that is not known."""
+    own, others = evidence.vectors[one], evidence.vectors[other]
+    if own is None or others is None or evidence.foreign[one] or evidence.foreign[other]:
+        return None
+    return float(own @ others)
+
+
+def _stronger(evidence: Evidence, one: int, other: int) -> bool:
+    """Whether two nearly say the same, neither as a turn, and the first is the stronger."""
+    own, others = evidence.vectors[one], evidence.vectors[other]
+    if own is None or others is None or not _comparable(evidence, one, other):
         return False
-    cosine = float(own @ others)
-    if cosine >= CONTRADICTING and contradict(*items):
-        return evidence.standings[one] > evidence.standings[other]
-    return cosine >= ALIKE and "note" in regimes and evidence.strengths[one] > evidence.strengths[other]
+    notes = "note" in (evidence.regimes[one], evidence.regimes[other])
+    return notes and float(own @ others) >= ALIKE and evidence.strengths[one] > evidence.strengths[other]
 
 
 def _prevails(evidence: Evidence, one: int, other: int) -> bool:

@@ -16,9 +16,10 @@ from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
 from mcp_memory.moments import Moment, moments
 from mcp_memory.store import Store
-from mcp_memory.strength import standing, strength, today
+from mcp_memory.strength import confirmed_at, standing, strength, today
 from mcp_memory.text import cjk_share
 from mcp_memory.times import Period, to_ms
+from mcp_memory.updating import asks_older, updates
 
 STANDING_KINDS: tuple[Kind, ...] = ("preference", "decision")
 """Kinds a session begins with, after what is pinned."""
@@ -211,9 +212,7 @@ class Recaller:
             helped = np.where(absent, np.nan, covered(spread, question.weights)).astype(np.float32)
         evidence = ranking.Evidence(
             items=items,
-            regimes=[
-                ranking.regime_of(transcript=item.source_kind == "transcript", speaker=item.speaker) for item in items
-            ],
+            regimes=[_regime(item) for item in items],
             places=places,
             texts=self._store.word_scores(query, items),
             cosines=cosines,
@@ -225,6 +224,7 @@ class Recaller:
             foreign=np.array([question is not None and not question.reads(item.text) for item in items], np.bool_),
             strengths=self.strengths(items, now=now),
             standings=[standing(item, now=now) for item in items],
+            said=[confirmed_at(item, now=now) for item in items],
         )
         return evidence, [number in candidates or around.get(number, False) for number in numbers]
 
@@ -260,10 +260,22 @@ class Recaller:
         relevant = ranking.relevant(evidence, floor=question.floor if question else 0.0)
         order: list[int] = [i for i in np.argsort(-scores, kind="stable").tolist() if relevant[i] and eligible[i]]
         distinct = ranking.diversify(order, evidence, scores=scores)
-        distinct = ranking.settle(distinct, evidence, scores=scores, contradict=contradicts)
+        rivals = ranking.rivals(distinct, evidence, differ=_says_otherwise)
+        distinct = ranking.settle(
+            distinct,
+            evidence,
+            scores=scores,
+            rivals=rivals,
+            about_older=lambda old, new: asks_older(query, old.text, new.text),
+        )
         kept = distinct[:limit]
         explained = [
-            Hit(evidence.items[i], float(scores[i]), parts={name: float(part[i]) for name, part in parts.items()})
+            Hit(
+                evidence.items[i],
+                float(scores[i]),
+                was=_changed_by(i, rivals, evidence),
+                parts={name: float(part[i]) for name, part in parts.items()},
+            )
             for i in kept
         ]
         return Found(explained, len(distinct))
@@ -275,7 +287,23 @@ class Recaller:
 
     def _with_replaced(self, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
         replaced = self._store.replaced_by([hit.item.id for hit in hits], as_of=as_of)
-        return [replace(hit, was=tuple(replaced.get(hit.item.id, ()))) for hit in hits]
+        return [replace(hit, was=(*replaced.get(hit.item.id, ()), *hit.was)) for hit in hits]
+
+
+def _says_otherwise(old: Item, new: Item) -> bool:
+    """Whether the later of two items tells how the earlier has changed. Between people only the same words will do."""
+    turns = any(_regime(item) == "conversation" for item in (old, new))
+    return bool(contradicts(old, new)) or (not turns and updates(old.text, new.text))
+
+
+def _regime(item: Item) -> ranking.Regime:
+    return ranking.regime_of(transcript=item.source_kind == "transcript", speaker=item.speaker)
+
+
+def _changed_by(row: int, rivals: Sequence[ranking.Rivals], evidence: ranking.Evidence) -> tuple[Item, ...]:
+    """What a candidate is an update of, the latest said first."""
+    older = [rival.falls for rival in rivals if rival.update and rival.stands == row]
+    return tuple(evidence.items[i] for i in sorted(older, key=lambda i: evidence.said[i], reverse=True))
 
 
 def _reads(languages: Sequence[str], text: str) -> bool:

@@ -20,7 +20,7 @@ LAYERS = (
     ("statements",),
     ("framing",),
     ("comparing",),
-    ("interaction", "moments", "strength", "secret_shapes"),
+    ("interaction", "moments", "strength", "secret_shapes", "updating"),
     ("ranking", "summarize", "compose", "topics", "toolcalls"),
     ("dedupe", "intake", "history", "context", "paging"),
     ("requests", "topicindex"),

@@ -64,6 +64,7 @@ def evidence(items: Sequence[Item], **known: np.ndarray) -> Evidence:
         foreign=known.get("foreign", np.zeros(len(items), np.bool_)),
         strengths=known.get("strengths", nothing).tolist(),
         standings=known.get("standings", nothing).tolist(),
+        said=known.get("said", nothing).tolist(),
     )
 
 

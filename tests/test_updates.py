@@ -1,0 +1,167 @@
+"""Updates: of two memories that say otherwise of the same thing the newer comes first and says what the older said."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clock import Clock
+
+from mcp_memory import compose
+from mcp_memory.domain import Entry, Hit, Turn
+from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.memory import Memory
+from mcp_memory.requests import ItemQuery
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
+    with Memory.open(tmp_path / "memory.db", model=HashingEncoder(), clock=clock) as memory:
+        memory.wait_for_encoder()
+        yield memory
+
+
+def say(memory: Memory, text: str, *, speaker: str = "user", scope: str | None = None) -> None:
+    memory.remember(turns=[Turn(text, speaker)], like=Entry("", scope=scope))
+
+
+def changes(hits: list[Hit]) -> list[tuple[str, list[str]]]:
+    """The hits in order, each with what it is said to have been."""
+    return [(hit.item.text, [was.text for was in hit.was]) for hit in hits]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "question"),
+    [
+        (
+            "The budget for the kitchen is 8000 euros. Which tiles fit the kitchen budget?",
+            "We raised the budget for the kitchen, it is 9500 euros by now. Which oven fits?",
+            "What is the budget for the kitchen?",
+        ),
+        (
+            "我们厨房的装修预算是八千元，可以买什么瓷砖？",
+            "厨房的装修预算增加到九千元了，可以买什么烤箱？",
+            "厨房的装修预算是多少？",
+        ),
+    ],
+)
+def test_a_later_message_goes_first_and_says_what_the_earlier_one_said(
+    memory: Memory, clock: Clock, older: str, newer: str, question: str
+) -> None:
+    say(memory, older)
+    clock.pass_(days=60)
+    say(memory, newer)
+
+    found = memory.recall(question)
+    old = found.hits[1].item
+    assert changes(found.hits) == [(newer, [older]), (older, [])]
+    assert f"\n  was: {older} (said 2026-03-02, #{old.id})\n" in found.text
+    assert [line.id for line in compose.recited(found.text)] == [hit.item.id for hit in found.hits]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "question"),
+    [
+        (
+            "The nightly backups are kept for 14 days on the storage box.",
+            "Since the move the nightly backups on the storage box are kept for 30 days.",
+            "How long are the nightly backups kept?",
+        ),
+        (
+            "我们部署的端口是8080。",
+            "我们部署的端口现在是9090。",
+            "我们部署的端口",
+        ),
+    ],
+)
+def test_so_does_a_later_note_whether_it_took_the_place_of_the_earlier_one_or_not(
+    memory: Memory, clock: Clock, older: str, newer: str, question: str
+) -> None:
+    memory.remember(older, like=Entry("", kind="note"))
+    clock.pass_(days=60)
+    memory.remember(newer, like=Entry("", kind="note"))
+
+    assert changes(memory.recall(question).hits)[0] == (newer, [older])
+
+
+def test_what_has_happened_later_is_newer_whatever_was_told_first(memory: Memory, clock: Clock) -> None:
+    memory.remember("My rent is 1575 a month.", like=Entry("", kind="fact", occurred_at="2026-02-01"))
+    clock.pass_(days=1)
+    memory.remember("My rent is 1450 a month.", like=Entry("", kind="fact", occurred_at="2025-02-01"))
+
+    assert changes(memory.recall("How much is my rent?").hits) == [
+        ("My rent is 1575 a month.", ["My rent is 1450 a month."]),
+        ("My rent is 1450 a month.", []),
+    ]
+
+
+@pytest.mark.parametrize("question", ["Since when is my rent 1450?", "What was my rent in March 2026?"])
+def test_a_question_about_the_older_value_or_its_time_is_answered_with_it(
+    memory: Memory, clock: Clock, question: str
+) -> None:
+    say(memory, "My rent is 1450 a month.")
+    clock.pass_(days=100)
+    say(memory, "My rent is 1575 a month.")
+
+    assert memory.recall(question).hits[0].item.text == "My rent is 1450 a month."
+    assert memory.recall("How much is my rent?").hits[0].item.text == "My rent is 1575 a month."
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "question"),
+    [
+        (
+            "The read timeout of the gateway is 5 seconds.",
+            "The write timeout of the gateway is 15 seconds now.",
+            "timeout of the gateway",
+        ),
+        ("My flight to Oslo leaves at 07:45.", "My flight to Rome leaves at 11:20.", "flight leaves"),
+        ("免费用户最多可以建10个项目。", "付费用户最多可以建100个项目。", "用户最多可以建几个项目？"),
+    ],
+)
+def test_what_is_said_of_two_things_is_no_update(
+    memory: Memory, clock: Clock, one: str, other: str, question: str
+) -> None:
+    say(memory, one)
+    clock.pass_(days=60)
+    say(memory, other)
+
+    hits = memory.recall(question).hits
+    assert len(hits) == 2
+    assert all(hit.was == () for hit in hits)
+
+
+def test_what_two_people_say_of_themselves_is_no_update(memory: Memory, clock: Clock) -> None:
+    say(memory, "My rent is 1450 a month.", speaker="Ada")
+    clock.pass_(days=60)
+    say(memory, "My rent is 1575 a month.", speaker="Grace")
+    clock.pass_(days=60)
+    say(memory, "My rent is 1600 a month.", speaker="Ada")
+
+    was = dict(changes(memory.recall("rent a month").hits))
+    assert was == {
+        "My rent is 1450 a month.": [],
+        "My rent is 1575 a month.": [],
+        "My rent is 1600 a month.": ["My rent is 1450 a month."],
+    }
+
+
+def test_nothing_is_an_update_of_what_holds_in_another_project(memory: Memory, clock: Clock) -> None:
+    say(memory, "The deploy port is 8080.", scope="a")
+    clock.pass_(days=60)
+    say(memory, "The deploy port is 9090.", scope="b")
+
+    assert all(hit.was == () for hit in memory.recall("deploy port", select=ItemQuery(scope="all")).hits)
+
+
+def test_a_moment_in_the_past_knows_nothing_of_what_came_later(memory: Memory, clock: Clock) -> None:
+    say(memory, "The deploy port is 8080.")
+    clock.pass_(days=60)
+    say(memory, "The deploy port is 9090.")
+
+    then = memory.recall("deploy port", select=ItemQuery(as_of="2026-03-20")).hits
+    assert changes(then) == [("The deploy port is 8080.", [])]
