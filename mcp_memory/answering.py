@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mcp_memory import compose, context, paging
+from mcp_memory.digesting import narrows
 from mcp_memory.domain import Filter, Item, ItemId
 from mcp_memory.gathering import Gatherer
 from mcp_memory.recalling import Found, Recaller
 from mcp_memory.results import Recall
 from mcp_memory.store import Store
 from mcp_memory.text import count_tokens
+
+TOPICS = 5
+"""Topics that a session's start may name, those that changed last."""
 
 
 class Answerer:
@@ -52,7 +56,8 @@ class Answerer:
         def passage(item: Item) -> str:
             return compose.passage_around(self._store.source(item.source_id, as_of=where.as_of), item.span)
 
-        parts = self._recaller.core(where=where, now=now, passage=passage if full else None)
+        topics = [] if narrows(where) else self._gatherer.topics(where.scopes, limit=TOPICS)
+        parts = self._recaller.core(where=where, topics=topics, now=now, passage=passage if full else None)
         if not any(part.lines for part in parts):
             text = "Nothing is remembered here yet."
             return Recall([], 0, text, count_tokens(text))

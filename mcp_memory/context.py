@@ -11,6 +11,8 @@ from mcp_memory.strength import DAY, confirmed_at
 from mcp_memory.text import count_tokens, normal_form, shorten
 from mcp_memory.times import age, format_day, to_ms
 
+GATHERED = 4
+"""Members from which a topic that gathered by itself stands in a session's start: fewer stand there themselves."""
 SHARES = {"pinned": 1.0, "preferences": 0.35, "decisions": 0.3, "topics": 0.15, "rest": 0.2}
 """What of the budget that is left after the pinned items each part may take first, so that many preferences do not
 keep every decision out; what one part leaves the others may take, in this order."""
@@ -65,8 +67,8 @@ def standing_now(items: Iterable[Item], *, now: datetime) -> list[Item]:
     return [item for item in items if item.valid_until is None or item.valid_until > moment]
 
 
-def topic_lines(topics: Iterable[Topic], *, scopes: Sequence[str]) -> list[Line]:
-    """A line for each topic of the scopes whose digest is fresh, the latest first."""
+def topic_lines(topics: Iterable[Topic]) -> list[Line]:
+    """A line for each topic whose digest is fresh, and which was handed in or tells of enough to be worth a line."""
     return [
         Line(
             f"topic {compose.one_line(topic.name)} (digest of {len(topic.items)} memories, {format_day(topic.made_at)}): "
@@ -74,7 +76,7 @@ def topic_lines(topics: Iterable[Topic], *, scopes: Sequence[str]) -> list[Line]
             None,
         )
         for topic in topics
-        if not topic.stale and (not scopes or topic.scope in scopes)
+        if not topic.stale and (topic.kept or len(topic.items) >= GATHERED)
     ]
 
 

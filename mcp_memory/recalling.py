@@ -10,7 +10,7 @@ import numpy as np
 from mcp_memory import context, ranking
 from mcp_memory.compose import face_value
 from mcp_memory.dedupe import contradicts
-from mcp_memory.domain import Filter, Hit, Item, Kind, SourceId, Vector
+from mcp_memory.domain import Filter, Hit, Item, Kind, SourceId, Topic, Vector
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
@@ -96,9 +96,16 @@ class Recaller:
         }
         return replace(found, notes=notes, timings=timings)
 
-    def core(self, *, where: Filter, now: datetime, passage: Callable[[Item], str] | None = None) -> list[context.Part]:
+    def core(
+        self,
+        *,
+        where: Filter,
+        topics: Sequence[Topic],
+        now: datetime,
+        passage: Callable[[Item], str] | None = None,
+    ) -> list[context.Part]:
         """What a session should begin with: what is pinned, standing preferences, the project's latest decisions,
-        fresh topics, then what is strongest of the rest.
+        those of `topics` that are fresh, then what is strongest of the rest.
 
         Depends on the day that `now` shows and on what is remembered, and not on what was recalled since midnight.
         """
@@ -126,9 +133,8 @@ class Recaller:
             )
             for name, items in ordered.items()
         ]
-        plain = where == Filter(scopes=where.scopes, zone_offset=where.zone_offset)
-        topics = context.topic_lines(self._store.topics(), scopes=where.scopes) if plain else []
-        return [part if part.name != "topics" else context.Part("topics", topics) for part in parts]
+        about = context.Part("topics", context.topic_lines(topics))
+        return [about if part.name == about.name else part for part in parts]
 
     def _of_kind(self, kind: Kind, where: Filter, *, now: datetime) -> list[Item]:
         if where.kinds and kind not in where.kinds:

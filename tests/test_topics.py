@@ -175,6 +175,20 @@ def test_fresh_topics_are_those_of_the_callers_scopes(memory: Memory) -> None:
 # digests
 
 
+def test_a_session_begins_with_fresh_topics_and_reads_the_same_until_something_changes(memory: Memory) -> None:
+    [first, *_] = keep(memory, *BREAD)
+    keep(memory, *BIKES)
+    memory.gather()
+
+    start = memory.recall(max_tokens=400).text
+    assert sum(line.startswith("topic ") for line in start.splitlines()) == 1, start
+    assert "digest of 4 memories" in start
+    assert memory.recall(max_tokens=400).text == start
+
+    memory.update(first, content="Sourdough bread needs a starter of wheat flour.")
+    assert "topic " not in memory.recall(max_tokens=400).text
+
+
 def test_a_digest_is_stale_the_moment_an_item_changes_and_fresh_when_gathered_again(memory: Memory) -> None:
     ids = keep(memory, *BREAD)
     memory.gather()
