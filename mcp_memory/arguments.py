@@ -120,19 +120,18 @@ ENTRY_ALIASES = {
     "at": "occurred_at",
     "project": "scope",
 }
-TURN_FIELDS = ("content", "speaker", "at", "caption")
-TURN_ALIASES = {
-    "text": "content",
-    "message": "content",
-    "role": "speaker",
-    "name": "speaker",
-    "author": "speaker",
-    "date": "at",
-    "time": "at",
-    "timestamp": "at",
-    "occurred_at": "at",
-    "image_caption": "caption",
+TURN_NAMES = {
+    "content": ("content", "text", "message", "value", "body", "parts"),
+    "speaker": ("speaker", "name", "role", "author", "from", "sender", "user"),
+    "at": ("at", "date", "time", "timestamp", "occurred_at", "created_at", "create_time", "sent_at", "ts"),
+    "caption": ("caption", "image_caption", "blip_caption"),
 }
+"""What the fields of a turn are called in the common shapes of conversations, the most telling name first."""
+TURN_EXTRAS = frozenset(
+    "id uuid index type status model metadata channel recipient weight end_turn update_time parent_id thread_ts "
+    "refusal annotations attachments files tool_calls tool_call_id function_call reasoning dia_id img_url query".split()
+)
+"""What stands beside them there and says nothing that is remembered."""
 
 
 def entry_of(arguments: Arguments, content: str) -> Entry:
@@ -159,7 +158,12 @@ def turns_of(values: Sequence[object]) -> list[Turn]:
 
     Content may be a list of parts of which those of type text count, as chat interfaces write it.
     """
-    return [_turn(value, number) for number, value in enumerate(values)]
+    return [_turn(value, number) for number, value in enumerate(values) if not _only_calls(value)]
+
+
+def _only_calls(value: object) -> bool:
+    """Whether a turn does nothing but call tools: it says nothing."""
+    return isinstance(value, Mapping) and "tool_calls" in value and not cast(Raw, value).get("content")
 
 
 def _entry(value: object, number: int, like: Entry) -> Entry:
@@ -190,17 +194,31 @@ def _turn(value: object, number: int) -> Turn:
         return Turn(value)
     if not isinstance(value, Mapping):
         raise InvalidInput(f"turns[{number}] must be an object with speaker and content, not {_shape(value)}.")
-    raw = dict(cast(Raw, value))
-    if isinstance(raw.get("content"), list):
-        raw["content"] = _text_of_parts(cast(list[object], raw["content"]))
+    raw = cast(Raw, value)
+    told = {
+        field: next((raw[name] for name in names if raw.get(name) not in (None, "", [])), None)
+        for field, names in TURN_NAMES.items()
+    }
+    told["content"] = _text_of(told["content"])
+    told["speaker"] = _text_of(told["speaker"])
+    unknown = raw.keys() - TURN_EXTRAS - {name for names in TURN_NAMES.values() for name in names}
     with _named(f"turns[{number}]"):
-        arguments = Arguments(raw, known=TURN_FIELDS, aliases=TURN_ALIASES)
+        arguments = Arguments(told | {name: raw[name] for name in unknown}, known=tuple(TURN_NAMES), aliases={})
         return Turn(
             content=arguments.text("content") or "",
             speaker=arguments.text("speaker"),
             at=arguments.text("at"),
             caption=arguments.text("caption"),
         )
+
+
+def _text_of(value: object) -> object:
+    """What a value says that may be a list of parts, or an object with them, with a text, or with a name or role."""
+    if isinstance(value, Mapping):
+        inner = cast(Raw, value)
+        found = [inner[name] for name in ("parts", "text", "name", "role") if inner.get(name)]
+        return _text_of(found[0]) if found else None
+    return _text_of_parts(cast(list[object], value)) if isinstance(value, list) else value
 
 
 def _text_of_parts(parts: Sequence[object]) -> str:

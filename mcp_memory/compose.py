@@ -73,7 +73,7 @@ def pack(
         context = (contexts or {}).get(hit.item.id, NOTHING)
         around = _around_lines(hit.item, context, present)
         line = ""
-        for extra in dict.fromkeys(((*same, *around), (*same, *around[:1]), same)):
+        for extra in dict.fromkeys(((*same, *around), (*same, *around[:1]), same, ())):
             line = "\n".join([entry(hit, now=now), *extra])
             if count_tokens(line) + 1 <= left:
                 break
@@ -81,7 +81,9 @@ def pack(
             line = _shortened(hit, left - 1, now=now)
         cost = count_tokens(line) + 1
         if not line or cost > left:
-            break
+            if lines:
+                break
+            continue  # a shorter one may still fit
         lines.append(line)
         shown.append(hit)
         left -= cost
@@ -165,9 +167,15 @@ def answer(
     if notes and max_tokens - reserve < 2 * SHORTEST:
         return answer(hits, count=count, notes=(), max_tokens=max_tokens, now=now, contexts=contexts)
     packed = pack(hits, max_tokens=max_tokens - reserve, now=now, contexts=contexts)
+    if not packed.hits:
+        # What is remembered says more than that there is more of it.
+        packed, notes = pack(hits, max_tokens=max_tokens - 1, now=now, contexts=contexts), ()
     shown = {_gist(hit.item) for hit in packed.hits}
     told = [hit for hit in hits if _gist(hit.item) in shown]
-    lines = [packed.text, more(count - len(told), shown=len(told)), *notes]
+    rest = more(count - len(told), shown=len(told), cut=len(told) < len(hits))
+    if packed.hits and count_tokens(f"{packed.text}\n{rest}") > max_tokens:
+        rest = ""
+    lines = [packed.text, rest, *notes]
     return Packed("\n".join(line for line in lines if line), told)
 
 
@@ -247,15 +255,22 @@ def says(item: Item, text: str) -> bool:
 def entry(hit: Hit, *, now: datetime, ago: Callable[[int, int], str] = age) -> str:
     """A hit as recall prints it: its line, and what it replaced."""
     lines = [f"{head(hit.item, now=now, ago=ago)} {one_line(hit.item.spoken)}"]
-    lines += [f"  was: {one_line(old.text)} ({_lasting(old, now=now)}, #{old.id})" for old in hit.was[:3]]
+    lines += [
+        f"  was: {one_line(old.text)} ({_lasting(old, newer, now=now)}, #{old.id})"
+        for old, newer in zip(hit.was[:3], (hit.item, *hit.was), strict=False)
+    ]
     return "\n".join(lines)
 
 
-def _lasting(old: Item, *, now: datetime) -> str:
-    """Until when an older value held, or when it was said where nothing has replaced it."""
+def _lasting(old: Item, newer: Item, *, now: datetime) -> str:
+    """Until when an older value held, as the newer one's own date has it; when it was said where nothing replaced it."""
+    said = face_value(old, now=now)
     if old.status == "live":
-        return f"said {format_day(face_value(old, now=now))}"
-    return f"until {format_day(old.changed_at + zone_offset(now))}"
+        return f"said {format_day(said)}"
+    dated = newer.occurred_at is not None and newer.occurred_at > said
+    return (
+        f"until {format_day(newer.occurred_at if dated and newer.occurred_at else old.changed_at + zone_offset(now))}"
+    )
 
 
 CUT = "  cut: a larger max_tokens shows it whole"
@@ -287,11 +302,12 @@ def passage_around(source: Source, span: Span) -> str:
     return f"{before}[[{source.text[span.start : span.end]}]]{after}"
 
 
-def more(count: int, *, shown: int) -> str:
-    """That there is more, and how to get it; empty where there is none."""
+def more(count: int, *, shown: int, cut: bool = False) -> str:
+    """That there is more, and how to get it; empty where there is none. `cut` says that the budget was too small."""
     if not count:
         return ""
-    return f"{count} more: recall again with limit={shown + count} or a larger max_tokens, or narrow the query."
+    how = "a larger max_tokens" if cut else f"limit={shown + count} or a larger max_tokens"
+    return f"{count} more: recall again with {how}, or narrow the query."
 
 
 def remembered(result: Remembered) -> str:

@@ -44,6 +44,8 @@ class Moment:
         if self.relation == "after":
             return float(told.start >= period.end)
         gap = max(period.start - told.start, told.start - period.end, 0) / DAY
+        if told.start >= period.end:
+            gap = max(gap, 1.0)  # the next day begins where a period ends, and is outside
         if period.end - period.start <= DAY:
             return exp(-gap / 7)
         return exp(-max(gap - 7, 0) / 10)

@@ -14,6 +14,7 @@ from mcp_memory.domain import Filter, Hit, Item, Kind, SourceId, Topic, Vector
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
+from mcp_memory.languages import unknown_share
 from mcp_memory.moments import Moment, moments
 from mcp_memory.store import Store
 from mcp_memory.strength import confirmed_at, standing, strength, today
@@ -48,6 +49,8 @@ class Question:
     """The largest cosine that is to be expected of what has nothing to do with it."""
     languages: tuple[str, ...]
     """What the encoder knows; empty for any."""
+    understood: bool
+    """Whether the query is in one of them, as far as can be told."""
 
     def reads(self, text: str) -> bool:
         """Whether the encoder knows the language of a text."""
@@ -173,6 +176,7 @@ class Recaller:
             np.array(weights, np.float32),
             floor,
             encoder.languages,
+            not encoder.languages or unknown_share([query], encoder.languages)[0] == 0,
         )
 
     def _candidates(self, query: str, question: Question | None, where: Filter) -> set[int]:
@@ -216,11 +220,13 @@ class Recaller:
             coverage = np.where(absent, np.nan, covered(matches, question.weights)).astype(np.float32)
             spread = with_neighbours(matches, places)
             helped = np.where(absent, np.nan, covered(spread, question.weights)).astype(np.float32)
+        texts, full = self._store.word_scores(query, items)
         evidence = ranking.Evidence(
             items=items,
             regimes=[_regime(item) for item in items],
             places=places,
-            texts=self._store.word_scores(query, items),
+            texts=texts,
+            shares=texts / max(full, 1e-9),
             cosines=cosines,
             late=late,
             coverage=coverage,
@@ -263,7 +269,8 @@ class Recaller:
         parts = ranking.fuse(evidence, query=query)
         parts |= ranking.weigh(evidence.items, regimes=evidence.regimes, strengths=evidence.strengths, now=to_ms(now))
         scores = ranking.sum_of(parts)
-        relevant = ranking.relevant(evidence, floor=question.floor if question else 0.0)
+        floor = question.floor if question and question.understood else None
+        relevant = ranking.relevant(evidence, floor=floor)
         order: list[int] = [i for i in np.argsort(-scores, kind="stable").tolist() if relevant[i] and eligible[i]]
         distinct = ranking.diversify(order, evidence, scores=scores)
         rivals = ranking.rivals(distinct, evidence, differ=_says_otherwise)

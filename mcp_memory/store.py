@@ -57,8 +57,9 @@ class Store(Protocol):
         """States of items that hold a word of the query, those with the most and the rarest first."""
         ...
 
-    def word_scores(self, query: str, items: Sequence[Item]) -> Vector:
-        """BM25 of states for a query (ranking.bm25), shape (len(items),); 0 where one holds no word of it."""
+    def word_scores(self, query: str, items: Sequence[Item]) -> tuple[Vector, float]:
+        """BM25 of states for a query (ranking.bm25), shape (len(items),), 0 where one holds no word of it; and what a
+        state of average length that holds each word once would have."""
         ...
 
     def search_vectors(self, query: Vector, *, encoder: str, where: Filter, limit: int) -> list[Candidate]:

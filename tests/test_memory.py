@@ -854,3 +854,29 @@ def test_without_a_query_the_filters_hold_too(memory: Memory) -> None:
     memory.remember(items=[Entry("I like tea.", kind="preference"), Entry("Ships float.", kind="fact")])
 
     assert texts(memory, kinds=("fact",)) == ["Ships float."]
+
+
+def test_a_note_that_answers_brings_no_conversation_with_it(memory: Memory) -> None:
+    memory.remember("The staging database runs on Postgres 16.")
+    baking = ["Use a warm oven for the bread.", "My mother visits next weekend.", "The dough rests for two hours."]
+    memory.remember(turns=[Turn(text, speaker) for text, speaker in zip(baking, ("Ann", "Bob", "Ann"), strict=True)])
+
+    found = memory.recall("which database is on staging")
+
+    assert [hit.item.text for hit in found.hits] == ["The staging database runs on Postgres 16."]
+
+
+def test_the_smallest_budget_shows_the_best_memory_that_fits(memory: Memory) -> None:
+    memory.remember(items=[Entry("Miso is a cat."), Entry("Miso eats fish.")])
+
+    found = memory.recall("Miso", max_tokens=55)
+
+    assert len(found.hits) == 1, found.text
+    assert found.tokens <= 55
+
+
+def test_what_was_held_until_the_newer_one_is_dated(memory: Memory) -> None:
+    memory.remember("The bike is red.", like=Entry("", occurred_at="2025-01-01"))
+    memory.remember("The bike is green.", like=Entry("", occurred_at="2025-06-01"))
+
+    assert "was: The bike is red. (until 2025-06-01" in memory.recall("what colour is the bike").text

@@ -55,6 +55,7 @@ def evidence(items: Sequence[Item], **known: np.ndarray) -> Evidence:
         regimes=[ranking.regime_of(transcript=i.source_kind == "transcript", speaker=i.speaker) for i in items],
         places=[((item.source_id, item.scope), item.position) for item in items],
         texts=known.get("texts", nothing),
+        shares=known.get("shares", known.get("texts", nothing)),
         cosines=known.get("cosines", unknown),
         late=known.get("late", unknown),
         coverage=known.get("coverage", unknown),

@@ -10,6 +10,7 @@ from mcp import Client, MCPError
 from mcp.server import Server
 from mcp.types import CallToolResult, TextContent
 
+from mcp_memory.arguments import turns_of
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
 from mcp_memory.server import MemoryHost, make_server
@@ -346,3 +347,22 @@ async def test_an_unknown_tool_is_an_error_that_names_those_there_are(server: Se
     assert str(caught.value) == (
         "There is no tool 'memorize'. The tools are remember, recall, summarize, update, forget, history, undo."
     )
+
+
+@pytest.mark.parametrize(
+    ("turn", "said"),
+    [
+        ({"role": "user", "content": "hi", "id": "m1", "created_at": "2024-01-02"}, ("hi", "user", "2024-01-02")),
+        ({"from": "human", "value": "hi"}, ("hi", "human", None)),
+        ({"sender": "Ann", "body": "hi"}, ("hi", "Ann", None)),
+        ({"user": "U1", "ts": "1700000000", "text": "hi"}, ("hi", "U1", "1700000000")),
+        ({"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["hi"]}}, ("hi", "user", None)),
+        ({"role": "model", "parts": [{"text": "hi"}]}, ("hi", "model", None)),
+        ({"role": "user", "name": "Ann", "content": [{"type": "text", "text": "hi"}]}, ("hi", "Ann", None)),
+    ],
+)
+def test_a_turn_is_read_in_the_shapes_that_chats_have(
+    turn: dict[str, object], said: tuple[str, str, str | None]
+) -> None:
+    [read] = turns_of([turn])
+    assert (read.content, read.speaker, read.at) == said

@@ -187,22 +187,27 @@ def _nearest_by_signs(states: States, query: Vector, mask: Mask, *, limit: int) 
 
 def word_scores(
     connection: apsw.Connection, query: str, texts: Sequence[tuple[str, str | None]], *, commonness: Commonness
-) -> Scores:
-    """BM25 (ranking.bm25) of texts with who says each, shape (len(texts),)."""
+) -> tuple[Scores, float]:
+    """BM25 (ranking.bm25) of texts with who says each, shape (len(texts),), and of a text of average length that holds
+    each term once."""
     terms = query_terms(query)
     tokenizer = _tokenizer(connection)
     tokens = [tokenizer(term) for term in terms]
     wanted = {token for term in tokens for token in term}
     told = [tokenizer(" ".join(indexed(text, speaker))) for text, speaker in texts]
     counts = [Counter([token for token in text if token in wanted]) for text in told]
-    return ranking.bm25(
+    holding = np.array([commonness.of(connection, term) for term in terms], np.float32)
+    weights = np.array(list(terms.values()), np.float32)
+    total = commonness.total(connection)
+    scores = ranking.bm25(
         np.array([[_frequency(each, term) for term in tokens] for each in counts], np.float32).reshape(len(told), -1),
         lengths=np.array([len(text) for text in told], np.float32),
         average=commonness.average_length(connection),
-        holding=np.array([commonness.of(connection, term) for term in terms], np.float32),
-        total=commonness.total(connection),
-        weights=np.array(list(terms.values()), np.float32),
+        holding=holding,
+        total=total,
+        weights=weights,
     )
+    return scores, float(weights @ ranking.rarity(holding, total=total))
 
 
 def _frequency(counts: Mapping[str, int], tokens: Sequence[str]) -> int:

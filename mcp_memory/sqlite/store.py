@@ -88,7 +88,7 @@ class SqliteStore:
         with self._database.read() as connection:
             return self._nearest(connection, query, encoder=encoder, where=where, limit=limit)
 
-    def word_scores(self, query: str, items: Sequence[Item]) -> Vector:
+    def word_scores(self, query: str, items: Sequence[Item]) -> tuple[Vector, float]:
         with self._database.read() as connection:
             return search.word_scores(
                 connection, query, [(item.text, item.speaker) for item in items], commonness=self._commonness
