@@ -36,6 +36,7 @@ WIDESPREAD = 64
 """Statements of a call that may share a word for it to lead from one to another; more than that tell nothing apart."""
 BESIDE = 8
 """Statements of the same call that one is compared with."""
+DAY = 86_400_000
 LASTING: frozenset[Kind] = frozenset({"fact", "preference", "decision", "note"})
 """Kinds that may correct each other. A procedure corrects its own kind only."""
 HAPPENED: frozenset[Kind] = frozenset({"event", "tool"})
@@ -178,7 +179,9 @@ def _may_correct(statement: Statement, item: Item) -> bool:
         return False
     if item.source_kind == "transcript":
         return False
-    return statement.occurred_at is None or item.occurred_at is None or statement.occurred_at >= item.occurred_at
+    # When it was recorded is in UTC, when it happened on somebody's clock: a day apart at most.
+    known = item.recorded_at - DAY if item.occurred_at is None else item.occurred_at
+    return statement.occurred_at is None or statement.occurred_at >= known
 
 
 def _similar(statement: Statement, candidates: Sequence[Neighbour]) -> Item | None:

@@ -157,7 +157,7 @@ def _offset(zone: str | None) -> int:
 
 
 def _epoch(found: re.Match[str], _now: datetime) -> Period:
-    digits = found[0]
+    digits = found[0].partition(".")[0]
     return Period(int(digits), int(digits) + 1) if len(digits) == 13 else _second(int(digits) * _SECOND)
 
 
@@ -294,7 +294,7 @@ _ALONE = (
 _COUNT = "(?P<count>[0-9]{1,6}|" + "|".join(_COUNTS) + ")"
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], datetime], Period]], ...] = (
     *((re.compile(form), _written) for form in _ALONE),
-    (re.compile("[0-9]{10}|[0-9]{13}"), _epoch),
+    (re.compile(r"[0-9]{10}(?:\.[0-9]+)?|[0-9]{13}"), _epoch),
     (re.compile("now|现在"), _now),
     (re.compile("|".join(_WORDS)), _named),
     (re.compile(rf"{_COUNT} (?P<unit>second|minute|hour|day|week|month|year)s? ago"), _ago),

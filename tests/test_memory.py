@@ -880,3 +880,24 @@ def test_what_was_held_until_the_newer_one_is_dated(memory: Memory) -> None:
     memory.remember("The bike is green.", like=Entry("", occurred_at="2025-06-01"))
 
     assert "was: The bike is red. (until 2025-06-01" in memory.recall("what colour is the bike").text
+
+
+def test_what_takes_anothers_place_keeps_its_tags_its_pin_and_its_importance(memory: Memory) -> None:
+    [code] = memory.remember("The gate code is 4411.", like=Entry("", tags=("home",), importance=0.95)).items
+    memory.update(code.id, pinned=True, review_after="2099-05-01")
+
+    [new] = memory.remember("The gate code is 7722.", like=Entry("", tags=("keys",))).items
+
+    item = memory.item(new.id)[0]
+    assert new.status == "replaces"
+    assert (item.tags, item.pinned, item.importance) == (("home", "keys"), True, 0.95)
+    assert item.review_after is not None
+
+
+def test_what_was_true_long_ago_takes_no_ones_place(memory: Memory) -> None:
+    memory.remember("The demo is on 4 May.")
+
+    [old] = memory.remember("The demo is on 1 May.", like=Entry("", occurred_at="2020-01-01")).items
+
+    assert old.status != "replaces"
+    assert len(memory.recall("When is the demo?").hits) == 2

@@ -119,12 +119,30 @@ class Steps:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (number, source, statement.position, *statement.span, statement.speaker, self._at, self._at),
         )
-        self._insert_revision(number, number, 1, _first_state(statement), statement.speaker)
+        self._insert_revision(number, number, 1, self._first_state(step), statement.speaker)
         if step.measured is not None:
             self._insert_measured(number, step.measured)
         if step.replaces is None or not self._replace(number, number_of(step.replaces), statement):
             return Outcome("created", step.id)
         return Outcome("replaced", step.id, step.replaces)
+
+    def _first_state(self, step: AddItem) -> dict[str, Any]:
+        """The state a new item begins in. What takes another's place keeps what was decided about that one."""
+        state = _first_state(step.statement)
+        if step.replaces is None:
+            return state
+        rows = fetch(
+            self._connection,
+            "SELECT tags, pinned, review_after, importance, importance_given FROM revisions "
+            "WHERE item_id = ? AND until_time IS NULL AND status <> 'forgotten'",
+            (number_of(step.replaces),),
+        )
+        for tags, pinned, review_after, importance, given in rows:
+            state |= {"tags": tags_json([*json.loads(tags), *step.statement.tags]), "pinned": pinned}
+            state["review_after"] = review_after
+            if given and not state["importance_given"]:
+                state |= {"importance": importance, "importance_given": given}
+        return state
 
     def _known_source(self, source: Source) -> tuple[int | None, bytes]:
         """The number of the source where the file knew its text before this operation; and its SHA-256."""
