@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mcp_memory import catchup
 from mcp_memory.domain import Entry, Item
 from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.errors import Conflict
 from mcp_memory.folding import Folded
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
@@ -177,6 +178,22 @@ def test_a_fold_that_is_undone_shows_its_calls_again_and_is_not_made_a_second_ti
     assert {item.id for item in shown(memory)} == set(ids)
     assert memory.stats().tool_history == {"whole": 6, "patterns": 0, "hidden": 0}
     assert list(memory.verify()) == []
+
+
+def test_a_fold_whose_calls_are_erased_can_no_longer_be_undone(memory: Memory, clock: Clock) -> None:
+    keep(memory, *READS)
+    clock.pass_(days=8)
+    memory.fold()
+    fold = memory.operations(limit=1)[0].id
+    clock.pass_(days=31)
+    memory.fold()
+    before = {item.text for item in shown(memory)}
+
+    with pytest.raises(Conflict, match="erased since"):
+        memory.undo(fold)
+
+    assert {item.text for item in shown(memory)} == before
+    assert len(before) == 1
 
 
 def test_calls_of_the_shape_that_come_after_an_undone_fold_make_a_pattern_of_their_own(

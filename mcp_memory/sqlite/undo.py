@@ -225,6 +225,11 @@ _CHANGES = """
 
 def _changes(connection: apsw.Connection, origin: Operation, tip: Operation) -> list[Change]:
     rows = fetch(connection, _CHANGES, {"origin": id_number(origin.id), "undone": origin.undone})
+    if origin.verb == "fold" and not origin.undone:
+        # A pattern whose calls were erased is all that is left of them.
+        parts = fetch(connection, "SELECT DISTINCT from_id FROM links WHERE operation_id = ?", (id_number(origin.id),))
+        whole = {number for (number,) in parts}
+        rows = [row for row in rows if row[2] is not None or row[0] in whole]
     return [Change(number, present, to, bool(a), bool(b), bool(same)) for number, present, to, a, b, same in rows]
 
 
