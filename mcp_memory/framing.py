@@ -9,6 +9,7 @@ from mcp_memory.lexicon import (
     CHOSEN,
     COPULAS,
     DAYTIMES,
+    DECIDED,
     HAN_CUES,
     HAN_DOING,
     HAN_PLACED,
@@ -29,6 +30,7 @@ from mcp_memory.lexicon import (
     TOOLS,
     WISHES,
 )
+from mcp_memory.sorts import alike, alike_in_han, alike_in_place, alike_in_unit, told_of_two
 from mcp_memory.statements import TYPED, WHEN, Token, stem
 
 POINTING = frozenset("this that it these those".split())
@@ -48,6 +50,8 @@ def says_a_value(old: Sequence[Token], new: Sequence[Token], gap: Gap) -> bool:
     """Whether what stands before a difference says that one value follows, and of what."""
     before, after = old[: gap.start], old[gap.end :]
     was, now = old[gap.start : gap.end], new[gap.new_start : gap.new_end]
+    if told_of_two(was, now):
+        return False
     if any(token.kind == "han" for token in before):
         return _says_in_han(before, was, now, after)
     if _limited(was) != _limited(now) and not _exclusive(was, now):
@@ -80,7 +84,7 @@ def _typed(was: Sequence[Token], now: Sequence[Token]) -> bool:
         token.kind not in TYPED and token.form not in PLACES_AND_TIMES | DAYTIMES | {"and", "到", "至"}
         for token in (*was, *now)
     )
-    return alike and not loose and _typed_in(was) == _typed_in(now)
+    return alike and not loose and _typed_in(was) == _typed_in(now) and alike_in_unit(was, now)
 
 
 _ALIKE = (WHEN, frozenset({"number", "quantity", "name"}), frozenset({"number", "time"}))
@@ -148,7 +152,8 @@ def _says_a_measure(
     if verb is None:
         # What ends in s right before a number is a verb in the third person that is not in the list.
         third = len(before) >= 2 and before[-1].kind == "word" and before[-1].surface.endswith("s") and forms[-1] != "s"
-        cued = not dated and (third or (forms[-1] in PLACES_AND_TIMES and len(before) >= 4))
+        bought = bool(DECIDED.intersection(forms))
+        cued = not dated and not bought and (third or (forms[-1] in PLACES_AND_TIMES and len(before) >= 4))
         return cued and not any(token.form in COPULAS for token in after)
     if dated and forms[verb] in PAST_COPULAS:
         return False
@@ -216,19 +221,29 @@ def _says_after_copula(
     placed = bool(rest) and rest[0] in PLACES_AND_TIMES
     rest = rest[1:] if placed else rest
     if not held and not placed and was[0].form in PLACES_AND_TIMES and now[0].form in PLACES_AND_TIMES:
+        if was[0].form != now[0].form:
+            return False
         placed, was, now = True, was[1:], now[1:]
     if len(rest) > 1 + ("and" in rest) * 2 or any(word in PLACES_AND_TIMES for word in rest) or not was or not now:
         return False
     named = all(_is_name(value) for value in (was, now))
     pointed = all(value[0].article == "the" for value in (was, now))
     if held:
-        unnamed = not any(_is_name(value) for value in (was, now)) and was[0].article == now[0].article
         agent = tail[-1:] == ["by"] or (len(tail) > 1 and tail[1] == "by")
-        return tail[0] in ("called", "named", "pronounced") or (placed and (named or unnamed or agent))
+        unnamed = not any(_is_name(value) for value in (was, now)) and was[0].article == now[0].article
+        return tail[0] in ("called", "named", "pronounced") or (
+            placed and (named or unnamed or agent) and alike_in_place(was, now, agent=agent)
+        )
     if any(token.form in COPULAS for token in after):
         return False
     if placed:
-        return (named or pointed) and (len(subject) > 1 or bool(subject[0].article) or _names_a_role(subject))
+        return (
+            (named or pointed)
+            and alike_in_place(was, now)
+            and (len(subject) > 1 or bool(subject[0].article) or _names_a_role(subject))
+        )
+    if not alike(subject, was, now, after):
+        return False
     if any(token.form in ADJECTIVES for token in (was[-1], now[-1])) and not CHOSEN.intersection(
         t.form for t in subject
     ):
@@ -301,7 +316,8 @@ def _cued_in_han(lead: str, tail: str, was: Sequence[Token], now: Sequence[Token
     if cue in ("用", "使用"):
         return bool(tail)
     if cue in ("是", "为"):
-        return len(subject) >= 2 and ("的" in subject or subject.endswith(HAN_ROLES))
+        sole = len(subject) >= 2 and ("的" in subject or subject.endswith(HAN_ROLES))
+        return sole and alike_in_han(surface(was), surface(now), tail)
     if cue == "在":
         doing = any(value and value[0].form in HAN_DOING for value in (was, now))
         return bool(subject) and not doing and (not tail or tail.split("，")[0].endswith(HAN_PLACED))

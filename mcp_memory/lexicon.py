@@ -127,7 +127,7 @@ STATES: tuple[frozenset[str], ...] = tuple(
         "true false",
         "hourly daily weekly biweekly fortnightly monthly quarterly yearly annually",
         "yes no",
-        "upstairs downstairs",
+        "upstair downstair",
         "indoors outdoors",
         "inside outside",
         "left right",
@@ -320,7 +320,7 @@ HAN_PLACED = tuple(
     "工作 上班 上学 读书 居住 任职 办公 举行 召开 开 办 进行 集合 里 下 上 中 内 区 市 省 县 楼 层 室 院 房子里 边 旁 街 路".split()
 )
 """How a statement may go on after the place that something is at."""
-HAN_DOING = "学看写做吃玩找等招休处开跑读听睡谈出办想准忙逛打"
+HAN_DOING = "学看写做吃玩找等招休处开跑读听睡谈出办想准忙逛打维升迁修"
 """Characters that begin what somebody is doing, after 在."""
 HAN_ROLES = tuple(
     "长 人 师 员 主管 经理 名 号 口 址 码 支 架 言 库 器 色 具 期 间 医生 软件 区 部 任 负责人 总部 数据库 分支".split()

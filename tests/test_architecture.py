@@ -18,6 +18,7 @@ LAYERS = (
     ("domain", "foreign_dates", "phrases"),
     ("eastern", "results"),
     ("statements",),
+    ("sorts",),
     ("framing",),
     ("comparing",),
     ("interaction", "moments", "strength", "secret_shapes", "updating"),
