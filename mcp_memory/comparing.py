@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from mcp_memory.framing import Gap, all_of, is_cue, is_verb, says_a_value, surface
+from mcp_memory.framing import Gap, all_of, is_cue, is_verb, of_one_role, says_a_value, surface
 from mcp_memory.lexicon import CHANGED, COPULAS, DECIDED, ONCE, PARTICIPLES, PAST, PLACES_AND_TIMES, TOOLS
 from mcp_memory.statements import TYPED, WHEN, Reading, Token, read, stem
 from mcp_memory.text import STOP_WORDS
@@ -39,11 +39,14 @@ def change(old: str, new: str) -> str | None:
 def likeness(old: str, new: str) -> float:
     """How much of what the shorter of two statements says the other says too, 0.0 to 1.0; questions are like nothing.
 
-    The share of its content words, pairs of Chinese characters and values.
+    The share of its content words, pairs of Chinese characters and values; all, where both say what the same one thing
+    or person is, since the one may then correct the other.
     """
     before, after = read(old), read(new)
     if before.asks or after.asks:
         return 0.0
+    if of_one_role(before.tokens, after.tokens):
+        return 1.0
     said, other = _content(before.tokens), _content(after.tokens)
     least = min(len(said), len(other))
     return len(said & other) / least if least > 1 else 0.0

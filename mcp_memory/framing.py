@@ -253,6 +253,20 @@ def _says_after_copula(
     return _names_a_role(subject) or (named and len(subject) > 1)
 
 
+def of_one_role(old: Sequence[Token], new: Sequence[Token]) -> bool:
+    """Whether both say what the same one thing or person is: "my wife is …", "我的车是…"."""
+    same = 0
+    while same < min(len(old), len(new)) and old[same].form == new[same].form:
+        same += 1
+    copula = next((at for at in range(1, same) if old[at].form in COPULAS | {"是"}), None)
+    if copula is None:
+        return False
+    if old[copula].form == "是":
+        lead = surface(old[:copula])
+        return not any(mark in lead for mark in HAN_PLURAL) and ("的" in lead or lead.endswith(HAN_ROLES))
+    return _names_a_role(old[:copula]) and not _more_than_one(old, copula)
+
+
 def _is_name(value: Sequence[Token]) -> bool:
     return any(token.capital or token.kind == "name" for token in value)
 
