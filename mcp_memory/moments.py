@@ -123,6 +123,14 @@ def moments(text: str, *, now: datetime) -> list[Moment]:
     return [found.moment for found in _found(text, now)]
 
 
+def beside_dates(text: str, *, now: datetime) -> tuple[str, list[Moment]]:
+    """What a sentence says beside the moments it names, and these (moments)."""
+    found = _found(text, now)
+    ends = [0, *(each.end for each in found)]
+    starts = [*(each.start for each in found), len(text)]
+    return " ".join(text[end:start] for end, start in zip(ends, starts, strict=True)), [each.moment for each in found]
+
+
 def told_periods(text: str, *, said: datetime) -> list[Period]:
     """What a text itself dates, for a match by date: relative words count from the date it was said."""
     named = (m for m in moments(text, now=said) if not m.yearly and m.relation == "in")

@@ -115,6 +115,11 @@ class Store(Protocol):
         """Live items with their revision ids, the latest first."""
         ...
 
+    def dated(self, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
+        """Revision ids of live items that happened in one of the periods, at face value, or whose words tell of a time
+        in one, the latest first."""
+        ...
+
     def count(self, *, where: Filter) -> int:
         """How many live items there are."""
         ...

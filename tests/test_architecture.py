@@ -22,7 +22,7 @@ LAYERS = (
     ("framing",),
     ("comparing",),
     ("interaction", "moments", "strength", "secret_shapes", "updating"),
-    ("ranking", "summarize", "compose", "topics", "toolcalls"),
+    ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
     ("dedupe", "intake", "history", "context", "paging"),
     ("requests", "topicindex"),
     ("store", "encoders"),

@@ -194,6 +194,10 @@ class SqliteStore:
             )
         return [(row[0], item_of(row[1:])) for row in rows]
 
+    def dated(self, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
+        with self._database.read() as connection:
+            return search.dated(connection, periods, where=where, limit=limit)
+
     def count(self, *, where: Filter) -> int:
         condition, bound = search.conditions(where)
         with self._database.read() as connection:
