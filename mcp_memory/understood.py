@@ -5,6 +5,8 @@ from mcp_memory.encoders import Encoder
 from mcp_memory.languages import NAMES, unknown_share
 from mcp_memory.store import Store
 
+ADVICE = "mcp_memory.advice"
+"""The logger that a server tells it to; a command keeps still, as `stats` shows it."""
 SAMPLE = 1000
 """The latest memories, whose languages are looked at: 40 ms."""
 LEAST = 20

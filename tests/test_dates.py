@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -166,6 +168,20 @@ def test_stats_name_what_to_do_about_languages(tmp_path: Path) -> None:
 
     assert "--model" in told
     assert "(German)" in data["advice"]
+
+
+@pytest.mark.model
+def test_a_command_that_is_not_asked_for_numbers_keeps_still_about_languages(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    with Memory.open(path, clock=Clock()) as memory:
+        memory.remember(items=[Entry(GERMAN.format(number)) for number in range(20)])
+    arguments = ["recall", "Server 7", "--database", str(path)]
+    answer = subprocess.run(
+        [sys.executable, "-m", "mcp_memory", *arguments], capture_output=True, text=True, check=True
+    )
+
+    assert "Server 7" in answer.stdout
+    assert answer.stderr == ""
 
 
 def conversation(memory: Memory) -> None:

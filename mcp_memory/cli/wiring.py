@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -80,7 +81,9 @@ def open_existing(config: Config) -> "tuple[Memory, Caller]":
 def open_memory_for(config: Config) -> "tuple[Memory, Caller]":
     """The memory, made where there is none, and who asks it from a shell."""
     from mcp_memory.domain import Caller
+    from mcp_memory.understood import ADVICE
 
+    logging.getLogger(ADVICE).setLevel(logging.ERROR)
     project = config.project or project_here()
     return open_memory(config), Caller(client=CLIENT, project=project)
 
