@@ -1,6 +1,6 @@
 """Memory: the verbs. Each plans with pure functions what the store then carries out in one transaction."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from mcp_memory import compose
 from mcp_memory.answering import Answerer
-from mcp_memory.auditing import Audit, Auditor
 from mcp_memory.catchup import CatchUp
 from mcp_memory.digesting import Digester
 from mcp_memory.domain import (
@@ -30,8 +29,7 @@ from mcp_memory.domain import (
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import InvalidInput
-from mcp_memory.figures import Stats
-from mcp_memory.folding import Folded, Folder, erasing_patterns
+from mcp_memory.folding import Folder, erasing_patterns
 from mcp_memory.gathering import Gatherer
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_id
@@ -55,7 +53,6 @@ from mcp_memory.strength import review_due, today
 from mcp_memory.text import count_tokens, require_clean
 from mcp_memory.times import to_ms
 from mcp_memory.toolcalls import RETENTION, Retention
-from mcp_memory.understood import language_advice
 from mcp_memory.upkeep import Upkeep, no_progress
 from mcp_memory.uses import UseCounts
 
@@ -101,16 +98,23 @@ class Memory:
         self._uses = UseCounts(store)
         self._answerer = Answerer(store, self._recaller, self._gatherer)
         self._past = Past(store, self._operation)
-        self._upkeep = Upkeep(
+        upkeep = Upkeep(
             store,
             encoder,
+            self._recaller,
             self._gatherer,
             Folder(store, self._ids.next),
             clock=clock,
+            caller=caller,
             retention=retention,
             operation=self._operation,
         )
-        self._catch_up = CatchUp(store, encoder, self._upkeep.keep_up, zone_offset=compose.zone_offset(clock()))
+        self._catch_up = CatchUp(store, encoder, upkeep.keep_up, zone_offset=compose.zone_offset(clock()))
+        # What an operator does; Upkeep says what each promises.
+        self.wait_for_encoder, self.make_vectors = upkeep.wait_for_encoder, upkeep.make_vectors
+        self.reindex, self.gather, self.fold = upkeep.reindex, upkeep.gather, upkeep.fold
+        self.stats, self.audit = upkeep.stats, upkeep.audit
+        self.verify, self.backup = upkeep.verify, upkeep.backup
 
     @classmethod
     def open(
@@ -147,10 +151,6 @@ class Memory:
         self._catch_up.close()
         self._uses.close()
         self._store.close()
-
-    def wait_for_encoder(self) -> None:
-        """Return when the encoder is up. Raises what was wrong where it can't be loaded."""
-        self._upkeep.loaded_encoder()
 
     # remember
 
@@ -431,50 +431,6 @@ class Memory:
     def operations(self, *, limit: int = 20) -> list[Operation]:
         """What was done, the latest first."""
         return self._store.operations(limit=limit)
-
-    def stats(self) -> Stats:
-        """How much there is, and whether the encoder, which is waited for, knows the languages of it."""
-        encoder = self._encoder.wait()
-        return replace(self._store.stats(), advice=language_advice(self._store, encoder) if encoder else None)
-
-    def audit(self, progress: Progress = no_progress) -> Audit:
-        """What wants a person's eye, and whether recall finds the items that are there; changes nothing."""
-        return Auditor(self._store, self._recaller).audit(now=self._clock(), progress=progress)
-
-    # upkeep
-
-    def reindex(self, progress: Progress = no_progress) -> None:
-        """Rebuild the indexes of words and of dates, and make every vector with this encoder while the old ones go on serving.
-
-        Where it is interrupted, the next one goes on with the vectors that are still missing.
-        """
-        self._upkeep.reindex(progress)
-
-    def fold(self, retention: Retention | None = None, *, by: Caller | None = None) -> Folded:
-        """Let old tool calls of one shape become one pattern, in one operation, and end what is past its retention.
-
-        It happens once a day in the background otherwise. What was hidden is found with `as_of`.
-        """
-        return self._upkeep.fold(retention, by=by or self._caller)
-
-    def gather(self, progress: Progress = no_progress, *, patches: int | None = None) -> None:
-        """Return when the topics are up to date with all that has changed, which happens in the background otherwise.
-
-        With `patches` after so many patches of work at most, each a short transaction of its own.
-        """
-        self._upkeep.gather(progress, patches=patches)
-
-    def make_vectors(self, progress: Progress = no_progress) -> None:
-        """Return when no vector is left to be made, which happens in the background otherwise."""
-        self._upkeep.make_vectors(progress)
-
-    def verify(self) -> Iterator[str]:
-        """Each thing that is wrong in the file, in words."""
-        return self._store.verify()
-
-    def backup(self, target: Path) -> None:
-        """Write a checked copy of the file as it is now to `target`, while others write."""
-        self._store.backup(target)
 
     def _operation(self, verb: str, summary: str, caller: Caller) -> Operation:
         now = self._clock()
