@@ -1,4 +1,4 @@
-"""A keychain kept in a JSON file, for keyring to use in the place of the system's: PYTHON_KEYRING_BACKEND names it."""
+"""A keychain kept in a JSON file, for keyring to use in the place of the system's: TEST_KEYCHAIN names it."""
 
 import json
 import os
