@@ -25,12 +25,11 @@ def clear_leftovers(path: Path) -> None:
     """
     fresh, leaving = rewriting_of(path), leaving_of(path)
     for left in (fresh, *(Path(f"{fresh}{end}") for end in ("-wal", "-shm", "-journal")), leaving):
-        if not left.exists():
-            continue
-        if not left.samefile(path):
-            with contextlib.suppress(FileNotFoundError), left.open("r+b", buffering=0) as file:
-                overwrite(file.fileno())
-        left.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # there is none, or its owner was about to remove it
+            if not left.samefile(path):
+                with left.open("r+b", buffering=0) as file:
+                    overwrite(file.fileno())
+            left.unlink()
 
 
 def overwrite(descriptor: int) -> None:
