@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
@@ -48,6 +48,16 @@ class Way:
 WAYS = (Way("encrypt", None, FIRST), Way("rekey", FIRST, SECOND), Way("decrypt", SECOND, None))
 
 
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No key at first, and afterwards the environment and the keychain that there were."""
+    monkeypatch.setenv(cipher.KEY_VARIABLE, "")
+    monkeypatch.setenv("TEST_KEYCHAIN", "")
+    before = keyring.get_keyring()
+    yield
+    keyring.set_keyring(before)
+
+
 def rewrite(path: Path, way: Way) -> None:
     """Carry one out, with the key before it, and then the one after it, in the environment of this process."""
     os.environ[cipher.KEY_VARIABLE] = way.before or ""
@@ -87,7 +97,6 @@ def test_a_file_that_another_process_has_open_is_not_rewritten(
     database: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool, way: Way
 ) -> None:
     monkeypatch.setattr(rewriting, "WAIT", 0.1)
-    monkeypatch.setenv(cipher.KEY_VARIABLE, "")
     remember(database, SAYS.format(1))
     if way.before:
         rewrite(database, Way("encrypt", None, way.before))
@@ -116,13 +125,13 @@ def keep_open(path: Path, key: str | None, ready: Event, done: Event, read_only:
         done.wait(60)
 
 
-def test_what_others_remember_between_rewritings_is_all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_others_remember_between_rewritings_is_all_there(tmp_path: Path) -> None:
     path, keys = tmp_path / "memory.db", tmp_path / "keys.json"
     remember(path, "It begins.")
 
     run_all(
-        [FORKS.Process(target=open_again_and_again, args=(path, keys, name, 12)) for name in range(2)]
-        + [FORKS.Process(target=rewrite_again_and_again, args=(path, keys, 10))]
+        [FORKS.Process(target=with_keychain, args=(keys, open_again_and_again, path, name, 12)) for name in range(2)]
+        + [FORKS.Process(target=with_keychain, args=(keys, rewrite_again_and_again, path, 10))]
     )
     use_keychain(keys)
 
@@ -138,16 +147,19 @@ def use_keychain(file: Path) -> None:
     keyring.set_keyring(FileKeychain())
 
 
-def open_again_and_again(path: Path, keys: Path, name: int, count: int) -> None:
+def with_keychain(keys: Path, work: Callable[..., None], *arguments: object) -> None:
     use_keychain(keys)
+    work(*arguments)
+
+
+def open_again_and_again(path: Path, name: int, count: int) -> None:
     for number in range(count):
         remember(path, f"The aardvark {name} says number {number}.")
         time.sleep(0.1)
 
 
-def rewrite_again_and_again(path: Path, keys: Path, count: int) -> None:
+def rewrite_again_and_again(path: Path, count: int) -> None:
     """Encrypt, rekey and decrypt in turn, each key in the keychain, and end encrypted."""
-    use_keychain(keys)
     done = 0
     while done < count:
         key, salt = cipher.random_key(), f"{done:032x}"
@@ -162,13 +174,41 @@ def rewrite_again_and_again(path: Path, keys: Path, count: int) -> None:
             pass
 
 
+def test_two_that_rekey_at_once_do_not_undo_each_other_nor_what_a_third_remembers(database: Path) -> None:
+    rewrite(database, WAYS[0])
+
+    run_all(
+        [FORKS.Process(target=with_key, args=(open_again_and_again, database, 1, 12))]
+        + [FORKS.Process(target=with_key, args=(rekey_again_and_again, database, 8)) for _ in range(2)]
+    )
+
+    assert texts_of(database) == sorted(f"The aardvark 1 says number {n}." for n in range(12))
+
+
+def with_key(work: Callable[..., None], *arguments: object) -> None:
+    os.environ[cipher.KEY_VARIABLE] = FIRST
+    work(*arguments)
+
+
+def rekey_again_and_again(path: Path, count: int) -> None:
+    done = 0
+    while done < count:
+        try:
+            rewriting.rekey(path, Key(FIRST, "a test"), salt=SALT)
+            done += 1
+        except Conflict:
+            time.sleep(0.01)
+
+
 def test_four_processes_use_an_encrypted_file_at_once(tmp_path: Path) -> None:
     path, keys = tmp_path / "memory.db", tmp_path / "keys.json"
     use_keychain(keys)
     with cipher.kept(key := cipher.random_key(), SALT):
         rewriting.encrypt(path, key, salt=SALT)
 
-    run_all([FORKS.Process(target=open_again_and_again, args=(path, keys, name, 8)) for name in range(4)])
+    run_all(
+        [FORKS.Process(target=with_keychain, args=(keys, open_again_and_again, path, name, 8)) for name in range(4)]
+    )
 
     assert len(texts_of(path)) == 4 * 8
     assert SECRET not in b"".join(file.read_bytes() for file in tmp_path.glob("memory*"))
@@ -213,7 +253,6 @@ def opening_keys(path: Path, way: Way) -> list[str | None]:
 
 def prepare(path: Path, way: Way, *texts: str) -> None:
     """A file with some memories, under the key that a way begins with."""
-    os.environ[cipher.KEY_VARIABLE] = ""
     remember(path, *texts)
     if way.before:
         rewrite(path, Way("encrypt", None, way.before))
@@ -246,9 +285,8 @@ def test_a_kill_before_any_step_leaves_the_old_file_or_the_new_one(
 
 
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Callable[..., BaseProcess]:
+def start() -> Callable[..., BaseProcess]:
     """Start a rewriting in a process of its own, and return when it has begun."""
-    monkeypatch.setenv(cipher.KEY_VARIABLE, "")
 
     def start(path: Path, way: Way, at: int = -1) -> BaseProcess:
         begun = FORKS.Event()

@@ -75,19 +75,19 @@ class Database:
         given = self.key
         for _ in range(REOPENINGS):
             self.key = given
-            file = _identity(self.path)
+            file = identity(self.path)
             try:
                 connection = self._connect()
                 try:
                     self._begin_service(connection)
-                    if _identity(self.path) == file:
+                    if identity(self.path) == file:
                         return connection
                 except BaseException:
                     connection.close()
                     raise
                 connection.close()
             except (apsw.Error, Unusable):
-                if _identity(self.path) == file:
+                if identity(self.path) == file:
                     raise
         raise Conflict(f"{self.path} is replaced again and again by another process. Nothing was changed; try again.")
 
@@ -285,7 +285,7 @@ def vector_extension() -> str:
     return str(Path(spec.submodule_search_locations[0]) / "vec0")
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def identity(path: Path) -> tuple[int, int]:
     """Which file a name leads to."""
     status = path.stat()
     return status.st_dev, status.st_ino

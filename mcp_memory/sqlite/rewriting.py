@@ -13,7 +13,7 @@ import apsw
 from mcp_memory.errors import Conflict, ReadOnly, Unusable
 from mcp_memory.sqlite import cipher
 from mcp_memory.sqlite.cipher import Key
-from mcp_memory.sqlite.database import Database, driver_errors
+from mcp_memory.sqlite.database import Database, driver_errors, identity
 from mcp_memory.sqlite.leftovers import clear_leftovers, leaving_of, overwrite, rewriting_of
 from mcp_memory.sqlite.upkeep import problems
 
@@ -120,6 +120,7 @@ def _alone(path: Path, key: Key | None) -> Generator[apsw.Connection]:
     Raises Conflict where one has it open for longer than WAIT: in WAL each holds a shared lock as long as it lasts.
     """
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
+    file = identity(path)
     connection = apsw.Connection(f"file:{quote(path.as_posix())}", flags=flags)
     try:
         connection.pragma("locking_mode", "exclusive")
@@ -136,6 +137,8 @@ def _alone(path: Path, key: Key | None) -> Generator[apsw.Connection]:
                         "again. Nothing was changed."
                     ) from None
             time.sleep(0.025)
+        if identity(path) != file:
+            raise Conflict(f"Another command gave {path} another key in the meantime. Nothing was changed; try again.")
         if connection.pragma("journal_mode") != "wal":
             raise Unusable(f"{path} is on a file system where SQLite cannot keep others out of it. Move it to another.")
         yield connection
