@@ -136,8 +136,12 @@ def _alone(path: Path, key: Key | None) -> Generator[apsw.Connection]:
                         f"Another process has {path} open: a client's server, or another command. End it and try "
                         "again. Nothing was changed."
                     ) from None
+            except (apsw.Error, Unusable):
+                if identity(path) == file:
+                    raise
+                break
             time.sleep(0.025)
-        if identity(path) != file:
+        if identity(path) != file:  # the one that was opened is gone, and overwritten by now
             raise Conflict(f"Another command gave {path} another key in the meantime. Nothing was changed; try again.")
         if connection.pragma("journal_mode") != "wal":
             raise Unusable(f"{path} is on a file system where SQLite cannot keep others out of it. Move it to another.")
