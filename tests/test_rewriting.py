@@ -178,11 +178,11 @@ def test_two_that_rekey_at_once_do_not_undo_each_other_nor_what_a_third_remember
     rewrite(database, WAYS[0])
 
     run_all(
-        [FORKS.Process(target=with_key, args=(open_again_and_again, database, 1, 12))]
-        + [FORKS.Process(target=with_key, args=(rekey_again_and_again, database, 8)) for _ in range(2)]
+        [FORKS.Process(target=with_key, args=(open_again_and_again, database, 1, 8))]
+        + [FORKS.Process(target=with_key, args=(rekey_again_and_again, database, 4)) for _ in range(2)]
     )
 
-    assert texts_of(database) == sorted(f"The aardvark 1 says number {n}." for n in range(12))
+    assert texts_of(database) == sorted(f"The aardvark 1 says number {n}." for n in range(8))
 
 
 def with_key(work: Callable[..., None], *arguments: object) -> None:
