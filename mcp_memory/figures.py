@@ -54,5 +54,7 @@ class Stats:
     """Bytes of the file by what they hold: truth, words, vectors, topics, other, free; and of the log beside it."""
     tool_history: Mapping[str, int]
     """Tool calls kept whole, patterns they became, and calls that are hidden in these and can come back."""
+    encryption: str | None = None
+    """What the file is encrypted with; None where it is not."""
     advice: str | None = None
     """What to do where the encoder does not know the languages of what is remembered."""

@@ -114,7 +114,7 @@ class Memory:
         self.wait_for_encoder, self.make_vectors = upkeep.wait_for_encoder, upkeep.make_vectors
         self.reindex, self.gather, self.fold = upkeep.reindex, upkeep.gather, upkeep.fold
         self.stats, self.audit = upkeep.stats, upkeep.audit
-        self.verify, self.backup = upkeep.verify, upkeep.backup
+        self.verify, self.backup, self.encryption = upkeep.verify, upkeep.backup, store.encryption
 
     @classmethod
     def open(

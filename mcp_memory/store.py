@@ -39,6 +39,11 @@ class Store(Protocol):
         ...
 
     @property
+    def encryption(self) -> str | None:
+        """The cipher that what is kept is encrypted with; None where it is not."""
+        ...
+
+    @property
     def topic_index(self) -> TopicIndex:
         """How the items gather into topics."""
         ...

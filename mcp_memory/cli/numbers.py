@@ -30,6 +30,7 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
     lag = f"{stats.pending:,} without a vector, {stats.unindexed:,} missing from the index of words"
     return [
         ("file", f"{stats.path}, {_bytes(stats.bytes)}, schema {stats.schema}"),
+        ("encryption", stats.encryption or "none"),
         ("sizes", ", ".join(f"{name} {_bytes(size)}" for name, size in stats.sizes.items() if size)),
         ("sources", f"{stats.sources:,}, {_bytes(stats.source_bytes)}"),
         ("items", f"{stats.items:,} live, {stats.replaced:,} replaced, {stats.forgotten:,} forgotten"),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.memory import Memory
     from mcp_memory.tools import Answer
 
+log = logging.getLogger(__name__)
+
 CLIENT = "command line"
 LONG = 64
 """Steps from which on a progress bar is worth its line."""
@@ -92,7 +94,10 @@ def open_memory(config: Config) -> "Memory":
     """The memory of these settings. Raises Unusable and ReadOnly."""
     from mcp_memory.memory import Memory
 
-    return Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only)
+    memory = Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only)
+    if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
+        log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
+    return memory
 
 
 def call_tool(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:

@@ -14,6 +14,8 @@ from urllib.parse import quote
 import apsw
 
 from mcp_memory.errors import Conflict, MemoryProblem, ReadOnly, Unusable
+from mcp_memory.sqlite import cipher
+from mcp_memory.sqlite.leftovers import clear_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,8 @@ BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for another process; a bulk import of another process holds the lock for under a second."""
 WAL_RETRIES = 200
 """Times 25 ms. Switching a new file to WAL ignores the busy timeout, so processes that open it at once must retry."""
+REOPENINGS = 5
+"""Times that a file may be replaced while it is opened: encrypting it does that, once."""
 
 
 class Database:
@@ -34,13 +38,16 @@ class Database:
         *,
         read_only: bool = False,
         prepare: Callable[[apsw.Connection], None] = lambda connection: None,
+        key: cipher.Key | None = None,
     ) -> None:
         """Open the file, making it and its directory (for this user only) where there is none, and migrate it.
 
         Raises Unusable where the file is a directory, no database, another program's, damaged or of a newer schema,
         and ReadOnly where it does not exist and may not be made. `prepare` is done to each connection that reads.
+        `key` is for an encrypted file; without it it is looked for (cipher.find_key), where the file is encrypted.
         """
         self.path = path
+        self.key = key
         self._prepare = prepare
         self._write_lock = threading.RLock()
         self._readers: list[apsw.Connection] = []
@@ -51,12 +58,38 @@ class Database:
             # Where SQLite can't make the files it shares with other processes; a log that is there must be read.
             unshared = self.read_only and not os.access(path.parent, os.W_OK)
             self._immutable = unshared and not Path(f"{path}-wal").exists()
-            self._writer = self._connect()
+            self._writer = self._open_writer()
+            if not self.read_only:
+                clear_leftovers(path.resolve())
+
+    @property
+    def encryption(self) -> str | None:
+        """What the file is encrypted with, None where it is not."""
+        return cipher.CIPHER_NAME if self.key else None
+
+    def _open_writer(self) -> apsw.Connection:
+        """The connection that writes. It holds a lock on the file as long as it lasts, so that none takes its place.
+
+        Where one did before there was the lock, the file of that name is opened again.
+        """
+        given = self.key
+        for _ in range(REOPENINGS):
+            self.key = given
+            file = identity(self.path)
             try:
-                self._begin_service()
-            except BaseException:
-                self._writer.close()
-                raise
+                connection = self._connect()
+                try:
+                    self._begin_service(connection)
+                    if identity(self.path) == file:
+                        return connection
+                except BaseException:
+                    connection.close()
+                    raise
+                connection.close()
+            except (apsw.Error, Unusable):
+                if identity(self.path) == file:
+                    raise
+        raise Conflict(f"{self.path} is replaced again and again by another process. Nothing was changed; try again.")
 
     def _connect(self) -> apsw.Connection:
         if self.read_only:
@@ -66,22 +99,26 @@ class Database:
         else:
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
             connection = apsw.Connection(str(self.path), flags=flags)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
-        connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
-        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
-        connection.enable_load_extension(True)
-        connection.load_extension(vector_extension())
-        connection.enable_load_extension(False)
-        if not self.read_only:
-            # FULL: an acknowledged memory survives a power cut, at about 4 ms a save.
-            connection.execute("PRAGMA synchronous = FULL")
-            # What is erased is overwritten, not only unlinked.
-            connection.execute("PRAGMA secure_delete = ON")
+        try:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            self.key = cipher.unlock(connection, self.path, self.key)
+            connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+            connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
+            connection.enable_load_extension(True)
+            connection.load_extension(vector_extension())
+            connection.enable_load_extension(False)
+            if not self.read_only:
+                # FULL: an acknowledged memory survives a power cut, at about 4 ms a save.
+                connection.execute("PRAGMA synchronous = FULL")
+                # What is erased is overwritten, not only unlinked.
+                connection.execute("PRAGMA secure_delete = ON")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def _begin_service(self) -> None:
-        connection = self._writer
+    def _begin_service(self, connection: apsw.Connection) -> None:
         version = _our_version(connection, self.path)
         latest = len(migrations())
         if version > latest:
@@ -246,6 +283,12 @@ def vector_extension() -> str:
     if spec is None or not spec.submodule_search_locations:
         raise Unusable("The sqlite-vec package is not installed; install mcp-memory again.")
     return str(Path(spec.submodule_search_locations[0]) / "vec0")
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Which file a name leads to."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _our_version(connection: apsw.Connection, path: Path) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -62,6 +63,11 @@ class SqliteStore:
     def read_only(self) -> bool:
         """Whether nothing can be changed: asked for, or the file or its directory may not be written."""
         return self._database.read_only
+
+    @property
+    def encryption(self) -> str | None:
+        """What the file is encrypted with, None where it is not."""
+        return self._database.encryption
 
     @property
     def topic_index(self) -> SqliteTopics:
@@ -378,9 +384,10 @@ class SqliteStore:
     def stats(self) -> Stats:
         with self._database.read() as connection:
             encoder = _serving(connection)
-            return counting.stats(
+            found = counting.stats(
                 connection, self._database.path, encoder=encoder[1] if encoder else None, now=self._clock()
             )
+        return replace(found, encryption=self.encryption)
 
     def close(self) -> None:
         self._database.close()
