@@ -20,6 +20,7 @@ LAYERS = (
     ("statements",),
     ("sorts",),
     ("framing",),
+    ("changes",),
     ("comparing",),
     ("interaction", "moments", "strength", "secret_shapes", "updating"),
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
