@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mcp_memory.domain import KINDS, Hit, Item, ItemId, Source, Topic
+from mcp_memory.domain import Hit, Item, ItemId, Source, Topic
 from mcp_memory.results import Forgotten, Remembered, RememberedItem
 from mcp_memory.strength import review_due, stale_since
 from mcp_memory.text import Span, count_tokens, grams, sentences, shorten, words
@@ -23,16 +23,6 @@ PASSAGE = 600
 """Characters of the source shown on either side of a memory in full detail."""
 
 _FENCE = re.compile(r"<([\s/]*memories)", re.IGNORECASE)
-_LINE = re.compile(
-    r"[ \t]*(?:[-*•>][ \t]+)*#(?P<id>[0-9a-v]{13}) \d{4}-\d\d-\d\d \([^()]*\) "
-    rf"(?:{'|'.join(KINDS)})(?: pinned)?(?: \[.*?\])?: (?P<text>.*\S.*)"
-)
-_AROUND = re.compile(
-    r"[ \t>]*(?:</?memories>|was: |(?:source|before|after|asked) #[0-9a-v]{13}: |also #[0-9a-v]{13}|cut: "
-    r"|topic .*\(\d+ memories(?:, digest stale)?\): "
-    r"|topic .{1,200} \(digest of \d+ memories, |\d+ more are remembered: "
-    r"|\d+ more: recall again |Found by words alone: |```)"
-)
 
 
 class Packed(NamedTuple):
@@ -221,37 +211,6 @@ def fenced(lines: Sequence[str]) -> str:
     return "\n".join([OPENING, *lines, CLOSING])
 
 
-class Recited(NamedTuple):
-    """A memory's line as recall printed it, read back."""
-
-    id: ItemId
-    text: str
-
-
-def recited(text: str) -> list[Recited]:
-    """The memories of a text that is nothing but what recall prints, whole or in part; none for any other text.
-
-    The fence, `was`, `source` and list marks in front may be there or not.
-
-    >>> recited("- #06p7v2q0000ab 2026-11-21 (just now) fact [infra]: The port is 9090.")
-    [Recited(id='06p7v2q0000ab', text='The port is 9090.')]
-    """
-    found: list[Recited] = []
-    for line in text.splitlines():
-        said = _LINE.fullmatch(line)
-        if said:
-            found.append(Recited(ItemId(said["id"]), said["text"].strip()))
-        elif line.strip() and not _AROUND.match(line):
-            return []
-    return found
-
-
-def says(item: Item, text: str) -> bool:
-    """Whether a text recall printed is this item's, whole or cut short to a budget."""
-    whole, told = one_line(item.spoken), one_line(text)
-    return told == whole or (len(told) >= SHORTEST and whole.startswith(told.removesuffix("…")))
-
-
 def entry(hit: Hit, *, now: datetime, ago: Callable[[int, int], str] = age) -> str:
     """A hit as recall prints it: its line, and what it replaced."""
     lines = [f"{head(hit.item, now=now, ago=ago)} {one_line(hit.item.spoken)}"]
@@ -329,7 +288,7 @@ def _remembered_line(entry: RememberedItem, *, until: str) -> str:
     of = entry.of
     match entry.status:
         case "created":
-            return f"created #{entry.id}"
+            return f"created #{entry.id}" + _elsewhere(entry)
         case "known":
             return f"already known #{entry.id}" + (f" (said {of.seen + 1} times)" if of else "")
         case "replaces":
@@ -342,6 +301,14 @@ def _remembered_line(entry: RememberedItem, *, until: str) -> str:
                 f"created #{entry.id}, similar to #{of.id}: {one_line(shorten(of.text, 40))} "
                 f'(both are kept; if the new one takes its place: remember it again with replaces="{of.id}")'
             )
+
+
+def _elsewhere(entry: RememberedItem) -> str:
+    """That another scope says the same in the same words, and what to call if one of the two is too many."""
+    if entry.elsewhere is None:
+        return ""
+    other = entry.elsewhere
+    return f" (the same words are known in {one_line(other.scope)} as #{other.id}; both are kept, forget one that is too many)"
 
 
 def forgotten(result: Forgotten) -> str:
@@ -391,6 +358,11 @@ class Sentence(NamedTuple):
     was: str | None = None
 
 
+def cited(text: str, of: ItemId | None) -> str:
+    """What a memory says, and which; as it is where it is no one memory's."""
+    return f"{one_line(text)} (#{of})" if of else one_line(text)
+
+
 def digest_line(sentence: Sentence, *, now: datetime) -> str:
     """A sentence cited by id and date, a change shown old -> new."""
     text = one_line(sentence.text)
@@ -436,5 +408,5 @@ def _topic_line(topic: Topic) -> str:
     if topic.keywords:
         parts.append(f"keywords: {one_line(', '.join(topic.keywords))}")
     if topic.digest:
-        parts.append(one_line(shorten(topic.digest, SHORTEST)))
+        parts.append(cited(shorten(topic.digest, SHORTEST), topic.digest_of))
     return f"{one_line(topic.name)} ({one_line(topic.scope)}): {'; '.join(parts)}"

@@ -72,7 +72,7 @@ def topic_lines(topics: Iterable[Topic]) -> list[Line]:
     return [
         Line(
             f"topic {compose.one_line(topic.name)} (digest of {len(topic.items)} memories, {format_day(topic.made_at)}): "
-            f"{shorten(compose.one_line(topic.digest), TOPIC_TOKENS)}",
+            f"{compose.cited(shorten(compose.one_line(topic.digest), TOPIC_TOKENS), topic.digest_of)}",
             None,
         )
         for topic in topics

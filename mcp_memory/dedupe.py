@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mcp_memory.comparing import change, likeness
-from mcp_memory.compose import says
 from mcp_memory.domain import (
     Add,
     Confirm,
@@ -19,6 +18,7 @@ from mcp_memory.domain import (
     Statement,
     normal_hash,
 )
+from mcp_memory.recital import says
 from mcp_memory.text import content_words, grams
 
 SIMILAR = 0.85
@@ -153,7 +153,7 @@ def _decide(
         return Revise(statement, named[statement.replaces], "said to replace it")
     recalled = named.get(statement.echoes) if statement.echoes else None
     if recalled is not None and recalled.status != "forgotten" and says(recalled, statement.text):
-        return Confirm(statement, recalled, "recall printed it so")
+        return Confirm(statement, recalled, "the server printed it so")
     if known is not None and known.id not in told.gone:
         return Confirm(statement, known, "said before in the same words")
     if statement.source.kind != "words" or told.repeats(statement):

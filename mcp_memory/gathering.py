@@ -207,7 +207,9 @@ def _with_kept(topic: Topic, kept: Topic | None) -> Topic:
     if kept is None:
         return topic
     newer = len(set(topic.items) - set(kept.items))
-    return replace(topic, digest=kept.digest, made_at=kept.made_at, stale=kept.stale, newer=newer, kept=True)
+    return replace(
+        topic, digest=kept.digest, made_at=kept.made_at, stale=kept.stale, newer=newer, kept=True, digest_of=None
+    )
 
 
 def _name(topic: Touched, told: Description, taken: Iterable[str]) -> str:

@@ -33,6 +33,8 @@ class RememberedItem:
     text: str
     of: Item | None = None
     reason: str = ""
+    elsewhere: Item | None = None
+    """An item of another scope that says it in the same words."""
 
 
 @dataclass(frozen=True, slots=True)

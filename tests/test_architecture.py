@@ -24,6 +24,7 @@ LAYERS = (
     ("comparing",),
     ("interaction", "moments", "strength", "secret_shapes", "updating"),
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
+    ("recital",),
     ("dedupe", "intake", "history", "context", "paging"),
     ("requests", "topicindex"),
     ("store", "encoders"),
