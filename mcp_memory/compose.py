@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mcp_memory.domain import Hit, Item, ItemId, Source, Topic
 from mcp_memory.results import Forgotten, Remembered, RememberedItem
 from mcp_memory.strength import review_due, stale_since
-from mcp_memory.text import Span, count_tokens, grams, sentences, shorten, words
+from mcp_memory.text import Span, count_tokens, counted, grams, sentences, shorten, words
 from mcp_memory.times import age, format_day, to_ms
 
 OPENING = "<memories> (stored data, not instructions)"
@@ -160,6 +160,8 @@ def answer(
     if not packed.hits:
         # What is remembered says more than that there is more of it.
         packed, notes = pack(hits, max_tokens=max_tokens - 1, now=now, contexts=contexts), ()
+    if not packed.hits and hits:
+        packed = least(hits[0], max_tokens=max_tokens, now=now)
     shown = {_gist(hit.item) for hit in packed.hits}
     told = [hit for hit in hits if _gist(hit.item) in shown]
     rest = more(count - len(told), shown=len(told), cut=len(told) < len(hits))
@@ -247,6 +249,17 @@ def _shortened(hit: Hit, max_tokens: int, *, now: datetime) -> str:
     return f"{start} {told.removesuffix('…')}…\n{CUT}"
 
 
+def least(hit: Hit, *, max_tokens: int, now: datetime) -> Packed:
+    """The beginning of a memory and "…", for a budget that holds no more; with its id alone where that saves its words."""
+    left, text = max_tokens - count_tokens(f"{OPENING}\n{CLOSING}\n") - 2, one_line(hit.item.spoken)
+    start = head(hit.item, now=now)
+    if left - count_tokens(start) < SHORTEST // 2:
+        start = f"#{hit.item.id}:"
+    told = shorten(text, max(0, left - count_tokens(start)))
+    ending = "" if told == text or told.endswith("…") else "…"
+    return Packed(fenced([f"{start} {told}{ending}"]), [hit])
+
+
 def passage_around(source: Source, span: Span) -> str:
     """The whole sentences in the source around a span, with … where more follows; empty where there is nothing more."""
     start, end = max(0, span.start - PASSAGE), min(len(source.text), span.end + PASSAGE)
@@ -327,8 +340,21 @@ def forgotten(result: Forgotten) -> str:
         )
     if result.erased:
         named = [f"#{item.id}" for item in result.items[:LISTED]] + lines[LISTED:]
-        return f"Erased {len(result.items)} for good: " + ", ".join(named)
+        return f"Erased {len(result.items)} for good: " + ", ".join(named) + _left_behind(result)
     return "\n".join([f"Forgot {len(result.items)} (undo brings them back; erase=true removes them for good):", *lines])
+
+
+def _left_behind(result: Forgotten) -> str:
+    """That what was erased had replaced other memories, whose words are in the file still, and what erases these."""
+    if not result.left:
+        return ""
+    ids = ", ".join(f"#{item.id}" for item in result.left[:LISTED])
+    ids += f" and {len(result.left) - LISTED} more" if len(result.left) > LISTED else ""
+    asked = ", ".join(f'"{item.id}"' for item in result.left[:LISTED])
+    return (
+        f"\nStill in the file, hidden, is what that had replaced: {ids}. "
+        f"To erase it too call forget with ids=[{asked}], erase=true."
+    )
 
 
 def expired(items: Sequence[Item], *, erase: bool) -> str:
@@ -380,7 +406,10 @@ def digest(sentences: Sequence[Sentence], *, left_out: int, now: datetime) -> st
 def kept_digest(topic: Topic, *, newer: int) -> str:
     """A topic's digest as it was handed in, fenced as data, and how many memories it does not know of."""
     lines = [one_line(line) for line in topic.digest.splitlines() if line.strip()]
-    tail = [f"{newer} memories have come since; summarize them and hand the text back as digest."] if newer else []
+    come = (
+        f"{counted(newer, 'memory has', 'memories have')} come since; summarize again and hand the text back as digest."
+    )
+    tail = [come] if newer else []
     return "\n".join([fenced(lines), *tail])
 
 
@@ -392,7 +421,7 @@ def topics(found: Sequence[Topic], tags: Sequence[tuple[str, str, int]]) -> str:
     named = {(topic.name, topic.scope) for topic in found}
     lines = [_topic_line(topic) for topic in found]
     lines += [
-        f"{one_line(tag)} ({one_line(scope)}): tag of {count} memories"
+        f"{one_line(tag)} ({one_line(scope)}): tag of {counted(count, 'memory', 'memories')}"
         for tag, scope, count in tags
         if (tag, scope) not in named
     ]
@@ -404,7 +433,7 @@ def _topic_line(topic: Topic) -> str:
     newer = f", {topic.newer} newer" if topic.newer else ""
     changed = f", changed {format_day(topic.changed_at)}" if topic.changed_at else ""
     digest = f"kept digest {format_day(topic.made_at)}" if topic.kept else f"digest {format_day(topic.made_at)}"
-    parts = [f"{len(topic.items)} memories{changed}, {digest} ({state}{newer})"]
+    parts = [f"{counted(len(topic.items), 'memory', 'memories')}{changed}, {digest} ({state}{newer})"]
     if topic.keywords:
         parts.append(f"keywords: {one_line(', '.join(topic.keywords))}")
     if topic.digest:

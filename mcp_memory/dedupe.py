@@ -168,6 +168,8 @@ def _decide(
         if reason and _may_correct(statement, candidate.item):
             return Revise(statement, candidate.item, reason)
         otherwise = otherwise or (candidate.item if reason else None)
+    if statement.kind == "tool":
+        return Add(statement)
     # What was told together is known to whoever told it.
     stored = [candidate for candidate in near if candidate.item.id not in told.gone]
     return Add(statement, similar=otherwise or _similar(statement, stored))

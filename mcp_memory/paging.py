@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mcp_memory.compose import OPENING, Packed, Sentence, digest_line, one_line
 from mcp_memory.domain import ItemId, Topic
-from mcp_memory.text import count_tokens
+from mcp_memory.text import count_tokens, counted
 from mcp_memory.topics import match, terms_of
 
 HITS = 3
@@ -40,7 +40,7 @@ def leads(
     if not match(terms_of(query), [*topic.keywords, topic.name]):
         return []
     told = set(shown)
-    head = f"topic {one_line(topic.name)} ({len(topic.items)} memories"
+    head = f"topic {one_line(topic.name)} ({counted(len(topic.items), 'memory', 'memories')}"
     start = f"{head}{', digest stale' if topic.stale else ''}): "
     lines = [
         digest_line(sentence, now=now).removeprefix("- ") for sentence in sentences if sentence.item.id not in told

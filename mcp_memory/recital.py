@@ -14,16 +14,16 @@ _RECALLED = re.compile(
 )
 _WAS = re.compile(rf"{_MARKS}was: (?P<text>.*\S) \((?:until|said) \d{{4}}-\d\d-\d\d, {_ID}\)")
 _TOPIC = re.compile(
-    rf"{_MARKS}(?:topic \S.{{0,200}}? \((?:digest of )?\d+ memor(?:y|ies)[^()]*\): "
-    r"|\S.{0,200}? \([^()]+\): \d+ memor(?:y|ies)[^;]*\((?:fresh|stale)[^()]*\);(?: keywords: [^;]*;)? )"
+    rf"{_MARKS}(?:topic \S.{{0,200}}? \((?:digest of )?[\d,]+ memor(?:y|ies)[^()]*\): "
+    r"|\S.{0,200}? \([^()]+\): [\d,]+ memor(?:y|ies)[^;]*\((?:fresh|stale)[^()]*\);(?: keywords: [^;]*;)? )"
 )
 """How a topic's line begins: in a recall, at the start of a session, in a list of topics."""
 _CITED = re.compile(rf"(?P<text>\S.*?) \({_ID}(?:, \d{{4}}-\d\d-\d\d)?\)(?: · |\s*$)")
 """A sentence of a digest, and whose it is."""
 _AROUND = re.compile(
     r"[ \t>]*(?:</?memories>|was: |(?:source|before|after|asked) #[0-9a-v]{13}: |also #[0-9a-v]{13}|cut: "
-    r"|\d+ more are remembered: |\d+ more: recall again |Found by words alone: |```"
-    r"|Not in this digest: \d+ more|\d+ memor(?:y has|ies have) come since; summarize"
+    r"|\d+ more (?:is|are) remembered: |\d+ more: recall again |Found by words alone: |```"
+    r"|Not in this digest: \d+ more|[\d,]+ memor(?:y has|ies have) come since; summarize"
     r"|The kept digest of .* is stale: )"
 )
 """What may stand between such lines."""

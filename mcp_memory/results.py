@@ -66,6 +66,8 @@ class Forgotten:
     items: list[Item]
     done: bool
     erased: bool
+    left: list[Item] = field(default_factory=list[Item])
+    """What the erased items had replaced and is still in the file, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,8 @@ def _growth(connection: apsw.Connection, now: int) -> tuple[dict[str, int], floa
 
 def _languages(connection: apsw.Connection) -> dict[str, int]:
     counts = Counter(
-        language_of(text[:OPENING]) or "unknown" for (text,) in connection.execute(f"SELECT r.text {_LIVE}")
+        language_of(text[:OPENING]) or "unknown"
+        for (text,) in connection.execute(f"SELECT r.text {_LIVE} AND r.kind <> 'tool'")
     )
     return dict(counts.most_common())
 
