@@ -7,9 +7,9 @@ from typing import NamedTuple
 from mcp_memory import compose
 from mcp_memory.compose import Packed
 from mcp_memory.domain import USER, Hit, Item, ItemId, Topic
-from mcp_memory.strength import DAY, confirmed_at
+from mcp_memory.strength import confirmed_at
 from mcp_memory.text import count_tokens, counted, normal_form, shorten
-from mcp_memory.times import age, format_day, to_ms
+from mcp_memory.times import DAY, age, format_day, to_ms
 
 GATHERED = 4
 """Members from which a topic that gathered by itself stands in a session's start: fewer stand there themselves."""

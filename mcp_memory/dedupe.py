@@ -20,6 +20,7 @@ from mcp_memory.domain import (
 )
 from mcp_memory.recital import says
 from mcp_memory.text import content_words, grams
+from mcp_memory.times import DAY
 
 SIMILAR = 0.85
 """Cosine from which a known item is worth showing beside a new one."""
@@ -36,7 +37,6 @@ WIDESPREAD = 64
 """Statements of a call that may share a word for it to lead from one to another; more than that tell nothing apart."""
 BESIDE = 8
 """Statements of the same call that one is compared with."""
-DAY = 86_400_000
 LASTING: frozenset[Kind] = frozenset({"fact", "preference", "decision", "note"})
 """Kinds that may correct each other. A procedure corrects its own kind only."""
 HAPPENED: frozenset[Kind] = frozenset({"event", "tool"})

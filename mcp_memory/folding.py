@@ -19,7 +19,8 @@ from mcp_memory.domain import (
 )
 from mcp_memory.store import Store
 from mcp_memory.text import Span, counted
-from mcp_memory.toolcalls import DAY, Fold, Folding, KeptCall, Retention, plan
+from mcp_memory.times import DAY
+from mcp_memory.toolcalls import Fold, Folding, KeptCall, Retention, plan
 
 
 @dataclass(frozen=True, slots=True)

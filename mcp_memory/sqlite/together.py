@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import apsw
 
 from mcp_memory.sqlite.rows import fetch
+from mcp_memory.times import HOUR
 
 FEW = 12
 """Statements told together at most for that to say something of what they are about: more are a list, or an import."""
-HOUR = 3_600_000
 
 
 def told_together(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, str]:
