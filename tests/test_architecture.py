@@ -30,7 +30,7 @@ LAYERS = (
     ("store", "encoders"),
     ("encoders.hashing", "encoders.onnx", "encoders.background"),
     ("sqlite", "sqlite.vectors", "sqlite.rows", "sqlite.database", "sqlite.indexed"),
-    ("sqlite.resident", "sqlite.redaction", "sqlite.undo"),
+    ("sqlite.resident", "sqlite.redaction", "sqlite.undo", "sqlite.together"),
     ("sqlite.search", "sqlite.clusters", "sqlite.toolhistory"),
     ("sqlite.lineage", "sqlite.counting"),
     ("sqlite.steps",),
