@@ -29,7 +29,7 @@ class Stats:
     """Those that were handed in."""
     stale_digests: int
     languages: Mapping[str, int]
-    """Live items by language (languages.language_of); `unknown` where the words do not tell."""
+    """Live items but for tool calls by language (languages.language_of); `unknown` where the words do not tell."""
     growth: Mapping[str, int]
     """Items recorded on each of the last GROWTH_DAYS days on which any were, by date in UTC, the latest first."""
     per_day: float

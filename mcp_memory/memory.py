@@ -34,7 +34,7 @@ from mcp_memory.gathering import Gatherer
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_id
 from mcp_memory.measuring import measure_alone
-from mcp_memory.past import Past
+from mcp_memory.past import Past, left_behind
 from mcp_memory.recalling import Recaller
 from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
 from mcp_memory.requests import (
@@ -50,7 +50,7 @@ from mcp_memory.results import Forgotten, History, Recall, Remembered, Summary, 
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.strength import review_due, today
-from mcp_memory.text import count_tokens, require_clean
+from mcp_memory.text import count_tokens, counted, require_clean
 from mcp_memory.times import to_ms
 from mcp_memory.toolcalls import RETENTION, Retention
 from mcp_memory.upkeep import Upkeep, no_progress
@@ -183,7 +183,7 @@ class Memory:
                 raise InvalidInput("items is empty; give at least one text.")
             statements = [statement for read in intake.entries(entries) for statement in read]
         sources = len({statement.source.id for statement in statements})
-        summary = f"{_counted(len(statements), 'statement')}, {_counted(sources, 'source')}"
+        summary = f"{counted(len(statements), 'statement')}, {counted(sources, 'source')}"
         operation = self._operation("remember", summary, caller)
         result = self._rememberer.remember(statements, operation=operation, progress=progress)
         if result.pending:
@@ -255,10 +255,8 @@ class Memory:
         if where.as_of is not None:
             raise InvalidInput("A digest is kept for what is known now; leave out as_of.")
         step = self._digester.keeping(name, digest, where=where, now=now)
-        self._store.apply(
-            self._operation("summarize", f"digest of {_counted(len(step.items), 'item')}", caller), [step]
-        )
-        answer = f"Kept as the digest of {name} ({step.scope}), standing for {len(step.items)} memories."
+        self._store.apply(self._operation("summarize", f"digest of {counted(len(step.items), 'item')}", caller), [step])
+        answer = f"Kept as the digest of {name} ({step.scope}), standing for {counted(len(step.items), 'memory', 'memories')}."
         items = self._store.items(step.items)
         return Summary(answer, list(items.values()), 0, count_tokens(answer))
 
@@ -350,6 +348,7 @@ class Memory:
             found = self._recaller.find(read_query(query or ""), where=where, limit=FORGET_LIMIT, now=now)
             items = [hit.item for hit in found.hits]
             done = confirm
+        left = left_behind(self._store, items) if erase and done else []
         if done and items:
             steps: list[Step] = [EraseItem(item.id) if erase else ForgetItem(item.id) for item in items]
             if erase:
@@ -360,7 +359,7 @@ class Memory:
             verb = "erase" if erase else "forget"
             self._store.apply(self._operation("forget", f"{verb} {named}{because}", caller), steps)
             self._catch_up.stir()
-        return Forgotten(items, done, erase and done)
+        return Forgotten(items, done, erase and done, left)
 
     def expired(self, older_than: str, select: ItemQuery | None = None, *, by: Caller | None = None) -> list[Item]:
         """The items of some scopes and kinds last said longer ago than `older_than` (such as 90d), the oldest first.
@@ -443,7 +442,3 @@ class Memory:
             summary,
             zone_offset=compose.zone_offset(now),
         )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,10 +13,9 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.foreign_dates import read_foreign
 from mcp_memory.languages import possible_languages
 from mcp_memory.phrases import CJK, HOLIDAYS, TENS, WINDOW, Grammar, grammar
-from mcp_memory.times import Period, parse_period, to_ms
+from mcp_memory.times import DAY, Period, parse_period, to_ms
 from mcp_memory.tongues import BY_CODE, ENGLISH, TONGUES, Tongue
 
-DAY = 86_400_000
 LONGEST = 4000
 """Characters of a text that are read: more is no sentence."""
 

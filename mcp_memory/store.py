@@ -78,8 +78,8 @@ class Store(Protocol):
         """For each row of `vectors`, made by `encoder`, the items nearest to it, by cosine, best first."""
         ...
 
-    def repetitions(self, texts: Sequence[str], *, scope: str) -> dict[str, Item]:
-        """For each text that a live item of the scope says word for word, that item."""
+    def repetitions(self, texts: Sequence[str], *, scope: str | None) -> dict[str, Item]:
+        """For each text that a live item of the scope, of any where it is None, says word for word, that item."""
         ...
 
     def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:

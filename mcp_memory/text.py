@@ -235,6 +235,15 @@ def _weigh(text: str) -> int:
     return weight
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "memory", "memories"), counted(1200, "item")
+    ('1 memory', '1,200 items')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def shorten(text: str, max_tokens: int) -> str:
     """The leading whole sentences that fit, or the text itself when it does.
 

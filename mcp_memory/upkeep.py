@@ -19,8 +19,8 @@ from mcp_memory.gathering import Gatherer
 from mcp_memory.recalling import Recaller
 from mcp_memory.remembering import Progress
 from mcp_memory.store import Store
-from mcp_memory.times import to_ms
-from mcp_memory.toolcalls import DAY, Retention
+from mcp_memory.times import DAY, to_ms
+from mcp_memory.toolcalls import Retention
 from mcp_memory.understood import language_advice
 
 ITSELF = "mcp-memory"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from clock import Clock
 
-from mcp_memory import compose
+from mcp_memory import recital
 from mcp_memory.domain import Entry, Hit, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
@@ -60,7 +60,7 @@ def test_a_later_message_goes_first_and_says_what_the_earlier_one_said(
     old = found.hits[1].item
     assert changes(found.hits) == [(newer, [older]), (older, [])]
     assert f"\n  was: {older} (said 2026-03-02, #{old.id})\n" in found.text
-    assert [line.id for line in compose.recited(found.text)] == [hit.item.id for hit in found.hits]
+    assert [line.id for line in recital.recited(found.text)] == [hit.item.id for hit in found.hits]
 
 
 @pytest.mark.parametrize(

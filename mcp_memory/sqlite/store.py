@@ -117,13 +117,13 @@ class SqliteStore:
             connection, query, encoder_id=number, states=states, eligible=eligible, limit=limit
         )
 
-    def repetitions(self, texts: Sequence[str], *, scope: str) -> dict[str, Item]:
+    def repetitions(self, texts: Sequence[str], *, scope: str | None) -> dict[str, Item]:
         digests = {text: normal_hash(text).hex() for text in texts}
         with self._database.read() as connection:
             rows = fetch(
                 connection,
                 f"SELECT lower(hex(r.normal_hash)), {ITEM_COLUMNS} {STATES} "
-                "WHERE r.normal_hash IN (SELECT unhex(value) FROM json_each(?)) AND r.scope = ? "
+                "WHERE r.normal_hash IN (SELECT unhex(value) FROM json_each(?)) AND r.scope = ifnull(?, r.scope) "
                 "AND r.until_time IS NULL AND r.status = 'live' ORDER BY i.id DESC",
                 (json.dumps(list(digests.values())), scope),
             )

@@ -13,6 +13,7 @@ from mcp_memory.sqlite import vectors as codec
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.indexed import insert_told, insert_words
 from mcp_memory.sqlite.rows import fetch
+from mcp_memory.text import counted
 
 INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
 UNDATED = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM told AS t WHERE t.revision_id = r.id)"
@@ -143,4 +144,4 @@ def _index_problems(connection: apsw.Connection) -> Iterator[str]:
         "OR length(coalesce(s.signs, x'')) <> (e.dimensions + 7) / 8"
     ).get
     if wrong:
-        yield f"{wrong} vectors do not have their encoder's length; run `mcp-memory reindex`"
+        yield f"{counted(wrong, 'vector does', 'vectors do')} not have the encoder's length; run `mcp-memory reindex`"
