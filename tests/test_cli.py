@@ -1,6 +1,7 @@
 """The command line: the verbs from a shell, for people and for programs."""
 
 import errno
+import gzip
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import apsw
 import pytest
 from click.testing import CliRunner, Result
 from clock import Clock
@@ -252,6 +254,117 @@ def test_a_backup_is_a_file_that_can_be_recalled_from(run: Run, tmp_path: Path) 
 
     assert copied.exit_code == 0
     assert "The gate is green." in recalled.output
+
+
+def test_backups_get_dated_names_and_a_rule_lets_older_ones_go(run: Run, database: Path) -> None:
+    run("remember", "The gate is green.")
+    folder = database.parent / "backups"
+    made = run("backup")
+    old = folder / "memory-2020-01-01T000000Z.db"
+    strange = folder / "notes.db"
+    for path in (old, strange):
+        path.write_bytes(b"")
+
+    again = run("backup", "--keep", "1 daily")
+
+    assert re.search(r"backups.memory-\d{4}-\d\d-\d\dT\d{6}Z\.db is a checked copy", made.output)
+    assert f"Removed {old}." in again.output
+    assert strange.exists()
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_backup_is_restored_and_what_it_replaced_is_kept(run: Run, tmp_path: Path) -> None:
+    run("remember", "The gate is green.")
+    run("backup", str(tmp_path / "copy.db"))
+    run("remember", "The fence is blue.")
+
+    refused = run("restore", str(tmp_path / "copy.db"))
+    restored = run("restore", str(tmp_path / "copy.db"), "--force")
+    listed = run("list")
+
+    assert (refused.exit_code, restored.exit_code) == (1, 0)
+    assert "holds 1 operations that the backup does not have" in refused.output
+    kept = re.search(r"kept as (\S+)\. It holds 1 operations", restored.output)
+    assert kept
+    assert "fence" not in listed.output
+    assert "fence" in run("list", "--database", kept[1]).output
+
+
+def test_what_is_exported_is_imported_elsewhere_and_again_changes_nothing(run: Run, tmp_path: Path) -> None:
+    run("remember", "The gate is green.")
+    target, other = str(tmp_path / "all.jsonl"), str(tmp_path / "other.db")
+
+    exported = run("export", target)
+    planned = run("import", target, "--dry-run", "--database", other)
+    unmade = not Path(other).exists()
+    imported = run("import", target, "--database", other)
+    again = run("import", target, "--database", other)
+
+    assert [result.exit_code for result in (exported, planned, imported, again)] == [0] * 4
+    assert "would come: 1 operations, 1 sources, 1 memories" in planned.output
+    assert unmade
+    assert "came: 1 operations" in imported.output
+    assert "is known here already" in again.output
+    assert run("export", "-", "--database", other).stdout_bytes == Path(target).read_bytes()
+    assert run("recall", "gate", "--database", other).output.count("The gate is green.") == 1
+
+
+def test_importing_what_is_no_export_names_what_can_be_imported(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("The gate is green.")
+
+    refused = run("import", str(tmp_path / "notes.txt"))
+
+    assert refused.exit_code == 1
+    assert "What can be imported: jsonl" in refused.output
+
+
+def test_merging_another_file_is_told_and_can_be_taken_back(run: Run, tmp_path: Path) -> None:
+    other = str(tmp_path / "other.db")
+    run("remember", "The gate is green.")
+    run("remember", "The fence is blue.", "--database", other)
+
+    planned = run("merge", other, "--dry-run")
+    before = run("list").output
+    merged = json.loads(run("merge", other, "--json").stdout)
+    after = run("list").output
+    back = run("restore", merged["backup"], "--force")
+
+    assert "1 memories" in planned.output
+    assert "fence" not in before
+    assert merged["came"]["item"] == 1
+    assert merged["clashes"] == []
+    assert "fence" in after
+    assert back.exit_code == 0
+    assert "fence" not in run("list").output
+
+
+def test_an_old_file_is_migrated_when_asked_and_only_shown_by_a_dry_run(run: Run, database: Path) -> None:
+    packed = Path(__file__).parent / "schemas" / "0005.db.gz"
+    database.write_bytes(gzip.decompress(packed.read_bytes()))
+    before = database.read_bytes()
+
+    planned = run("migrate", "--dry-run")
+    unchanged = database.read_bytes() == before
+    migrated = run("migrate")
+    again = run("migrate")
+
+    assert "0006_topics" in planned.output
+    assert "it is sound" in planned.output
+    assert unchanged
+    assert "is a copy of it as it was" in migrated.output
+    assert "nothing to do" in again.output
+
+
+def test_a_newer_file_is_refused_with_the_way_out(run: Run, database: Path) -> None:
+    run("remember", "The gate is green.")
+    connection = apsw.Connection(str(database))
+    connection.pragma("user_version", 99)
+    connection.close()
+
+    for command in (("recall", "gate"), ("migrate",), ("backup",), ("export", "-")):
+        refused = run(*command)
+        assert refused.exit_code == 1
+        assert "Upgrade mcp-memory" in refused.output
 
 
 def test_reindex_rebuilds_what_the_search_needs(run: Run) -> None:

@@ -95,22 +95,6 @@ def reindex(config: Config) -> None:
 
 
 @main.command()
-@click.argument("target", type=click.Path(path_type=Path))
-@configured
-def backup(config: Config, target: Path) -> None:
-    """Copy the file as it is now to TARGET, while others use it, and check the copy.
-
-    \b
-    Example:
-      mcp-memory backup memory-2026-11-21.db
-    """
-    memory, _ = open_existing(config)
-    with memory:
-        memory.backup(target)
-    click.echo(f"{target} is a checked copy of {config.database}.")
-
-
-@main.command()
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's memory in this file.")
 @configured
 def demo(config: Config, keep: Path | None) -> None:

@@ -8,17 +8,19 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcp_memory.config import Config, log_to_stderr, read_config
-from mcp_memory.errors import MemoryProblem, NotFound
+from mcp_memory.errors import MemoryProblem, NotFound, ReadOnly
 from mcp_memory.projects import project_here
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.domain import Caller
     from mcp_memory.memory import Memory
+    from mcp_memory.sqlite.database import Database
     from mcp_memory.tools import Answer
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ _OPTIONS = (
     ),
 )
 _NAMES = ("database", "project", "model", "read_only", "log_level")
+PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
 
 
@@ -73,11 +76,34 @@ def _problems_told() -> Generator[None]:
 
 def open_existing(config: Config) -> "tuple[Memory, Caller]":
     """The memory, where there is one: what only reads or changes makes no file out of a mistyped name."""
+    require_file(config)
+    return open_memory_for(config)
+
+
+def require_file(config: Config) -> None:
+    """Raises NotFound where there is no memory file."""
     if not config.database.exists():
         raise NotFound(
             f"There is no memory file {config.database} yet. Remember something first, or name another file."
         )
-    return open_memory_for(config)
+
+
+def require_writable(config: Config) -> None:
+    """Raises ReadOnly where nothing may be changed."""
+    if config.read_only:
+        raise ReadOnly(f"{config.database} is open for reading only, so nothing can be changed in it.")
+
+
+@contextmanager
+def open_database(config: Config) -> "Generator[Database]":
+    """The file alone, without an encoder. Raises Unusable and ReadOnly."""
+    from mcp_memory.sqlite.database import Database
+
+    database = Database(config.database, read_only=config.read_only)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def open_memory_for(config: Config) -> "tuple[Memory, Caller]":
@@ -140,13 +166,13 @@ def _coloured(line: str) -> str:
 
 
 @contextmanager
-def progress_bar() -> Generator[Callable[[int, int], None]]:
-    """A bar on standard error while something long runs on a terminal; nothing elsewhere."""
+def progress_bar(*, long: int = LONG) -> Generator[Callable[[int, int], None]]:
+    """A bar on standard error while something of more than `long` steps runs on a terminal; nothing elsewhere."""
     with ExitStack() as stack:
         bars: list[Any] = []
 
         def progress(done: int, total: int) -> None:
-            if total <= LONG or not sys.stderr.isatty():
+            if total <= long or not sys.stderr.isatty():
                 return
             if not bars:
                 bars.append(stack.enter_context(click.progressbar(length=total, file=sys.stderr, show_eta=True)))

@@ -6,21 +6,31 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Generator
-from importlib import resources
+from collections.abc import Callable, Generator, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal, TypeAlias
 from urllib.parse import quote
 
 import apsw
 
+from mcp_memory import backups
 from mcp_memory.errors import Conflict, MemoryProblem, ReadOnly, Unusable
 from mcp_memory.sqlite import cipher
 from mcp_memory.sqlite.leftovers import clear_leftovers
+from mcp_memory.sqlite.schema import (
+    APPLICATION_ID,
+    Progress,
+    file_problems,
+    migrate,
+    migrations,
+    no_progress,
+    schema_version,
+)
 
 log = logging.getLogger(__name__)
 
-APPLICATION_ID = 0x6D6D656D
-"""`mmem`: what marks a SQLite file as ours."""
+Old: TypeAlias = Literal["back up and migrate", "migrate", "leave"]
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for another process; a bulk import of another process holds the lock for under a second."""
 WAL_RETRIES = 200
@@ -39,15 +49,20 @@ class Database:
         read_only: bool = False,
         prepare: Callable[[apsw.Connection], None] = lambda connection: None,
         key: cipher.Key | None = None,
+        old: Old = "back up and migrate",
+        progress: Progress = no_progress,
     ) -> None:
         """Open the file, making it and its directory (for this user only) where there is none, and migrate it.
 
         Raises Unusable where the file is a directory, no database, another program's, damaged or of a newer schema,
-        and ReadOnly where it does not exist and may not be made. `prepare` is done to each connection that reads.
-        `key` is for an encrypted file; without it it is looked for (cipher.find_key), where the file is encrypted.
+        or can't be backed up before it is migrated, and ReadOnly where it does not exist and may not be made.
+        `prepare` is done to each connection that reads; `old` says what becomes of a file of an older schema. `key` is
+        for an encrypted file; without it it is looked for (cipher.find_key), where the file is encrypted.
         """
         self.path = path
         self.key = key
+        self._old: Old = old
+        self._progress = progress
         self._prepare = prepare
         self._write_lock = threading.RLock()
         self._readers: list[apsw.Connection] = []
@@ -127,15 +142,29 @@ class Database:
                 "Upgrade mcp-memory, or name another file with --database."
             )
         if self.read_only:
-            if version < latest:
+            if version < latest and self._old != "leave":
                 raise ReadOnly(
                     f"{self.path} has schema {version} and must be migrated to {latest}, but it may only be read. "
                     "Open it once without --read-only."
                 )
             return
         _switch_to_wal(connection)
-        if version < latest:
-            _migrate(connection, latest)
+        if version < latest and self._old != "leave":
+            migrate(connection, before=self._back_up, progress=self._progress)
+
+    def _back_up(self, version: int) -> None:
+        """Copy the file before it is migrated, and refuse that where the copy can't be made."""
+        if self._old == "migrate":
+            return
+        target = backups.target(self.path, datetime.now(UTC), before=f"schema-{len(migrations())}")
+        try:
+            self.copy_checked(target, file_problems)
+        except MemoryProblem as problem:
+            raise Unusable(
+                f"{self.path} has schema {version} and was not migrated to {len(migrations())}, because the backup "
+                f"before that could not be made: {problem} Make room for it, then try again."
+            ) from problem
+        log.warning("%s is being migrated from schema %d; %s is a copy of it as it was", self.path, version, target)
 
     @contextlib.contextmanager
     def read(self) -> Generator[apsw.Connection]:
@@ -185,12 +214,41 @@ class Database:
 
     def copy_to(self, target: Path) -> None:
         """Write the file as it is at one moment to `target`, while others go on writing to it."""
+        with driver_errors(target), contextlib.closing(self.connection()) as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+
+    def copy_checked(self, target: Path, problems: Callable[[apsw.Connection], Iterable[str]]) -> None:
+        """Write a copy and put it at `target` only when `problems` finds nothing wrong in it.
+
+        Raises Conflict where `target` exists already, Unusable where it can't be written or the copy is not sound.
+        """
+        if target.exists():
+            raise Conflict(f"{target} exists already; name a file that does not.")
+        unfinished = target.with_name(f"{target.name}.unfinished")
         with driver_errors(target):
-            connection = self._take_reader()
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            unfinished.unlink(missing_ok=True)
+            os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        try:
+            self.copy_to(unfinished)
+            copy = Database(unfinished, read_only=True, old="leave", key=self.key)
             try:
-                connection.execute("VACUUM INTO ?", (str(target),))
+                with copy.read() as connection:
+                    wrong = list(problems(connection))
             finally:
-                self._give_back(connection)
+                copy.close()
+            if wrong:
+                raise Unusable(f"The backup was not kept, because the copy is not sound: {wrong[0]}")
+            with driver_errors(target):
+                settle(unfinished, target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def connection(self) -> apsw.Connection:
+        """A connection of one's own, outside every transaction, to be closed by who asked for it."""
+        with driver_errors(self.path):
+            self._require_open()
+            return self._connect()
 
     def close(self) -> None:
         """Close every connection; a call after it raises Unusable."""
@@ -220,18 +278,6 @@ class Database:
                 self._readers.append(connection)
                 return
         connection.close()
-
-
-def schema_version(connection: apsw.Connection) -> int:
-    """How many migrations the file has had."""
-    version: int = connection.pragma("user_version")
-    return version
-
-
-def migrations() -> list[str]:
-    """The migrations' SQL, in order; the first makes an empty file into one of ours."""
-    files = resources.files("mcp_memory.sqlite").joinpath("migrations").iterdir()
-    return [file.read_text("utf-8") for file in sorted(files, key=lambda f: f.name) if file.name.endswith(".sql")]
 
 
 @contextlib.contextmanager
@@ -276,6 +322,22 @@ def _prepare_path(path: Path, *, read_only: bool) -> bool:
     return False
 
 
+def settle(unfinished: Path, target: Path) -> None:
+    """Give a file its name once it is on the disk, so that a power cut leaves it whole or not there."""
+    _sync(unfinished, os.O_RDWR)
+    unfinished.replace(target)
+    if os.name != "nt":  # where a directory can't be opened
+        _sync(target.parent, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    number = os.open(path, flags)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def vector_extension() -> str:
     """Where sqlite-vec's library is. Raises Unusable where it is not installed."""
     # Found without importing the package: its import alone costs 64 ms.
@@ -317,17 +379,3 @@ def _switch_to_wal(connection: apsw.Connection) -> None:
             pass
         time.sleep(0.025)
     log.warning("could not switch to WAL; readers and writers will wait for each other")
-
-
-def _migrate(connection: apsw.Connection, latest: int) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        version = schema_version(connection)  # another process may have been faster
-        for number, script in enumerate(migrations()[version:latest], start=version + 1):
-            connection.execute(script).fetchall()
-            connection.pragma("user_version", number)
-        connection.pragma("application_id", APPLICATION_ID)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise

@@ -29,7 +29,8 @@ REVISION_FIELDS = (
 
 OPERATION_COLUMNS = """
     o.id, o.verb, o.at, o.client, o.session, o.summary, o.undoes, o.erased,
-    (SELECT count(*) % 2 FROM operations AS u WHERE u.undoes = coalesce(o.undoes, o.id) AND u.at > o.at)
+    coalesce((SELECT u.takes_back FROM operations AS u WHERE u.undoes = coalesce(o.undoes, o.id)
+        ORDER BY u.at DESC, u.id DESC LIMIT 1), 0) <> coalesce(o.takes_back, 0)
 """
 """What `operation` reads."""
 OPERATION_WIDTH = 9

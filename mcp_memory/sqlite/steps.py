@@ -24,14 +24,13 @@ from mcp_memory.domain import (
     Step,
     TakeBack,
     normal_hash,
-    sha256,
     spoken,
     tags_json,
 )
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.ids import IdSequence, id_number, id_text
-from mcp_memory.sqlite import redaction, undo, vectors
-from mcp_memory.sqlite.indexed import delete_words, insert_told, insert_words
+from mcp_memory.sqlite import erasing, undo, vectors
+from mcp_memory.sqlite.indexed import insert_told, insert_words
 from mcp_memory.sqlite.rows import REVISION_FIELDS, fetch, number_of
 from mcp_memory.text import Span
 
@@ -67,17 +66,7 @@ class Steps:
 
     def finish(self) -> None:
         """Do what is done once for all steps: take what was erased out of its sources."""
-        for source, spans in self._gone.items():
-            forgotten, others = redaction.spans_in(self._connection, source)
-            if not forgotten and not others:
-                self._connection.execute("DELETE FROM sources WHERE id = ?", (source,))
-                continue
-            text: str = self._connection.execute("SELECT text FROM sources WHERE id = ?", (source,)).get
-            blanked = redaction.blanked(text, spans, kept=forgotten + others)
-            self._connection.execute(
-                "UPDATE sources SET text = ?, sha256 = ?, redacted_at = ? WHERE id = ?",
-                (blanked, sha256(blanked), self._at, source),
-            )
+        erasing.redact(self._connection, self._gone, at=self._at)
 
     def carry_out(self, step: Step) -> Outcome:
         """Apply one step; see the step's own class for what it means."""
@@ -342,41 +331,11 @@ class Steps:
         self._connection.execute("UPDATE operations SET erased = erased + 1 WHERE id = ?", (self._operation,))
 
     def _erase(self, number: int) -> None:
-        states = fetch(
-            self._connection,
-            "SELECT r.id, r.text, r.status, i.speaker FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
-            "WHERE i.id = ?",
-            (number,),
-        )
-        if not states:
+        places = erasing.erase(self._connection, number, operation=self._operation, at=self._at)
+        if places is None:
             raise _no_item(number)
-        for revision_id, text, status, speaker in states:
-            if status == "live":
-                delete_words(self._connection, revision_id, text, speaker)
-        # A digest may hold the words of what it was made from, and of what that replaced.
-        self._connection.execute(
-            """
-            WITH RECURSIVE heads (id) AS (
-                VALUES (?) UNION SELECT l.from_id FROM links AS l JOIN heads ON heads.id = l.to_id
-                WHERE l.type = 'replaces'
-            )
-            DELETE FROM topics WHERE id IN (
-                SELECT t.topic_id FROM topic_revisions AS t JOIN revisions AS r ON r.id = t.revision_id
-                WHERE r.item_id IN (SELECT id FROM heads)
-            )
-            """,
-            (number,),
-        )
-        # So may the reason given for forgetting it.
-        self._connection.execute(
-            "UPDATE operations SET summary = substr(summary, 1, instr(summary, ' (') - 1) "
-            "WHERE verb = 'forget' AND instr(summary, ' (') "
-            "AND id IN (SELECT operation_id FROM revisions WHERE item_id = ?)",
-            (number,),
-        )
-        for source, span in redaction.places_of(self._connection, number):
+        for source, span in places:
             self._gone.setdefault(source, []).append(span)
-        self._connection.execute("DELETE FROM items WHERE id = ?", (number,))
 
     def _fold(self, step: FoldItem) -> None:
         number = number_of(step.id)

@@ -111,10 +111,7 @@ def plan(connection: apsw.Connection, number: int) -> Plan:
     """
     named = _operation(connection, number)
     origin = named if named.undoes is None else _operation(connection, id_number(named.undoes))
-    last: int | None = connection.execute(
-        "SELECT id FROM operations WHERE undoes = ? ORDER BY at DESC LIMIT 1", (id_number(origin.id),)
-    ).get
-    tip = origin if last is None else _operation(connection, last)
+    tip = _tip(connection, origin)
     if named.undone:
         raise Conflict(f"{told(named)} is taken back already. To change that, undo #{tip.id}.")
     if origin.erased:
@@ -173,7 +170,9 @@ def described(connection: apsw.Connection, found: Plan) -> Undoing:
 def carry_out(connection: apsw.Connection, found: Plan, *, operation: int, at: int, ids: IdSequence) -> None:
     """Change the effects, as `operation` at transaction time `at`."""
     origin = id_number(found.origin.id)
-    connection.execute("UPDATE operations SET undoes = ? WHERE id = ?", (origin, operation))
+    connection.execute(
+        "UPDATE operations SET undoes = ?, takes_back = ? WHERE id = ?", (origin, not found.origin.undone, operation)
+    )
     for change in found.changes:
         _change(connection, change, operation=operation, at=at, number=id_number(ids.next()))
     for table, columns in TIMED.items():
@@ -213,6 +212,19 @@ def _operation(connection: apsw.Connection, number: int) -> Operation:
     if not rows:
         raise NotFound(f"There is no operation #{id_text(number)}. Look up the operations with history.")
     return operation_of(rows[0])
+
+
+def _tip(connection: apsw.Connection, origin: Operation) -> Operation:
+    """The undo that made the operation as it is, or the operation itself.
+
+    Where two files that became one had both taken it back, the first of these did; the other changed nothing more.
+    """
+    number: int | None = connection.execute(
+        "SELECT id FROM operations WHERE undoes = :origin AND at > coalesce("
+        "(SELECT max(at) FROM operations WHERE undoes = :origin AND takes_back <> :undone), 0) ORDER BY at, id LIMIT 1",
+        {"origin": id_number(origin.id), "undone": origin.undone},
+    ).get
+    return origin if number is None else _operation(connection, number)
 
 
 _CHANGES = """

@@ -1,18 +1,18 @@
 """Keeping the file sound: what is wrong with it, its indexes rebuilt, its backup checked."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import apsw
 
 from mcp_memory.domain import Measured, normal_hash, sha256, spoken
-from mcp_memory.errors import Conflict, Unusable
+from mcp_memory.errors import Conflict
 from mcp_memory.ids import id_text
 from mcp_memory.sqlite import vectors as codec
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.indexed import insert_told, insert_words
 from mcp_memory.sqlite.rows import fetch
+from mcp_memory.sqlite.schema import file_problems
 from mcp_memory.text import counted
 
 INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
@@ -60,49 +60,21 @@ def backup(database: Database, target: Path) -> None:
 
     Raises Conflict where `target` exists already, Unusable where it can't be written or the copy is damaged.
     """
-    if target.exists():
-        raise Conflict(f"{target} exists already; name a file that does not.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{target.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    try:
-        database.copy_to(unfinished)
-        copy = Database(unfinished, read_only=True, key=database.key)
-        try:
-            with copy.read() as connection:
-                wrong = list(problems(connection))
-        finally:
-            copy.close()
-        if wrong:
-            raise Unusable(f"The backup was not kept, because the copy is not sound: {wrong[0]}")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    database.copy_checked(target, problems)
 
 
 def problems(connection: apsw.Connection) -> Iterator[str]:
     """Each thing that is wrong in the file, in words; nothing where all is well."""
     try:
-        yield from _file_problems(connection)
-        yield from _lineage_problems(connection)
+        yield from file_problems(connection)
+        yield from truth_problems(connection)
         yield from _index_problems(connection)
     except apsw.CorruptError as error:
         yield f"SQLite: {error}; what lies behind the damage could not be read"
 
 
-def _file_problems(connection: apsw.Connection) -> Iterator[str]:
-    # A query first: without one the check looks for what FTS5 last saw on this connection, and misses what was erased.
-    fetch(connection, "SELECT rowid FROM text_index WHERE text_index MATCH 'a' LIMIT 1")
-    for (line,) in fetch(connection, "PRAGMA integrity_check"):
-        if line != "ok":
-            yield f"SQLite: {line}"
-    for table, rowid, parent, _ in fetch(connection, "PRAGMA foreign_key_check"):
-        row = "a row" if rowid is None else f"row {rowid}"
-        yield f"{table}: {row} refers to a row of {parent} that is not there"
-
-
-def _lineage_problems(connection: apsw.Connection) -> Iterator[str]:
+def truth_problems(connection: apsw.Connection) -> Iterator[str]:
+    """What is wrong with the truth: texts that are not those that were recorded, items without a state."""
     for source, digest, text in connection.execute("SELECT id, sha256, text FROM sources"):
         if sha256(text) != digest:
             yield f"the text of source #{id_text(source)} does not have the SHA-256 it was recorded with"

@@ -1,0 +1,84 @@
+"""The names of backups, and which of them a rule of keeping lets go."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mcp_memory.errors import InvalidInput
+
+FOLDER = "backups"
+"""Beside the memory file."""
+PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m", "yearly": "%Y"}
+"""What a rule may count, and what is the same for two moments of one such period (ISO weeks, UTC)."""
+_STAMP = "%Y-%m-%dT%H%M%SZ"
+_NAME = re.compile(r"(?P<at>\d{4}-\d\d-\d\dT\d{6}Z)(?:-(?P<again>\d+))?\.db")
+
+
+def target(database: Path, at: datetime, *, before: str | None = None, folder: Path | None = None) -> Path:
+    """Where a backup made at a moment goes, a name that is not taken: in `backups` beside the file, or in `folder`.
+
+    `before` says what it was made before; such a one is not counted by rules, and stays.
+
+    >>> target(Path("m/memory.db"), datetime(2026, 3, 2, 9, 0, tzinfo=UTC)).as_posix()
+    'm/backups/memory-2026-03-02T090000Z.db'
+    """
+    folder = folder or database.parent / FOLDER
+    stem = f"{database.stem}-{f'before-{before}-' if before else ''}{at.astimezone(UTC).strftime(_STAMP)}"
+    number, path = 1, folder / f"{stem}.db"
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}.db"
+    return path
+
+
+def made_at(path: Path, database: Path) -> tuple[datetime, int] | None:
+    """When a backup of that memory file was made, and which of that second it is; None for what is none by its name."""
+    name = path.name.removeprefix(f"{database.stem}-")
+    found = _NAME.fullmatch(name) if name != path.name else None
+    if found is None:
+        return None
+    try:
+        moment = datetime.strptime(found["at"], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return moment, int(found["again"] or 1)
+
+
+def read_rule(text: str) -> dict[str, int]:
+    """A rule such as "7 daily 4 weekly" as how many of each period to keep.
+
+    Raises InvalidInput naming the words there are.
+
+    >>> read_rule("7 daily, 4 weekly")
+    {'daily': 7, 'weekly': 4}
+    """
+    words = text.replace(",", " ").lower().split()
+    rule: dict[str, int] = {}
+    for number, period in zip(words[::2], words[1::2], strict=False):
+        if not number.isascii() or not number.isdigit() or len(number) > 4 or period not in PERIODS or period in rule:
+            break
+        rule[period] = int(number)
+    if not words or 2 * len(rule) != len(words) or not any(rule.values()):
+        raise InvalidInput(
+            f"{text!r} is no rule of keeping: give numbers and periods, such as '7 daily 4 weekly'; "
+            f"the periods are {', '.join(PERIODS)}."
+        )
+    return rule
+
+
+def expendable(paths: Iterable[Path], database: Path, rule: Mapping[str, int]) -> list[Path]:
+    """The backups of a memory file that a rule lets go, the oldest first; never the newest, nor what is none by its name.
+
+    Of each period the newest backup is kept, for as many periods, counted back from the newest, as the rule says; a
+    period without a backup is not counted.
+    """
+    dated = {path: at for path in paths if (at := made_at(path, database)) is not None}
+    newest = sorted(dated, key=lambda path: dated[path], reverse=True)
+    keep = set(newest[:1])
+    for period, number in rule.items():
+        seen: dict[str, Path] = {}
+        for path in newest:
+            seen.setdefault(dated[path][0].strftime(PERIODS[period]), path)
+        keep.update(list(seen.values())[:number])
+    return [path for path in reversed(newest) if path not in keep]

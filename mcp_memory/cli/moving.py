@@ -1,0 +1,215 @@
+"""Moving what is remembered: out of a file, into one, and two files together."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from mcp_memory import backups, exporters
+from mcp_memory.cli.wiring import (
+    CONTROLS,
+    PATH,
+    configured,
+    json_option,
+    main,
+    open_database,
+    open_memory,
+    print_answer,
+    progress_bar,
+    require_file,
+    require_writable,
+)
+from mcp_memory.config import Config
+from mcp_memory.errors import Conflict, InvalidInput
+
+if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
+    from mcp_memory.merged import Merged
+    from mcp_memory.sqlite.database import Database
+
+TOLD = 20
+"""Clashes that are told as text; --json has them all."""
+NOUNS = {
+    "operation": "operations",
+    "source": "sources",
+    "item": "memories",
+    "revision": "states of memories",
+    "link": "links",
+    "repeat": "repeats",
+    "confirmation": "confirmations",
+    "topic": "digests",
+    "erased": "erasures",
+}
+"""What the types of records are called here, in the order they are told."""
+
+
+@main.command("export")
+@click.argument("file", type=PATH)
+@click.option("--format", "format_", type=click.Choice(list(exporters.FORMATS)), default="jsonl", show_default=True)
+@configured
+def export(config: Config, file: Path, format_: str) -> None:
+    """Write everything that is remembered, with all its history, to FILE; - is standard output.
+
+    What is made from it (indexes, vectors, topics that gathered, how often recall handed an item out) stays behind.
+
+    \b
+    Examples:
+      mcp-memory export memory.jsonl
+      mcp-memory export - | gzip > memory.jsonl.gz
+    """
+    from mcp_memory.sqlite.moving import export
+
+    require_file(config)
+    with open_database(config) as database:
+        lines = exporters.exporter(format_)(export(database))
+        if str(file) == "-":
+            for line in lines:
+                sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+            return
+        write_new(file, lines)
+    click.echo(f"{file} has all that {config.database} remembers.")
+
+
+def write_new(file: Path, lines: Iterable[bytes]) -> None:
+    """Write a file for this user only, which is there whole or not at all. Raises Conflict where it is there already."""
+    from mcp_memory.sqlite.database import driver_errors, settle
+
+    if file.exists():
+        raise Conflict(f"{file} exists already; name a file that does not.")
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    with driver_errors(file):
+        unfinished.unlink(missing_ok=True)
+        try:
+            with open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
+                stream.writelines(lines)
+            settle(unfinished, file)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what would come, and change nothing.")
+@click.option("--skip-damaged", is_flag=True, help="Leave out lines that can't be used, instead of refusing the file.")
+@json_option
+@configured
+def import_(config: Config, file: Path, dry_run: bool, skip_damaged: bool, as_json: bool) -> None:
+    """Bring in what was exported to FILE, whose format is recognised; - is standard input.
+
+    What is remembered already stays, what FILE knows otherwise is told: see merge. Importing twice changes nothing more.
+
+    \b
+    Examples:
+      mcp-memory import memory.jsonl --dry-run
+      gunzip < memory.jsonl.gz | mcp-memory import -
+    """
+    from mcp_memory import importers
+    from mcp_memory.sqlite.moving import import_lines
+
+    with ExitStack() as stack:
+        stream: BinaryIO = sys.stdin.buffer if str(file) == "-" else stack.enter_context(file.open("rb"))
+        first = stream.readline(importers.HEAD)
+        try:
+            importers.recognise(first)
+        except InvalidInput as problem:
+            raise InvalidInput(f"{file} was not imported. {problem}") from problem
+        lines: Iterable[bytes] = chain([first], stream)
+
+        def bring(database: "Database", zone_offset: int) -> "Merged":
+            return import_lines(database, lines, zone_offset=zone_offset, skip_damaged=skip_damaged, dry_run=dry_run)
+
+        bring_in(config, bring, named=str(file), dry_run=dry_run, as_json=as_json)
+
+
+@main.command()
+@click.argument("other", type=PATH)
+@click.option("--dry-run", is_flag=True, help="Say what would come, and change nothing.")
+@json_option
+@configured
+def merge(config: Config, other: Path, dry_run: bool, as_json: bool) -> None:
+    """Bring in all that the memory file OTHER holds, such as that of another machine; OTHER is only read.
+
+    It goes by operation: what both know comes once, and whichever is merged into the other, the result is the same.
+    Where both changed the same memory the later change is kept, the other stays in its history, and both are told.
+
+    \b
+    Examples:
+      mcp-memory merge laptop.db --dry-run
+      mcp-memory merge laptop.db
+    """
+    from mcp_memory.errors import NotFound
+    from mcp_memory.sqlite.moving import merge_file
+
+    if not other.exists():
+        raise NotFound(f"There is no memory file {other}.")
+    if config.database.exists() and other.samefile(config.database):
+        raise InvalidInput(f"{other} is the file itself; name another one.")
+
+    def bring(database: "Database", zone_offset: int) -> "Merged":
+        return merge_file(database, other, zone_offset=zone_offset, dry_run=dry_run)
+
+    bring_in(config, bring, named=str(other), dry_run=dry_run, as_json=as_json)
+
+
+def bring_in(
+    config: Config, bring: "Callable[[Database, int], Merged]", *, named: str, dry_run: bool, as_json: bool
+) -> None:
+    """Carry out an import or a merge, after a backup, make the vectors that it lacks, and tell what came."""
+    from mcp_memory import compose
+    from mcp_memory.sqlite import upkeep
+
+    require_writable(config)
+    new, kept_at = not config.database.exists(), None
+    try:
+        with (
+            TemporaryDirectory() as nowhere,
+            open_database(
+                replace(config, database=Path(nowhere) / "memory.db") if new and dry_run else config
+            ) as database,
+        ):
+            if not dry_run and not new:
+                kept_at = backups.target(config.database, datetime.now(UTC), before="merge")
+                upkeep.backup(database, kept_at)
+            merged = bring(database, compose.zone_offset(datetime.now().astimezone()))
+    except BaseException:
+        if kept_at is not None:  # nothing was changed, so it is not needed
+            kept_at.unlink(missing_ok=True)
+        raise
+    if kept_at is not None and not merged.total and not merged.erased:
+        kept_at.unlink(missing_ok=True)
+        kept_at = None
+    if not dry_run and merged.total:
+        with open_memory(config) as memory, progress_bar() as progress:
+            memory.make_vectors(progress)
+    if as_json:
+        print_answer({**asdict(merged), "dry_run": dry_run, "backup": None if kept_at is None else str(kept_at)})
+        return
+    for line in told(merged, named=named, dry_run=dry_run):
+        click.echo(line.translate(CONTROLS))
+    if kept_at is not None:
+        click.echo(f"{kept_at} is a copy of the file before; restoring it with --force takes all of this back.")
+
+
+def told(merged: "Merged", *, named: str, dry_run: bool) -> list[str]:
+    """What came, what was left out, and what was decided otherwise, line by line."""
+    came = ", ".join(f"{merged.came[type_]} {noun}" for type_, noun in NOUNS.items() if merged.came.get(type_))
+    would = "would come" if dry_run else "came"
+    lines = [f"From {named} {would}: {came}." if came else f"All that {named} holds is known here already."]
+    if merged.erased:
+        lines.append(f"{merged.erased} memories are erased here because one side had erased them.")
+    if merged.skipped:
+        lines.append(f"{merged.skipped} damaged lines, or records that are nothing without them, were left out.")
+    if merged.clashes:
+        lines.append(f"{len(merged.clashes)} things to look at:")
+        lines += [f"  {clash.told}" for clash in merged.clashes[:TOLD]]
+        if len(merged.clashes) > TOLD:
+            lines.append(f"  and {len(merged.clashes) - TOLD} more, which --json lists.")
+    return lines

@@ -1,0 +1,32 @@
+"""What a merge brought, and what of it wants a person's decision."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Something that was decided otherwise on the two sides, with what is kept and what to call for the other."""
+
+    kind: Literal["changed", "replaced", "erased", "digest", "same"]
+    ids: tuple[str, ...]
+    """Items and operations it is about."""
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How many records of each type came, and the clashes."""
+
+    came: dict[str, int]
+    """By record type; those that were known already are not counted."""
+    erased: int
+    """Items that were taken out because the other file had erased them, or that it brought and this one had erased."""
+    clashes: list[Clash]
+    skipped: int = 0
+    """Damaged lines of an import that were left out, and records that were nothing without them."""
+
+    @property
+    def total(self) -> int:
+        """How many records came."""
+        return sum(self.came.values())

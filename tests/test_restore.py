@@ -1,0 +1,229 @@
+"""Backup and restore: a file comes back as it was, under those who have it open, and nothing newer is lost unasked."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import apsw
+import pytest
+
+from mcp_memory import backups
+from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
+from mcp_memory.memory import Memory
+from mcp_memory.requests import ItemQuery
+from mcp_memory.sqlite.restoring import restore
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def texts(memory: Memory) -> list[str]:
+    return sorted(item.text for item in memory.listing(ItemQuery("all"), limit=1000))
+
+
+def opened(path: Path) -> Memory:
+    memory = Memory.open(path, model=HashingEncoder())
+    memory.wait_for_encoder()
+    return memory
+
+
+@pytest.fixture
+def backup(memory: Memory, tmp_path: Path) -> Path:
+    """A backup that knows of a red door; the memory then learned of a green gate."""
+    memory.remember("The door is red.")
+    memory.make_vectors()
+    target = tmp_path / "backup.db"
+    memory.backup(target)
+    memory.remember("The gate is green.")
+    memory.make_vectors()
+    return target
+
+
+def test_a_restore_refuses_to_lose_what_is_newer_and_names_it(memory: Memory, database: Path, backup: Path) -> None:
+    newest = memory.operations()[0].id
+
+    with pytest.raises(Conflict, match=f"1 operations[\\s\\S]*remember #{newest}[\\s\\S]*--force"):
+        restore(database, backup, now=NOW)
+
+    assert texts(memory) == ["The door is red.", "The gate is green."]
+    assert list((database.parent).glob("backups/*")) == []
+
+
+def test_who_has_the_file_open_sees_the_restored_state_and_goes_on(
+    memory: Memory, database: Path, backup: Path
+) -> None:
+    assert memory.recall("gate").hits
+
+    restored = restore(database, backup, now=NOW, force=True)
+
+    assert restored.lost == 1
+    assert texts(memory) == ["The door is red."]
+    assert not memory.recall("gate").hits
+    memory.remember("The fence is blue.")
+    memory.make_vectors()
+    memory.gather()
+    assert [hit.item.text for hit in memory.recall("blue fence").hits][:1] == ["The fence is blue."]
+    assert list(memory.verify()) == []
+    assert restored.kept_at is not None
+    with opened(restored.kept_at) as kept:
+        assert texts(kept) == ["The door is red.", "The gate is green."]
+        assert list(kept.verify()) == []
+
+
+def test_a_file_that_holds_nothing_newer_is_restored_unasked(memory: Memory, database: Path, tmp_path: Path) -> None:
+    memory.remember("The door is red.")
+    memory.backup(tmp_path / "backup.db")
+
+    assert restore(database, tmp_path / "backup.db", now=NOW).lost == 0
+
+
+def test_what_is_not_there_any_more_comes_back(memory: Memory, database: Path, backup: Path) -> None:
+    memory.close()
+    database.unlink()
+    Path(f"{database}-wal").write_bytes(b"left behind")
+
+    restored = restore(database, backup, now=NOW)
+
+    assert restored.kept_at is None
+    with opened(database) as memory:
+        assert texts(memory) == ["The door is red."]
+
+
+@pytest.mark.parametrize("content", [b"no database" * 500, None])
+def test_a_damaged_file_is_replaced_when_that_is_wanted_and_kept(
+    memory: Memory, database: Path, backup: Path, content: bytes | None
+) -> None:
+    memory.close()
+    if content is None:  # its pages but the first few
+        size = database.stat().st_size
+        with database.open("r+b") as file:
+            file.seek(4 * 4096)
+            file.write(os.urandom(size - 4 * 4096))
+    else:
+        database.write_bytes(content)
+    damaged = database.read_bytes()
+
+    with pytest.raises(Conflict, match="--force"):
+        restore(database, backup, now=NOW)
+    restored = restore(database, backup, now=NOW, force=True)
+
+    assert restored.kept_at is not None
+    assert restored.kept_at.read_bytes() == damaged
+    with opened(database) as memory:
+        assert texts(memory) == ["The door is red."]
+        assert list(memory.verify()) == []
+
+
+def test_a_damaged_a_newer_and_a_missing_backup_are_refused(memory: Memory, database: Path, backup: Path) -> None:
+    newer = backup.with_name("newer.db")
+    newer.write_bytes(backup.read_bytes())
+    connection = apsw.Connection(str(newer))
+    connection.pragma("user_version", 99)
+    connection.close()
+    damaged = backup.with_name("damaged.db")
+    damaged.write_bytes(backup.read_bytes().replace(b"The door is red.", b"The door is dad."))
+
+    with pytest.raises(Unusable, match="newer mcp-memory"):
+        restore(database, newer, now=NOW, force=True)
+    with pytest.raises(Unusable, match=r"damaged\.db is damaged"):
+        restore(database, damaged, now=NOW, force=True)
+    with pytest.raises(NotFound, match=r"nowhere\.db"):
+        restore(database, backup.with_name("nowhere.db"), now=NOW, force=True)
+
+    assert texts(memory) == ["The door is red.", "The gate is green."]
+
+
+SCRIPT = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from mcp_memory.sqlite.restoring import restore
+print("begun", flush=True)
+restore(Path(sys.argv[1]), Path(sys.argv[2]), now=datetime.now(UTC), force=True)
+print("done", flush=True)
+"""
+
+
+def test_a_restore_that_is_killed_leaves_the_one_state_or_the_other(
+    memory: Memory, database: Path, backup: Path
+) -> None:
+    before, after = ["The door is red.", "The gate is green."], ["The door is red."]
+    found: set[bool] = set()
+    for number in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(database), str(backup)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(0.01 + 0.02 * number)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        done = "done" in process.communicate()[0]
+
+        with opened(database) as another:
+            assert texts(another) == texts(memory)
+            assert list(another.verify()) == []
+        assert texts(memory) == after if done else texts(memory) in (before, after)
+        found.add(texts(memory) == after)
+        if texts(memory) == after:
+            memory.remember("The gate is green.")
+
+
+# the names of backups, and which of them stay
+
+
+def test_a_rule_keeps_the_newest_of_each_of_the_last_days_and_weeks(tmp_path: Path) -> None:
+    database = tmp_path / "memory.db"
+    moments = [NOW - timedelta(hours=8 * number) for number in range(3 * 40)]
+    made = {backups.target(database, moment): moment for moment in moments}
+
+    gone = backups.expendable(made, database, backups.read_rule("7 daily 4 weekly"))
+
+    kept = sorted((made[path] for path in made.keys() - set(gone)), reverse=True)
+    assert [moment.strftime("%m-%d %H") for moment in kept] == [
+        "03-02 09",
+        "03-01 17",
+        "02-28 17",
+        "02-27 17",
+        "02-26 17",
+        "02-25 17",
+        "02-24 17",
+        "02-22 17",
+        "02-15 17",
+    ]
+    assert gone == sorted(gone)
+
+
+def test_a_rule_never_lets_go_what_is_no_backup_of_this_file(tmp_path: Path) -> None:
+    database = tmp_path / "memory.db"
+    strange = [
+        tmp_path / "memory-2026-01-01.db",
+        tmp_path / "notes-2026-01-01T000000Z.db",
+        tmp_path / "memory-before-restore-2026-01-01T000000Z.db",
+        tmp_path / "memory-2026-01-01T000000Z.db.txt",
+        tmp_path / "memory-2026-99-01T000000Z.db",
+        tmp_path / "memory.db",
+    ]
+    ours = [backups.target(database, NOW), backups.target(database, NOW + timedelta(seconds=1))]
+
+    assert backups.expendable([*strange, *ours], database, {"daily": 1}) == ours[:1]
+
+
+@pytest.mark.parametrize("text", ["", "daily", "7", "7 hourly", "-1 daily", "7 daily 4", "7 daily 3 daily", "0 daily"])
+def test_what_is_no_rule_is_refused_with_the_words_there_are(text: str) -> None:
+    with pytest.raises(InvalidInput, match="daily, weekly, monthly, yearly"):
+        backups.read_rule(text)
+
+
+def test_two_backups_of_one_second_have_two_names(tmp_path: Path) -> None:
+    database = tmp_path / "memory.db"
+    first = backups.target(database, NOW)
+    first.parent.mkdir()
+    first.touch()
+    second = backups.target(database, NOW)
+
+    assert second != first
+    assert backups.expendable([second, first], database, {"daily": 1}) == [first]
