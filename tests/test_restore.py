@@ -12,8 +12,11 @@ import pytest
 from mcp_memory import backups
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
+from mcp_memory.exporters import jsonl
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
+from mcp_memory.sqlite import cipher, moving, rewriting
+from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.restoring import restore
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -150,7 +153,6 @@ def test_a_restore_that_is_killed_leaves_the_one_state_or_the_other(
     memory: Memory, database: Path, backup: Path
 ) -> None:
     before, after = ["The door is red.", "The gate is green."], ["The door is red."]
-    found: set[bool] = set()
     for number in range(8):
         process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(database), str(backup)], stdout=subprocess.PIPE, text=True
@@ -167,7 +169,6 @@ def test_a_restore_that_is_killed_leaves_the_one_state_or_the_other(
             assert texts(another) == texts(memory)
             assert list(another.verify()) == []
         assert texts(memory) == after if done else texts(memory) in (before, after)
-        found.add(texts(memory) == after)
         if texts(memory) == after:
             memory.remember("The gate is green.")
 
@@ -227,3 +228,81 @@ def test_two_backups_of_one_second_have_two_names(tmp_path: Path) -> None:
 
     assert second != first
     assert backups.expendable([second, first], database, {"daily": 1}) == [first]
+
+
+# encrypted files
+
+
+@pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> cipher.Key:
+    monkeypatch.setenv(cipher.KEY_VARIABLE, "correct horse battery staple")
+    return cipher.Key("correct horse battery staple", cipher.KEY_VARIABLE)
+
+
+def encrypted(path: Path) -> bool:
+    return not path.read_bytes().startswith(b"SQLite format 3")
+
+
+@pytest.mark.parametrize("when", ["before the backup", "after the backup"])
+def test_an_encrypted_file_is_restored_and_stays_encrypted(tmp_path: Path, secret: cipher.Key, when: str) -> None:
+    path, backup = tmp_path / "memory.db", tmp_path / "backup.db"
+    with opened(path) as memory:
+        memory.remember("The door is red.")
+    if when == "before the backup":
+        rewriting.encrypt(path, secret, salt="0" * 32)
+    with opened(path) as memory:
+        memory.backup(backup)
+        memory.remember("The gate is green.")
+    if when == "after the backup":
+        rewriting.encrypt(path, secret, salt="0" * 32)
+
+    with opened(path) as memory:
+        restored = restore(path, backup, now=NOW, force=True)
+        seen = texts(memory)
+        memory.remember("The fence is blue.")
+        wrong = list(memory.verify())
+
+    assert seen == ["The door is red."]
+    assert wrong == []
+    assert restored.kept_at is not None
+    assert encrypted(path)
+    assert encrypted(restored.kept_at)
+    assert b"red" not in path.read_bytes()
+    with opened(path) as memory:
+        assert texts(memory) == ["The door is red.", "The fence is blue."]
+
+
+def test_an_encrypted_backup_is_not_put_into_a_plain_file(tmp_path: Path, secret: cipher.Key) -> None:
+    path, backup = tmp_path / "memory.db", tmp_path / "backup.db"
+    for each, text in ((path, "The door is red."), (backup, "The gate is green.")):
+        with opened(each) as memory:
+            memory.remember(text)
+    rewriting.encrypt(backup, secret, salt="0" * 32)
+
+    with pytest.raises(Conflict, match="mcp-memory encrypt"):
+        restore(path, backup, now=NOW, force=True)
+
+    with opened(path) as memory:
+        assert texts(memory) == ["The door is red."]
+
+
+def test_an_encrypted_file_is_merged_and_imported_into(tmp_path: Path, secret: cipher.Key) -> None:
+    path, other, third = tmp_path / "memory.db", tmp_path / "other.db", tmp_path / "third.db"
+    for each, text in ((path, "The door is red."), (other, "The gate is green."), (third, "The fence is blue.")):
+        with opened(each) as memory:
+            memory.remember(text)
+    rewriting.encrypt(path, secret, salt="0" * 32)
+    rewriting.encrypt(third, secret, salt="1" * 32)
+    source = Database(other)
+    lines = list(jsonl.lines(moving.export(source)))
+    source.close()
+
+    database = Database(path)
+    moving.import_lines(database, lines, zone_offset=0)
+    moving.merge_file(database, third, zone_offset=0)
+    database.close()
+
+    assert encrypted(path)
+    with opened(path) as memory:
+        assert texts(memory) == ["The door is red.", "The fence is blue.", "The gate is green."]
+        assert list(memory.verify()) == []
