@@ -13,7 +13,7 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids", "common_pairs"),
+    ("errors", "ids", "common_pairs", "wire"),
     ("text", "times", "projects", "languages", "tongues", "lexicon", "figures"),
     ("domain", "foreign_dates", "phrases"),
     ("eastern", "results"),
@@ -61,9 +61,9 @@ HOMES = {
     "keyring": ("sqlite.cipher",),
     "onnxruntime": ("encoders.onnx",),
     "tokenizers": ("encoders.onnx",),
-    "mcp": ("server", "demo"),
-    "pydantic": ("server",),
-    "anyio": ("server", "demo"),
+    "mcp": ("server", "wire", "demo"),
+    "pydantic": ("wire",),
+    "anyio": ("server", "wire", "demo"),
     "click": ("cli", "demo"),
     "platformdirs": ("config",),
     "dateparser": ("foreign_dates",),
