@@ -21,7 +21,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,8 @@ HANG = 1.0
 STOPPED = 5.0
 """Seconds of processor time after which it is stopped."""
 HYPOTHESIS = 50
+WARM = 30
+"""Inputs of each target before any counts."""
 KEPT = 5
 """Failures of a target that are shown; after that many it is given up."""
 PROCESS = 0.004
@@ -96,13 +98,20 @@ def feed(target: Target, given: Any, tally: Tally) -> None:
             target.run(given)
     except MemoryProblem:
         tally.refused += 1
-    except Hanging:
-        raise AssertionError(f"stopped after {STOPPED} s of processor time") from None
+    except Hanging as stopped:
+        raise AssertionError(f"stopped after {STOPPED} s of processor time") from stopped
     finally:
         spent = time.thread_time() - start
         tally.slowest = max(tally.slowest, spent)
     if spent > HANG:
         raise AssertionError(f"took {spent:.1f} s of processor time")
+
+
+def warm(target: Target) -> None:
+    """Run a target on a few inputs that do not count: the first compile patterns and open stores."""
+    for number in range(WARM):
+        with suppress(Exception):
+            target.run(target.make(random.Random(f"warm {number}")))
 
 
 def by_random(target: Target, tally: Tally, *, inputs: int, seed: int, until: float) -> None:
@@ -188,6 +197,7 @@ def guided(target: Target, *, inputs: int, seed: int, seconds: int) -> None:
         if tally.inputs % 500 == 0:
             print(f"slowest {tally.slowest:.4f}", flush=True)
 
+    warm(target)
     atheris.instrument_all()
     options = [f"-runs={inputs}", f"-seed={seed}", f"-max_total_time={seconds}", "-max_len=2048", "-timeout=60"]
     atheris.Setup([sys.argv[0], *options], one)
@@ -196,8 +206,17 @@ def guided(target: Target, *, inputs: int, seed: int, seconds: int) -> None:
 
 def told(seed: str, made: Any, error: Exception) -> str:
     """A failure in words: its seed, the input, and where it was raised."""
-    where = "".join(traceback.format_exception(error)[-3:]).strip()
-    return f"seed {seed}: {ascii(made)[:2_000]}\n{where}"
+    shown_from = error.__cause__ or error
+    where = "".join(traceback.format_exception(shown_from)[-6:]).strip()
+    return f"seed {seed}: {shown(made)}\n{where}"
+
+
+def shown(made: Any) -> str:
+    """An input, shortened; a whole number of thousands of digits has no text in Python."""
+    try:
+        return ascii(made)[:2_000]
+    except ValueError:
+        return f"something with a very large number in it, {type(made).__name__}"
 
 
 ENGINES: dict[str, Callable[..., None]] = {"random": by_random, "hypothesis": by_hypothesis, "atheris": by_atheris}
@@ -240,6 +259,8 @@ def main() -> None:
         # What is left of the time is shared by what is left of the work.
         until = now + (options.duration - (now - begun)) / (len(work) - number)
         tallies.append(tally := Tally(target.name, engine))
+        if engine != "atheris":
+            warm(target)
         ENGINES[engine](target, tally, inputs=count, seed=options.seed, until=until)
         tally.seconds = time.monotonic() - now
         print(tally.row(), flush=True)

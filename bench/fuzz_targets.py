@@ -46,12 +46,12 @@ from mcp_memory.languages import language_of, possible_languages
 from mcp_memory.memory import Memory, no_progress
 from mcp_memory.moments import asks_when, moments, read_period, tells_when
 from mcp_memory.prompts import compose_prompt
-from mcp_memory.requests import read_age, read_operation
+from mcp_memory.requests import read_age, read_operation, read_query
 from mcp_memory.resources import read as read_resource
 from mcp_memory.secret_shapes import secrets_in
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.strength import estimate_importance
-from mcp_memory.text import count_tokens, grams, normal_form, segment, sentences, shorten, words
+from mcp_memory.text import require_clean, count_tokens, grams, normal_form, segment, sentences, shorten, words
 from mcp_memory.tools import TOOLS
 from mcp_memory.topics import counts_of, keywords
 from mcp_memory.updating import asks_older, updates
@@ -134,14 +134,14 @@ def _dates(text: str) -> None:
 
 
 def _queried(text: str) -> None:
-    _searcher().search_text(text, where=Filter(), limit=10)
+    _searcher().search_text(read_query(text), where=Filter(), limit=10)
     _searcher().word_scores(text, ())
 
 
 def _compared(pair: tuple[str, str]) -> None:
-    old, new = pair
-    change(old, new)
-    likeness(old, new)
+    old, new = (require_clean(text, "text") for text in pair)
+    change(old[: dedupe.COMPARED], new[: dedupe.COMPARED])
+    likeness(old[: dedupe.COMPARED], new[: dedupe.COMPARED])
     updates(old, new)
     asks_older(new, old, new)
 
@@ -259,9 +259,11 @@ def line_of(chance: random.Random) -> bytes:
     }
     for name in chance.sample(list(message), k=chance.choice((0, 0, 0, 1, 2))):
         del message[name]
-    line = json.dumps(
-        chance.choice((message, message, [message], value(chance, longest=300))), ensure_ascii=chance.random() < 0.5
-    )
+    shown = chance.choice((message, message, [message], value(chance, longest=300)))
+    try:
+        line = json.dumps(shown, ensure_ascii=chance.random() < 0.5)
+    except ValueError:  # a number of thousands of digits, which only other languages write
+        line = '{"jsonrpc": "2.0", "id": ' + "9" * chance.choice((20, 5_000)) + ', "method": "ping"}'
     data = line.encode(errors="surrogatepass")
     if chance.random() < 0.05:
         data = chance.choice((b"[", b'{"a":', b"[[1],", b"1", b"-", b"\\", b'"')) * chance.choice((1, 100, 100_000))

@@ -227,7 +227,7 @@ def _transcript(turns: Sequence[Turn]) -> tuple[str, list[Span]]:
         if len(speaker) > MAX_NAME:
             raise InvalidInput(f"turns[{number}].speaker has {len(speaker)} characters; keep it under {MAX_NAME}.")
         said = f"{speaker}: " if speaker else ""
-        lead = f"({turn.at}) {said}" if turn.at else said
+        lead = f"({require_clean(turn.at, f'turns[{number}].at')}) {said}" if turn.at else said
         parts += [lead, content, "\n"]
         spans.append(Span(length + len(lead), length + len(lead) + len(content)))
         length += len(lead) + len(content) + 1

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids", "common_pairs", "wire"),
+    ("errors", "ids", "common_pairs", "wire", "allocator"),
     ("text", "times", "projects", "languages", "tongues", "lexicon", "figures"),
     ("domain", "foreign_dates", "phrases"),
     ("eastern", "results"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mcp_memory.allocator import keep_little
 from mcp_memory.config import Config, log_to_stderr, read_config
 from mcp_memory.errors import MemoryProblem, NotFound
 from mcp_memory.projects import project_here
@@ -185,6 +186,7 @@ def _speak_utf8() -> None:
 
 
 def _serve(config: Config) -> None:
+    keep_little()
     from mcp_memory.server import serve_stdio
 
     if sys.stdin.isatty():

@@ -201,7 +201,9 @@ def word_scores(
     weights = np.array(list(terms.values()), np.float32)
     total = commonness.total(connection)
     scores = ranking.bm25(
-        np.array([[_frequency(each, term) for term in tokens] for each in counts], np.float32).reshape(len(told), -1),
+        np.array([[_frequency(each, term) for term in tokens] for each in counts], np.float32).reshape(
+            len(told), len(tokens)
+        ),
         lengths=np.array([len(text) for text in told], np.float32),
         average=commonness.average_length(connection),
         holding=holding,
