@@ -51,7 +51,7 @@ from mcp_memory.resources import read as read_resource
 from mcp_memory.secret_shapes import secrets_in
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.strength import estimate_importance
-from mcp_memory.text import require_clean, count_tokens, grams, normal_form, segment, sentences, shorten, words
+from mcp_memory.text import count_tokens, grams, normal_form, require_clean, segment, sentences, shorten, words
 from mcp_memory.tools import TOOLS
 from mcp_memory.topics import counts_of, keywords
 from mcp_memory.updating import asks_older, updates

@@ -40,6 +40,8 @@ ROOTS_TIMEOUT = 2.0
 """Seconds a client has to name its roots before the server goes on without."""
 MAX_PROBLEM_CHARACTERS = 1_000
 """How much of a refusal is said; more is what the caller sent, said back."""
+MAX_CLIENT = 200
+"""Characters of a client's name, which is kept with each operation."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """How most clients end a server; without this the thread that reads the input would hold the process back."""
 
@@ -163,7 +165,7 @@ class Faces:
             if not self._project_known:
                 self._project = await self._project_of_roots(context) or project_here()
                 self._project_known = True
-        return Caller(client=client.strip(), session=self._session, project=self._project)
+        return Caller(client=client.strip()[:MAX_CLIENT], session=self._session, project=self._project)
 
     async def _project_of_roots(self, context: Context) -> str | None:
         capabilities = context.session.client_capabilities

@@ -13,8 +13,8 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids", "common_pairs", "wire", "allocator"),
-    ("text", "times", "projects", "languages", "tongues", "lexicon", "figures"),
+    ("errors", "ids", "common_pairs", "wire", "allocator", "logs"),
+    ("text", "times", "projects", "languages", "tongues", "lexicon", "figures", "sizes"),
     ("domain", "foreign_dates", "phrases"),
     ("eastern", "results"),
     ("statements",),
@@ -29,9 +29,14 @@ LAYERS = (
     ("requests", "topicindex"),
     ("store", "encoders"),
     ("encoders.hashing", "encoders.onnx", "encoders.background"),
+<<<<<<< HEAD
     ("sqlite", "sqlite.vectors", "sqlite.rows", "sqlite.cipher", "sqlite.leftovers", "sqlite.indexed"),
     ("sqlite.database",),
     ("sqlite.resident", "sqlite.redaction", "sqlite.undo", "sqlite.together"),
+=======
+    ("sqlite", "sqlite.vectors", "sqlite.rows", "sqlite.database", "sqlite.indexed", "sqlite.quota"),
+    ("sqlite.resident", "sqlite.redaction", "sqlite.undo"),
+>>>>>>> 6778129 (A store may be given a largest size; connections, counts, names and the log are bounded)
     ("sqlite.search", "sqlite.clusters", "sqlite.toolhistory"),
     ("sqlite.lineage", "sqlite.counting"),
     ("sqlite.steps",),
