@@ -36,7 +36,7 @@ HANG = 1.0
 """Seconds of processor time from which on an input counts as one that hangs."""
 STOPPED = 5.0
 """Seconds of processor time after which it is stopped."""
-HYPOTHESIS = 50
+HYPOTHESIS = 20
 WARM = 30
 """Inputs of each target before any counts."""
 KEPT = 5

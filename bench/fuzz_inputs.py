@@ -37,7 +37,7 @@ NUMBERS = (
 """What is no text, and seldom meant."""
 WIDE = 12
 """Pieces of most texts."""
-LONG_SHARE = 0.02
+LONG_SHARE = 0.01
 """Share of the texts that repeat a few pieces until they are long: where time that grows faster than the text shows."""
 
 

@@ -349,23 +349,23 @@ def _addressed(uri: str) -> None:
 
 
 TARGETS: list[Target] = [
-    Target("sentences and segments", text_of(20_000), _cut, 120),
+    Target("sentences and segments", text_of(20_000), _cut, 90),
     Target("tokens, words and normal form", text_of(20_000), _counted, 120),
-    Target("moments in a text", text_of(4_000), _dates, 80),
-    Target("dates, one phrase", text_of(200), _periods, 40),
+    Target("moments in a text", text_of(4_000), _dates, 100),
+    Target("dates, one phrase", text_of(200), _periods, 30),
     Target("dates, other languages", text_of(60), lambda text: read_foreign(text, now=NOW), 5),
-    Target("query parser and FTS5", text_of(10_000), _queried, 90),
-    Target("comparing two statements", pair_of(20_000), _compared, 80),
-    Target("dedupe.plan", pair_of(2_000), _told_again, 40),
-    Target("documents", text_of(50_000), _taken_in, 50),
-    Target("transcripts", _turns, _transcribed, 40),
-    Target("secrets, tool calls, topics", text_of(20_000), _judged, 50),
-    Target("lines shown and read back", pair_of(20_000), _shown, 60),
-    Target("ages, sizes, scopes, tags", text_of(400), _measures, 80),
-    Target("arguments", lambda chance: value(chance, longest=2_000), _read_arguments, 70),
-    Target("JSON-RPC lines", line_of, _wired, 65),
-    Target("tools", _tool_input, _called, 8, _verified),
-    Target("resources and prompts", _address, _addressed, 2, _verified),
+    Target("query parser and FTS5", text_of(10_000), _queried, 80),
+    Target("comparing two statements", pair_of(20_000), _compared, 70),
+    Target("dedupe.plan", pair_of(2_000), _told_again, 30),
+    Target("documents", text_of(50_000), _taken_in, 25),
+    Target("transcripts", _turns, _transcribed, 50),
+    Target("secrets, tool calls, topics", text_of(20_000), _judged, 60),
+    Target("lines shown and read back", pair_of(20_000), _shown, 70),
+    Target("ages, sizes, scopes, tags", text_of(400), _measures, 120),
+    Target("arguments", lambda chance: value(chance, longest=2_000), _read_arguments, 120),
+    Target("JSON-RPC lines", line_of, _wired, 120),
+    Target("tools", _tool_input, _called, 20, _verified),
+    Target("resources and prompts", _address, _addressed, 5, _verified),
 ]
 
 

@@ -312,7 +312,7 @@ def _fitting(text: str, span: Span, budget: int) -> Iterator[Span]:
         cut = max((mark.end() for mark in _CLAUSE.finditer(text, start, reach)), default=start)
         if cut <= start + (reach - start) // 3:
             parts = text[start : reach + 1].rsplit(None, 1)
-            cut = start + len(parts[0]) if len(parts) > 1 or text[reach].isspace() else reach
+            cut = start + len(parts[0]) if len(parts) > 1 or (parts and text[reach].isspace()) else reach
         cut = max(cut, start + 1)
         if not text[start:cut].isspace():
             yield _trim(text, start, cut)

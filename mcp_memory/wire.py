@@ -210,11 +210,19 @@ def refusal_of(error: Exception) -> mcp_types.JSONRPCError | None:
 
 
 def _refusal(code: int, reason: str, identifier: object) -> mcp_types.JSONRPCError:
-    if not isinstance(identifier, str | int) or isinstance(identifier, bool):
+    if not isinstance(identifier, str | int) or isinstance(identifier, bool) or not _sendable(identifier):
         identifier = None
     return mcp_types.JSONRPCError(
         jsonrpc="2.0", id=identifier, error=mcp_types.ErrorData(code=code, message=f"{reason} Nothing was done.")
     )
+
+
+def _sendable(identifier: str | int) -> bool:
+    """Whether an id can be sent back: half of a surrogate pair can't, nor a number Python does not write."""
+    try:
+        return bool(str(identifier).encode())
+    except ValueError:
+        return False
 
 
 def _json_of(line: str) -> object:
