@@ -121,6 +121,8 @@ class Client:
         assert self._process.stdin
         self._process.stdin.close()
         code = self._process.wait(60)
+        if self._process.stdout:
+            self._process.stdout.close()
         self._log.close()
         return code
 

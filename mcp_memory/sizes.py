@@ -10,7 +10,7 @@ SMALLEST = 1_000_000
 NEAR = 0.9
 """Share of the limit from which on answers say that it is near."""
 _UNITS = {"": 1, "k": 1_000, "m": 1_000**2, "g": 1_000**3, "t": 1_000**4}
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([kmgt]?)(i?)b?")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([kmgt]?)(i?)b?")
 
 
 @dataclass(frozen=True, slots=True)
