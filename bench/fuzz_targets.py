@@ -46,6 +46,7 @@ from mcp_memory.languages import language_of, possible_languages
 from mcp_memory.memory import Memory, no_progress
 from mcp_memory.moments import asks_when, moments, read_period, tells_when
 from mcp_memory.prompts import compose_prompt
+from mcp_memory.recital import recited
 from mcp_memory.requests import read_age, read_operation, read_query
 from mcp_memory.resources import read as read_resource
 from mcp_memory.secret_shapes import secrets_in
@@ -203,7 +204,7 @@ def _judged(text: str) -> None:
 
 
 def _shown(pair: tuple[str, str]) -> None:
-    compose.recited(pair[0])
+    recited(pair[0])
     compose.one_line(pair[0])
     compose.fenced([pair[0]])
     history.word_diff(*pair)

@@ -29,14 +29,9 @@ LAYERS = (
     ("requests", "topicindex"),
     ("store", "encoders"),
     ("encoders.hashing", "encoders.onnx", "encoders.background"),
-<<<<<<< HEAD
-    ("sqlite", "sqlite.vectors", "sqlite.rows", "sqlite.cipher", "sqlite.leftovers", "sqlite.indexed"),
+    ("sqlite", "sqlite.vectors", "sqlite.rows", "sqlite.cipher", "sqlite.leftovers", "sqlite.indexed", "sqlite.quota"),
     ("sqlite.database",),
     ("sqlite.resident", "sqlite.redaction", "sqlite.undo", "sqlite.together"),
-=======
-    ("sqlite", "sqlite.vectors", "sqlite.rows", "sqlite.database", "sqlite.indexed", "sqlite.quota"),
-    ("sqlite.resident", "sqlite.redaction", "sqlite.undo"),
->>>>>>> 6778129 (A store may be given a largest size; connections, counts, names and the log are bounded)
     ("sqlite.search", "sqlite.clusters", "sqlite.toolhistory"),
     ("sqlite.lineage", "sqlite.counting"),
     ("sqlite.steps",),

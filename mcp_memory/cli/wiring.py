@@ -99,7 +99,13 @@ def open_memory(config: Config) -> "Memory":
     """The memory of these settings. Raises Unusable and ReadOnly."""
     from mcp_memory.memory import Memory
 
-    memory = Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only, max_size=config.max_size)
+    memory = Memory.open(
+        config.database,
+        model=config.model,
+        project=config.project,
+        read_only=config.read_only,
+        max_size=config.max_size,
+    )
     if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
         log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
     return memory

@@ -396,12 +396,8 @@ class SqliteStore:
             found = counting.stats(
                 connection, self._database.path, encoder=encoder[1] if encoder else None, now=self._clock()
             )
-<<<<<<< HEAD
-        return replace(found, encryption=self.encryption)
-=======
             used = quota.room(connection, self._max_size).used
-        return replace(found, used=used, max_size=self._max_size)
->>>>>>> 6778129 (A store may be given a largest size; connections, counts, names and the log are bounded)
+        return replace(found, encryption=self.encryption, used=used, max_size=self._max_size)
 
     def close(self) -> None:
         self._database.close()
