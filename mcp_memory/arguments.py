@@ -12,6 +12,8 @@ Raw = Mapping[str, object]
 
 TRUE = ("true", "yes", "1", "on")
 FALSE = ("false", "no", "0", "off")
+LARGEST = 10_000
+"""Bits of a number that is shown; Python writes none of more than 4,300 digits."""
 
 
 class Arguments:
@@ -43,7 +45,7 @@ class Arguments:
         value = self._values.get(name)
         if value is None or isinstance(value, str):
             return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and _number(value) is not None:
             return str(value)
         raise InvalidInput(f"{name} must be a string, not {_shape(value)}.")
 
@@ -70,7 +72,7 @@ class Arguments:
         value = self._values.get(name)
         if value is None or isinstance(value, bool):
             return value
-        word = str(value).strip().lower()
+        word = value.strip().lower() if isinstance(value, str) else str(_number(value)).removesuffix(".0")
         if word in TRUE or word in FALSE:
             return word in TRUE
         raise InvalidInput(f"{name} must be true or false, not {_shape(value)}.")
@@ -88,7 +90,7 @@ class Arguments:
         if not isinstance(value, list):
             raise InvalidInput(f"{name} must be a list of strings, not {_shape(value)}.")
         for part in cast(list[object], value):
-            if not isinstance(part, str | int | float) or isinstance(part, bool):
+            if not isinstance(part, str) and _number(part) is None:
                 raise InvalidInput(f"{name} must hold strings only, not {_shape(part)}.")
         return [str(part) for part in cast(list[object], value) if str(part).strip()]
 
@@ -271,4 +273,6 @@ def _shape(value: object) -> str:
         return "a list"
     if isinstance(value, Mapping):
         return "an object"
+    if isinstance(value, int) and value.bit_length() > LARGEST:
+        return "a number of more digits than any has"
     return repr(value)[:40]

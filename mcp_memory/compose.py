@@ -294,7 +294,7 @@ def remembered(result: Remembered) -> str:
         )
     if result.pending:
         lines.append(f"Vectors still being made: {result.pending}. Recall finds them by their words until then.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *result.notes])
 
 
 def _remembered_line(entry: RememberedItem, *, until: str) -> str:

@@ -1,6 +1,5 @@
 """Configuration: options, from flags and from an environment that is passed in."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from platformdirs import user_data_path
 
 from mcp_memory.errors import InvalidInput
 from mcp_memory.projects import project_of
+from mcp_memory.sizes import read_size
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -24,6 +24,8 @@ class Config:
     """A directory with an encoder.json; None for the encoder that comes with the package."""
     read_only: bool
     log_level: str
+    max_size: int | None = None
+    """Bytes that the store may hold; None for no limit."""
 
 
 def default_database() -> Path:
@@ -39,6 +41,7 @@ def read_config(
     model: str | None = None,
     read_only: bool = False,
     log_level: str | None = None,
+    max_size: str | None = None,
 ) -> Config:
     """The configuration of flags, where given, and else of the environment. Raises InvalidInput naming the option."""
     level = (log_level or environment.get("MCP_MEMORY_LOG_LEVEL") or "WARNING").upper()
@@ -56,13 +59,15 @@ def read_config(
         model=Path(encoder).expanduser() if encoder else None,
         read_only=read_only or _flag(environment.get("MCP_MEMORY_READ_ONLY", ""), "MCP_MEMORY_READ_ONLY"),
         log_level=level,
+        max_size=_size(max_size, "--max-size") or _size(environment.get("MCP_MEMORY_MAX_SIZE"), "MCP_MEMORY_MAX_SIZE"),
     )
 
 
-def log_to_stderr(level: str) -> None:
-    """Send this program's log to standard error, which is all that a server over standard output may use."""
-    logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("mcp_memory").setLevel(level)
+def _size(text: str | None, name: str) -> int | None:
+    try:
+        return read_size(text) if text else None
+    except InvalidInput as problem:
+        raise InvalidInput(f"{name}: {problem}") from problem
 
 
 def _flag(text: str, name: str) -> bool:

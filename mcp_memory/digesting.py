@@ -13,6 +13,7 @@ from mcp_memory.compose import Sentence
 from mcp_memory.domain import Filter, Hit, Item, ItemId, KeepDigest, Topic, Vector
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, NotFound
+from mcp_memory.intake import MAX_NAME
 from mcp_memory.recalling import Recaller
 from mcp_memory.results import Summary
 from mcp_memory.store import Store
@@ -115,6 +116,10 @@ class Digester:
         Raises InvalidInput where the text can't be kept, NotFound where nothing is known about the topic.
         """
         text = require_clean(digest, "digest").strip()
+        if len(name) > MAX_NAME:
+            raise InvalidInput(
+                f"topic has {len(name)} characters; name what a digest is kept of in at most {MAX_NAME}."
+            )
         if not text or count_tokens(text) > MAX_KEPT:
             raise InvalidInput(f"digest must hold between 1 and {MAX_KEPT} tokens of text.")
         if not where.scopes:

@@ -56,5 +56,9 @@ class Stats:
     """Tool calls kept whole, patterns they became, and calls that are hidden in these and can come back."""
     encryption: str | None = None
     """What the file is encrypted with; None where it is not."""
+    used: int = 0
+    """Bytes in use: of the file without its free pages."""
+    max_size: int | None = None
+    """Bytes that may be; None for no limit."""
     advice: str | None = None
     """What to do where the encoder does not know the languages of what is remembered."""

@@ -13,6 +13,10 @@ LISTED = 20
 """Items of an undo that are named one by one; beyond them they are counted."""
 AROUND = 40
 """Characters of unchanged text shown on either side of a change."""
+COMPARED = 160_000
+"""Pairs of words of two texts that are compared: 400 words on either side, which takes 0.3 s where all are the same
+(python -m bench.fuzz, 2026-11-21). Of two longer texts that differ throughout nobody reads the difference word by word.
+"""
 ALIKE = 0.3
 """Share of equal words below which two texts are shown one after the other: word by word nobody could read it."""
 SHOWN = 60
@@ -95,9 +99,8 @@ def word_diff(old: str, new: str) -> str:
     """The new text with what went as [-old-] and what came as {+new+}, and … for what stayed far from any change."""
     before: list[str] = _TOKEN.findall(old)
     after: list[str] = _TOKEN.findall(new)
-    matcher = SequenceMatcher(None, before, after, autojunk=False)
-    opcodes = matcher.get_opcodes()
-    if _shared_words(before, after, opcodes) < ALIKE:
+    opcodes = _opcodes(before, after)
+    if opcodes is None or _shared_words(before, after, opcodes) < ALIKE:
         return f"[-{shorten(old, SHOWN)}-]{{+{shorten(new, SHOWN)}+}}"
     parts: list[str] = []
     went = came = ""
@@ -109,6 +112,25 @@ def word_diff(old: str, new: str) -> str:
         parts += [_marked(went, came), _cut(said, first=not number, last=number == len(opcodes) - 1)]
         went = came = ""
     return "".join([*parts, _marked(went, came)])
+
+
+def _opcodes(before: Sequence[str], after: Sequence[str]) -> list[Opcode] | None:
+    """How the one becomes the other, what both begin and end with aside; None where that would take too long to find."""
+    start = end = 0
+    while start < min(len(before), len(after)) and before[start] == after[start]:
+        start += 1
+    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    if len(old) * len(new) > COMPARED:
+        return None
+    found = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    opcodes: list[Opcode] = [(kind, a + start, b + start, c + start, d + start) for kind, a, b, c, d in found]
+    if start:
+        opcodes.insert(0, ("equal", 0, start, 0, start))
+    if end:
+        opcodes.append(("equal", len(before) - end, len(before), len(after) - end, len(after)))
+    return opcodes
 
 
 def _shared_words(before: Sequence[str], after: Sequence[str], opcodes: Sequence[Opcode]) -> float:

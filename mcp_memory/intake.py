@@ -19,6 +19,8 @@ MAX_TURNS = 10_000
 MAX_TAGS = 50
 MAX_NAME = 200
 """Characters of a tag, a scope or a speaker's name."""
+MAX_ORIGIN = 2_000
+"""Characters of where something comes from, which is kept with each source."""
 SEGMENT_TOKENS = 200
 """Tokens of an item at most. Windows of 128 to 256 are what the encoder measures best (docs of the model)."""
 
@@ -110,8 +112,8 @@ class Intake:
         return replace(self._statement(entry, source, Span(0, len(echo.text)), name), echoes=echo.id)
 
     def _source(self, kind: Literal["words", "document", "transcript"], text: str, origin: str | None) -> Source:
-        if origin is not None:
-            require_clean(origin, "source")
+        if origin is not None and len(require_clean(origin, "source")) > MAX_ORIGIN:
+            raise InvalidInput(f"source has {len(origin)} characters; name it in at most {MAX_ORIGIN}.")
         return Source(SourceId(self.new_id()), kind, text, origin, to_ms(self.now))
 
     def _statement(self, entry: Entry, source: Source, span: Span, name: str) -> Statement:
@@ -227,7 +229,7 @@ def _transcript(turns: Sequence[Turn]) -> tuple[str, list[Span]]:
         if len(speaker) > MAX_NAME:
             raise InvalidInput(f"turns[{number}].speaker has {len(speaker)} characters; keep it under {MAX_NAME}.")
         said = f"{speaker}: " if speaker else ""
-        lead = f"({turn.at}) {said}" if turn.at else said
+        lead = f"({require_clean(turn.at, f'turns[{number}].at')}) {said}" if turn.at else said
         parts += [lead, content, "\n"]
         spans.append(Span(length + len(lead), length + len(lead) + len(content)))
         length += len(lead) + len(content) + 1

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from mcp_memory import compose
+from mcp_memory import compose, ranking
 from mcp_memory.answering import Answerer
 from mcp_memory.catchup import CatchUp
 from mcp_memory.digesting import Digester
@@ -58,6 +58,10 @@ from mcp_memory.uses import UseCounts
 
 BEHIND = "Some memories have no vector yet: they were found by their words alone."
 """Told while vectors are still being made."""
+FEWER = (
+    f"A question is answered with {ranking.CANDIDATES} memories at most, not {{limit}}; "
+    "narrow it with since, until, tags or scope to see others."
+)
 LIMIT = 10
 """Items that answer a question, where no other number is asked for."""
 FORGET_LIMIT = 20
@@ -124,16 +128,17 @@ class Memory:
         model: Path | Encoder | None = None,
         project: str | None = None,
         read_only: bool = False,
+        max_size: int | None = None,
         clock: Callable[[], datetime] = local_time,
         retention: Retention = RETENTION,
     ) -> Self:
         """The memory kept in the file at `path`, which is made where there is none.
 
         `model` is a directory with an encoder.json, or an encoder; None takes the one that comes with the package.
-        It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls.
+        It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls; `max_size` is in bytes.
         Raises Unusable and ReadOnly where the file can't be served.
         """
-        store = SqliteStore(Path(path), clock=lambda: to_ms(clock()), read_only=read_only)
+        store = SqliteStore(Path(path), clock=lambda: to_ms(clock()), read_only=read_only, max_size=max_size)
         if isinstance(model, Path | None):
             encoder = BackgroundEncoder(lambda: load_encoder(model or bundled_model_directory()))
         else:
@@ -189,7 +194,7 @@ class Memory:
         if result.pending:
             self._catch_up.wake()
         self._catch_up.stir()
-        return replace(result, at=now)
+        return replace(result, at=now, notes=self._store.room().notes)
 
     # recall
 
@@ -220,6 +225,8 @@ class Memory:
         found = self._recaller.find(read_query(query), where=where, limit=limit or LIMIT, now=now)
         if behind and not found.notes:
             found = replace(found, notes=(BEHIND,))
+        if limit and limit > ranking.CANDIDATES:
+            found = replace(found, notes=(*found.notes, FEWER.format(limit=limit)))
         result = self._answerer.answer(query, found, where=where, max_tokens=max_tokens, full=full, now=now)
         self._uses.count((hit.item.id for hit in result.hits), day=today(now))
         return result

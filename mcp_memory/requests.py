@@ -51,7 +51,7 @@ def where_of(select: ItemQuery, *, caller: Caller, now: datetime) -> Filter:
         raise InvalidInput(f"since {select.since!r} is not before until {select.until!r}.")
     return Filter(
         scopes=_scopes(select.scope, caller),
-        kinds=tuple(read_kind(kind) for kind in select.kinds),
+        kinds=tuple(dict.fromkeys(read_kind(kind) for kind in select.kinds)),
         tags=read_tags(select.tags),
         since=since,
         until=until,

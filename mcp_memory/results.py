@@ -47,6 +47,8 @@ class Remembered:
     """Vectors still to be made; the items are found by their words until then."""
     at: datetime | None = None
     """When it was told, on the clock on the wall."""
+    notes: tuple[str, ...] = ()
+    """What the reader should know beside it."""
 
 
 @dataclass(frozen=True, slots=True)

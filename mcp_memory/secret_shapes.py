@@ -22,7 +22,10 @@ _SHAPES = (
     ("Slack token", re.compile(r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}")),
     ("JSON web token", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")),
     ("bearer token", re.compile(r"\bbearer\s+[A-Za-z0-9._~+/-]{20,}=*", re.IGNORECASE)),
-    ("password in an address", re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]{3,}@", re.IGNORECASE)),
+    (
+        "password in an address",
+        re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}+://[^\s/:@]+:[^\s/@]{3,}@", re.IGNORECASE),
+    ),
     (
         "password",
         re.compile(

@@ -1,29 +1,28 @@
 """The MCP server: tools, resources and prompts over a Memory that comes up behind the handshake."""
 
-import json
+import io
 import logging
 import os
 import secrets
 import signal
+import sys
 import threading
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp import MCPError
 from mcp import types as mcp_types
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.message import SessionMessage
-from pydantic import ValidationError
 
 from mcp_memory import prompts, resources
 from mcp_memory.domain import Caller
@@ -31,6 +30,7 @@ from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound, Unusable
 from mcp_memory.memory import Memory
 from mcp_memory.projects import project_here, project_of
 from mcp_memory.tools import INSTRUCTIONS, TOOLS, Answer, Tool, tool_named
+from mcp_memory.wire import Message, Wire, receive
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +40,12 @@ ROOTS_TIMEOUT = 2.0
 """Seconds a client has to name its roots before the server goes on without."""
 MAX_PROBLEM_CHARACTERS = 1_000
 """How much of a refusal is said; more is what the caller sent, said back."""
-LAST_ANSWERS = 10.0
-"""Seconds that requests have to be answered in after the input has ended."""
+MAX_CLIENT = 200
+"""Characters of a client's name, which is kept with each operation."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """How most clients end a server; without this the thread that reads the input would hold the process back."""
 
 Context = ServerRequestContext[Any, Any]
-Message = SessionMessage | Exception
-"""What comes from the wire: a message, or why a line is none."""
 
 
 class MemoryHost:
@@ -167,7 +165,7 @@ class Faces:
             if not self._project_known:
                 self._project = await self._project_of_roots(context) or project_here()
                 self._project_known = True
-        return Caller(client=client.strip(), session=self._session, project=self._project)
+        return Caller(client=client.strip()[:MAX_CLIENT], session=self._session, project=self._project)
 
     async def _project_of_roots(self, context: Context) -> str | None:
         capabilities = context.session.client_capabilities
@@ -282,97 +280,6 @@ def make_server(host: MemoryHost, *, project: str | None) -> Server[Any]:
     )
 
 
-class Wire:
-    """Stands between the standard streams and the server.
-
-    It answers the lines that are no messages, which the SDK passes over in silence so that the client waits for ever,
-    and when the input has ended it lets what was asked be answered, so that requests may be piped in.
-    """
-
-    def __init__(self) -> None:
-        self._asked: set[mcp_types.RequestId] = set()
-        self._answered = anyio.Event()
-
-    async def carry_in(
-        self,
-        lines: AsyncIterable[Message],
-        to_server: MemoryObjectSendStream[Message],
-        to_client: MemoryObjectSendStream[SessionMessage],
-    ) -> None:
-        """Pass messages on to the server until the input ends and all is answered."""
-        async with to_server, to_client:
-            async for message in lines:
-                if isinstance(message, Exception):
-                    if refusal := refusal_of(message):
-                        await to_client.send(SessionMessage(refusal))
-                    continue
-                self._note_asked(message)
-                await to_server.send(message)
-            with anyio.move_on_after(LAST_ANSWERS):
-                while self._asked:
-                    self._answered = anyio.Event()
-                    await self._answered.wait()
-
-    async def carry_out(
-        self, from_server: MemoryObjectReceiveStream[SessionMessage], send: Callable[[SessionMessage], Any]
-    ) -> None:
-        """Pass the server's messages on to the client."""
-        async with from_server:
-            async for message in from_server:
-                await send(message)
-                self._note_answered(message)
-
-    def _note_asked(self, message: SessionMessage) -> None:
-        match message.message:
-            case mcp_types.JSONRPCRequest(method="subscriptions/listen"):
-                pass  # answered as long as the connection lasts
-            case mcp_types.JSONRPCRequest(id=identifier):
-                self._asked.add(identifier)
-            case mcp_types.JSONRPCNotification(method="notifications/cancelled", params={"requestId": identifier}):
-                self._asked.discard(identifier)
-            case _:
-                pass
-
-    def _note_answered(self, message: SessionMessage) -> None:
-        match message.message:
-            case mcp_types.JSONRPCResponse(id=identifier) | mcp_types.JSONRPCError(id=identifier) if (
-                identifier is not None
-            ):
-                self._asked.discard(identifier)
-                self._answered.set()
-            case _:
-                pass
-
-
-def refusal_of(error: Exception) -> mcp_types.JSONRPCError | None:
-    """What to answer to a line that is no message: an error with the id the line gives, where one can be read.
-
-    None for an empty line, and for a response, to which nobody answers.
-    """
-    if not isinstance(error, ValidationError):
-        return None
-    found = error.errors(include_url=False, include_context=False)
-    line: object = found[0]["input"]
-    if isinstance(line, str) and not line.strip():
-        return None
-    if found[0]["type"] == "json_invalid":
-        code, reason = mcp_types.PARSE_ERROR, f"This line is not the JSON of a message: {found[0]['msg']}."
-        fields = _fields(_json_of(str(line)))
-        if fields:  # Python reads what JSON between programs may not hold
-            reason += " Half of a surrogate pair (\\ud800 to \\udfff alone) is no character; send the text without it."
-    else:
-        code, reason = mcp_types.INVALID_REQUEST, "This line is JSON, but no JSON-RPC 2.0 request or notification."
-        fields = next(filter(None, (_fields(entry["input"]) for entry in found)), _fields(None))
-    if "result" in fields or "error" in fields:
-        return None
-    identifier = fields.get("id")
-    if not isinstance(identifier, str | int) or isinstance(identifier, bool):
-        identifier = None
-    return mcp_types.JSONRPCError(
-        jsonrpc="2.0", id=identifier, error=mcp_types.ErrorData(code=code, message=f"{reason} Nothing was done.")
-    )
-
-
 def serve_stdio(open_memory: Callable[[], Memory], *, project: str | None) -> None:
     """Serve one client over standard input and output until it goes, or says so with SIGINT or SIGTERM."""
     host = MemoryHost(open_memory)
@@ -400,26 +307,16 @@ async def _serve_stdio(host: MemoryHost, project: str | None) -> None:
     server = make_server(host, project=project)
     wire = Wire()
     async with AsyncExitStack() as stack:
-        lines, writing = await stack.enter_async_context(stdio_server())
+        # Standard input is read by ourselves: the SDK would hold a line of any length.
+        _, writing = await stack.enter_async_context(stdio_server(stdin=anyio.wrap_file(io.StringIO())))
         await stack.enter_async_context(writing)
         host.start()
         to_server, from_client = anyio.create_memory_object_stream[Message]()
         to_client, from_server = anyio.create_memory_object_stream[SessionMessage]()
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        tasks.start_soon(wire.carry_in, lines, to_server, to_client.clone())
+        tasks.start_soon(wire.carry_in, receive(sys.stdin.buffer), to_server, to_client.clone())
         tasks.start_soon(wire.carry_out, from_server, writing.send)
         await server.run(from_client, to_client, server.create_initialization_options())
-
-
-def _json_of(line: str) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _fields(value: object) -> Mapping[str, object]:
-    return cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
 
 
 def _problem(problem: MemoryProblem) -> mcp_types.CallToolResult:

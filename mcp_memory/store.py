@@ -25,6 +25,7 @@ from mcp_memory.domain import (
     Vector,
 )
 from mcp_memory.figures import Stats
+from mcp_memory.sizes import Room
 from mcp_memory.times import Period
 from mcp_memory.toolcalls import KeptCall
 from mcp_memory.topicindex import TopicIndex
@@ -56,6 +57,10 @@ class Store(Protocol):
         Raises NotFound for an id that is not there, Conflict for an item that has moved on, ReadOnly, Unusable;
         nothing is written then.
         """
+        ...
+
+    def room(self) -> Room:
+        """How much is in use, and how much may be. Past its limit `apply` raises Unusable for what keeps more."""
         ...
 
     def search_text(self, query: str, *, where: Filter, limit: int) -> list[Candidate]:

@@ -205,8 +205,9 @@ _RUNS = (
     (re.compile(r"(?<![A-Za-z]['’])[A-Z]?[a-z]+"), 100, 11, 6),
     (re.compile(r"[A-Z]+(?![a-z])"), 100, 40, 1),
     (re.compile(r"[0-9]{1,3}"), 100, 0, 0),
-    (re.compile(r"(?:[!-&(-/:-@\[-`{-~]|'(?![a-z]))+"), 100, 20, 1),
-    (re.compile(r"\n\s*|[^\S\n]{2,}"), 50, 0, 0),
+    # Control characters count as signs do, and long white space too, or an item of few tokens could be of megabytes.
+    (re.compile(r"(?:[\x01-\x08\x0e-\x1b\x7f!-&(-/:-@\[-`{-~]|'(?![a-z]))+"), 100, 20, 1),
+    (re.compile(r"\n\s*|[^\S\n]{2,}"), 50, 1, 80),
     (_HAN_RUN, 100, 100, 1),
     (re.compile(f"(?:(?![{_HAN}])[{_CJK}])+"), 88, 88, 1),
     (re.compile(f"[^\x00-\x7f\\s{_CJK}]"), 80, 0, 0),
@@ -311,7 +312,7 @@ def _fitting(text: str, span: Span, budget: int) -> Iterator[Span]:
         cut = max((mark.end() for mark in _CLAUSE.finditer(text, start, reach)), default=start)
         if cut <= start + (reach - start) // 3:
             parts = text[start : reach + 1].rsplit(None, 1)
-            cut = start + len(parts[0]) if len(parts) > 1 or text[reach].isspace() else reach
+            cut = start + len(parts[0]) if len(parts) > 1 or (parts and text[reach].isspace()) else reach
         cut = max(cut, start + 1)
         if not text[start:cut].isspace():
             yield _trim(text, start, cut)

@@ -107,8 +107,8 @@ _FIELDS = {
     "outcome": ("outcome", "result", "output", "status", "success", "ok"),
 }
 _CALLED = re.compile(r"\s*([A-Za-z_][\w./:-]*)\s*\((.*?)\)\s*(.*)", re.DOTALL)
-_ARGUMENT = re.compile(r"""([A-Za-z_]\w*)\s*[=:]\s*("[^"]*"|'[^']*'|[^,\s]+)""")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milliseconds|s|sec|seconds)\b")
+_ARGUMENT = re.compile(r"""\b([A-Za-z_]\w*+)\s*+[=:]\s*+("[^"]*"|'[^']*'|[^,\s]+)""")
+_DURATION = re.compile(r"(?<!\d)(\d++(?:\.\d++)?)\s*+(ms|milliseconds|s|sec|seconds)\b")
 _FAILED = re.compile(
     r"\b(?:fail(?:ed|ure|s)?|errors?|exception|traceback|denied|refused|timed out|timeout|not found)\b|失败|失敗|错误|錯誤|エラー",
     re.IGNORECASE,

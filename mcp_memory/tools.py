@@ -9,6 +9,7 @@ from mcp_memory import compose
 from mcp_memory.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, Raw, entries_of, entry_of, turns_of
 from mcp_memory.domain import KINDS, Caller, Item, Operation
 from mcp_memory.errors import InvalidInput
+from mcp_memory.intake import MAX_ENTRIES
 from mcp_memory.memory import LIMIT, Memory, Progress
 from mcp_memory.requests import ItemQuery
 from mcp_memory.results import History, Recall, Summary, Undone
@@ -125,6 +126,7 @@ def _remember(memory: Memory, arguments: Arguments, caller: Caller, progress: Pr
         ],
         "operation": result.operation_id,
         "pending": result.pending,
+        "notes": list(result.notes),
     }
     return Answer(compose.remembered(result), data)
 
@@ -227,8 +229,11 @@ def _update(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
 
 
 def _forget(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:
+    ids = arguments.texts("ids")
+    if ids and len(ids) > MAX_ENTRIES:
+        raise InvalidInput(f"ids holds {len(ids)}; send at most {MAX_ENTRIES} in a call.")
     result = memory.forget(
-        arguments.texts("ids"),
+        ids,
         query=arguments.text("query"),
         select=ItemQuery(scope=arguments.text("scope")),
         confirm=bool(arguments.flag("confirm")),

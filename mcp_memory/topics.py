@@ -466,7 +466,7 @@ def _whole(holding: Mapping[str, int]) -> dict[str, int]:
         part
         for term, count in holding.items()
         if not term.isascii()
-        for length in range(2, len(term))
+        for length in range(2, min(len(term), LONGEST_WORD + 1))  # no stretch is longer
         for at in range(len(term) - length + 1)
         if (part := term[at : at + length]) in holding and count >= WITHIN * holding[part]
     }

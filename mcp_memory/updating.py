@@ -131,6 +131,8 @@ def asks_older(query: str, old: str, new: str) -> bool:
     """
     if _BEFORE.search(query):
         return True
+    if max(len(query), len(old), len(new)) > LONGEST:
+        return False
     before, after = _named(read(old).tokens), {token.form for token in read(new).tokens}
     for said in _read(old).told:
         for now in _read(new).told:

@@ -13,8 +13,8 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids", "common_pairs"),
-    ("text", "times", "projects", "languages", "tongues", "lexicon", "figures"),
+    ("errors", "ids", "common_pairs", "wire", "allocator", "logs"),
+    ("text", "times", "projects", "languages", "tongues", "lexicon", "figures", "sizes"),
     ("domain", "foreign_dates", "phrases", "backups"),
     ("eastern", "results", "truth", "merged"),
     ("exporters.jsonl",),
@@ -40,6 +40,7 @@ LAYERS = (
         "sqlite.leftovers",
         "sqlite.schema",
         "sqlite.indexed",
+        "sqlite.quota",
     ),
     ("sqlite.database",),
     ("sqlite.resident", "sqlite.redaction", "sqlite.undo", "sqlite.together"),
@@ -74,9 +75,9 @@ HOMES = {
     "keyring": ("sqlite.cipher",),
     "onnxruntime": ("encoders.onnx",),
     "tokenizers": ("encoders.onnx",),
-    "mcp": ("server", "demo"),
-    "pydantic": ("server",),
-    "anyio": ("server", "demo"),
+    "mcp": ("server", "wire", "demo"),
+    "pydantic": ("wire",),
+    "anyio": ("server", "wire", "demo"),
     "click": ("cli", "demo"),
     "platformdirs": ("config",),
     "dateparser": ("foreign_dates",),

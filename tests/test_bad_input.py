@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from mcp_memory.domain import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.server import refusal_of
+from mcp_memory.wire import refusal_of
 
 MEGABYTE = "x" * 999_999 + "\n"
 UNKNOWN = "0p9s3l9cgm2pe"
@@ -123,6 +123,7 @@ async def test_what_cannot_be_used_is_refused_and_changes_nothing(
     server: Server[Any], memory: Memory, tool: str, arguments: dict[str, Any], message: str
 ) -> None:
     kept = memory.remember("The kept fact.").items[0].id
+    memory.gather()
     before = memory.stats(), memory.item(kept)
     meant = json.loads(json.dumps(arguments).replace("KEPT", kept))
     async with Client(server) as client:

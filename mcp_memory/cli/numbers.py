@@ -8,6 +8,7 @@ from mcp_memory.auditing import Audit
 from mcp_memory.compose import one_line
 from mcp_memory.domain import Item
 from mcp_memory.figures import Stats
+from mcp_memory.sizes import Room
 from mcp_memory.text import counted, shorten
 from mcp_memory.times import format_day
 
@@ -31,6 +32,7 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
     return [
         ("file", f"{stats.path}, {_bytes(stats.bytes)}, schema {stats.schema}"),
         ("encryption", stats.encryption or "none"),
+        ("in use", _in_use(stats)),
         ("sizes", ", ".join(f"{name} {_bytes(size)}" for name, size in stats.sizes.items() if size)),
         ("sources", f"{stats.sources:,}, {_bytes(stats.source_bytes)}"),
         ("items", f"{stats.items:,} live, {stats.replaced:,} replaced, {stats.forgotten:,} forgotten"),
@@ -48,6 +50,14 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
         ("operations", f"{stats.operations:,}"),
         *([("advice", stats.advice)] if stats.advice else []),
     ]
+
+
+def _in_use(stats: Stats) -> str:
+    """How much of the limit is used, with what to do where it is near."""
+    if stats.max_size is None:
+        return f"{_bytes(stats.used)}, no limit (--max-size)"
+    share = f"{_bytes(stats.used)} of {_bytes(stats.max_size)} ({stats.used / stats.max_size:.0%})"
+    return "; ".join([share, *Room(stats.used, stats.max_size).notes])
 
 
 def audit_lines(audit: Audit) -> Iterator[str]:

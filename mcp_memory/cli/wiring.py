@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcp_memory.config import Config, log_to_stderr, read_config
+from mcp_memory.allocator import keep_little
+from mcp_memory.config import Config, read_config
 from mcp_memory.errors import MemoryProblem, NotFound, ReadOnly
+from mcp_memory.logs import log_to_stderr
 from mcp_memory.projects import project_here
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
@@ -38,10 +40,13 @@ _OPTIONS = (
     click.option("--model", metavar="DIR", help="A directory with an encoder.json. [env: MCP_MEMORY_MODEL]"),
     click.option("--read-only", is_flag=True, help="Change nothing. [env: MCP_MEMORY_READ_ONLY]"),
     click.option(
+        "--max-size", metavar="SIZE", help="What the file may hold, such as 500MB or 2GB. [env: MCP_MEMORY_MAX_SIZE]"
+    ),
+    click.option(
         "--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR, on stderr. [env: MCP_MEMORY_LOG_LEVEL]"
     ),
 )
-_NAMES = ("database", "project", "model", "read_only", "log_level")
+_NAMES = ("database", "project", "model", "read_only", "max_size", "log_level")
 PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
 
@@ -120,7 +125,13 @@ def open_memory(config: Config) -> "Memory":
     """The memory of these settings. Raises Unusable and ReadOnly."""
     from mcp_memory.memory import Memory
 
-    memory = Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only)
+    memory = Memory.open(
+        config.database,
+        model=config.model,
+        project=config.project,
+        read_only=config.read_only,
+        max_size=config.max_size,
+    )
     if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
         log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
     return memory
@@ -211,6 +222,7 @@ def _speak_utf8() -> None:
 
 
 def _serve(config: Config) -> None:
+    keep_little()
     from mcp_memory.server import serve_stdio
 
     if sys.stdin.isatty():

@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 Old: TypeAlias = Literal["back up and migrate", "migrate", "leave"]
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for another process; a bulk import of another process holds the lock for under a second."""
+READERS = 4
+"""Connections kept open for the next to read, each with up to 2 MB of pages; more are closed after use."""
+LOG_KEPT = 64_000_000
+"""Bytes of the log that are kept once it is in the file: SQLite would leave the largest it ever was."""
 WAL_RETRIES = 200
 """Times 25 ms. Switching a new file to WAL ignores the busy timeout, so processes that open it at once must retry."""
 REOPENINGS = 5
@@ -128,6 +132,7 @@ class Database:
                 connection.execute("PRAGMA synchronous = FULL")
                 # What is erased is overwritten, not only unlinked.
                 connection.execute("PRAGMA secure_delete = ON")
+                connection.execute(f"PRAGMA journal_size_limit = {LOG_KEPT}")
         except BaseException:
             connection.close()
             raise
@@ -274,7 +279,7 @@ class Database:
 
     def _give_back(self, connection: apsw.Connection) -> None:
         with self._readers_lock:
-            if not self._closed:
+            if not self._closed and len(self._readers) < READERS:
                 self._readers.append(connection)
                 return
         connection.close()

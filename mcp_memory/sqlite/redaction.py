@@ -7,8 +7,11 @@ import apsw
 from mcp_memory.sqlite.rows import fetch, holds
 from mcp_memory.text import Span
 
-BLANK = "\u2588"
-"""Stands in a source's text for each character that is gone, so that the spans of the others stay right."""
+BLANK = "_"
+"""Stands in a source's text for each character that is gone, so that the spans of the others stay right.
+
+Of one byte, as the shortest character is: what is erased must not make a full file larger.
+"""
 
 
 def places_of(connection: apsw.Connection, item: int) -> list[tuple[int, Span]]:
@@ -43,8 +46,8 @@ def spans_in(connection: apsw.Connection, source: int, *, as_of: int | None = No
 def blanked(text: str, gone: Iterable[Span], *, kept: Iterable[Span]) -> str:
     """The text with BLANK for each character of the spans that are gone, but for those that a kept span holds too.
 
-    >>> blanked("one two three", [Span(0, 7)], kept=[Span(4, 13)]).replace(BLANK, ".")
-    '....two three'
+    >>> blanked("one two three", [Span(0, 7)], kept=[Span(4, 13)])
+    '____two three'
     """
     parts: list[str] = []
     at = 0

@@ -31,6 +31,8 @@ the signs of both would hold .98 and .93 (40 questions over the stores of python
 """
 HAPPENED = "coalesce(r.occurred_at, i.recorded_at + :zone_offset)"
 """When it happened, at face value."""
+COUNTED = 100_000
+"""Terms whose states are counted that are remembered: 15 MB."""
 PLACES = 50_000
 """Places of terms that are read before common terms are left out: 10 ms."""
 
@@ -100,6 +102,8 @@ class Commonness:
         if now != averages:
             self._kept = now, (counts := {})
         if term not in counts:
+            if len(counts) >= COUNTED:
+                counts.clear()
             found = [
                 connection.execute("SELECT doc FROM temp.terms WHERE term = ?", (token,)).get or 0
                 for token in _tokenizer(connection)(term)
@@ -201,7 +205,9 @@ def word_scores(
     weights = np.array(list(terms.values()), np.float32)
     total = commonness.total(connection)
     scores = ranking.bm25(
-        np.array([[_frequency(each, term) for term in tokens] for each in counts], np.float32).reshape(len(told), -1),
+        np.array([[_frequency(each, term) for term in tokens] for each in counts], np.float32).reshape(
+            len(told), len(tokens)
+        ),
         lengths=np.array([len(text) for text in told], np.float32),
         average=commonness.average_length(connection),
         holding=holding,

@@ -32,7 +32,8 @@ from mcp_memory.domain import (
 from mcp_memory.errors import NotFound
 from mcp_memory.figures import Stats
 from mcp_memory.ids import IdSequence, id_text
-from mcp_memory.sqlite import counting, lineage, search, toolhistory, undo, upkeep, vectors
+from mcp_memory.sizes import Room
+from mcp_memory.sqlite import counting, lineage, quota, search, toolhistory, undo, upkeep, vectors
 from mcp_memory.sqlite.clusters import SqliteTopics
 from mcp_memory.sqlite.counting import LACKING
 from mcp_memory.sqlite.database import Database
@@ -50,10 +51,13 @@ STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
 class SqliteStore:
     """Keeps memories in one SQLite file. See store.Store for what each method promises."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], int], read_only: bool = False) -> None:
-        """`clock` gives milliseconds since 1970. Raises Unusable and ReadOnly as Database does."""
+    def __init__(
+        self, path: Path, *, clock: Callable[[], int], read_only: bool = False, max_size: int | None = None
+    ) -> None:
+        """`clock` gives milliseconds since 1970; `max_size` is in bytes, None for no limit. Raises Unusable and ReadOnly as Database does."""
         self._database = Database(path, read_only=read_only, prepare=search.prepare)
         self._clock = clock
+        self._max_size = max_size
         self._ids = IdSequence(clock)
         self._resident = Resident()
         self._commonness = search.Commonness()
@@ -79,9 +83,14 @@ class SqliteStore:
             carrier = Steps(connection, operation, ids=self._ids, encoder=encoder)
             outcomes = [carrier.carry_out(step) for step in steps]
             carrier.finish()
+            quota.require_room(connection, self._max_size, steps)
         if any(outcome.status == "erased" for outcome in outcomes):
             self._database.checkpoint()
         return outcomes
+
+    def room(self) -> Room:
+        with self._database.read() as connection:
+            return quota.room(connection, self._max_size)
 
     def search_text(self, query: str, *, where: Filter, limit: int) -> list[Candidate]:
         with self._database.read() as connection:
@@ -387,7 +396,8 @@ class SqliteStore:
             found = counting.stats(
                 connection, self._database.path, encoder=encoder[1] if encoder else None, now=self._clock()
             )
-        return replace(found, encryption=self.encryption)
+            used = quota.room(connection, self._max_size).used
+        return replace(found, encryption=self.encryption, used=used, max_size=self._max_size)
 
     def close(self) -> None:
         self._database.close()

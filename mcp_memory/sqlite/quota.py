@@ -1,0 +1,39 @@
+"""The quota: how much of the file is in use, and the refusal of what would take it past its limit."""
+
+from collections.abc import Sequence
+
+import apsw
+
+from mcp_memory.domain import AddItem, AmendItem, KeepDigest, Step
+from mcp_memory.errors import Unusable
+from mcp_memory.sizes import Room, told_size
+
+TO_COME = 2_000
+"""Bytes that an item takes later, for its vector and in its topics (python -m bench.scale: 2,450 an item in all)."""
+
+
+def room(connection: apsw.Connection, limit: int | None) -> Room:
+    """How much is in use: the pages of the file without the free ones, which are written again before it grows."""
+    pages: int = connection.pragma("page_count") - connection.pragma("freelist_count")
+    return Room(pages * int(connection.pragma("page_size")), limit)
+
+
+def require_room(connection: apsw.Connection, limit: int | None, steps: Sequence[Step]) -> None:
+    """Raise Unusable where steps that were carried out just now have kept more than there is room for.
+
+    What takes away, takes back or only counts is let through, so that a full store can be emptied.
+    """
+    if limit is None or not any(_keeps(step) for step in steps):
+        return
+    found = room(connection, limit)
+    needed = found.used + TO_COME * sum(isinstance(step, AddItem) and step.measured is None for step in steps)
+    if needed > limit:
+        raise Unusable(
+            f"The store is full: with this it would hold {told_size(needed)}, and it may hold {told_size(limit)} "
+            "(--max-size, MCP_MEMORY_MAX_SIZE). Nothing was kept. Forget with erase=true what is no longer needed, or "
+            "raise the limit; recall, forget and undo go on working."
+        )
+
+
+def _keeps(step: Step) -> bool:
+    return isinstance(step, AddItem | KeepDigest) or (isinstance(step, AmendItem) and "text" in step.fields)

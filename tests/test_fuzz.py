@@ -1,0 +1,133 @@
+"""What reads from outside stands whatever comes: a short run of every fuzzed target, and the inputs that once failed."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.fuzz import HANG, STOPPED, Tally, feed, stopped_after, warm
+from bench.fuzz_targets import TARGETS, Target, importer_targets
+from mcp_memory.arguments import Arguments, entries_of
+from mcp_memory.domain import Caller, Entry, Turn
+from mcp_memory.errors import InvalidInput
+from mcp_memory.history import word_diff
+from mcp_memory.ids import IdSequence
+from mcp_memory.intake import Intake
+from mcp_memory.secret_shapes import secrets_in
+from mcp_memory.sqlite.store import SqliteStore
+from mcp_memory.text import count_tokens, segment
+from mcp_memory.toolcalls import read_call
+from mcp_memory.topics import keywords
+from mcp_memory.updating import asks_older
+from mcp_memory.wire import read_line, refusal_of
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+HUGE = 10**5_000
+"""A number that Python refuses to write down."""
+
+
+@pytest.mark.parametrize("target", [*TARGETS, *importer_targets()], ids=lambda target: target.name)
+def test_no_input_stops_or_hangs_what_reads_it(target: Target) -> None:
+    tally = Tally(target.name, "hypothesis")
+    warm(target)
+
+    @settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(st.randoms(use_true_random=False).map(target.make))
+    def check(made: Any) -> None:
+        feed(target, made, tally)
+
+    check()
+    for number in range(40):
+        feed(target, target.make(random.Random(number)), tally)
+
+    assert tally.slowest < HANG
+    assert list(target.close()) == []
+
+
+def quick(work: Callable[[], object]) -> None:
+    """Carry something out that once took seconds or for ever."""
+    with stopped_after(STOPPED):
+        work()
+
+
+SLOW: dict[str, Callable[[], object]] = {
+    "a difference of repeated words": lambda: word_diff("q3 " * 5_000, "x " + "q3 " * 4_000 + "y" + "q3 " * 900),
+    "a difference of signs": lambda: word_diff("'" * 9_000 + "a", "b" + "!'" * 4_500),
+    "keywords of one long word": lambda: keywords(["ﬁ" * 8_000] * 2, {}),
+    "keywords of fractions": lambda: keywords(["½" * 8_000] * 2, {}),
+    "a call of digits": lambda: read_call("9" * 40_000),
+    "arguments without a value": lambda: read_call("f(" + "a" * 40_000 + ")"),
+    "an address that is none": lambda: secrets_in("a." * 20_000),
+    "which of two long texts is older": lambda: asks_older("1,000 " * 1_600, "-1" * 10_000, "1,000 " * 3_000),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_what_once_took_seconds_is_quick(name: str) -> None:
+    quick(SLOW[name])
+
+
+@pytest.mark.parametrize("value", [HUGE, -HUGE, [HUGE], {"a": HUGE}], ids=["large", "negative", "list", "object"])
+def test_a_number_of_thousands_of_digits_is_refused_in_words(value: Any) -> None:
+    arguments = Arguments({"content": value}, known=("content",), aliases={})
+
+    for read in (
+        arguments.text,
+        arguments.texts,
+        arguments.flag,
+        arguments.number,
+        lambda name: arguments.whole(name, 1),
+    ):
+        with pytest.raises(InvalidInput, match="content must"):
+            read("content")
+    with pytest.raises(InvalidInput, match=r"items\[0\]"):
+        entries_of([{"content": value}], like=Entry(""))
+
+
+def test_half_a_character_in_the_time_of_a_turn_is_refused() -> None:
+    intake = Intake(Caller(), NOW, IdSequence(lambda: 1).next)
+
+    with pytest.raises(InvalidInput, match=r"turns\[0\]\.at holds a lone surrogate"):
+        intake.turns([Turn("fine", at="\udfff")], like=Entry(""))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc": "used", "id": "#a\\udfff", "method": "tools/list"}',
+        b'{"jsonrpc": 1, "id": ' + b"9" * 5_000 + b', "method": "ping"}',
+    ],
+)
+def test_an_id_that_cannot_be_sent_back_is_refused_without_it(line: bytes) -> None:
+    message = read_line(line)
+    assert isinstance(message, Exception)
+    refusal = refusal_of(message)
+
+    assert refusal is not None
+    assert refusal.id is None
+    assert refusal.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+
+def test_a_byte_order_mark_before_a_message_is_passed_over() -> None:
+    assert not isinstance(read_line(b'\xef\xbb\xbf{"jsonrpc": "2.0", "id": 1, "method": "ping"}\r\n'), Exception)
+
+
+@pytest.mark.parametrize("filler", [" ", "\x01", "\n", "\t", "\x1b", "\x7f"])
+def test_no_item_is_longer_than_its_few_tokens_suggest(filler: str) -> None:
+    text = "a" + filler * 100_000 + "b"
+
+    assert max(end - start for start, end in segment(text)) <= 20_100
+    assert count_tokens(text) > 900
+
+
+def test_words_are_scored_where_what_was_found_has_gone_in_the_meantime(tmp_path: Any) -> None:
+    store = SqliteStore(tmp_path / "memory.db", clock=lambda: 1)
+
+    scores, _ = store.word_scores("which port", [])
+
+    assert len(scores) == 0
+    store.close()
