@@ -8,6 +8,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from mcp_memory.errors import InvalidInput
+from mcp_memory.policies import Policy, read_policy
 from mcp_memory.projects import project_of
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -24,6 +25,8 @@ class Config:
     """A directory with an encoder.json; None for the encoder that comes with the package."""
     read_only: bool
     log_level: str
+    secrets: Policy = "mask"
+    """What becomes of what looks like a secret in what is to be remembered."""
 
 
 def default_database() -> Path:
@@ -39,6 +42,7 @@ def read_config(
     model: str | None = None,
     read_only: bool = False,
     log_level: str | None = None,
+    secrets: str | None = None,
 ) -> Config:
     """The configuration of flags, where given, and else of the environment. Raises InvalidInput naming the option."""
     level = (log_level or environment.get("MCP_MEMORY_LOG_LEVEL") or "WARNING").upper()
@@ -56,7 +60,13 @@ def read_config(
         model=Path(encoder).expanduser() if encoder else None,
         read_only=read_only or _flag(environment.get("MCP_MEMORY_READ_ONLY", ""), "MCP_MEMORY_READ_ONLY"),
         log_level=level,
+        secrets=read_policy(secrets or environment.get("MCP_MEMORY_SECRETS") or "mask"),
     )
+
+
+def is_own_directory(directory: Path) -> bool:
+    """Whether a directory is the one that this program makes for itself, and nobody else keeps files in."""
+    return directory.absolute() == default_database().parent.absolute()
 
 
 def log_to_stderr(level: str) -> None:

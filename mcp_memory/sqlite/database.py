@@ -14,6 +14,7 @@ from urllib.parse import quote
 import apsw
 
 from mcp_memory.errors import Conflict, MemoryProblem, ReadOnly, Unusable
+from mcp_memory.permissions import make_directory, make_file
 from mcp_memory.sqlite import cipher
 from mcp_memory.sqlite.leftovers import clear_leftovers
 
@@ -270,9 +271,8 @@ def _prepare_path(path: Path, *, read_only: bool) -> bool:
         return read_only or not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK)
     if read_only:
         raise ReadOnly(f"{path} does not exist, and --read-only forbids to make it.")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    make_directory(path.parent)
+    make_file(path)
     return False
 
 

@@ -1,6 +1,5 @@
 """Keeping the file sound: what is wrong with it, its indexes rebuilt, its backup checked."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import apsw
 from mcp_memory.domain import Measured, normal_hash, sha256, spoken
 from mcp_memory.errors import Conflict, Unusable
 from mcp_memory.ids import id_text
+from mcp_memory.permissions import make_directory, make_file
 from mcp_memory.sqlite import vectors as codec
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.indexed import insert_told, insert_words
@@ -62,10 +62,10 @@ def backup(database: Database, target: Path) -> None:
     """
     if target.exists():
         raise Conflict(f"{target} exists already; name a file that does not.")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(target.parent)
     unfinished = target.with_name(f"{target.name}.unfinished")
     unfinished.unlink(missing_ok=True)
-    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    make_file(unfinished)
     try:
         database.copy_to(unfinished)
         copy = Database(unfinished, read_only=True, key=database.key)
