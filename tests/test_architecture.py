@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors", "ids", "common_pairs", "faults"),
+    ("policies",),
     (
         "text",
         "times",
