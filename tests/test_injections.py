@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
 
-from mcp_memory.compose import CLOSING, OPENING, recited
+from mcp_memory.compose import CLOSING, OPENING
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.injections import instructs
 from mcp_memory.memory import Memory
+from mcp_memory.recital import recited
 from mcp_memory.server import MemoryHost, make_server
 from mcp_memory.untrusted import inert, line, visible
 
