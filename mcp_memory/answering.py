@@ -74,6 +74,7 @@ class Answerer:
                 if full
                 else "",
                 *around.get(item.id, (None, None)),
+                told=full,
             )
             for item in items
         }

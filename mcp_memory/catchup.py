@@ -8,6 +8,7 @@ from collections.abc import Callable
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import MemoryProblem
+from mcp_memory.faults import log_fault
 from mcp_memory.measuring import measure
 from mcp_memory.store import Store
 from mcp_memory.understood import ADVICE, language_advice
@@ -104,8 +105,8 @@ class CatchUp:
         except MemoryProblem as problem:
             if not self._closed:
                 log.warning("what recall searches could not be completed: %s", problem)
-        except Exception:  # the thread's entry point: the words still find what has no vector
-            log.exception("what recall searches could not be completed")
+        except Exception as error:  # the thread's entry point: the words still find what has no vector
+            log_fault(log, "what recall searches could not be completed", error)
         return False
 
     def _read_dates(self) -> None:

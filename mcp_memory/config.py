@@ -7,6 +7,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from mcp_memory.errors import InvalidInput
+from mcp_memory.policies import Policy, read_policy
 from mcp_memory.projects import project_of
 from mcp_memory.sizes import read_size
 
@@ -26,6 +27,8 @@ class Config:
     log_level: str
     max_size: int | None = None
     """Bytes that the store may hold; None for no limit."""
+    secrets: Policy = "mask"
+    """What becomes of what looks like a secret in what is to be remembered."""
 
 
 def default_database() -> Path:
@@ -42,6 +45,7 @@ def read_config(
     read_only: bool = False,
     log_level: str | None = None,
     max_size: str | None = None,
+    secrets: str | None = None,
 ) -> Config:
     """The configuration of flags, where given, and else of the environment. Raises InvalidInput naming the option."""
     level = (log_level or environment.get("MCP_MEMORY_LOG_LEVEL") or "WARNING").upper()
@@ -59,8 +63,14 @@ def read_config(
         model=Path(encoder).expanduser() if encoder else None,
         read_only=read_only or _flag(environment.get("MCP_MEMORY_READ_ONLY", ""), "MCP_MEMORY_READ_ONLY"),
         log_level=level,
+        secrets=read_policy(secrets or environment.get("MCP_MEMORY_SECRETS") or "mask"),
         max_size=_size(max_size, "--max-size") or _size(environment.get("MCP_MEMORY_MAX_SIZE"), "MCP_MEMORY_MAX_SIZE"),
     )
+
+
+def is_own_directory(directory: Path) -> bool:
+    """Whether a directory is the one that this program makes for itself, and nobody else keeps files in."""
+    return directory.absolute() == default_database().parent.absolute()
 
 
 def _size(text: str | None, name: str) -> int | None:

@@ -102,6 +102,10 @@ class Item:
     """Whether someone said how important it is."""
     worded_at: int = 0
     """Transaction time since which it says what it says, in these words."""
+    origin: str | None = None
+    """Where its source comes from, as the caller named it: a title, a path, an address."""
+    client: str = ""
+    """Who had it remembered first."""
 
     @property
     def spoken(self) -> str:

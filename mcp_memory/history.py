@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 
 from mcp_memory.compose import fenced, one_line
 from mcp_memory.domain import Item, Operation, Revision, Undoing
+from mcp_memory.origins import origin_line
 from mcp_memory.text import counted, shorten
 from mcp_memory.times import format_moment
 
@@ -40,7 +41,8 @@ def of_item(revisions: Sequence[Revision], *, earlier: int = 0) -> str:
             continue
         lines.append(f"{_head(revision)}: {one_line('; '.join(changes(before, revision)))}")
     more = [f"{earlier} earlier states are left out; a larger limit shows them."] if earlier else []
-    return "\n".join([f"#{item.id}: {item.kind} in {one_line(item.scope)}, {item.status}{times}", *more, fenced(lines)])
+    told = f"#{item.id}: {item.kind} in {one_line(item.scope)}, {item.status}{times}"
+    return "\n".join([fenced([told, origin_line(item), *lines]), *more])
 
 
 def changes(before: Item | None, revision: Revision) -> list[str]:
@@ -160,7 +162,7 @@ def _cut(text: str, *, first: bool, last: bool) -> str:
 def of_operations(operations: Sequence[Operation]) -> str:
     """Operations one a line, as they come."""
     lines = [f"{line(operation)}{_fate(operation)}" for operation in operations]
-    return "\n".join(lines) or "Nothing was changed in that time."
+    return fenced(lines) if lines else "Nothing was changed in that time."
 
 
 def line(operation: Operation) -> str:
@@ -187,17 +189,17 @@ def _head(revision: Revision) -> str:
 def of_undo(undoing: Undoing, *, by: str | None) -> str:
     """What an undo did, and how to take it back; or, without `by`, what it would do."""
     done, would = ("Brought back", "Would bring back") if undoing.brings_back else ("Took back", "Would take back")
-    lines = [_gives_back(now, then) for now, then in undoing.changes[:LISTED]]
+    lines = [line(undoing.operation), *(_gives_back(now, then) for now, then in undoing.changes[:LISTED])]
     rest = len(undoing.changes) - LISTED
     said = "counts" if undoing.brings_back else "no longer counts"
     tail = [
         f"and {counted(rest, 'more memory', 'more memories')}." if rest > 0 else "",
         f"What was said again {counted(undoing.confirmations, 'time')} {said}." if undoing.confirmations else "",
-        *(f"The digest of {one_line(name)} is {_which(undoing)}." for name in undoing.digests),
         f'To change that again: undo with operation="{by}".' if by else "Nothing was changed yet.",
     ]
-    shown = [fenced(lines)] if lines else []
-    return "\n".join(filter(None, [f"{done if by else would} {line(undoing.operation)}", *shown, *tail]))
+    lines += [f"The digest of {one_line(name)} is {_which(undoing)}." for name in undoing.digests]
+    operation = undoing.operation
+    return "\n".join(filter(None, [f"{done if by else would} {operation.verb} #{operation.id}:", fenced(lines), *tail]))
 
 
 def _which(undoing: Undoing) -> str:

@@ -1,12 +1,13 @@
 """Reading what remember is given, words, documents or a conversation, into statements with their sources."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from mcp_memory.domain import KINDS, USER, Caller, Entry, ItemId, Kind, Source, SourceId, Statement, Turn
 from mcp_memory.errors import InvalidInput
+from mcp_memory.guarding import Guard
 from mcp_memory.ids import id_number
 from mcp_memory.moments import read_period as read_time
 from mcp_memory.recital import Recited, recited
@@ -32,9 +33,11 @@ class Intake:
     caller: Caller
     now: datetime
     new_id: Callable[[], str]
+    guard: Guard = field(default_factory=lambda: Guard("mask"))
+    """What takes secrets and private parts out of all that is read, before anything is made of it."""
 
     def entries(self, entries: Sequence[Entry]) -> list[list[Statement]]:
-        """The statements of each entry, in the order given.
+        """The statements of each entry, in the order given; none of those that are private as a whole.
 
         Raises InvalidInput naming the entry and the field that cannot be used.
         """
@@ -44,19 +47,24 @@ class Intake:
         read: list[list[Statement]] = []
         for number, entry in enumerate(entries):
             name = "content" if len(entries) == 1 else f"items[{number}]"
-            read.append(self._entry(entry, name))
+            if kept := self.guard.part(entry, number, name):
+                read.append(self._entry(kept, name))
         return read
 
     def turns(self, turns: Sequence[Turn], *, like: Entry) -> list[Statement]:
         """The statements of a conversation: one source, in which each turn is an item and knows its place.
 
         A turn without a time has that of the last one before it that named one. `like` carries the kind, tags, scope,
-        importance and source of them all, and the time until one is named.
+        importance and source of them all, and the time until one is named. None where all of it is private.
         """
         if not turns:
             raise InvalidInput("turns is empty; give a list of {speaker, content, at?}.")
         if len(turns) > MAX_TURNS:
             raise InvalidInput(f"turns holds {len(turns)} turns; send at most {MAX_TURNS} in a call.")
+        _require_size(sum(len(turn.content.encode(errors="surrogatepass")) for turn in turns))
+        turns, like = self.guard.turns(turns), self.guard.entry(like, "turns")
+        if not turns:
+            return []
         text, spans = _transcript(turns)
         _require_size(len(text.encode()))
         source = self._source("transcript", text, like.source)

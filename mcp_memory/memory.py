@@ -31,10 +31,12 @@ from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import InvalidInput
 from mcp_memory.folding import Folder, erasing_patterns
 from mcp_memory.gathering import Gatherer
+from mcp_memory.guarding import Guard
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_id
 from mcp_memory.measuring import measure_alone
 from mcp_memory.past import Past, left_behind
+from mcp_memory.policies import Policy
 from mcp_memory.recalling import Recaller
 from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
 from mcp_memory.requests import (
@@ -88,8 +90,10 @@ class Memory:
         caller: Caller,
         clock: Callable[[], datetime] = local_time,
         retention: Retention = RETENTION,
+        secrets: Policy = "mask",
     ) -> None:
         """`clock` gives the time with its zone; `caller` is who asks where a verb is not told."""
+        self._secrets: Policy = secrets
         self._store = store
         self._encoder = encoder
         self._caller = caller
@@ -131,11 +135,13 @@ class Memory:
         max_size: int | None = None,
         clock: Callable[[], datetime] = local_time,
         retention: Retention = RETENTION,
+        secrets: Policy = "mask",
     ) -> Self:
         """The memory kept in the file at `path`, which is made where there is none.
 
         `model` is a directory with an encoder.json, or an encoder; None takes the one that comes with the package.
-        It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls; `max_size` is in bytes.
+        It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls, `secrets`
+        for what looks like one in what is remembered; `max_size` is in bytes.
         Raises Unusable and ReadOnly where the file can't be served.
         """
         store = SqliteStore(Path(path), clock=lambda: to_ms(clock()), read_only=read_only, max_size=max_size)
@@ -143,7 +149,7 @@ class Memory:
             encoder = BackgroundEncoder(lambda: load_encoder(model or bundled_model_directory()))
         else:
             encoder = BackgroundEncoder(lambda: model)
-        return cls(store, encoder, caller=Caller(project=project), clock=clock, retention=retention)
+        return cls(store, encoder, caller=Caller(project=project), clock=clock, retention=retention, secrets=secrets)
 
     def __enter__(self) -> Self:
         return self
@@ -177,9 +183,8 @@ class Memory:
         if (content is not None) + (items is not None) + (turns is not None) != 1:
             raise InvalidInput("Give exactly one of content (a text), items (a list) or turns (a conversation).")
         like = like or Entry("")
-        caller = by or self._caller
-        now = self._clock()
-        intake = Intake(caller, now, self._ids.next)
+        caller, now, guard = by or self._caller, self._clock(), Guard(self._secrets)
+        intake = Intake(caller, now, self._ids.next, guard)
         if turns is not None:
             statements = intake.turns(turns, like=like)
         else:
@@ -187,14 +192,16 @@ class Memory:
             if not entries:
                 raise InvalidInput("items is empty; give at least one text.")
             statements = [statement for read in intake.entries(entries) for statement in read]
-        sources = len({statement.source.id for statement in statements})
-        summary = f"{counted(len(statements), 'statement')}, {counted(sources, 'source')}"
-        operation = self._operation("remember", summary, caller)
+        if not statements:
+            return Remembered([], None, at=now, withheld=guard.withheld)
+        sources = counted(len({statement.source.id for statement in statements}), "source")
+        summary = [counted(len(statements), "statement"), sources, *guard.summary()]
+        operation = self._operation("remember", ", ".join(summary), caller)
         result = self._rememberer.remember(statements, operation=operation, progress=progress)
         if result.pending:
             self._catch_up.wake()
         self._catch_up.stir()
-        return replace(result, at=now, notes=self._store.room().notes)
+        return replace(result, at=now, withheld=guard.withheld, notes=self._store.room().notes)
 
     # recall
 
@@ -256,14 +263,16 @@ class Memory:
                 raise InvalidInput("digest needs a topic: the name it should be kept under.")
             members = self._digester.members(query=query, where=where, now=now)
             return self._digester.digest(members, max_tokens=max_tokens, now=now)
-        name = " ".join(read_query(topic, "topic").split()).lower()
+        guard = Guard(self._secrets)
+        name = " ".join(guard.text(read_query(topic, "topic"), "topic").split()).lower()
         if digest is None:
             return self._digester.of_topic(name, query=query, where=where, max_tokens=max_tokens, now=now)
         if where.as_of is not None:
             raise InvalidInput("A digest is kept for what is known now; leave out as_of.")
-        step = self._digester.keeping(name, digest, where=where, now=now)
-        self._store.apply(self._operation("summarize", f"digest of {counted(len(step.items), 'item')}", caller), [step])
-        answer = f"Kept as the digest of {name} ({step.scope}), standing for {counted(len(step.items), 'memory', 'memories')}."
+        step = self._digester.keeping(name, guard.text(digest, "digest"), where=where, now=now)
+        summary = ", ".join([f"digest of {counted(len(step.items), 'item')}", *guard.summary()])
+        self._store.apply(self._operation("summarize", summary, caller), [step])
+        answer = compose.kept_as(step, guard.withheld)
         items = self._store.items(step.items)
         return Summary(answer, list(items.values()), 0, count_tokens(answer))
 
@@ -300,10 +309,15 @@ class Memory:
             pinned=pinned,
             moments={"occurred_at": occurred_at, "valid_until": valid_until, "review_after": review_after},
             now=self._clock(),
+            guard=(guard := Guard(self._secrets)),
         )
         if not fields and not confirm:
             raise InvalidInput("Nothing to change: give content, kind, tags, importance, a date, pinned or confirm.")
-        names = ["content" if name == "text" else name for name in fields] + (["confirmed"] if confirm else [])
+        names = (
+            ["content" if name == "text" else name for name in fields]
+            + (["confirmed"] if confirm else [])
+            + guard.summary()
+        )
         if confirm and "review_after" not in fields and review_due(item, now=self._clock()) is not None:
             fields["review_after"] = None
         fields |= self._importance(item, fields)
@@ -341,7 +355,7 @@ class Memory:
 
         What goes leaves a tombstone and can come back; `erase` takes its words out of the file for good.
         """
-        caller, now = by or self._caller, self._clock()
+        caller, now, guard = by or self._caller, self._clock(), Guard(self._secrets)
         if (ids is None) == (query is None):
             raise InvalidInput("Give either ids (as recall prints them) or a query.")
         if ids is not None:
@@ -360,13 +374,15 @@ class Memory:
             steps: list[Step] = [EraseItem(item.id) if erase else ForgetItem(item.id) for item in items]
             if erase:
                 steps = erasing_patterns(self._store, [item.id for item in items]) + steps
-            because = f" ({require_clean(reason, 'reason')[:200]})" if reason and not erase else ""
-            named = ", ".join(f"#{item.id}" for item in items[:FORGET_LIMIT])
-            named += f" and {len(items) - FORGET_LIMIT} more" if len(items) > FORGET_LIMIT else ""
-            verb = "erase" if erase else "forget"
-            self._store.apply(self._operation("forget", f"{verb} {named}{because}", caller), steps)
+            because = (
+                guard.text(require_clean(reason, "reason"), "reason").strip()[:200] if reason and not erase else ""
+            )
+            rest = f" and {len(items) - FORGET_LIMIT} more" if len(items) > FORGET_LIMIT else ""
+            named = ", ".join(f"#{item.id}" for item in items[:FORGET_LIMIT]) + rest
+            summary = f"{'erase' if erase else 'forget'} {named}{f' ({because})' if because else ''}"
+            self._store.apply(self._operation("forget", summary, caller), steps)
             self._catch_up.stir()
-        return Forgotten(items, done, erase and done, left)
+        return Forgotten(items, done, erase and done, left, guard.withheld)
 
     def expired(self, older_than: str, select: ItemQuery | None = None, *, by: Caller | None = None) -> list[Item]:
         """The items of some scopes and kinds last said longer ago than `older_than` (such as 90d), the oldest first.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mcp_memory.domain import Caller
 from mcp_memory.errors import InvalidInput
 from mcp_memory.memory import Memory
+from mcp_memory.untrusted import line
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +45,5 @@ def compose_prompt(name: str, arguments: Mapping[str, str], memory: Callable[[],
     known = memory().recall(by=caller).text
     parts = ["This is what you remember from earlier sessions. Use it where it helps.", known]
     if subject := arguments.get("subject", "").strip():
-        parts += [f"On the subject of this session, {subject}:", memory().recall(subject, by=caller).text]
+        parts += [f"On the subject of this session, {line(subject)}:", memory().recall(subject, by=caller).text]
     return "\n\n".join(parts)

@@ -9,6 +9,7 @@ from typing import Any
 from mcp_memory.compose import zone_offset
 from mcp_memory.domain import USER, Caller, Filter, OperationId
 from mcp_memory.errors import InvalidInput
+from mcp_memory.guarding import Guard
 from mcp_memory.ids import id_number, id_text
 from mcp_memory.intake import read_importance, read_kind, read_moment, read_period, read_scope, read_tags
 from mcp_memory.text import require_clean
@@ -133,23 +134,29 @@ def read_changes(
     pinned: bool | None,
     moments: Mapping[str, str | None],
     now: datetime,
+    guard: Guard,
 ) -> dict[str, Any]:
-    """The fields of an item that an update gives, by their names in it. Raises InvalidInput."""
+    """The fields of an item that an update gives, by their names in it, without what `guard` takes out. Raises InvalidInput."""
     fields: dict[str, Any] = {}
     if content is not None:
-        text = require_clean(content, "content").strip()
+        _require_short(content)
+        text = guard.text(require_clean(content, "content")).strip()
         if not text:
-            raise InvalidInput("content is empty; use forget to take a memory away.")
-        if len(text.encode()) > MAX_CONTENT:
-            raise InvalidInput(f"content has more than {MAX_CONTENT // 1000} kB; remember it as a document instead.")
+            private = "private as a whole, so nothing was changed" if content.strip() else "empty"
+            raise InvalidInput(f"content is {private}; use forget to take a memory away.")
         fields["text"] = text
     if kind is not None:
         fields["kind"] = read_kind(kind)
     if tags is not None:
-        fields["tags"] = read_tags(tags)
+        fields["tags"] = read_tags(guard.texts(tags, "tags"))
     if importance is not None:
         fields["importance"] = read_importance(importance)
     fields |= {name: read_moment(text, name, now=now) for name, text in moments.items() if text is not None}
     if pinned is not None:
         fields["pinned"] = int(pinned)
     return fields
+
+
+def _require_short(content: str) -> None:
+    if len(content.strip().encode(errors="surrogatepass")) > MAX_CONTENT:
+        raise InvalidInput(f"content has more than {MAX_CONTENT // 1000} kB; remember it as a document instead.")

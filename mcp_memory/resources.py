@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from mcp_memory import compose
-from mcp_memory.domain import Caller, Item, Operation
+from mcp_memory.domain import Caller, Item, Operation, Source
 from mcp_memory.errors import NotFound
+from mcp_memory.injections import instructs
 from mcp_memory.memory import Memory
+from mcp_memory.origins import INSTRUCTS, origin_line
 from mcp_memory.times import format_moment
+from mcp_memory.untrusted import inert
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ RESOURCES = (
 TEMPLATES = (
     Resource("memory://topics/{name}", "topic", "Topic", "The digest of one topic."),
     Resource("memory://items/{id}", "item", "Memory", "One memory with its history and where it comes from."),
-    Resource("memory://sources/{id}", "source", "Source", "The verbatim text a memory was made from."),
+    Resource("memory://sources/{id}", "source", "Source", "The text a memory was made from, line by line."),
 )
 
 
@@ -53,23 +56,32 @@ def read(memory: Memory, uri: str, *, caller: Caller) -> str:
         case "topics", True:
             return memory.summarize(name, by=caller).text
         case "items", True:
-            item, source, states = memory.item(name)
-            return _item_text(item, source.origin, states)
+            item, _, states = memory.item(name)
+            return _item_text(item, states)
         case "sources", True:
-            return memory.source(name).text
+            return _source_text(memory.source(name))
         case _:
             known = ", ".join(resource.uri for resource in RESOURCES + TEMPLATES)
             raise NotFound(f"There is no resource {uri}. There are {known}.")
 
 
-def _item_text(item: Item, origin: str | None, states: list[tuple[Item, Operation]]) -> str:
-    lines = [
-        f"#{item.id} ({item.status}) in {item.scope}, source #{item.source_id}" + (f", from {origin}" if origin else "")
-    ]
+def _item_text(item: Item, states: list[tuple[Item, Operation]]) -> str:
+    lines = [f"scope: {compose.one_line(item.scope)}", origin_line(item).strip()]
     for state, operation in states:
         tags = f" [{', '.join(state.tags)}]" if state.tags else ""
         lines.append(
-            f"revision {state.revision}, {format_moment(operation.at)} UTC, {operation.verb} by {operation.client}, "
-            f"{state.status}: {state.kind}{tags}: {state.spoken}"
+            compose.one_line(
+                f"revision {state.revision}, {format_moment(operation.at)} UTC, {operation.verb} by {operation.client}, "
+                f"{state.status}: {state.kind}{tags}: {state.spoken}"
+            )
         )
-    return "\n".join(lines)
+    marks = [f"({INSTRUCTS})"] if any(instructs(state.spoken) for state, _ in states) else []
+    return "\n".join([f"#{item.id} ({item.status}), source #{item.source_id}", compose.fenced([*lines, *marks])])
+
+
+def _source_text(source: Source) -> str:
+    """A source in the fence, each line of it behind a bar, so that none can pass for one of ours."""
+    lines = [f"| {inert(line)}".rstrip() for line in source.text.splitlines()]
+    called = [f"from {compose.one_line(source.origin)}"] if source.origin else []
+    marks = [f"({INSTRUCTS})"] if instructs(source.text) else []
+    return "\n".join([f"source #{source.id} ({source.kind})", compose.fenced([*called, *marks, *lines])])

@@ -9,6 +9,21 @@ from mcp_memory.domain import Hit, Item, ItemId, Operation, OperationId, Revisio
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """What of a call was not kept: secrets by their sort, and private parts; never what they say."""
+
+    secrets: Mapping[str, int] = field(default_factory=dict[str, int])
+    private: int = 0
+    unpaired: bool = False
+    """Whether a <private> was not closed, or closed without having been opened."""
+    entries: tuple[int, ...] = ()
+    """Which of the items given were private as a whole, so that nothing of them was kept; counted from 0."""
+
+
+ALL_KEPT = Withheld()
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """What was found, best first."""
 
@@ -49,6 +64,7 @@ class Remembered:
     """When it was told, on the clock on the wall."""
     notes: tuple[str, ...] = ()
     """What the reader should know beside it."""
+    withheld: Withheld = ALL_KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,8 @@ class Forgotten:
     erased: bool
     left: list[Item] = field(default_factory=list[Item])
     """What the erased items had replaced and is still in the file, the latest first."""
+    withheld: Withheld = ALL_KEPT
+    """Of the reason."""
 
 
 @dataclass(frozen=True, slots=True)

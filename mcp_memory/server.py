@@ -27,9 +27,11 @@ from mcp.shared.message import SessionMessage
 from mcp_memory import prompts, resources
 from mcp_memory.domain import Caller
 from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound, Unusable
+from mcp_memory.faults import log_fault
 from mcp_memory.memory import Memory
 from mcp_memory.projects import project_here, project_of
 from mcp_memory.tools import INSTRUCTIONS, TOOLS, Answer, Tool, tool_named
+from mcp_memory.untrusted import inert, shown
 from mcp_memory.wire import Message, Wire, receive
 
 log = logging.getLogger(__name__)
@@ -82,8 +84,8 @@ class MemoryHost:
             self.memory()
         except MemoryProblem as problem:
             log.error("%s", problem)
-        except Exception:  # the thread's entry point: the next call tries again, and answers
-            log.exception("the memory could not be opened")
+        except Exception as error:  # the thread's entry point: the next call tries again, and answers
+            log_fault(log, "the memory could not be opened", error)
 
 
 class Faces:
@@ -123,18 +125,18 @@ class Faces:
         try:
             tool = tool_named(params.name)
         except InvalidInput as problem:
-            raise MCPError(mcp_types.INVALID_PARAMS, str(problem)) from problem
+            raise MCPError(mcp_types.INVALID_PARAMS, inert(str(problem))) from problem
         caller = await self._caller(context)
         try:
             answer = await self._in_turn(context, tool, params.arguments or {}, caller)
         except MemoryProblem as problem:
             return _problem(problem)
-        except Exception:  # the entry point of a call: the server goes on serving
-            log.exception("%s failed", tool.name)
+        except Exception as error:  # the entry point of a call: the server goes on serving
+            log_fault(log, f"{tool.name} failed", error)
             return _problem(MemoryProblem(f"{tool.name} failed inside the server; the server's log says why."))
         return mcp_types.CallToolResult(
             content=[mcp_types.TextContent(type="text", text=answer.text)],
-            _meta={f"mcp-memory/{tool.name}": dict(answer.data)},
+            _meta={f"mcp-memory/{tool.name}": shown(dict(answer.data))},
         )
 
     async def _in_turn(self, context: Context, tool: Tool, arguments: Mapping[str, Any], caller: Caller) -> Answer:
@@ -223,9 +225,9 @@ class Faces:
         try:
             text = await anyio.to_thread.run_sync(lambda: resources.read(self._host.memory(), uri, caller=caller))
         except (NotFound, InvalidInput) as problem:
-            raise MCPError(mcp_types.INVALID_PARAMS, str(problem), {"uri": uri}) from problem
+            raise MCPError(mcp_types.INVALID_PARAMS, inert(str(problem)), {"uri": uri}) from problem
         except MemoryProblem as problem:
-            raise MCPError(mcp_types.INTERNAL_ERROR, str(problem), {"uri": uri}) from problem
+            raise MCPError(mcp_types.INTERNAL_ERROR, inert(str(problem)), {"uri": uri}) from problem
         contents = mcp_types.TextResourceContents(uri=params.uri, mime_type="text/plain", text=text)
         return mcp_types.ReadResourceResult(contents=[contents])
 
@@ -254,9 +256,9 @@ class Faces:
                 lambda: prompts.compose_prompt(params.name, params.arguments or {}, self._host.memory, caller=caller)
             )
         except InvalidInput as problem:
-            raise MCPError(mcp_types.INVALID_PARAMS, str(problem)) from problem
+            raise MCPError(mcp_types.INVALID_PARAMS, inert(str(problem))) from problem
         except MemoryProblem as problem:
-            raise MCPError(mcp_types.INTERNAL_ERROR, str(problem)) from problem
+            raise MCPError(mcp_types.INTERNAL_ERROR, inert(str(problem))) from problem
         message = mcp_types.PromptMessage(role="user", content=mcp_types.TextContent(type="text", text=text))
         return mcp_types.GetPromptResult(messages=[message])
 
@@ -320,7 +322,7 @@ async def _serve_stdio(host: MemoryHost, project: str | None) -> None:
 
 
 def _problem(problem: MemoryProblem) -> mcp_types.CallToolResult:
-    text, half = str(problem), MAX_PROBLEM_CHARACTERS // 2
+    text, half = inert(str(problem)), MAX_PROBLEM_CHARACTERS // 2
     if len(text) > MAX_PROBLEM_CHARACTERS:
         text = f"{text[:half]} … {text[-half:]}"
     return mcp_types.CallToolResult(

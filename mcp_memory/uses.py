@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from mcp_memory.domain import ItemId
 from mcp_memory.errors import MemoryProblem
+from mcp_memory.faults import log_fault
 from mcp_memory.store import Store
 
 log = logging.getLogger(__name__)
@@ -61,5 +62,5 @@ class UseCounts:
                 self._store.add_uses(counts, day=day)
         except MemoryProblem as problem:
             log.info("use counts were lost: %s", problem)
-        except Exception:  # the thread's entry point: counts may be lost, and nothing waits for them
-            log.exception("use counts were lost")
+        except Exception as error:  # the thread's entry point: counts may be lost, and nothing waits for them
+            log_fault(log, "use counts were lost", error)

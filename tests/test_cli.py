@@ -555,7 +555,7 @@ def test_topics_are_listed_with_what_they_hold(run: Run) -> None:
     [topic] = json.loads(run("topics", "--json").stdout)
 
     assert (topic["name"], len(topic["items"]), topic["stale"]) == ("team", 2, False)
-    assert text.output.startswith("team (demo): 2 memories")
+    assert text.output.splitlines()[1].startswith("team (demo): 2 memories")
     assert "digest" in text.output
 
 

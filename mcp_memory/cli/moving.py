@@ -15,7 +15,6 @@ import click
 
 from mcp_memory import backups, exporters
 from mcp_memory.cli.wiring import (
-    CONTROLS,
     PATH,
     configured,
     json_option,
@@ -29,6 +28,7 @@ from mcp_memory.cli.wiring import (
 )
 from mcp_memory.config import Config
 from mcp_memory.errors import Conflict, InvalidInput
+from mcp_memory.untrusted import visible
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.merged import Merged
@@ -193,7 +193,7 @@ def bring_in(
         print_answer({**asdict(merged), "dry_run": dry_run, "backup": None if kept_at is None else str(kept_at)})
         return
     for line in told(merged, named=named, dry_run=dry_run):
-        click.echo(line.translate(CONTROLS))
+        click.echo(visible(line))
     if kept_at is not None:
         click.echo(f"{kept_at} is a copy of the file before; restoring it with --force takes all of this back.")
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from mcp_memory.cli.wiring import CONTROLS, configured, json_option, main, open_existing, print_answer, progress_bar
+from mcp_memory.cli.wiring import configured, json_option, main, open_existing, print_answer, progress_bar
 from mcp_memory.config import Config
+from mcp_memory.untrusted import visible
 
 
 @main.command()
@@ -28,7 +29,7 @@ def stats(config: Config, as_json: bool) -> None:
         print_answer(stats_data(found))
         return
     for name, value in stats_lines(found):
-        click.echo(f"{click.style(f'{name:<12}', fg='cyan')}{value.translate(CONTROLS)}")
+        click.echo(f"{click.style(f'{name:<12}', fg='cyan')}{visible(value)}")
 
 
 @main.command()
@@ -71,7 +72,7 @@ def verify(config: Config) -> None:
         problems += memory.verify()
         encryption = memory.encryption
     for problem in problems:
-        click.echo(f"{click.style('wrong', fg='red')}: {problem}")
+        click.echo(f"{click.style('wrong', fg='red')}: {visible(problem)}")
     if problems:
         sys.exit(1)
     click.echo(

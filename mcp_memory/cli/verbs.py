@@ -9,6 +9,7 @@ import click
 
 from mcp_memory.cli.wiring import answer_of, call_tool, configured, json_option, main, open_existing, print_answer
 from mcp_memory.config import Config
+from mcp_memory.untrusted import visible
 
 
 @main.command()
@@ -89,7 +90,7 @@ def recall(
         print_answer(answer.data if as_json else answer.text)
         return
     for line in _explained(answer.data):
-        click.echo(line)
+        click.echo(visible(line))
 
 
 def _explained(data: Mapping[str, Any]) -> list[str]:
@@ -316,7 +317,5 @@ def list_items(
         print_answer([item_data(item) for item in items])
         return
     now = local_time()
-    print_answer(
-        "\n".join(f"{compose.head(item, now=now)} {compose.one_line(item.spoken)}" for item in items)
-        or "Nothing matches."
-    )
+    lines = [f"{compose.head(item, now=now)} {compose.one_line(item.spoken)}" for item in items]
+    print_answer("\n".join(lines) or "Nothing matches.")

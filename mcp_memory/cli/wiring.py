@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcp_memory.allocator import keep_little
-from mcp_memory.config import Config, read_config
+from mcp_memory.config import Config, is_own_directory, read_config
 from mcp_memory.errors import MemoryProblem, NotFound, ReadOnly
 from mcp_memory.logs import log_to_stderr
+from mcp_memory.permissions import protect
 from mcp_memory.projects import project_here
+from mcp_memory.untrusted import visible
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.domain import Caller
@@ -31,9 +34,6 @@ CLIENT = "command line"
 LONG = 64
 """Steps from which on a progress bar is worth its line."""
 
-CONTROLS = {number: f"\\x{number:02x}" for number in (*range(9), *range(11, 32), *range(127, 160))}
-"""What a terminal obeys instead of showing it, and how it is shown: a memory's text must not move the cursor."""
-
 _OPTIONS = (
     click.option("--database", metavar="FILE", help="The memory file. [env: MCP_MEMORY_DATABASE]"),
     click.option("--project", metavar="NAME", help="The project this is about. [env: MCP_MEMORY_PROJECT]"),
@@ -43,10 +43,15 @@ _OPTIONS = (
         "--max-size", metavar="SIZE", help="What the file may hold, such as 500MB or 2GB. [env: MCP_MEMORY_MAX_SIZE]"
     ),
     click.option(
+        "--secrets",
+        metavar="POLICY",
+        help="mask, keep or refuse what looks like a secret in what is remembered. [env: MCP_MEMORY_SECRETS]",
+    ),
+    click.option(
         "--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR, on stderr. [env: MCP_MEMORY_LOG_LEVEL]"
     ),
 )
-_NAMES = ("database", "project", "model", "read_only", "max_size", "log_level")
+_NAMES = ("database", "project", "model", "read_only", "max_size", "secrets", "log_level")
 PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
 
@@ -76,7 +81,7 @@ def _problems_told() -> Generator[None]:
     try:
         yield
     except MemoryProblem as problem:
-        raise click.ClickException(str(problem)) from problem
+        raise click.ClickException(visible(str(problem))) from problem
 
 
 def open_existing(config: Config) -> "tuple[Memory, Caller]":
@@ -125,12 +130,14 @@ def open_memory(config: Config) -> "Memory":
     """The memory of these settings. Raises Unusable and ReadOnly."""
     from mcp_memory.memory import Memory
 
+    protect(config.database, own=is_own_directory(config.database.parent))
     memory = Memory.open(
         config.database,
         model=config.model,
         project=config.project,
         read_only=config.read_only,
         max_size=config.max_size,
+        secrets=config.secrets,
     )
     if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
         log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
@@ -160,10 +167,21 @@ def answer_of(config: Config, tool: str, arguments: Mapping[str, Any]) -> "Answe
 def print_answer(answer: Any) -> None:
     """Print text line by line, anything else as JSON."""
     if not isinstance(answer, str):
-        click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        click.echo(_UNSEEN.sub(_escaped, json.dumps(answer, ensure_ascii=False, indent=2)))
         return
     for line in answer.split("\n"):
-        click.echo(_coloured(line.translate(CONTROLS)))
+        click.echo(_coloured(visible(line)))
+
+
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""What JSON may hold as it is and a terminal obeys or hides."""
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """A character as JSON escapes it, so that a program reads the text as it was kept."""
+    return json.dumps(match[0])[1:-1]
 
 
 def _coloured(line: str) -> str:

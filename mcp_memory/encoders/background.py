@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from mcp_memory.encoders import Encoder
 from mcp_memory.errors import MemoryProblem
+from mcp_memory.faults import log_fault
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,6 @@ class BackgroundEncoder:
             log.error("the encoder could not be loaded: %s", problem)
         except Exception as error:  # the thread's entry point: service goes on with words alone
             self._problem = MemoryProblem(f"The encoder could not be loaded: {error}")
-            log.exception("the encoder could not be loaded")
+            log_fault(log, "the encoder could not be loaded", error)
         finally:
             self._done.set()

@@ -16,6 +16,7 @@ import apsw
 
 from mcp_memory import backups
 from mcp_memory.errors import Conflict, MemoryProblem, ReadOnly, Unusable
+from mcp_memory.permissions import make_directory, make_file
 from mcp_memory.sqlite import cipher
 from mcp_memory.sqlite.leftovers import clear_leftovers
 from mcp_memory.sqlite.schema import (
@@ -231,9 +232,9 @@ class Database:
             raise Conflict(f"{target} exists already; name a file that does not.")
         unfinished = target.with_name(f"{target.name}.unfinished")
         with driver_errors(target):
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(target.parent)
             unfinished.unlink(missing_ok=True)
-            os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            make_file(unfinished)
         try:
             self.copy_to(unfinished)
             copy = Database(unfinished, read_only=True, old="leave", key=self.key)
@@ -321,9 +322,8 @@ def _prepare_path(path: Path, *, read_only: bool) -> bool:
         return read_only or not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK)
     if read_only:
         raise ReadOnly(f"{path} does not exist, and --read-only forbids to make it.")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    make_directory(path.parent)
+    make_file(path)
     return False
 
 

@@ -52,7 +52,9 @@ def item_columns(as_of: int | None = None) -> str:
     r.review_after, i.recorded_at, coalesce((SELECT b.from_time FROM revisions AS b WHERE b.id = r.restores), r.from_time),
     r.number, r.status, i.seen + coalesce((SELECT sum(c.times) {said}), 0),
     max(i.last_seen_at, coalesce((SELECT max(c.said_at) {said}), 0)), r.importance_given,
-    (SELECT min(b.from_time) FROM revisions AS b WHERE b.item_id = i.id AND b.normal_hash = r.normal_hash)
+    (SELECT min(b.from_time) FROM revisions AS b WHERE b.item_id = i.id AND b.normal_hash = r.normal_hash),
+    (SELECT origin FROM sources WHERE id = i.source_id),
+    (SELECT w.client FROM sources AS s JOIN operations AS w ON w.id = s.operation_id WHERE s.id = i.source_id)
     """
 
 
@@ -87,6 +89,8 @@ def item(row: tuple[Any, ...]) -> Item:
         last_seen_at=row[22],
         importance_given=bool(row[23]),
         worded_at=row[24],
+        origin=row[25],
+        client=row[26] or "",
     )
 
 

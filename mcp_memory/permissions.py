@@ -1,0 +1,100 @@
+"""Permissions: files and directories that only their owner can read, on POSIX by their mode, on Windows by their list."""
+
+import contextlib
+import getpass
+import logging
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FILE, DIRECTORY = 0o600, 0o700
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+"""The rights of the group and of everybody else."""
+SYSTEM = "*S-1-5-18"
+"""Windows' own account, by the identifier that is the same in every language; backups and the index run as it."""
+
+Run = Callable[[Sequence[str]], object]
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory, for this user only, and those above it where they are missing; one that is there stays as it is."""
+    if directory.is_dir():
+        return
+    for missing in reversed([above for above in (directory, *directory.parents) if not above.exists()]):
+        missing.mkdir(mode=DIRECTORY, exist_ok=True)
+    if sys.platform == "win32":
+        restrict_on_windows(directory)
+
+
+def make_file(path: Path) -> bool:
+    """Make an empty file for this user only; False, and it stays as it is, where there is one. Raises OSError."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE))
+    except FileExistsError:
+        return False
+    if sys.platform == "win32":
+        restrict_on_windows(path)
+    return True
+
+
+def protect(database: Path, *, own: bool) -> None:
+    """See to it that others can't read a memory that is there already.
+
+    In our `own` directory rights that are too wide are taken back, of the directory and of the files of this memory.
+    Elsewhere whoever named the file may share it on purpose: it stays as it is, and the log says so.
+    """
+    if sys.platform == "win32":  # what lies in a user's own data directory is theirs alone there
+        return
+    files = [path for path in (database, *(Path(f"{database}{end}") for end in ("-wal", "-shm"))) if path.exists()]
+    if own:
+        for path in filter(Path.exists, (database.parent, *files)):
+            _take_back(path)
+    elif wide := [path for path in files[:1] if _mode(path) & OTHERS]:
+        log.warning(
+            "%s can be read by other users of this machine (mode %03o); `chmod 600` it if that is not meant.",
+            wide[0],
+            _mode(wide[0]),
+        )
+
+
+def _take_back(path: Path) -> None:
+    mode = _mode(path)
+    if mode & OTHERS:
+        with contextlib.suppress(OSError):  # another user's file: the next who opens it is told
+            path.chmod(mode & ~OTHERS)
+            log.info("took the rights of other users from %s (mode was %03o)", path, mode)
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def restrict_on_windows(path: Path, run: Run | None = None) -> None:
+    """Let only this user and the system have rights on a path, and on what will be made in a directory.
+
+    By icacls, which comes with Windows; where it fails the path keeps the rights it inherits, and the log says so.
+    """
+    try:
+        (run or _run)(icacls_command(path, user=_account(), directory=path.is_dir()))
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("the rights on %s could not be restricted to this user: %s", path, type(error).__name__)
+
+
+def icacls_command(path: Path, *, user: str, directory: bool) -> list[str]:
+    """Take away what is inherited, and grant everything to the user and the system alone."""
+    rights = "(OI)(CI)F" if directory else "F"
+    return ["icacls", str(path), "/inheritance:r", "/grant:r", f"{user}:{rights}", f"{SYSTEM}:{rights}", "/q"]
+
+
+def _account() -> str:
+    domain = os.environ.get("USERDOMAIN")
+    return f"{domain}\\{getpass.getuser()}" if domain else getpass.getuser()
+
+
+def _run(command: Sequence[str]) -> object:
+    return subprocess.run(command, check=True, capture_output=True, timeout=10, stdin=subprocess.DEVNULL)

@@ -1,0 +1,221 @@
+"""Secrets and private parts: recognised, never in the file, told of, and ordinary texts left as they are."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mcp import Client
+from mcp.server import Server
+
+from bench.made_secrets import Made, made_secrets, ordinary_texts
+from mcp_memory.domain import Caller, Entry, Turn
+from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.errors import InvalidInput
+from mcp_memory.guarding import Guard
+from mcp_memory.memory import Memory
+from mcp_memory.secret_shapes import secrets_in
+
+MADE = made_secrets(seed=2)
+TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+MARK = "[secret: GitHub token]"
+
+
+def bytes_of(database: Path) -> bytes:
+    """All that the file and what lies beside it hold."""
+    return b"".join(path.read_bytes() for path in sorted(database.parent.glob(f"{database.name}*")))
+
+
+def test_there_are_at_least_a_hundred_made_up_secrets_of_five_sorts() -> None:
+    assert len(MADE) >= 100
+    assert {made.sort for made in MADE} == {"token", "password", "connection string", "private key", "card"}
+
+
+@pytest.mark.parametrize("made", MADE, ids=lambda made: made.text[:30])
+def test_a_secret_is_masked_and_the_words_around_it_stay(made: Made) -> None:
+    guard = Guard("mask")
+
+    kept = guard.text(made.text)
+
+    assert made.secret not in kept
+    assert "[secret: " in kept
+    before = made.text.partition(made.secret)[0]
+    assert kept.startswith(before[: max(0, len(before) - 12)])
+    assert sum(guard.withheld.secrets.values()) >= 1
+
+
+def test_less_than_one_in_a_hundred_ordinary_texts_is_taken_to_hold_a_secret() -> None:
+    texts = ordinary_texts(seed=3)
+
+    mistaken = [text for text in texts if secrets_in(text)]
+
+    assert len(mistaken) < len(texts) / 100, mistaken
+
+
+@given(st.text(st.sampled_from(list("password is: =\"'[]secrt<>/{}$1aZ-_@\n密码是token key")), max_size=120))
+def test_what_was_masked_is_masked_no_further(text: str) -> None:
+    once = Guard("mask").text(text)
+
+    assert Guard("mask").text(once) == once
+
+
+def test_no_way_into_the_file_leaves_a_secret_in_it(memory: Memory, database: Path) -> None:
+    [kept] = memory.remember(
+        f"The deploy token is {TOKEN}.", like=Entry("", tags=(TOKEN, "ops"), scope=TOKEN, source=f"mail with {TOKEN}")
+    ).items
+    memory.remember(items=[Entry(f"Push with {TOKEN}", kind="procedure"), Entry(f"所有部署都用 {TOKEN}")])
+    memory.remember(
+        turns=[Turn(f"Use {TOKEN} please", speaker=f"Ann {TOKEN}", caption=f"a note: {TOKEN}"), Turn("Done.")]
+    )
+    memory.remember(json.dumps({"name": "push", "arguments": {"token": TOKEN, "n": 1}}), like=Entry("", kind="tool"))
+    memory.remember(f"# Notes\n\n{'The office has many rooms and doors. ' * 80}\n\nThe token is {TOKEN} by the way.")
+    memory.update(kept.id, content=f"The new deploy token is {TOKEN}", tags=[TOKEN])
+    memory.summarize("token", digest=f"Deploys need {TOKEN}.")
+    memory.forget([kept.id], reason=f"leaked {TOKEN}")
+    memory.reindex()
+
+    assert TOKEN.encode() not in bytes_of(database)
+    assert list(memory.verify()) == []
+    assert MARK in memory.recall("deploy push", by=Caller()).text
+
+
+def test_a_masked_statement_stands_at_its_span_in_its_source(memory: Memory) -> None:
+    [kept] = memory.remember(f"  The token is {TOKEN}, and the port is 8080.").items
+
+    item, source, _ = memory.item(kept.id)
+
+    assert item.text == f"The token is {MARK}, and the port is 8080."
+    assert source.text[item.span.start : item.span.end] == item.text
+
+
+def test_a_repeated_secret_confirms_the_memory_that_masks_it(memory: Memory) -> None:
+    first = memory.remember(f"The token is {TOKEN}.").items[0]
+    second = memory.remember(f"The token is {TOKEN}.").items[0]
+
+    assert (second.status, second.id) == ("known", first.id)
+
+
+def test_an_unchanged_secret_may_be_kept_where_that_was_chosen(database: Path) -> None:
+    with Memory.open(database, model=HashingEncoder(), secrets="keep") as memory:
+        kept = memory.remember(f"The token is {TOKEN}. <private>gone</private>").items[0]
+
+        assert memory.item(kept.id)[0].text == f"The token is {TOKEN}."
+
+
+def test_a_call_with_a_secret_may_be_refused_as_a_whole(database: Path) -> None:
+    with Memory.open(database, model=HashingEncoder(), secrets="refuse") as memory:
+        with pytest.raises(InvalidInput) as caught:
+            memory.remember(items=[Entry("The sky is blue."), Entry(f"The token is {TOKEN}.")])
+
+        assert memory.stats().items == 0
+    assert str(caught.value).startswith("items[1] holds what looks like a secret (GitHub token)")
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.anyio
+async def test_the_answer_tells_what_was_not_kept_and_never_what_it_was(server: Server[Any]) -> None:
+    async with Client(server) as client:
+        kept = await client.call_tool("remember", {"content": f"Push with {TOKEN}. <private>My salary.</private>"})
+        identifier = (kept.meta or {})["mcp-memory/remember"]["items"][0]["id"]
+        updated = await client.call_tool("update", {"id": identifier, "content": f"Pull with {TOKEN}."})
+        digest = await client.call_tool("summarize", {"topic": "pull", "digest": f"Pull with {TOKEN}."})
+        forgotten = await client.call_tool("forget", {"ids": [identifier], "reason": f"{TOKEN} is void"})
+        history = await client.call_tool("history", {})
+    texts = [result.content[0].text for result in (kept, updated, digest, forgotten, history)]  # type: ignore[union-attr]
+
+    assert texts[0].splitlines()[1:] == [
+        "Not kept: what looks like a secret (1 GitHub token); a mask stands in its place.",
+        "Not kept: 1 private part.",
+    ]
+    assert (kept.meta or {})["mcp-memory/remember"]["withheld"] == {
+        "secrets": {"GitHub token": 1},
+        "private": 1,
+        "items": [],
+    }
+    assert all("not kept: 1 GitHub token" in text or "(1 GitHub token)" in text for text in texts)
+    assert not any(TOKEN in text or "salary" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "unpaired"),
+    [
+        ("I earn <private>much</private> here.", "I earn here.", False),
+        ("a<PRIVATE>b</Private>c", "ac", False),
+        ("a < private > b < / private > c", "a c", False),
+        ('a <private reason="x > y">b</private> c', "a c", False),
+        ("a <private\nkind=1>b\nb</private\n>c", "a c", False),
+        ("a <private>b <private>c</private> d</private> e", "a e", False),
+        ("a ＜private＞b＜/private＞ c", "a c", False),
+        ("a <private>b c d", "a ", True),
+        ("a <private>b <private>c</private> d", "a ", True),
+        ("a b</private> c", " c", True),
+        ("a <private/> c", "a c", False),
+        ("the <privateKey> element", "the <privateKey> element", False),
+        ("the <private-key> element", "the <private-key> element", False),
+        ("std::private <b>", "std::private <b>", False),
+    ],
+)
+def test_what_stands_between_the_tags_is_taken_out(text: str, kept: str, unpaired: bool) -> None:
+    guard = Guard("keep")
+
+    assert (guard.text(text).strip(), guard.withheld.unpaired) == (kept.strip(), unpaired)
+
+
+def test_what_one_turn_opens_as_private_another_may_close(memory: Memory, database: Path) -> None:
+    told = memory.remember(
+        turns=[
+            Turn("Hello, <private>the plan"),
+            Turn("is zanzibarite", speaker="Ann"),
+            Turn("secretly</private> over."),
+        ]
+    )
+
+    assert [item.text for item in told.items] == ["Hello,", "over."]
+    assert told.withheld.private == 1
+    assert b"zanzibarite" not in bytes_of(database)
+
+
+def test_what_is_private_as_a_whole_is_not_stored_and_said_not_to_be(memory: Memory, database: Path) -> None:
+    one = memory.remember("<private>zanzibarite</private>")
+    many = memory.remember(items=[Entry("The sky is blue."), Entry("<private>zanzibarite</private>")])
+    talk = memory.remember(turns=[Turn("<private>zanzibarite"), Turn("zanzibarite</private>")])
+    with pytest.raises(InvalidInput, match="content is private as a whole, so nothing was changed"):
+        memory.update(many.items[0].id, content="<private>zanzibarite</private>")
+
+    assert (one.items, one.operation_id, one.withheld.private) == ([], None, 1)
+    assert [item.text for item in many.items] == ["The sky is blue."]
+    assert many.withheld.entries == (1,)
+    assert (talk.items, talk.operation_id) == ([], None)
+    assert len(memory.operations()) == 1
+    assert b"zanzibarite" not in bytes_of(database)
+
+
+@pytest.mark.anyio
+async def test_the_answer_says_that_all_was_private(server: Server[Any]) -> None:
+    async with Client(server) as client:
+        one = await client.call_tool("remember", {"content": "<private>my salary"})
+        some = await client.call_tool("remember", {"items": ["The sky is blue.", "<private>x</private>"]})
+
+    assert one.content[0].text.splitlines() == [  # type: ignore[union-attr]
+        "Nothing was stored: all of it is private.",
+        "Not kept: 1 private part. A <private> that is not closed hides all that follows it, a </private> that was not "
+        "opened all that stands before it.",
+        "Private as a whole, so nothing was stored of items 0, counted from 0.",
+    ]
+    assert not one.is_error
+    assert some.content[0].text.splitlines()[1:] == [  # type: ignore[union-attr]
+        "Not kept: 1 private part.",
+        "Private as a whole, so nothing was stored of items 1, counted from 0.",
+    ]
+
+
+@given(st.lists(st.tuples(st.text("abc <>/", max_size=8), st.text("XYZ <>/\n", max_size=8)), max_size=6))
+def test_of_what_is_private_nothing_stays_and_of_the_rest_all_words(parts: list[tuple[str, str]]) -> None:
+    text = "".join(f"{public}<private>{private}</private>" for public, private in parts)
+
+    kept = Guard("keep").text(text)
+
+    assert not set(kept) & set("XYZ")
+    assert kept.replace(" ", "") == "".join(public for public, _ in parts).replace(" ", "")
