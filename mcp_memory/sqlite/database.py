@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Generator
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import apsw
 
-from mcp_memory.errors import Conflict, MemoryProblem, ReadOnly, Unusable
+from mcp_memory.errors import Conflict, Damaged, MemoryProblem, Mended, ReadOnly, Replaced, Unusable
+from mcp_memory.sqlite.place import identity, network_filesystem
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,14 @@ APPLICATION_ID = 0x6D6D656D
 """`mmem`: what marks a SQLite file as ours."""
 BUSY_TIMEOUT_MS = 30_000
 """How long a statement waits for another process; a bulk import of another process holds the lock for under a second."""
+Synchronous = Literal["full", "normal"]
+"""When a change is acknowledged: `full` once it is on the disk; `normal` once the system has it, so that losing power, or
+the system itself, may take the last ones back, none of them by half."""
+SYNCHRONOUS: Synchronous = "full"
+"""Nothing that was acknowledged may be lost; docs/reliability.md says what that costs."""
+EMPTYING_MS = 100
+"""How long emptying the log waits for those who read an old state of it: nobody can write meanwhile."""
+EMPTYING_TRIES = 5
 WAL_RETRIES = 200
 """Times 25 ms. Switching a new file to WAL ignores the busy timeout, so processes that open it at once must retry."""
 
@@ -34,31 +44,49 @@ class Database:
         *,
         read_only: bool = False,
         prepare: Callable[[apsw.Connection], None] = lambda connection: None,
+        mend: "Callable[[Database], None] | None" = None,
+        synchronous: Synchronous = SYNCHRONOUS,
     ) -> None:
         """Open the file, making it and its directory (for this user only) where there is none, and migrate it.
 
-        Raises Unusable where the file is a directory, no database, another program's, damaged or of a newer schema,
-        and ReadOnly where it does not exist and may not be made. `prepare` is done to each connection that reads.
+        Raises Unusable where the file is a directory, no database, another program's, damaged, of a newer schema or
+        on a network's disk, and ReadOnly where it does not exist and may not be made. `prepare` is done to each
+        connection that reads; `mend` rebuilds what can be where the file is found to be damaged, or raises Unusable.
         """
         self.path = path
         self._prepare = prepare
+        self._mend = mend
+        self._beyond_mending: Unusable | None = None
+        self._synchronous = synchronous
+        self._log_to_empty = False
         self._write_lock = threading.RLock()
         self._readers: list[apsw.Connection] = []
         self._readers_lock = threading.Lock()
         self._closed = False
         with driver_errors(path):
+            if not read_only and (kind := network_filesystem(path)):
+                raise Unusable(
+                    f"{path} lies on a network's disk ({kind}), where SQLite cannot keep several machines from damaging it. "
+                    "Name a file on a disk of this machine with --database, and bring copies over with `mcp-memory backup`; "
+                    "--read-only only reads it."
+                )
             self.read_only = _prepare_path(path, read_only=read_only)
             # Where SQLite can't make the files it shares with other processes; a log that is there must be read.
             unshared = self.read_only and not os.access(path.parent, os.W_OK)
             self._immutable = unshared and not Path(f"{path}-wal").exists()
-            self._writer = self._connect()
+            self._writer = self.connect()
             try:
                 self._begin_service()
             except BaseException:
                 self._writer.close()
                 raise
+        self._identity = identity(path)
+        self._log = Path(f"{path}-wal")
+        # While a connection has the log open nobody else takes it away.
+        self._log_identity = None if self.read_only else identity(self._log)
 
-    def _connect(self) -> apsw.Connection:
+    def connect(self) -> apsw.Connection:
+        """A connection of its own; whoever asks for it closes it."""
         if self.read_only:
             flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
             suffix = "?immutable=1" if self._immutable else ""
@@ -74,8 +102,7 @@ class Database:
         connection.load_extension(vector_extension())
         connection.enable_load_extension(False)
         if not self.read_only:
-            # FULL: an acknowledged memory survives a power cut, at about 4 ms a save.
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             # What is erased is overwritten, not only unlinked.
             connection.execute("PRAGMA secure_delete = ON")
         return connection
@@ -96,16 +123,17 @@ class Database:
                     "Open it once without --read-only."
                 )
             return
-        _switch_to_wal(connection)
+        _switch_to_wal(connection, new=version == 0)
         if version < latest:
             _migrate(connection, latest)
 
     @contextlib.contextmanager
     def read(self) -> Generator[apsw.Connection]:
         """A connection inside one read transaction: everything it reads is of one moment."""
-        with driver_errors(self.path):
+        with self._mended(), driver_errors(self.path):
             connection = self._take_reader()
             try:
+                self.require_same_file()
                 connection.execute("BEGIN")
                 try:
                     yield connection
@@ -123,8 +151,9 @@ class Database:
         """
         if self.read_only:
             raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
-        with self._write_lock, driver_errors(self.path):
+        with self._mended(), self._write_lock, driver_errors(self.path):
             self._require_open()
+            self.require_same_file()
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -134,17 +163,98 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            if identity(self.path) != self._identity:
+                raise Unusable(
+                    f"{self.path} was moved or replaced while this change was written, and the change went with the old "
+                    "file. See what is there now before you repeat it."
+                )
+            if self._log_to_empty:
+                self._empty_log(0)
 
     def checkpoint(self) -> None:
         """Move the log into the file and empty it, so that nothing erased stays behind in it.
 
-        Where another process goes on reading an old state for longer than the timeout, the next checkpoint does it.
+        Where others go on reading an old state for longer than a moment, it is done after a later change.
         """
         with self._write_lock, driver_errors(self.path):
             self._require_open()
+            self._log_to_empty = True
+            for _ in range(EMPTYING_TRIES):
+                if self._empty_log(EMPTYING_MS):
+                    return
+                time.sleep(EMPTYING_MS / 1000)  # others write
+        log.warning("someone is reading an old state of %s; its log still holds what was erased", self.path)
+
+    def _empty_log(self, patience_ms: int) -> bool:
+        self._writer.set_busy_timeout(patience_ms)
+        try:
             [(busy, *_)] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        if busy:
-            log.warning("another process is reading an old state of %s; its log still holds what was erased", self.path)
+        except apsw.BusyError:
+            busy = 1
+        finally:
+            self._writer.set_busy_timeout(BUSY_TIMEOUT_MS)
+        self._log_to_empty = bool(busy)
+        return not busy
+
+    def require_same_file(self) -> None:
+        """Raise Unusable where the file is not where it was, and Replaced where another is there now.
+
+        What is written to a file that has lost its name goes to nobody.
+        """
+        found = identity(self.path)
+        if found is None:
+            raise Unusable(
+                f"{self.path} is not there any more: it, or the directory it is in, was moved, renamed or deleted while it "
+                "was open. Nothing was changed. Put it back where it was and try again."
+            )
+        if found != self._identity:
+            raise Replaced(f"Another file stands where {self.path} was, and has to be opened anew. Try again.")
+        if self._log_identity is not None and identity(self._log) != self._log_identity:
+            with self._write_lock, contextlib.suppress(apsw.Error):
+                if not self._writer.in_transaction:  # what was in the log and nowhere else is put into the file
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            raise Replaced(
+                f"The log of {self.path} was deleted while it was open, which must be opened anew. Try again."
+            )
+
+    @contextlib.contextmanager
+    def _mended(self) -> Generator[None]:
+        """Rebuild what can be where the file proves to be damaged. Raises Mended where that was done."""
+        try:
+            yield
+        except Damaged as damage:
+            if self.read_only or self._mend is None:
+                raise
+            if self._beyond_mending is not None:
+                raise self._beyond_mending from damage
+            with self._write_lock:
+                try:
+                    self._require_open()
+                    self._mend(self)
+                except Unusable as problem:
+                    self._beyond_mending = problem
+                    raise problem from damage
+            raise Mended(
+                f"The indexes of {self.path} were damaged and have been rebuilt; nothing that is remembered was lost. "
+                "This request was not carried out: try again."
+            ) from damage
+
+    @contextlib.contextmanager
+    def alone(self) -> Generator[apsw.Connection]:
+        """A writing connection of its own for work on what is not truth; it begins and ends its transactions itself.
+
+        A loss of power may take its last ones back, and never one of the others' before them. Raises ReadOnly.
+        """
+        if self.read_only:
+            raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
+        with self._mended(), driver_errors(self.path):
+            self.require_same_file()
+            connection = self.connect()
+            try:
+                connection.execute("PRAGMA synchronous = normal")
+                yield connection
+            finally:
+                connection.close()
 
     def copy_to(self, target: Path) -> None:
         """Write the file as it is at one moment to `target`, while others go on writing to it."""
@@ -173,7 +283,7 @@ class Database:
             self._require_open()
             if self._readers:
                 return self._readers.pop()
-        connection = self._connect()
+        connection = self.connect()
         self._prepare(connection)
         return connection
 
@@ -183,6 +293,11 @@ class Database:
                 self._readers.append(connection)
                 return
         connection.close()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file on the disk, without its log."""
+    return path.stat().st_size
 
 
 def schema_version(connection: apsw.Connection) -> int:
@@ -214,8 +329,9 @@ def driver_errors(path: Path) -> Generator[None]:
     except apsw.NotADBError as error:
         raise Unusable(f"{path} is not a SQLite database. Name another file with --database.") from error
     except apsw.CorruptError as error:
-        raise Unusable(
-            f"{path} is damaged ({error}). Run `mcp-memory verify` to see what is wrong; restore a backup if you have one."
+        raise Damaged(
+            f"{path} is damaged ({error}). Restore a backup, or save what can be read of it: "
+            f"`mcp-memory recover {path} --to NEW`."
         ) from error
     except apsw.FullError as error:
         raise Unusable(
@@ -265,9 +381,11 @@ def _our_version(connection: apsw.Connection, path: Path) -> int:
     return version
 
 
-def _switch_to_wal(connection: apsw.Connection) -> None:
+def _switch_to_wal(connection: apsw.Connection, *, new: bool) -> None:
     for _ in range(WAL_RETRIES):
         try:
+            if new:  # can be said of an empty file alone: what is freed may be given back in small steps
+                connection.pragma("auto_vacuum", "incremental")
             if connection.pragma("journal_mode", "wal") == "wal":
                 return
         except apsw.BusyError:
