@@ -49,10 +49,11 @@ from mcp_memory.requests import (
     where_of,
 )
 from mcp_memory.results import Forgotten, History, Recall, Remembered, Summary, Undone
+from mcp_memory.sqlite.database import SYNCHRONOUS, Synchronous
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.strength import review_due, today
-from mcp_memory.text import count_tokens, require_clean
+from mcp_memory.text import count_tokens, counted, require_clean
 from mcp_memory.times import to_ms
 from mcp_memory.toolcalls import RETENTION, Retention
 from mcp_memory.understood import language_advice
@@ -122,14 +123,16 @@ class Memory:
         read_only: bool = False,
         clock: Callable[[], datetime] = local_time,
         retention: Retention = RETENTION,
+        synchronous: Synchronous = SYNCHRONOUS,
     ) -> Self:
         """The memory kept in the file at `path`, which is made where there is none.
 
         `model` is a directory with an encoder.json, or an encoder; None takes the one that comes with the package.
-        It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls.
+        It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls, `synchronous`
+        says what a loss of power may take back: "full" nothing, "normal" the last changes.
         Raises Unusable and ReadOnly where the file can't be served.
         """
-        store = SqliteStore(Path(path), clock=lambda: to_ms(clock()), read_only=read_only)
+        store = SqliteStore(Path(path), clock=lambda: to_ms(clock()), read_only=read_only, synchronous=synchronous)
         if isinstance(model, Path | None):
             encoder = BackgroundEncoder(lambda: load_encoder(model or bundled_model_directory()))
         else:
@@ -183,7 +186,7 @@ class Memory:
                 raise InvalidInput("items is empty; give at least one text.")
             statements = [statement for read in intake.entries(entries) for statement in read]
         sources = len({statement.source.id for statement in statements})
-        summary = f"{_counted(len(statements), 'statement')}, {_counted(sources, 'source')}"
+        summary = f"{counted(len(statements), 'statement')}, {counted(sources, 'source')}"
         operation = self._operation("remember", summary, caller)
         result = self._rememberer.remember(statements, operation=operation, progress=progress)
         if result.pending:
@@ -255,9 +258,7 @@ class Memory:
         if where.as_of is not None:
             raise InvalidInput("A digest is kept for what is known now; leave out as_of.")
         step = self._digester.keeping(name, digest, where=where, now=now)
-        self._store.apply(
-            self._operation("summarize", f"digest of {_counted(len(step.items), 'item')}", caller), [step]
-        )
+        self._store.apply(self._operation("summarize", f"digest of {counted(len(step.items), 'item')}", caller), [step])
         answer = f"Kept as the digest of {name} ({step.scope}), standing for {len(step.items)} memories."
         items = self._store.items(step.items)
         return Summary(answer, list(items.values()), 0, count_tokens(answer))
@@ -472,6 +473,13 @@ class Memory:
         """Each thing that is wrong in the file, in words."""
         return self._store.verify()
 
+    def compact(self, progress: Progress = no_progress, *, whole: bool = False) -> tuple[int, int]:
+        """Make the file as small as what it holds, while others use it; its bytes before and after.
+
+        Raises Conflict for a large file of an early version without `whole`: nobody can write while that is rewritten.
+        """
+        return self._store.compact(progress, whole=whole)
+
     def backup(self, target: Path) -> None:
         """Write a checked copy of the file as it is now to `target`, while others write."""
         self._store.backup(target)
@@ -487,7 +495,3 @@ class Memory:
             summary,
             zone_offset=compose.zone_offset(now),
         )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

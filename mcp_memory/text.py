@@ -419,3 +419,8 @@ def normal_form(text: str) -> str:
         if not bare or bare == form:
             return form
         form = bare
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, as an English sentence has it."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -99,9 +99,8 @@ def _copy_whole(damaged: apsw.Connection, path: Path) -> list[str]:
     with closing(Database(path)) as fresh, closing(fresh.connect()) as target:
         target.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
         target.execute("BEGIN IMMEDIATE")
-        target.execute(
-            "INSERT INTO sqlite_sequence (name, seq) VALUES ('changes', ?)", (_last_change(damaged) + CHANGES_AHEAD,)
-        )
+        target.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
+        target.execute("INSERT INTO sqlite_sequence VALUES ('changes', ?)", (_last_change(damaged) + CHANGES_AHEAD,))
         truth = [table for table in salvage.tables(damaged) if not salvage.is_index(table)]
         read = {table: salvage.copy_table(damaged, target, table) for table in truth}
         lost = [f"{table} can't be read whole" for table, rows in read.items() if not rows.whole]
