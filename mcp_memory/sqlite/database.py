@@ -58,6 +58,7 @@ class Database:
         self._mend = mend
         self._beyond_mending: Unusable | None = None
         self._synchronous = synchronous
+        self._asked_read_only = read_only
         self._log_to_empty = False
         self._write_lock = threading.RLock()
         self._readers: list[apsw.Connection] = []
@@ -149,8 +150,7 @@ class Database:
 
         Raises ReadOnly where the file may only be read.
         """
-        if self.read_only:
-            raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
+        self._require_writable()
         with self._mended(), self._write_lock, driver_errors(self.path):
             self._require_open()
             self.require_same_file()
@@ -196,6 +196,13 @@ class Database:
         self._log_to_empty = bool(busy)
         return not busy
 
+    def _require_writable(self) -> None:
+        if not self.read_only:
+            return
+        if not self._asked_read_only and _may_write(self.path):
+            raise Replaced(f"{self.path} may be written by now, and has to be opened anew for that. Try again.")
+        raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
+
     def require_same_file(self) -> None:
         """Raise Unusable where the file is not where it was, and Replaced where another is there now.
 
@@ -207,15 +214,16 @@ class Database:
                 f"{self.path} is not there any more: it, or the directory it is in, was moved, renamed or deleted while it "
                 "was open. Nothing was changed. Put it back where it was and try again."
             )
-        if found != self._identity:
-            raise Replaced(f"Another file stands where {self.path} was, and has to be opened anew. Try again.")
-        if self._log_identity is not None and identity(self._log) != self._log_identity:
-            with self._write_lock, contextlib.suppress(apsw.Error):
-                if not self._writer.in_transaction:  # what was in the log and nowhere else is put into the file
-                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            raise Replaced(
-                f"The log of {self.path} was deleted while it was open, which must be opened anew. Try again."
-            )
+        moved = found != self._identity
+        if not moved and self._log_identity in (None, identity(self._log)):
+            return
+        with self._write_lock, contextlib.suppress(apsw.Error):
+            if (
+                not self._closed
+            ):  # what the log alone held goes where it belongs, and not into another file of that name
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        what = "Another file stands where it was" if moved else "Its log was deleted while it was open"
+        raise Replaced(f"{self.path} has to be opened anew. {what}. Nothing was changed; try again.")
 
     @contextlib.contextmanager
     def _mended(self) -> Generator[None]:
@@ -245,8 +253,7 @@ class Database:
 
         A loss of power may take its last ones back, and never one of the others' before them. Raises ReadOnly.
         """
-        if self.read_only:
-            raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
+        self._require_writable()
         with self._mended(), driver_errors(self.path):
             self.require_same_file()
             connection = self.connect()
@@ -346,13 +353,17 @@ def _prepare_path(path: Path, *, read_only: bool) -> bool:
     if path.is_dir():
         raise Unusable(f"{path} is a directory. Name a file with --database, for example {path / 'memory.db'}.")
     if path.exists():
-        return read_only or not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK)
+        return read_only or not _may_write(path)
     if read_only:
         raise ReadOnly(f"{path} does not exist, and --read-only forbids to make it.")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     return False
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def vector_extension() -> str:

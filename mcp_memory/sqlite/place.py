@@ -66,13 +66,13 @@ def read_mount_command(text: str) -> Mounts:
     return mounts
 
 
-def network_filesystem(path: Path, mounts: Callable[[], Mounts] = mounts_here) -> str | None:
+def network_filesystem(path: Path, mounts: Callable[[], Mounts] | None = None) -> str | None:
     """The type of the network filesystem that `path` lies on; None where it lies on this machine, or nobody knows."""
     if sys.platform == "win32":
         return _windows_share(path)
     try:
         place = path.absolute().resolve()
-        over = [(point, kind) for point, kind in mounts() if place.is_relative_to(point)]
+        over = [(point, kind) for point, kind in (mounts or mounts_here)() if place.is_relative_to(point)]
     except (OSError, subprocess.SubprocessError, RuntimeError):
         return None
     if not over:
