@@ -11,7 +11,6 @@ from), and what is in it compared with what was told.
 import argparse
 import json
 import multiprocessing
-import os
 import random
 import shutil
 import sys
@@ -20,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,6 +37,10 @@ ITEMS = 120
 """In the file at the beginning: reindex, backup and compact take some tenths of a second."""
 LONGEST = 0.6
 """Seconds of work before the kill at most, with all that was begun then at some point of its way."""
+
+CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+if sys.platform == "linux":
+    CONTEXT.set_forkserver_preload(["bench.olden", "bench.processes", "mcp_memory.memory"])
 
 Say = Callable[..., None]
 Work = Callable[[Path, Say, random.Random], None]
@@ -162,11 +166,11 @@ def _beside(path: Path, say: Say, chance: random.Random, work: Callable[[Memory]
             work(memory)
 
 
-def child(name: str, path: Path, pipe: int, seed: str) -> None:
-    """The process that is killed. A line is one write, which is in the pipe whole or not at all."""
+def child(name: str, path: Path, pipe: Connection, seed: str) -> None:
+    """The process that is killed. What it says is one write, which is in the pipe whole or not at all."""
 
     def say(*words: str) -> None:
-        os.write(pipe, json.dumps(words).encode() + b"\n")
+        pipe.send_bytes(json.dumps(words).encode())
 
     WORK[name](path, say, random.Random(seed))
 
@@ -184,23 +188,22 @@ class Tally:
     wrong: list[str] = field(default_factory=list[str])
 
 
-def kill_once(name: str, path: Path, before: Sequence[str], seed: str) -> tuple[list[list[str]], bool]:
+def kill_once(name: str, path: Path, seed: str) -> tuple[list[list[str]], bool]:
     """Let a process work on the file and kill it; what it told, and whether it was still at work."""
-    reading, writing = os.pipe()
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    process = context.Process(target=child, args=(name, path, writing, seed), daemon=True)
+    reading, writing = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=child, args=(name, path, writing, seed), daemon=True)
     process.start()
-    os.close(writing)
+    writing.close()
     told: list[list[str]] = []
-    with os.fdopen(reading, "rb") as lines:
-        told.append(json.loads(lines.readline() or b'["ended"]'))
+    at_work = False
+    with reading, suppress(EOFError, OSError):  # where it was killed there is no more
+        told.append(json.loads(reading.recv_bytes()))
         process.join(random.Random(f"{seed}/moment").random() * LONGEST)
         at_work = process.is_alive()
         process.kill()
         process.join()
-        for line in lines:
-            with suppress(ValueError):
-                told.append(json.loads(line))
+        while True:
+            told.append(json.loads(reading.recv_bytes()))
     process.close()
     return told, at_work
 
@@ -271,7 +274,7 @@ def run(*, kills: int, seed: int, only: Sequence[str], directory: Path) -> dict[
         place.mkdir()
         path = place / "memory.db"
         shutil.copyfile(next(olden) if name == "migrate" else today, path)
-        told, at_work = kill_once(name, path, texts, f"{seed}/{number}")
+        told, at_work = kill_once(name, path, f"{seed}/{number}")
         tally = tallies[name]
         tally.kills += at_work
         try:

@@ -38,8 +38,8 @@ from mcp_memory.memory import Memory
 from mcp_memory.sqlite.database import migrations
 
 SYLLABLES = ["ba", "de", "fi", "go", "ku", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "wo", "xu", "za"]
-UPKEEP = ("reindex", "backup", "compact")
-REST = 2.0
+UPKEEP = ("backup", "compact", "reindex")
+REST = 1.0
 """Seconds between two pieces of upkeep: about as long as one takes, for as many calls with as without."""
 THINKING = 0.02
 """Seconds a client thinks at most between two calls."""

@@ -27,7 +27,7 @@ class Answered:
 
 def environment(model: Path) -> dict[str, str]:
     """This process's environment with no setting of ours but the encoder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MCP_", "CLAUDE_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MCP_", "CLAUDE_", "PYTHONDONT"))}
     return kept | {"MCP_MEMORY_MODEL": str(model)}
 
 
