@@ -10,7 +10,7 @@ from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import MemoryProblem
 from mcp_memory.measuring import measure
 from mcp_memory.store import Store
-from mcp_memory.understood import language_advice
+from mcp_memory.understood import ADVICE, language_advice
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class CatchUp:
         """Say once in the log where the encoder does not know the languages of what is remembered."""
         advice = language_advice(self._store, encoder)
         if advice and not self._closed:
-            log.warning("%s", advice)
+            logging.getLogger(ADVICE).warning("%s", advice)
             self._warned = True
 
     def _serve(self, encoder: Encoder) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from mcp_memory.framing import Gap, all_of, is_cue, is_verb, of_one_role, says_a_value, surface
-from mcp_memory.lexicon import CHANGED, COPULAS, DECIDED, ONCE, PARTICIPLES, PAST, PLACES_AND_TIMES, TOOLS
-from mcp_memory.statements import TYPED, WHEN, Reading, Token, read, stem
+from mcp_memory.changes import as_state, handed_over, named_change, place_of, tells_change
+from mcp_memory.framing import Gap, all_of, is_verb, of_one_role, says_a_value
+from mcp_memory.lexicon import CHANGED, COPULAS, DECIDED, ONCE, PARTICIPLES, PAST, PLACES_AND_TIMES
+from mcp_memory.statements import TYPED, WHEN, Reading, Token, read, surface
 from mcp_memory.text import STOP_WORDS
 
 VALUE_TOKENS = 8
@@ -40,12 +41,12 @@ def likeness(old: str, new: str) -> float:
     """How much of what the shorter of two statements says the other says too, 0.0 to 1.0; questions are like nothing.
 
     The share of its content words, pairs of Chinese characters and values; all, where both say what the same one thing
-    or person is, since the one may then correct the other.
+    or person is, or the new one tells a change of what the old one is about, since the one may then correct the other.
     """
     before, after = read(old), read(new)
     if before.asks or after.asks:
         return 0.0
-    if of_one_role(before.tokens, after.tokens):
+    if of_one_role(before.tokens, after.tokens) or tells_change(before, after):
         return 1.0
     said, other = _content(before.tokens), _content(after.tokens)
     least = min(len(said), len(other))
@@ -61,10 +62,10 @@ def change_between(old: Reading, new: Reading) -> str | None:
     """`change` of statements that are read already."""
     if old.asks or new.asks or new.hedged or len(old.tokens) < 2 or len(new.tokens) < 2:
         return None
-    named = _named_change(old, new)
-    if named:
-        return named
-    was, now = list(old.tokens), _as_state(new.tokens)
+    told = named_change(old, new) or handed_over(old, new)
+    if told:
+        return told
+    was, now = list(old.tokens), as_state(new.tokens, old.tokens)
     if len({token.form for token in was} & {token.form for token in now}) < 2:
         return None
     if _happened(was, once=old.once) or _happened(now, once=new.once):
@@ -154,7 +155,7 @@ OFTEN = frozenset("每天 经常 常 一直 每周 often usually sometimes regul
 def _refined(was: Sequence[Token], now: Sequence[Token]) -> bool:
     """Whether one value only says more than the other: "in May" and "on 12 May", "Alice" and "Alice Moreau"."""
     old, new = [token.form for token in was], [token.form for token in now]
-    if _place_of(old, new) is not None or _place_of(new, old) is not None:
+    if place_of(old, new) is not None or place_of(new, old) is not None:
         return True
     dates = [token for token in (*was, *now) if token.kind == "date"]
     months = [token for token in (*was, *now) if token.kind == "month"]
@@ -171,91 +172,6 @@ def _swapped(old: Sequence[Token], new: Sequence[Token], gaps: Sequence[Gap]) ->
         if at == there and forms[at + 1 :] == other[gaps[0].new_start : there] and gaps[0].start >= 1:
             return f"{surface(old[gaps[0].start : at])} -> {surface(new[gaps[0].new_start : there])}"
     return None
-
-
-# a change that is told as one
-
-
-def _as_state(tokens: Sequence[Token]) -> list[Token]:
-    """A statement of a change as one of what holds after it: "the port changed to 9090" says that the port is 9090."""
-    told = list(tokens)
-    copula = Token("是", "han", "是") if told[0].kind == "han" else Token("is", "word", "is")
-    for place, token in enumerate(told[:-1]):
-        if token.form not in CHANGED or not place:
-            continue
-        if told[place + 1].form == "to":
-            return [*told[:place], copula, *told[place + 2 :]]
-        if told[place + 1].form == "from" and any(later.form == "to" for later in told[place + 3 :]):
-            to = next(at for at, later in enumerate(told) if at > place + 1 and later.form == "to")
-            return [*told[:place], copula, *told[to + 1 :]]
-    return told
-
-
-def _named_change(old: Reading, new: Reading) -> str | None:
-    """A change in which the new statement names what it was: "from A to B", "B instead of A", "not A but B"."""
-    found = _former(new)
-    if found is None:
-        return None
-    subject, former, value, rest = found
-    forms = [token.form for token in old.tokens]
-    at = _place_of([token.form for token in former], forms)
-    if at is None or not value or old.denied:
-        return None
-    known = {_bare(form) for form in forms}
-    told = [token for token in subject if token.form not in PLACES_AND_TIMES | COPULAS]
-    if not told or not all(_bare(token.form) in known for token in told):
-        return None
-    spent = {_bare(token.form) for token in (*former, *subject, *value, *rest)}
-    left = [form for form in forms if _bare(form) not in spent | PLACES_AND_TIMES | COPULAS and form not in _CARRIERS]
-    if len(left) > len(told) + 1 or (at == 0 and len(forms) > len(former) + 5):
-        return None
-    return f"{surface(former)} -> {surface(value)}"
-
-
-_CARRIERS = frozenset("use host run live deploy manage lead do be as editor have work for 用 使 的 是 我 们".split())
-"""Words of the old statement that a change need not repeat."""
-
-
-def _former(new: Reading) -> tuple[list[Token], list[Token], list[Token], list[Token]] | None:
-    """The subject, the former value, the new value and what else is said, of a statement of change."""
-    told = list(new.tokens)
-    forms = [token.form for token in told]
-    for place, form in enumerate(forms):
-        if form in CHANGED and "from" in forms[place:] and "to" in forms[place:]:
-            start, to = forms.index("from", place), forms.index("to", place)
-            if start < to:
-                return told[:place] + told[place + 1 : start], told[start + 1 : to], told[to + 1 :], []
-        if form in CHANGED and place and new.denied and "to" in forms[place : place + 2]:
-            head = told[:place]
-            for cut in range(len(head) - 1, 0, -1):
-                if head[cut - 1].form in COPULAS | TOOLS | {"用", "是", "在", "叫"}:
-                    return head[:cut], head[cut:], told[place + 2 : place + 2 + len(head) - cut], []
-    if forms.count("instead") == 1 and forms.index("instead") < len(forms) - 2:
-        at = forms.index("instead")
-        cue = max((i for i in range(at) if is_cue(told[i])), default=None)
-        if cue is not None and cue >= 1:
-            return told[:cue], told[at + 2 :], told[cue + 1 : at], []
-    if new.denied and "but" in forms:
-        at = forms.index("but")
-        cue = max((i for i in range(at) if told[i].form in COPULAS), default=None)
-        if cue is not None and cue >= 1:
-            return told[:cue], told[cue + 1 : at], told[at + 1 :], []
-    if "took" in forms and forms[forms.index("took") + 1 :][:1] == ["over"] and "from" in forms:
-        at, start = forms.index("took"), forms.index("from")
-        return told[at + 2 : start], told[start + 1 :], told[:at], []
-    return None
-
-
-def _place_of(part: Sequence[str], whole: Sequence[str]) -> int | None:
-    """Where some words stand in others, one after the other."""
-    width = len(part)
-    return next(
-        (at for at in range(len(whole) - width + 1) if width and list(whole[at : at + width]) == list(part)), None
-    )
-
-
-def _bare(form: str) -> str:
-    return stem(form.removesuffix("ing"))
 
 
 # the value after a cue

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from mcp_memory import compose
 from mcp_memory.compose import Packed
 from mcp_memory.domain import USER, Hit, Item, ItemId, Topic
-from mcp_memory.strength import DAY, confirmed_at
-from mcp_memory.text import count_tokens, normal_form, shorten
-from mcp_memory.times import age, format_day, to_ms
+from mcp_memory.strength import confirmed_at
+from mcp_memory.text import count_tokens, counted, normal_form, shorten
+from mcp_memory.times import DAY, age, format_day, to_ms
 
 GATHERED = 4
 """Members from which a topic that gathered by itself stands in a session's start: fewer stand there themselves."""
@@ -71,8 +71,8 @@ def topic_lines(topics: Iterable[Topic]) -> list[Line]:
     """A line for each topic whose digest is fresh, and which was handed in or tells of enough to be worth a line."""
     return [
         Line(
-            f"topic {compose.one_line(topic.name)} (digest of {len(topic.items)} memories, {format_day(topic.made_at)}): "
-            f"{shorten(compose.one_line(topic.digest), TOPIC_TOKENS)}",
+            f"topic {compose.one_line(topic.name)} (digest of {counted(len(topic.items), 'memory', 'memories')}, {format_day(topic.made_at)}): "
+            f"{compose.cited(shorten(compose.one_line(topic.digest), TOPIC_TOKENS), topic.digest_of)}",
             None,
         )
         for topic in topics
@@ -122,7 +122,8 @@ def pack(parts: Sequence[Part], *, max_tokens: int, limit: int | None, total: in
     hits = [line.hit for line in chosen if line.hit is not None]
     if not chosen:
         first = [line.hit for part in parts for line in part.lines if line.hit is not None]
-        return compose.pack(first[:1], max_tokens=max_tokens, now=now)
+        packed = compose.pack(first[:1], max_tokens=max_tokens, now=now)
+        return compose.least(first[0], max_tokens=max_tokens, now=now) if first and not packed.hits else packed
     tail = _rest(total - len(hits))
     return Packed("\n".join(filter(None, [compose.fenced([line.text for line in chosen]), tail])), hits)
 
@@ -149,4 +150,6 @@ def _by_strength(items: Sequence[Item], strengths: Sequence[float], *, now: date
 
 
 def _rest(count: int) -> str:
-    return f"{count} more are remembered: recall with a query finds them." if count > 0 else ""
+    return (
+        f"{count} more {'is' if count == 1 else 'are'} remembered: recall with a query finds them." if count > 0 else ""
+    )

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mcp_memory.comparing import change, likeness
-from mcp_memory.compose import says
 from mcp_memory.domain import (
     Add,
     Confirm,
@@ -19,7 +18,9 @@ from mcp_memory.domain import (
     Statement,
     normal_hash,
 )
+from mcp_memory.recital import says
 from mcp_memory.text import content_words, grams
+from mcp_memory.times import DAY
 
 SIMILAR = 0.85
 """Cosine from which a known item is worth showing beside a new one."""
@@ -36,7 +37,6 @@ WIDESPREAD = 64
 """Statements of a call that may share a word for it to lead from one to another; more than that tell nothing apart."""
 BESIDE = 8
 """Statements of the same call that one is compared with."""
-DAY = 86_400_000
 LASTING: frozenset[Kind] = frozenset({"fact", "preference", "decision", "note"})
 """Kinds that may correct each other. A procedure corrects its own kind only."""
 HAPPENED: frozenset[Kind] = frozenset({"event", "tool"})
@@ -153,7 +153,7 @@ def _decide(
         return Revise(statement, named[statement.replaces], "said to replace it")
     recalled = named.get(statement.echoes) if statement.echoes else None
     if recalled is not None and recalled.status != "forgotten" and says(recalled, statement.text):
-        return Confirm(statement, recalled, "recall printed it so")
+        return Confirm(statement, recalled, "the server printed it so")
     if known is not None and known.id not in told.gone:
         return Confirm(statement, known, "said before in the same words")
     if statement.source.kind != "words" or told.repeats(statement):
@@ -168,6 +168,8 @@ def _decide(
         if reason and _may_correct(statement, candidate.item):
             return Revise(statement, candidate.item, reason)
         otherwise = otherwise or (candidate.item if reason else None)
+    if statement.kind == "tool":
+        return Add(statement)
     # What was told together is known to whoever told it.
     stored = [candidate for candidate in near if candidate.item.id not in told.gone]
     return Add(statement, similar=otherwise or _similar(statement, stored))

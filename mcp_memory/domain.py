@@ -373,6 +373,8 @@ class Topic:
     """When one of its items changed last."""
     newer: int = 0
     """Members that the digest does not know of."""
+    digest_of: ItemId | None = None
+    """Whose sentence the digest is, where it was made."""
     kept: bool = True
     """Whether the digest was handed in; such a one is never overwritten by one that was made."""
 

@@ -29,7 +29,7 @@ class Stats:
     """Those that were handed in."""
     stale_digests: int
     languages: Mapping[str, int]
-    """Live items by language (languages.language_of); `unknown` where the words do not tell."""
+    """Live items but for tool calls by language (languages.language_of); `unknown` where the words do not tell."""
     growth: Mapping[str, int]
     """Items recorded on each of the last GROWTH_DAYS days on which any were, by date in UTC, the latest first."""
     per_day: float
@@ -54,5 +54,7 @@ class Stats:
     """Bytes of the file by what they hold: truth, words, vectors, topics, other, free; and of the log beside it."""
     tool_history: Mapping[str, int]
     """Tool calls kept whole, patterns they became, and calls that are hidden in these and can come back."""
+    encryption: str | None = None
+    """What the file is encrypted with; None where it is not."""
     advice: str | None = None
     """What to do where the encoder does not know the languages of what is remembered."""

@@ -18,8 +18,9 @@ from mcp_memory.domain import (
     Step,
 )
 from mcp_memory.store import Store
-from mcp_memory.text import Span
-from mcp_memory.toolcalls import DAY, Fold, Folding, KeptCall, Retention, plan
+from mcp_memory.text import Span, counted
+from mcp_memory.times import DAY
+from mcp_memory.toolcalls import Fold, Folding, KeptCall, Retention, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Folder:
         steps += [FoldItem(item.id, pattern) for item, pattern in later]
         hidden = sum(len(fold.hidden) for fold in folds) + len(later)
         if steps:
-            self._store.apply(operation(f"{hidden} tool calls into {len(folds)} patterns"), steps)
+            self._store.apply(operation(f"{counted(hidden, 'tool call')} into {counted(len(folds), 'pattern')}"), steps)
         expired = _expired(due, kept)
         if expired:
             ended = operation(f"the retention of {len(expired)} tool calls has ended")

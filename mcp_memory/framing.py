@@ -1,5 +1,6 @@
 """Framing: whether what stands around a difference says that it is one value of one thing."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,12 +17,12 @@ from mcp_memory.lexicon import (
     HAN_PLURAL,
     HAN_ROLES,
     HAN_STATES,
+    KIN,
     MEASURED,
     PARTICIPLES,
     PAST_COPULAS,
     PLACES_AND_TIMES,
     PLURAL_NOUNS,
-    PURPOSES,
     ROLE_ENDINGS,
     ROLES,
     RUNNING,
@@ -31,7 +32,7 @@ from mcp_memory.lexicon import (
     WISHES,
 )
 from mcp_memory.sorts import alike, alike_in_han, alike_in_place, alike_in_unit, told_of_two
-from mcp_memory.statements import TYPED, WHEN, Token, stem
+from mcp_memory.statements import TYPED, WHEN, Token, stem, surface
 
 POINTING = frozenset("this that it these those".split())
 """Subjects that may point to something else each time."""
@@ -81,7 +82,7 @@ def _typed(was: Sequence[Token], now: Sequence[Token]) -> bool:
     both = old_kinds | new_kinds
     alike = bool(old_kinds & new_kinds) or any(both <= kinds for kinds in _ALIKE)
     loose = any(
-        token.kind not in TYPED and token.form not in PLACES_AND_TIMES | DAYTIMES | {"and", "到", "至"}
+        token.kind not in TYPED and token.form not in PLACES_AND_TIMES | DAYTIMES | {"and", "next", "到", "至"}
         for token in (*was, *now)
     )
     return alike and not loose and _typed_in(was) == _typed_in(now) and alike_in_unit(was, now)
@@ -138,7 +139,8 @@ def is_cue(token: Token) -> bool:
 def _verb_place(before: Sequence[Token]) -> int | None:
     """Where a copula stands, else the first verb of what holds until it changes; after a subject, before a value."""
     copulas = [place for place, token in enumerate(before) if place and token.form in COPULAS]
-    return next(iter((*copulas, *(place for place, token in enumerate(before) if place and is_verb(token)))), None)
+    verbs = (place for place, token in enumerate(before) if place and is_verb(token) and not token.article)
+    return next(iter((*copulas, *verbs)), None)
 
 
 def _says_a_measure(
@@ -149,6 +151,8 @@ def _says_a_measure(
     if forms[:2] == ["1", "of"] or forms[0] in ("some", "another", "other"):
         return False
     dated = all_of(was, WHEN)
+    if _recurs(was, now) and not _held_once(before, verb):
+        return False
     if verb is None:
         # What ends in s right before a number is a verb in the third person that is not in the list.
         third = len(before) >= 2 and before[-1].kind == "word" and before[-1].surface.endswith("s") and forms[-1] != "s"
@@ -163,7 +167,7 @@ def _says_a_measure(
         or before[verb].form in MEASURED | {"have"} | TOOLS | CHOICES | WISHES
     ):
         if any(token.kind == "name" for token in (*was, *now)):
-            return (
+            return before[verb].form != "deploy" and (
                 before[verb].form in COPULAS
                 or forms[-1] in STATIVE.get(before[verb].form, ())
                 or verb < len(before) - 1
@@ -171,6 +175,28 @@ def _says_a_measure(
             )
         return True
     return False
+
+
+def _recurs(was: Sequence[Token], now: Sequence[Token]) -> bool:
+    """Whether only the one day of the week is another: it may be one of several; a list of days is all of them."""
+    return all([token.kind for token in value if token.kind in TYPED] == ["day"] for value in (was, now))
+
+
+def _held_once(before: Sequence[Token], verb: int | None) -> bool:
+    """Whether what stands before a day says that something is held on it: "the review is on", not "the shop is open on"."""
+    if verb is None:
+        return False
+    tail = [token.form for token in before[verb + 1 :] if token.form not in PLACES_AND_TIMES]
+    if any(token.kind == "day" for token in before):
+        return True
+    if before[verb].form in COPULAS:
+        return all(form in HELD_ON for form in tail)
+    return before[verb].form in STARTING or (before[verb].form == "take" and "place" in tail)
+
+
+HELD_ON = frozenset("due scheduled planned held set fixed expected every next".split())
+"""What may stand between a copula and the day on which something is."""
+STARTING = frozenset("start begin end expire get".split())
 
 
 def _more_than_one(before: Sequence[Token], verb: int) -> bool:
@@ -189,11 +215,13 @@ def _says_a_name(
     if form in COPULAS:
         return _says_after_copula(before, was, now, after, verb)
     if form in TOOLS:
-        return not tail and bool(after) and after[0].form in PURPOSES
+        return not tail and _for_one_use(after)
     if form in CHOICES | WISHES:
         if "to" in tail[:1]:
             return len(tail) > 1 and tail[-1] in COPULAS | {"called", "be"}
         return (form in CHOICES and not tail and bool(after)) or (bool(tail) and tail[-1] in PLACES_AND_TIMES)
+    if form in ANIMATE and not _is_known(before[:verb]):
+        return False
     prepositions = STATIVE.get(form, frozenset[str]())
     if form == "run" and RUNNING.intersection(token.form for token in before[:verb]):
         return False
@@ -201,7 +229,7 @@ def _says_a_name(
         tail.pop()
     if abs(len(was) - len(now)) > 2 or (form == "go" and tail[-1:] != ["at"] and verb < 2 and not before[0].article):
         return False
-    if was[0].article != now[0].article and not (_is_name(was) and _is_name(now)):
+    if was[0].article != now[0].article and not (is_name(was) and is_name(now)):
         return False
     if not tail:
         return bool(was) and was[0].form in prepositions and now[0].form in prepositions
@@ -209,6 +237,38 @@ def _says_a_name(
     if form in ("work", "live") and "in" not in prepositions and tail[-1] == "in":
         reached = [len(tail) - 1]
     return bool(reached) and len(tail) - 1 - reached[-1] <= 1 + ("in" in tail[-2:])
+
+
+ANIMATE = frozenset("live reside work study stay sleep bank train".split())
+"""What persons do; of those who are only told by what they are to somebody there may be several."""
+
+
+def _for_one_use(after: Sequence[Token]) -> bool:
+    """Whether it is told what something is used for, of which one thing is used: "for caching", not "for Python"."""
+    forms = [token.form for token in after]
+    if forms[:1] == ["for"] and len(forms) > 1:
+        return any(
+            form.endswith("ing") or form in ROLES or stem(form) in ROLES or form.endswith(ENDINGS_OF_USES)
+            for form in forms
+        )
+    return forms[:1] in (["as"], ["to"], ["instead"])
+
+
+ENDINGS_OF_USES = ("tion", "ment", "sis", "ance", "ence", "sion", "age")
+"""What the names of what is done end in."""
+
+
+def _is_known(subject: Sequence[Token]) -> bool:
+    """Whether a subject is one known person: named, a pronoun, with "the", or one that somebody has one of."""
+    if _owned(subject):
+        return _names_a_role(subject) or any(token.form in KIN or token.capital for token in subject[-1:])
+    return _is_sole(subject) or len(subject) == 1
+
+
+def _owned(subject: Sequence[Token]) -> bool:
+    """Whether a subject is told by whose it is."""
+    forms = [token.form for token in subject]
+    return forms[0] in ("my", "his", "her", "their", "your") or "s" in forms
 
 
 def _says_after_copula(
@@ -226,11 +286,14 @@ def _says_after_copula(
         placed, was, now = True, was[1:], now[1:]
     if len(rest) > 1 + ("and" in rest) * 2 or any(word in PLACES_AND_TIMES for word in rest) or not was or not now:
         return False
-    named = all(_is_name(value) for value in (was, now))
+    named = all(is_name(value) for value in (was, now))
     pointed = all(value[0].article == "the" for value in (was, now))
+    if held and tail[0] in ("called", "named") and _owned(subject) and not _names_a_role(subject):
+        # Names stay: another one is that of another dog.
+        return False
     if held:
         agent = tail[-1:] == ["by"] or (len(tail) > 1 and tail[1] == "by")
-        unnamed = not any(_is_name(value) for value in (was, now)) and was[0].article == now[0].article
+        unnamed = not any(is_name(value) for value in (was, now)) and was[0].article == now[0].article
         return tail[0] in ("called", "named", "pronounced") or (
             placed and (named or unnamed or agent) and alike_in_place(was, now, agent=agent)
         )
@@ -240,7 +303,7 @@ def _says_after_copula(
         return (
             (named or pointed)
             and alike_in_place(was, now)
-            and (len(subject) > 1 or bool(subject[0].article) or _names_a_role(subject))
+            and ((_is_sole(subject) and tail[:1] != ["for"]) or _names_a_role(subject))
         )
     if not alike(subject, was, now, after):
         return False
@@ -250,7 +313,14 @@ def _says_after_copula(
         return False
     if any(value[0].article in ("a", "an") for value in (was, now)):
         return named and _names_a_role(subject) and was[0].article == now[0].article
-    return _names_a_role(subject) or (named and len(subject) > 1)
+    return _names_a_role(subject)
+
+
+def _is_sole(subject: Sequence[Token]) -> bool:
+    """Whether a subject is one known thing or person: named, or with "the", or whose; not "a student of mine"."""
+    if subject[0].article in ("a", "an") or subject[0].form in ("1", "some", "another", "other"):
+        return False
+    return len(subject) > 1 or bool(subject[0].article) or subject[0].capital
 
 
 def of_one_role(old: Sequence[Token], new: Sequence[Token]) -> bool:
@@ -267,7 +337,8 @@ def of_one_role(old: Sequence[Token], new: Sequence[Token]) -> bool:
     return _names_a_role(old[:copula]) and not _more_than_one(old, copula)
 
 
-def _is_name(value: Sequence[Token]) -> bool:
+def is_name(value: Sequence[Token]) -> bool:
+    """Whether a name is among the tokens of a value."""
     return any(token.capital or token.kind == "name" for token in value)
 
 
@@ -282,7 +353,12 @@ def _names_a_role(subject: Sequence[Token]) -> bool:
         or last.endswith(ROLE_ENDINGS)
         or bool(CHOSEN.intersection(forms))
         or bool(ROLES.intersection(forms[:2]))
+        or (subject[0].article == "the" and any(AGENT.fullmatch(form) for form in (last, *forms[:3])))
     )
+
+
+AGENT = re.compile(r"(?:\w{3,}(?:er|or)|intern|assistant|consultant)")
+"""Who does something; with an article there is one of them."""
 
 
 # Chinese
@@ -302,12 +378,23 @@ def _says_in_han(before: Sequence[Token], was: Sequence[Token], now: Sequence[To
     if _typed(was, now):
         # A number before what is told of the thing is its name: 第3台服务器在上海.
         numbered = all(token.kind in ("number", "name") for token in (*was, *now))
+        if _recurs(was, now) and tail and not lead.endswith(HAN_CUES) and not tail.startswith(HAN_STARTING):
+            return False
         if lead.endswith("第") or (numbered and any(cue in tail for cue in ("在", "是", "用", "叫", "有", "位于"))):
             return False
         return len(lead) + len(tail) > 2
     if _holds_typed(was):
         return False
-    return not any(mark in lead for mark in HAN_PLURAL) and _cued_in_han(lead, tail, was, now)
+    head = lead.rpartition("的")[2]
+    return not any(mark in head for mark in HAN_PLURAL) and _cued_in_han(lead, tail, was, now)
+
+
+HAN_STARTING = tuple("开始 结束 截止 到期 上线 发布 交付 召开 举行 开会".split())
+"""What follows a day on which something is, once."""
+
+
+HAN_RENAMED = tuple("项目 产品 公司 服务 系统 应用 仓库 团队 店".split())
+"""What may get another name, while another dog's name is another dog."""
 
 
 def _exclusive_in_han(lead: str, was: Sequence[Token], now: Sequence[Token], tail: str) -> bool:
@@ -329,6 +416,8 @@ def _cued_in_han(lead: str, tail: str, was: Sequence[Token], now: Sequence[Token
     subject = lead[: -len(cue)]
     if cue in ("用", "使用"):
         return bool(tail)
+    if cue == "叫" and "的" in subject:
+        return subject.endswith((*HAN_ROLES, *HAN_RENAMED))
     if cue in ("是", "为"):
         sole = len(subject) >= 2 and ("的" in subject or subject.endswith(HAN_ROLES))
         return sole and alike_in_han(surface(was), surface(now), tail)
@@ -336,12 +425,6 @@ def _cued_in_han(lead: str, tail: str, was: Sequence[Token], now: Sequence[Token
         doing = any(value and value[0].form in HAN_DOING for value in (was, now))
         return bool(subject) and not doing and (not tail or tail.split("，")[0].endswith(HAN_PLACED))
     return bool(subject)
-
-
-def surface(tokens: Sequence[Token]) -> str:
-    """The tokens as they were written, in lower case."""
-    han = all(token.kind == "han" for token in tokens)
-    return ("" if han else " ").join(token.surface for token in tokens)
 
 
 def all_of(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:

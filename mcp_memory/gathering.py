@@ -15,7 +15,18 @@ from mcp_memory.store import Store
 from mcp_memory.text import Span, cjk_share
 from mcp_memory.times import to_ms
 from mcp_memory.topicindex import Batch, Described, Excerpt, Member, Touched
-from mcp_memory.topics import Description, Newcomer, counts_of, describe, gather, name_of, twins, weights
+from mcp_memory.topics import (
+    Description,
+    Newcomer,
+    counts_of,
+    describe,
+    gather,
+    name_of,
+    terms_of,
+    told_with,
+    twins,
+    weights,
+)
 
 PATCH_ITEMS = 64
 """Changed items that are placed at once."""
@@ -150,7 +161,7 @@ class Gatherer:
                 revision_id=member.revision_id,
                 tags=member.item.tags,
                 vector=member.vector if _reads(languages, member.item.text) else None,
-                terms=weights(count, rarity),
+                terms={**weights(count, rarity), **told_with(member.together)},
             )
             for member, count in zip(members, counts, strict=True)
         ]
@@ -181,16 +192,24 @@ class Gatherer:
 
     def lead(self, query: str, hits: Sequence[Hit], *, more: int, where: Filter, now: datetime) -> list[str]:
         """What may stand before the hits of an answer (paging.leads); nothing where a filter leaves a part of a topic out."""
-        if not query or not more or narrows(where):
+        if not query or narrows(where):
             return []
         index = self._store.topic_index
         of_items = index.of_items([hit.item.id for hit in hits])
-        cluster = paging.subject([of_items.get(hit.item.id, ()) for hit in hits], more=more)
-        told = [] if cluster is None else index.topics(scopes=where.scopes, limit=1, only=cluster)
-        if cluster is None or not told:
+        of_hits = [of_items.get(hit.item.id, ()) for hit in hits]
+        about = paging.subject(of_hits, more=more)
+        asked = set(terms_of(query))
+        told: list[Topic] = []
+        cluster = 0
+        for cluster in dict.fromkeys([about] if about is not None else [one for topics in of_hits for one in topics]):
+            told = [topic for _, topic in index.topics(scopes=where.scopes, limit=1, only=cluster)]
+            if told and (cluster == about or paging.named(told[0], asked)):
+                break
+            told = []
+        if not told:
             return []
         sentences = self._digester.kept_sentences(cluster)
-        return paging.leads(told[0][1], sentences, query=query, shown=[hit.item.id for hit in hits], now=now)
+        return paging.leads(told[0], sentences, query=query, shown=[hit.item.id for hit in hits], now=now)
 
 
 def _patch_of(touched: Sequence[Touched]) -> list[Touched]:
@@ -207,7 +226,9 @@ def _with_kept(topic: Topic, kept: Topic | None) -> Topic:
     if kept is None:
         return topic
     newer = len(set(topic.items) - set(kept.items))
-    return replace(topic, digest=kept.digest, made_at=kept.made_at, stale=kept.stale, newer=newer, kept=True)
+    return replace(
+        topic, digest=kept.digest, made_at=kept.made_at, stale=kept.stale, newer=newer, kept=True, digest_of=None
+    )
 
 
 def _name(topic: Touched, told: Description, taken: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 
 from mcp_memory.compose import fenced, one_line
 from mcp_memory.domain import Item, Operation, Revision, Undoing
-from mcp_memory.text import shorten
+from mcp_memory.text import counted, shorten
 from mcp_memory.times import format_moment
 
 LISTED = 20
@@ -169,8 +169,8 @@ def of_undo(undoing: Undoing, *, by: str | None) -> str:
     rest = len(undoing.changes) - LISTED
     said = "counts" if undoing.brings_back else "no longer counts"
     tail = [
-        f"and {rest} more memories." if rest > 0 else "",
-        f"What was said again {undoing.confirmations} times {said}." if undoing.confirmations else "",
+        f"and {counted(rest, 'more memory', 'more memories')}." if rest > 0 else "",
+        f"What was said again {counted(undoing.confirmations, 'time')} {said}." if undoing.confirmations else "",
         *(f"The digest of {one_line(name)} is {_which(undoing)}." for name in undoing.digests),
         f'To change that again: undo with operation="{by}".' if by else "Nothing was changed yet.",
     ]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from mcp_memory.compose import Recited, recited
 from mcp_memory.domain import KINDS, USER, Caller, Entry, ItemId, Kind, Source, SourceId, Statement, Turn
 from mcp_memory.errors import InvalidInput
 from mcp_memory.ids import id_number
 from mcp_memory.moments import read_period as read_time
+from mcp_memory.recital import Recited, recited
 from mcp_memory.text import Span, count_tokens, require_clean, segment
 from mcp_memory.times import Period, to_ms
 
@@ -105,7 +105,7 @@ class Intake:
         ]
 
     def _echo(self, entry: Entry, echo: Recited, name: str) -> Statement:
-        """A statement of a line that recall printed: what it says, and whose line it is."""
+        """A statement of a line that this server printed: what it says, and whose line it is."""
         source = self._source("words", echo.text, entry.source)
         return replace(self._statement(entry, source, Span(0, len(echo.text)), name), echoes=echo.id)
 

@@ -147,6 +147,7 @@ HAN_STATES: tuple[tuple[str, ...], ...] = (
     ("空闲", "占用", "租出", "出租", "售出"),
     ("上线", "下线"),
     ("在线", "离线"),
+    ("坏", "修好"),
     ("付清", "未付", "欠款", "支付"),
     ("手动", "自动"),
     ("靠窗", "靠过道"),
@@ -215,7 +216,6 @@ CHOICES = _set("prefer choose favor")
 WISHES = _set("want need")
 """Verbs of a choice: with something that both statements name after it, the value before that is the one chosen."""
 TOOLS = _set("use")
-PURPOSES = _set("for as to in on when with instead")
 DECIDED = _set(
     "decided agreed chose chosen told said needed picked settled promised bought planned rented hosted called"
 )
@@ -243,31 +243,33 @@ HAN_ONCE = tuple("昨天 今天 前天 刚才 刚刚 昨晚 今晚 上周 去了
 PLURAL_NOUNS = _set(
     "friend friends colleague colleagues client clients customer customers hobby hobbies risk risks bug bugs requirement "
     "requirements idea goal goals reason problem problems issue issues advantage task todo cousin neighbor neighbour "
-    "brother sister son uncle aunt child kid example option tip part member members skill fear note one some another "
+    "brother sister son daughter uncle aunt niece nephew child kid baby twin grandson granddaughter pet example option tip part member members skill fear note one some another "
     "favorite_things"
 )
 """Of these a person or a thing may have several, so another one corrects nothing."""
 HAN_PLURAL = tuple(
-    "朋友 同事 客户 爱好 之一 其中 有一 同学 风险 缺点 优点 问题是 要求是 哥哥 姐姐 弟弟 妹妹 儿子 叔叔 阿姨".split()
+    "朋友 同事 客户 爱好 成员 队员 学生 对手 家人 客人 病人 员工 邻居 室友 女儿 孩子 侄子 外甥 之一 其中 有一 同学 风险 缺点 优点 问题是 要求是 哥哥 姐姐 弟弟 妹妹 儿子 叔叔 阿姨".split()
 )
 ROLES = _set(
     "lead head boss chief captain contact team branch color colour name title level mode type format language framework "
     "database region zone timezone host provider tool stack editor ide shell browser cms ci orm db email mail address "
     "phone number url domain port password code key token currency plan tier size scheme strategy policy style theme "
     "font brand version engine library registry channel license licence owner accountant dentist doctor therapist "
-    "landlord coach agent spouse husband wife partner roommate school employer company gym bank airline car laptop "
+    "landlord coach agent spouse husband wife roommate school employer company gym bank airline car laptop "
     "status state priority diet religion nationality breed model os system platform backend frontend cache queue store "
-    "vendor supplier assignee reviewer maintainer mentor president treasurer secretary nickname username handle account "
-    "spelling convention indentation repository repo package sponsor venue location place city country destination job "
+    "assignee reviewer maintainer mentor president treasurer secretary nickname username handle account "
+    "spelling convention indentation repository repo package venue location place city country destination job "
     "occupation profession position rank grade major size origin target environment cluster days weekdays origins "
     "databases reviewers protocol algorithm encoding charset topic method approach deadline ratio namespace bucket endpoint prefix suffix "
     "alias label slug path folder directory threshold interval frequency schedule slot seat gate room floor desk shift dose "
     "diagnosis height weight age salary wage price fee rent budget balance rate score rating distance duration length width "
     "capacity supervisor advisor tutor professor nanny plumber electrician mechanic lawyer notary broker vet surgeon barber "
     "hairdresser builder caterer photographer publisher goalkeeper keeper chair chairman drummer singer pilot driver cook chef "
-    "server recipient tongue destination colour stylesheet framework"
+    "cto ceo cfo coo cmo ciso server recipient tongue destination colour stylesheet framework"
 )
 """Nouns that name what something has one of at a time."""
+KIN = _set("mother father mom mum dad wife husband fiance fiancee girlfriend boyfriend boss grandma grandpa parent ex")
+"""Persons of whom somebody has one, besides the ROLES."""
 ROLE_ENDINGS = (
     "owner",
     "manager",
@@ -309,8 +311,16 @@ CHANGED = _set(
     "postponed delayed rescheduled relocated reassigned extended shortened transferred converted went rose fell grew "
     "dropped became"
 )
+GIVEN_UP = _set("replaced swapped ditched dropped abandoned traded")
+"""What was done to a thing whose successor is told with `with` or `for`."""
+OFFICES = _set(
+    "ceo cto cfo coo cmo ciso boss manager lead leader head captain chair chairman chairwoman president treasurer "
+    "secretary mayor principal landlord landlady maintainer owner director coach accountant lawyer dentist 经理 总经理 "
+    "产品经理 项目经理 负责人 主管 组长 班长 班主任 校长 院长 老板 总监 技术总监 主席 会长 秘书 房东 队长 教练 cto ceo cfo coo"
+)
+"""What one person at a time is to somebody."""
 HAN_CHANGED = tuple(
-    "改成 改为 改到 改名为 改用 换成 换到 变成 变为 变更为 涨到 降到 升到 调到 调整为 调整到 推迟到 提前到 延期到 延长到 升级到 升级为 更新为 更换为 转到".split()
+    "改成 改为 改到 改名为 改用 换成 换到 变成 变为 变更为 涨到 降到 升到 调到 调整为 调整到 推迟到 提前到 延期到 延长到 升级到 升级为 更新为 更换为 转到 迁移到 迁到 切换到 切到 切换为 移到 挪到".split()
 )
 """After these the new value stands."""
 HAN_CUES = tuple(
@@ -323,5 +333,5 @@ HAN_PLACED = tuple(
 HAN_DOING = "学看写做吃玩找等招休处开跑读听睡谈出办想准忙逛打维升迁修"
 """Characters that begin what somebody is doing, after 在."""
 HAN_ROLES = tuple(
-    "长 人 师 员 主管 经理 名 号 口 址 码 支 架 言 库 器 色 具 期 间 医生 软件 区 部 任 负责人 总部 数据库 分支".split()
+    "长 人 师 员 主管 经理 总监 主任 教练 秘书 名 号 口 址 码 支 架 言 库 器 色 具 期 间 医生 软件 区 部 任 负责人 总部 数据库 分支".split()
 )

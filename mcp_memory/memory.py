@@ -1,6 +1,6 @@
 """Memory: the verbs. Each plans with pure functions what the store then carries out in one transaction."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from mcp_memory import compose
 from mcp_memory.answering import Answerer
-from mcp_memory.auditing import Audit, Auditor
 from mcp_memory.catchup import CatchUp
 from mcp_memory.digesting import Digester
 from mcp_memory.domain import (
@@ -29,14 +28,13 @@ from mcp_memory.domain import (
 )
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
-from mcp_memory.errors import InvalidInput
-from mcp_memory.figures import Stats
-from mcp_memory.folding import Folded, Folder, erasing_patterns
+from mcp_memory.errors import InvalidInput, Unusable
+from mcp_memory.folding import Folder, erasing_patterns
 from mcp_memory.gathering import Gatherer
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_id
 from mcp_memory.measuring import measure_alone
-from mcp_memory.past import Past
+from mcp_memory.past import Past, left_behind
 from mcp_memory.recalling import Recaller
 from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
 from mcp_memory.requests import (
@@ -56,7 +54,6 @@ from mcp_memory.strength import review_due, today
 from mcp_memory.text import count_tokens, counted, require_clean
 from mcp_memory.times import to_ms
 from mcp_memory.toolcalls import RETENTION, Retention
-from mcp_memory.understood import language_advice
 from mcp_memory.upkeep import Upkeep, no_progress
 from mcp_memory.uses import UseCounts
 
@@ -102,16 +99,24 @@ class Memory:
         self._uses = UseCounts(store)
         self._answerer = Answerer(store, self._recaller, self._gatherer)
         self._past = Past(store, self._operation)
-        self._upkeep = Upkeep(
+        upkeep = Upkeep(
             store,
             encoder,
+            self._recaller,
             self._gatherer,
             Folder(store, self._ids.next),
             clock=clock,
+            caller=caller,
             retention=retention,
             operation=self._operation,
         )
-        self._catch_up = CatchUp(store, encoder, self._upkeep.keep_up, zone_offset=compose.zone_offset(clock()))
+        self._catch_up = CatchUp(store, encoder, upkeep.keep_up, zone_offset=compose.zone_offset(clock()))
+        # What an operator does; Upkeep says what each promises.
+        self.wait_for_encoder, self.make_vectors = upkeep.wait_for_encoder, upkeep.make_vectors
+        self.reindex, self.gather, self.fold = upkeep.reindex, upkeep.gather, upkeep.fold
+        self.stats, self.audit = upkeep.stats, upkeep.audit
+        self.verify, self.compact = upkeep.verify, upkeep.compact
+        self.backup, self.encryption = upkeep.backup, store.encryption
 
     @classmethod
     def open(
@@ -150,10 +155,6 @@ class Memory:
         self._catch_up.close()
         self._uses.close()
         self._store.close()
-
-    def wait_for_encoder(self) -> None:
-        """Return when the encoder is up. Raises what was wrong where it can't be loaded."""
-        self._upkeep.loaded_encoder()
 
     # remember
 
@@ -259,7 +260,7 @@ class Memory:
             raise InvalidInput("A digest is kept for what is known now; leave out as_of.")
         step = self._digester.keeping(name, digest, where=where, now=now)
         self._store.apply(self._operation("summarize", f"digest of {counted(len(step.items), 'item')}", caller), [step])
-        answer = f"Kept as the digest of {name} ({step.scope}), standing for {len(step.items)} memories."
+        answer = f"Kept as the digest of {name} ({step.scope}), standing for {counted(len(step.items), 'memory', 'memories')}."
         items = self._store.items(step.items)
         return Summary(answer, list(items.values()), 0, count_tokens(answer))
 
@@ -311,7 +312,10 @@ class Memory:
         operation = self._operation("update", f"#{item.id}: {', '.join(names)}", by or self._caller)
         self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
         self._catch_up.wake()
-        return self._store.items([item.id]).get(item.id, item), names
+        try:
+            return self._store.items([item.id]).get(item.id, item), names
+        except Unusable:  # it is changed, though it can't be read back just now
+            return replace(item, **{field: value for field, value in fields.items() if hasattr(item, field)}), names
 
     def _importance(self, item: Item, fields: Mapping[str, Any]) -> dict[str, Any]:
         """What a change makes of an item's importance: given from now on, or estimated from the new words."""
@@ -351,6 +355,7 @@ class Memory:
             found = self._recaller.find(read_query(query or ""), where=where, limit=FORGET_LIMIT, now=now)
             items = [hit.item for hit in found.hits]
             done = confirm
+        left = left_behind(self._store, items) if erase and done else []
         if done and items:
             steps: list[Step] = [EraseItem(item.id) if erase else ForgetItem(item.id) for item in items]
             if erase:
@@ -361,7 +366,7 @@ class Memory:
             verb = "erase" if erase else "forget"
             self._store.apply(self._operation("forget", f"{verb} {named}{because}", caller), steps)
             self._catch_up.stir()
-        return Forgotten(items, done, erase and done)
+        return Forgotten(items, done, erase and done, left)
 
     def expired(self, older_than: str, select: ItemQuery | None = None, *, by: Caller | None = None) -> list[Item]:
         """The items of some scopes and kinds last said longer ago than `older_than` (such as 90d), the oldest first.
@@ -432,57 +437,6 @@ class Memory:
     def operations(self, *, limit: int = 20) -> list[Operation]:
         """What was done, the latest first."""
         return self._store.operations(limit=limit)
-
-    def stats(self) -> Stats:
-        """How much there is, and whether the encoder, which is waited for, knows the languages of it."""
-        encoder = self._encoder.wait()
-        return replace(self._store.stats(), advice=language_advice(self._store, encoder) if encoder else None)
-
-    def audit(self, progress: Progress = no_progress) -> Audit:
-        """What wants a person's eye, and whether recall finds the items that are there; changes nothing."""
-        return Auditor(self._store, self._recaller).audit(now=self._clock(), progress=progress)
-
-    # upkeep
-
-    def reindex(self, progress: Progress = no_progress) -> None:
-        """Rebuild the indexes of words and of dates, and make every vector with this encoder while the old ones go on serving.
-
-        Where it is interrupted, the next one goes on with the vectors that are still missing.
-        """
-        self._upkeep.reindex(progress)
-
-    def fold(self, retention: Retention | None = None, *, by: Caller | None = None) -> Folded:
-        """Let old tool calls of one shape become one pattern, in one operation, and end what is past its retention.
-
-        It happens once a day in the background otherwise. What was hidden is found with `as_of`.
-        """
-        return self._upkeep.fold(retention, by=by or self._caller)
-
-    def gather(self, progress: Progress = no_progress, *, patches: int | None = None) -> None:
-        """Return when the topics are up to date with all that has changed, which happens in the background otherwise.
-
-        With `patches` after so many patches of work at most, each a short transaction of its own.
-        """
-        self._upkeep.gather(progress, patches=patches)
-
-    def make_vectors(self, progress: Progress = no_progress) -> None:
-        """Return when no vector is left to be made, which happens in the background otherwise."""
-        self._upkeep.make_vectors(progress)
-
-    def verify(self) -> Iterator[str]:
-        """Each thing that is wrong in the file, in words."""
-        return self._store.verify()
-
-    def compact(self, progress: Progress = no_progress, *, whole: bool = False) -> tuple[int, int]:
-        """Make the file as small as what it holds, while others use it; its bytes before and after.
-
-        Raises Conflict for a large file of an early version without `whole`: nobody can write while that is rewritten.
-        """
-        return self._store.compact(progress, whole=whole)
-
-    def backup(self, target: Path) -> None:
-        """Write a checked copy of the file as it is now to `target`, while others write."""
-        self._store.backup(target)
 
     def _operation(self, verb: str, summary: str, caller: Caller) -> Operation:
         now = self._clock()

@@ -13,10 +13,9 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.foreign_dates import read_foreign
 from mcp_memory.languages import possible_languages
 from mcp_memory.phrases import CJK, HOLIDAYS, TENS, WINDOW, Grammar, grammar
-from mcp_memory.times import Period, parse_period, to_ms
+from mcp_memory.times import DAY, Period, parse_period, to_ms
 from mcp_memory.tongues import BY_CODE, ENGLISH, TONGUES, Tongue
 
-DAY = 86_400_000
 LONGEST = 4000
 """Characters of a text that are read: more is no sentence."""
 
@@ -121,6 +120,14 @@ def moments(text: str, *, now: datetime) -> list[Moment]:
     July. "Last Friday" is the latest before today, "this Friday" the first from today on; weeks begin on Monday.
     """
     return [found.moment for found in _found(text, now)]
+
+
+def beside_dates(text: str, *, now: datetime) -> tuple[str, list[Moment]]:
+    """What a sentence says beside the moments it names, and these (moments)."""
+    found = _found(text, now)
+    ends = [0, *(each.end for each in found)]
+    starts = [*(each.start for each in found), len(text)]
+    return " ".join(text[end:start] for end, start in zip(ends, starts, strict=True)), [each.moment for each in found]
 
 
 def told_periods(text: str, *, said: datetime) -> list[Period]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mcp_memory.compose import OPENING, Packed, Sentence, digest_line, one_line
 from mcp_memory.domain import ItemId, Topic
-from mcp_memory.text import count_tokens
+from mcp_memory.text import count_tokens, counted
 from mcp_memory.topics import match, terms_of
 
 HITS = 3
@@ -29,18 +29,24 @@ def subject(of_hits: Sequence[Iterable[int]], *, more: int) -> int | None:
     return best if counts[best] >= max(HITS, SHARE * len(of_hits)) else None
 
 
+def named(topic: Topic, asked: Iterable[str]) -> bool:
+    """Whether a question, by its terms, names a topic: an answer that holds any of it may then begin with its digest."""
+    terms = set(terms_of(topic.name))
+    return bool(terms) and terms <= set(asked)
+
+
 def leads(
     topic: Topic, sentences: Sequence[Sentence], *, query: str, shown: Iterable[ItemId], now: datetime
 ) -> list[str]:
     """What may stand before the hits, the fullest first; nothing where the question names none of the topic's keywords.
 
     `topic NAME (n memories): sentence (#id, date) …`, with those sentences of its digest whose memories are not `shown`
-    anyway, what carries the most first, then fewer of them, then none but the way to the digest.
+    anyway, what carries the most first, then fewer of them; nothing where all of them are shown.
     """
     if not match(terms_of(query), [*topic.keywords, topic.name]):
         return []
     told = set(shown)
-    head = f"topic {one_line(topic.name)} ({len(topic.items)} memories"
+    head = f"topic {one_line(topic.name)} ({counted(len(topic.items), 'memory', 'memories')}"
     start = f"{head}{', digest stale' if topic.stale else ''}): "
     lines = [
         digest_line(sentence, now=now).removeprefix("- ") for sentence in sentences if sentence.item.id not in told
@@ -50,8 +56,7 @@ def leads(
         if count_tokens(start + " · ".join([*fitting, line])) > LEAD_TOKENS:
             break
         fitting.append(line)
-    said = [start + " · ".join(fitting[:count]) for count in range(len(fitting), 0, -1)]
-    return [*said, f"{start}summarize it for its digest"]
+    return [start + " · ".join(fitting[:count]) for count in range(len(fitting), 0, -1)]
 
 
 def led(packed: Packed, lines: Sequence[str], *, max_tokens: int, repack: Callable[[int], Packed]) -> Packed:

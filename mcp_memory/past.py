@@ -1,14 +1,21 @@
 """The past: what was done to a memory, by whom, and taking it back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from mcp_memory import history
-from mcp_memory.domain import Caller, Operation, TakeBack, Undoing
+from mcp_memory.domain import Caller, Item, Operation, TakeBack, Undoing
 from mcp_memory.intake import read_id
 from mcp_memory.requests import read_limit, read_operation, read_since
 from mcp_memory.results import History, Undone
 from mcp_memory.store import Store
+
+
+def left_behind(store: Store, items: Sequence[Item]) -> list[Item]:
+    """What some items replaced, and what that had replaced, which is hidden in the file and not among them."""
+    gone = {item.id for item in items}
+    before = [old for olds in store.replaced_by(sorted(gone)).values() for old in olds]
+    return [old for old in {old.id: old for old in before}.values() if old.id not in gone and old.status == "replaced"]
 
 
 class Past:

@@ -8,10 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 
 from mcp_memory.errors import InvalidInput
-from mcp_memory.times import Period, day_period, month_period, parse_period, shifted_period, year_period
+from mcp_memory.times import DAY, Period, day_period, month_period, parse_period, shifted_period, year_period
 from mcp_memory.tongues import ENGLISH, Tongue
 
-DAY = 86_400_000
 LEAP = 2024
 """Stands for any year: it has every day."""
 WINDOW = 80

@@ -8,6 +8,7 @@ import numpy as np
 
 from mcp_memory import dedupe
 from mcp_memory.domain import (
+    Add,
     AddItem,
     Confirm,
     Decision,
@@ -86,9 +87,11 @@ class Rememberer:
             neighbours=self._neighbours(encoder, statements, measured),
             named=named,
         )
+        elsewhere = self._elsewhere(decisions)
         steps = [_step(*planned) for planned in zip(decisions, measured, ids, strict=True)]
         outcomes = self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
         results = [_result(decision, outcome) for decision, outcome in zip(decisions, outcomes, strict=True)]
+        results = [replace(entry, elsewhere=elsewhere.get(entry.text)) for entry in results]
         pending = sum(made is None and result.status != "known" for made, result in zip(measured, results, strict=True))
         return Remembered(results, operation.id, pending)
 
@@ -131,6 +134,13 @@ class Rememberer:
             for scope, texts in by_scope.items()
             for text, item in self._store.repetitions(texts, scope=scope).items()
         }
+
+    def _elsewhere(self, decisions: Sequence[Decision]) -> dict[str, Item]:
+        """By text, what says a new statement in the same words in another scope."""
+        new = [decision.statement for decision in decisions if isinstance(decision, Add)]
+        texts = {statement.spoken: statement for statement in new if statement.source.kind == "words"}
+        found = self._store.repetitions(list(texts), scope=None)
+        return {texts[text].text: item for text, item in found.items() if item.scope != texts[text].scope}
 
     def _neighbours(
         self, encoder: Encoder | None, statements: Sequence[Statement], measured: Sequence[Measured | None]

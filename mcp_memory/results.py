@@ -33,6 +33,8 @@ class RememberedItem:
     text: str
     of: Item | None = None
     reason: str = ""
+    elsewhere: Item | None = None
+    """An item of another scope that says it in the same words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Forgotten:
     items: list[Item]
     done: bool
     erased: bool
+    left: list[Item] = field(default_factory=list[Item])
+    """What the erased items had replaced and is still in the file, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)

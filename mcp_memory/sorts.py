@@ -174,6 +174,8 @@ _LATIN = re.compile("[a-z0-9]")
 
 def _person(value: str) -> bool:
     """Whether it looks like a person's name: a known surname, and one or two characters or a title."""
+    if len(value) == 2 and value[0] in "老小阿" and value[1] in _SURNAMES:
+        return True
     if value[:1] not in _SURNAMES:
         return False
     return bool(_TITLED.match(value)) or (2 <= len(value) <= 3 and value[-1] not in _UNNAMED_ENDS)

@@ -98,11 +98,14 @@ _CONTRACTIONS = (
     (re.compile(r"'(?=s\b)|(?<=s)'(?=\s)"), " "),
     (
         re.compile(
-            r"\b(?:has|have|had|was|were|is|are|been|got|be)\s+(?:just\s+)?(?:been\s+)?(?=(?:changed|moved|renamed|raised|lowered|upgraded|increased|reduced|switched|migrated|postponed|rescheduled|relocated)\b)"
+            r"\b(?:has|have|had|was|were|is|are|been|got|be)\s+(?:just\s+)?(?:been\s+)?(?=(?:changed|moved|renamed|raised|lowered|upgraded|increased|reduced|switched|migrated|postponed|rescheduled|relocated|brought forward|pushed|put)\b)"
         ),
         "",
     ),
-    (re.compile(r"\bwent (?:up|down) (?=to\b)"), "changed "),
+    (
+        re.compile(r"\b(?:went (?:up|down)|brought forward|(?:pushed|put|moved) (?:back|forward|off|out)) (?=to\b)"),
+        "changed ",
+    ),
     (re.compile(r"\b(?:no longer|any longer)\b"), "not"),
     (re.compile(r"\b(?:no|not) (?:more|later|longer|greater|larger) than\b"), "at most"),
     (re.compile(r"\b(?:no|not) (?:less|fewer|earlier|shorter|smaller) than\b"), "at least"),
@@ -131,7 +134,7 @@ _HAN_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] =
         lambda m: f" day-{HAN_DAYS.index(m[1]) % 7 + 1 if m[1] != '天' else 7} ",
     ),
     (re.compile(rf"第?([{_NUMERAL}]+)(?=(?:{_COUNTED}))"), lambda m: f"{_han_number(m[1])}"),
-    (re.compile(rf"(?<=[是为到成])([{_NUMERAL}]+)(?=$|[。，,；;\s])"), lambda m: f"{_han_number(m[1])}"),
+    (re.compile(rf"(?<=[是为到成])([{_NUMERAL}]+)(?=$|[了。，,；;\s])"), lambda m: f"{_han_number(m[1])}"),
     (re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]?"), lambda m: f" {m[1]}-{int(m[2]):02}-{int(m[3]):02} "),
     (re.compile(r"(\d{1,2})月(\d{1,2})[日号]?"), lambda m: f" date-{int(m[1])}-{int(m[2])} "),
     (re.compile(r"(\d{1,2})月份?(?!\d)"), lambda m: f" month-{m[1]} "),
@@ -142,6 +145,15 @@ _HAN_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] =
     ),
     (re.compile(r"(下午|晚上|上午|早上)(\d{1,2}):(\d{2})"), lambda m: f" {_clock(int(m[2]), m[1])}:{m[3]} "),
 )
+
+
+_HAN_SAID = (
+    (re.compile(r"住 在"), "住在"),
+    (re.compile(r"(?:搬|迁)(?:家)?(?:到|去|至)了?"), " relocated to "),
+    (re.compile(r"(?:跳槽|转行|转职)(?:到|去)了?(.{1,12}?)了?(?=$|[。，,；;！!])"), r"在\1工作"),
+    (re.compile(r"在([^在是的，。]{1,12}?)(?:上班|任职|供职)(?=$|[了。，,；;！!])"), r"在\1工作"),
+)
+"""Other words for where somebody lives or works."""
 
 
 @lru_cache(maxsize=4096)
@@ -170,18 +182,14 @@ def _han_read(plain: str) -> tuple[str, int, bool]:
     """Chinese text with numbers and dates in digits, without fillers and denials; how many were denials, and if it was done."""
     for rule, made in _HAN_RULES:
         plain = rule.sub(made, plain)
+    for pattern, becomes in _HAN_SAID:
+        plain = pattern.sub(becomes, plain)
     if "不再用" not in plain:
         plain = plain.replace("改用", "用")
     for phrase in sorted(HAN_CHANGED, key=len, reverse=True):
         plain = plain.replace(phrase, " changed to ")
     done = bool(_DONE.search(plain))
-    plain = (
-        plain.replace("已婚", "结婚")
-        .replace("戒烟", "不抽烟")
-        .replace("戒酒", "不喝酒")
-        .replace("搬到", "住在")
-        .replace("住 在", "住在")
-    )
+    plain = plain.replace("已婚", "结婚").replace("戒烟", "不抽烟").replace("戒酒", "不喝酒")
     for dislike in ("讨厌", "受不了", "反感", "厌恶"):
         plain = plain.replace(dislike, "不喜欢")
     for filler in HAN_FILLERS:
@@ -203,6 +211,12 @@ def stem(word: str) -> str:
     if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
         return word[:-1]
     return word
+
+
+def surface(tokens: Sequence[Token]) -> str:
+    """The tokens as they were written, in lower case."""
+    han = all(token.kind == "han" for token in tokens)
+    return ("" if han else " ").join(token.surface for token in tokens)
 
 
 def _asks(text: str) -> bool:

@@ -39,6 +39,11 @@ class Store(Protocol):
         ...
 
     @property
+    def encryption(self) -> str | None:
+        """The cipher that what is kept is encrypted with; None where it is not."""
+        ...
+
+    @property
     def topic_index(self) -> TopicIndex:
         """How the items gather into topics."""
         ...
@@ -73,8 +78,8 @@ class Store(Protocol):
         """For each row of `vectors`, made by `encoder`, the items nearest to it, by cosine, best first."""
         ...
 
-    def repetitions(self, texts: Sequence[str], *, scope: str) -> dict[str, Item]:
-        """For each text that a live item of the scope says word for word, that item."""
+    def repetitions(self, texts: Sequence[str], *, scope: str | None) -> dict[str, Item]:
+        """For each text that a live item of the scope, of any where it is None, says word for word, that item."""
         ...
 
     def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
@@ -113,6 +118,11 @@ class Store(Protocol):
 
     def listing(self, *, where: Filter, limit: int, offset: int = 0) -> list[tuple[int, Item]]:
         """Live items with their revision ids, the latest first."""
+        ...
+
+    def dated(self, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
+        """Revision ids of live items that happened in one of the periods, at face value, or whose words tell of a time
+        in one, the latest first."""
         ...
 
     def count(self, *, where: Filter) -> int:

@@ -7,9 +7,8 @@ from typing import Literal, TypeAlias
 
 from mcp_memory.domain import Item, Kind
 from mcp_memory.text import content_words, grams
-from mcp_memory.times import to_ms
+from mcp_memory.times import DAY, to_ms
 
-DAY = 86_400_000
 """Milliseconds."""
 
 HALF_LIFE: Mapping[Kind, int] = {

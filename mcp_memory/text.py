@@ -235,6 +235,15 @@ def _weigh(text: str) -> int:
     return weight
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "memory", "memories"), counted(1200, "item")
+    ('1 memory', '1,200 items')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def shorten(text: str, max_tokens: int) -> str:
     """The leading whole sentences that fit, or the text itself when it does.
 
@@ -419,8 +428,3 @@ def normal_form(text: str) -> str:
         if not bare or bare == form:
             return form
         form = bare
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things, as an English sentence has it."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

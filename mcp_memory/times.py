@@ -12,11 +12,11 @@ Precision = Literal["millisecond", "second", "minute", "hour", "day", "week", "m
 
 _SECOND = 1000
 _MINUTE = 60 * _SECOND
-_HOUR = 60 * _MINUTE
-_DAY = 24 * _HOUR
+HOUR = 60 * _MINUTE
+DAY = 24 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
-_LAST = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1) + _DAY
+_LAST = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1) + DAY
 
 
 class Period(NamedTuple):
@@ -36,11 +36,11 @@ class Period(NamedTuple):
 
 
 _LENGTHS: tuple[tuple[Precision, int], ...] = (
-    ("year", 365 * _DAY),
-    ("month", 28 * _DAY),
-    ("week", 7 * _DAY),
-    ("day", _DAY),
-    ("hour", _HOUR),
+    ("year", 365 * DAY),
+    ("month", 28 * DAY),
+    ("week", 7 * DAY),
+    ("day", DAY),
+    ("hour", HOUR),
     ("minute", _MINUTE),
     ("second", _SECOND),
 )
@@ -99,11 +99,11 @@ def age(ms: int, now_ms: int) -> str:
 
 
 _AGES = (
-    ("year", 365 * _DAY),
-    ("month", 30 * _DAY),
-    ("week", 7 * _DAY),
-    ("day", _DAY),
-    ("hour", _HOUR),
+    ("year", 365 * DAY),
+    ("month", 30 * DAY),
+    ("week", 7 * DAY),
+    ("day", DAY),
+    ("hour", HOUR),
     ("minute", _MINUTE),
 )
 
@@ -141,8 +141,8 @@ def _at_time(day: Period, part: dict[str, str | None]) -> Period:
         raise ValueError("no such time")
     fraction = part.get("fraction")
     thousandths = int(fraction[:3].ljust(3, "0")) if fraction else 0
-    start = day.start + hour * _HOUR + minute * _MINUTE + second * _SECOND + thousandths - _offset(part.get("zone"))
-    length = 1 if fraction else _SECOND if part.get("second") else _MINUTE if part.get("minute") else _HOUR
+    start = day.start + hour * HOUR + minute * _MINUTE + second * _SECOND + thousandths - _offset(part.get("zone"))
+    length = 1 if fraction else _SECOND if part.get("second") else _MINUTE if part.get("minute") else HOUR
     return Period(start, start + length)
 
 
@@ -167,14 +167,14 @@ def _second(start: int) -> Period:
 
 def day_period(day: date) -> Period:
     """The day."""
-    start = (day - _EPOCH.date()).days * _DAY
-    return Period(start, start + _DAY)
+    start = (day - _EPOCH.date()).days * DAY
+    return Period(start, start + DAY)
 
 
 def month_period(year: int, month: int) -> Period:
     """The month, from 1 to 12. Raises ValueError for any other."""
     start = day_period(date(year, month, 1)).start
-    return Period(start, start + monthrange(year, month)[1] * _DAY)
+    return Period(start, start + monthrange(year, month)[1] * DAY)
 
 
 def year_period(year: int) -> Period:
@@ -229,7 +229,7 @@ _WORDS: dict[str, tuple[str, int]] = {
     "后年": ("year", 2),
 }
 _UNITS = {"天": "day", "日": "day", "周": "week", "星期": "week", "礼拜": "week", "月": "month", "年": "year"}
-_CLOCK_UNITS = {"second": _SECOND, "minute": _MINUTE, "hour": _HOUR, "秒": _SECOND, "分钟": _MINUTE, "小时": _HOUR}
+_CLOCK_UNITS = {"second": _SECOND, "minute": _MINUTE, "hour": HOUR, "秒": _SECOND, "分钟": _MINUTE, "小时": HOUR}
 
 
 def _now(_found: re.Match[str], now: datetime) -> Period:
@@ -258,7 +258,7 @@ def shifted_period(now: datetime, unit: str, shift: int) -> Period:
         return day_period(today + timedelta(days=shift))
     if unit == "week":
         start = day_period(today + timedelta(days=7 * shift - today.weekday())).start
-        return Period(start, start + 7 * _DAY)
+        return Period(start, start + 7 * DAY)
     if unit == "month":
         year, month = divmod(today.year * 12 + today.month - 1 + shift, 12)
         return month_period(year, month + 1)

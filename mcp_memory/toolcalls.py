@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any, cast
 
 from mcp_memory.domain import Item, ItemId
+from mcp_memory.times import DAY
 
-DAY = 86_400_000
 EQUAL, FORM, KEY = 1.0, 0.8, 0.6
 """How alike an argument is that both calls give: the same value, values of one form, any two values."""
 VALUES = 5

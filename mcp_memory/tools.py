@@ -237,6 +237,7 @@ def _forget(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
         by=caller,
     )
     data = {"ids": [item.id for item in result.items], "done": result.done, "erased": result.erased}
+    data |= {"left": [item.id for item in result.left]} if result.erased else {}
     return Answer(compose.forgotten(result), data)
 
 
@@ -377,6 +378,7 @@ TOOLS: tuple[Tool, ...] = (
             "scope": _SCOPE,
             "since": _text(_DATE),
             "until": _text("inclusive"),
+            "as_of": _text("from what was known then"),
             "max_tokens": _number("integer", 600),
             "digest": _text("your own digest of the topic, to keep"),
         },
@@ -386,7 +388,7 @@ TOOLS: tuple[Tool, ...] = (
         idempotent=True,
         aliases={"q": "query", "search": "query", "question": "query", "tag": "topic", "name": "topic"}
         | _BUDGET
-        | {name: field for name, field in _SELECTION.items() if field in ("scope", "since", "until")},
+        | {name: field for name, field in _SELECTION.items() if field in ("scope", "since", "until", "as_of")},
         run=_summarize,
     ),
     Tool(

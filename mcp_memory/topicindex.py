@@ -22,6 +22,8 @@ class Member:
     """Of its text, for a turn of a conversation also as it reads among its neighbours; unit length."""
     around: tuple[str, ...] = ()
     """What is said around it, where it is a turn."""
+    together: str = ""
+    """What names those that it was told together with; empty where it was told alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,13 @@ TOPIC_TERMS = 64
 """The words a topic is compared by, those that weigh the most."""
 COMMON = 1.0
 """Least inverse document frequency: where little is kept, what all of it says is still what it is about."""
+TOGETHER = 0.2
+"""What being told together with a topic's members adds to an item's affinity to it, where neither is held by more.
+
+Bare statements of one trip ("My budget is 20,000.", "I am worried about the altitude.") have cosines of .18 on average,
+statements of unrelated subjects of .05 (15 and 51 pairs, bundled encoder, 2026-11-21). From .2 to .25 six of the first,
+told in one session, gather in two topics of three, and six of the second in none.
+"""
 AROUND = 0.5
 """Weight of the words of the turns around a turn, which is for words what late chunking is for vectors."""
 KEYWORDS = 8
@@ -140,6 +147,22 @@ def weights(counts: Mapping[str, float], rarity: Mapping[str, float]) -> dict[st
     return {term: raw[term] / length for term in best}
 
 
+def told_with(together: str) -> Terms:
+    """The term that stands for what an item was told together with; none for what was told alone."""
+    return {f"{_MARK}{together}": 1.0} if together else {}
+
+
+_MARK = "\x1f"
+"""Begins a term that is no word."""
+
+
+def is_loose(mean: Vector, measured: int) -> bool:
+    """Whether the members of a topic with that mean resemble each other too little to be one, or are fewer than three."""
+    if measured < 3:
+        return measured > 0
+    return (measured * float(mean @ mean) - 1) / (measured - 1) < JOIN
+
+
 def gather(
     newcomers: Sequence[Newcomer],
     clusters: Sequence[Cluster],
@@ -154,9 +177,10 @@ def gather(
     `floor` is the cosine that unrelated texts have.
     """
     field = _Field(clusters, shared, floor=floor, newcomers=newcomers)
-    places = [field.place(newcomer) for newcomer in newcomers]
+    places = [field.settle(place) for place in [field.place(newcomer) for newcomer in newcomers]]
     joined = {cluster for place in places for cluster in place.clusters}
-    return Gathered(places, field.founded, {cluster: field.mean_of(cluster) for cluster in joined})
+    founded = {cluster: tag for cluster, tag in field.founded.items() if cluster in joined}
+    return Gathered(places, founded, {cluster: field.mean_of(cluster) for cluster in joined})
 
 
 def twins(
@@ -179,6 +203,8 @@ def twins(
             continue
         means = {term: weight / cluster.size for term, weight in terms.items()}
         affinity = field.affinities(cluster.mean if cluster.measured else None, means)
+        if cluster.tag is None and is_loose(cluster.mean, cluster.measured):
+            affinity += field.together(means)
         for row, other in enumerate(clusters):
             apart = cluster.tag is not None and other.tag is not None
             if apart or other.id == cluster.id or other.id in goes:
@@ -342,18 +368,50 @@ class _Field:
             self._join(self._rows[cluster], cluster, newcomer)
         return Place(newcomer, joined)
 
+    def settle(self, place: Place) -> Place:
+        """Where a newcomer that resembles nothing enough belongs, seeing what it was told together with."""
+        newcomer, cluster = place.newcomer, place.clusters[0]
+        row = self._rows[cluster]
+        if cluster >= 0 or newcomer.tags or newcomer.vector is None or self._sizes[row] != 1:
+            return place
+        affinity = self.affinities(newcomer.vector, newcomer.terms) + self.together(newcomer.terms)
+        affinity[row] = -1.0
+        best = int(affinity.argmax())
+        if affinity[best] < JOIN:
+            return place
+        self._sizes[row] = self._measured[row] = 0
+        self._means[row] = 0
+        for holders in self._shared.values():
+            holders.pop(cluster, None)
+        self._join(best, self._ids[best], newcomer)
+        return Place(newcomer, (self._ids[best],))
+
     def affinities(self, vector: Vector | None, terms: Terms) -> Vector:
         """To the members of each topic on average, and 0 for the room left."""
-        common = np.zeros(len(self._sizes), np.float32)
-        for term, weight in terms.items():
-            for cluster, total in self._shared.get(term, {}).items():
-                if cluster in self._rows:
-                    common[self._rows[cluster]] += weight * total
-        common /= np.maximum(self._sizes, 1)
+        common = self._common({term: weight for term, weight in terms.items() if not term.startswith(_MARK)})
         if vector is None:
             return WORDS_ALONE * common
         near = np.clip((self._means @ vector - self._floor) / (1 - self._floor), 0, None)
         return np.where(self._measured > 0, near + WORDS * common, WORDS_ALONE * common).astype(np.float32)
+
+    def together(self, terms: Terms) -> Vector:
+        """What being told together adds to the affinity to each topic that nothing else holds together yet."""
+        share = self._common({term: weight for term, weight in terms.items() if term.startswith(_MARK)})
+        bonus: Vector = (TOGETHER * np.minimum(share, 1)).astype(np.float32)
+        for row in np.flatnonzero(bonus):
+            if row < len(self._ids) and (
+                self._ids[row] in self._tags.values() or not is_loose(self._means[row], int(self._measured[row]))
+            ):
+                bonus[row] = 0
+        return bonus
+
+    def _common(self, terms: Terms) -> Vector:
+        common: Vector = np.zeros(len(self._sizes), np.float32)
+        for term, weight in terms.items():
+            for cluster, total in self._shared.get(term, {}).items():
+                if cluster in self._rows:
+                    common[self._rows[cluster]] += weight * total
+        return (common / np.maximum(self._sizes, 1)).astype(np.float32)
 
     def mean_of(self, cluster: int) -> tuple[Vector, int]:
         row = self._rows[cluster]

@@ -5,6 +5,8 @@ from mcp_memory.encoders import Encoder
 from mcp_memory.languages import NAMES, unknown_share
 from mcp_memory.store import Store
 
+ADVICE = "mcp_memory.advice"
+"""The logger that a server tells it to; a command keeps still, as `stats` shows it."""
 SAMPLE = 1000
 """The latest memories, whose languages are looked at: 40 ms."""
 LEAST = 20
@@ -16,7 +18,7 @@ def language_advice(store: Store, encoder: Encoder) -> str | None:
     """What to tell where more than SHARE of the memories, and at least LEAST, are in languages the encoder does not know."""
     if not encoder.languages:
         return None
-    texts = [item.text for _, item in store.listing(where=Filter(), limit=SAMPLE)]
+    texts = [item.text for _, item in store.listing(where=Filter(), limit=SAMPLE) if item.kind != "tool"]
     share, languages = unknown_share(texts, encoder.languages)
     count = round(share * len(texts))
     if share <= SHARE or count < LEAST:

@@ -14,10 +14,10 @@ from itertools import pairwise
 from mcp_memory.comparing import change_between
 from mcp_memory.lexicon import CHANGED
 from mcp_memory.statements import TYPED, Reading, Token, read, stem
-from mcp_memory.text import STOP_WORDS, sentences
+from mcp_memory.text import STOP_WORDS, count_tokens, sentences
 
-LONGEST = 600
-"""Characters of a text that is looked at, at most: what is longer is a passage that states many things."""
+LONGEST = 150
+"""Tokens (text.count_tokens) of a text that is looked at, at most: what is longer is a passage that states many things."""
 PARTS = 8
 """Sentences or Chinese clauses of a text that are compared with those of the other, from its beginning."""
 SHARED = 2
@@ -106,7 +106,7 @@ def updates(old: str, new: str) -> bool:
     >>> updates("The staging port is 8080.", "The production port is 9090 now.")
     False
     """
-    if max(len(old), len(new)) > LONGEST:
+    if _too_long(old) or _too_long(new):
         return False
     before, after = _read(old), _read(new)
     if any(change_between(said, now) for said in before.told for now in after.told):
@@ -147,6 +147,11 @@ def _former(reason: str | None) -> set[str]:
     """The words of the value that comparing says has changed, "8080 -> 9090", where they are no Chinese."""
     value = (reason or "").partition(" -> ")[0] if reason and " -> " in reason else ""
     return {word for word in value.split() if word.isascii() and word not in STOP_WORDS}
+
+
+@lru_cache(maxsize=512)
+def _too_long(text: str) -> bool:
+    return count_tokens(text) > LONGEST
 
 
 @lru_cache(maxsize=512)

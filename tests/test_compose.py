@@ -8,7 +8,7 @@ from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_memory import compose
+from mcp_memory import compose, recital
 from mcp_memory.domain import Entry, ItemId
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
@@ -25,7 +25,7 @@ ID = "06p7v2q0000ab"
     ],
 )
 def test_a_line_of_recall_is_read_back(line: str, text: str) -> None:
-    assert compose.recited(line) == [(ItemId(ID), text)]
+    assert recital.recited(line) == [(ItemId(ID), text)]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_line_of_recall_is_read_back(line: str, text: str) -> None:
     ],
 )
 def test_any_other_text_is_no_line_of_recall(text: str) -> None:
-    assert compose.recited(text) == []
+    assert recital.recited(text) == []
 
 
 @given(st.text(max_size=200))

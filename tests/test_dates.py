@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -168,6 +170,20 @@ def test_stats_name_what_to_do_about_languages(tmp_path: Path) -> None:
     assert "(German)" in data["advice"]
 
 
+@pytest.mark.model
+def test_a_command_that_is_not_asked_for_numbers_keeps_still_about_languages(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    with Memory.open(path, clock=Clock()) as memory:
+        memory.remember(items=[Entry(GERMAN.format(number)) for number in range(20)])
+    arguments = ["recall", "Server 7", "--database", str(path)]
+    answer = subprocess.run(
+        [sys.executable, "-m", "mcp_memory", *arguments], capture_output=True, text=True, check=True
+    )
+
+    assert "Server 7" in answer.stdout
+    assert answer.stderr == ""
+
+
 def conversation(memory: Memory) -> None:
     memory.remember(
         turns=[
@@ -233,3 +249,41 @@ def test_a_text_too_long_for_the_budget_is_cut_at_a_sentence(tmp_path: Path) -> 
     assert told.endswith("of that year.…")
     assert cut.strip() == "cut: a larger max_tokens shows it whole"
     assert found.tokens <= 150
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Anything on 13 February?", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
+        ("What happened on 13 February 2026?", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
+        ("2月13日有什么事？", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
+        ("Was ist am 13. Februar passiert?", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
+        ("What did I do yesterday?", ["The dentist moved me to Friday"]),
+        ("What happened before 2025?", ["We moved to Basel"]),
+        ("What happened in June?", []),
+    ],
+)
+def test_a_question_that_names_a_time_alone_is_answered_with_what_happened_in_it(
+    tmp_path: Path, question: str, expected: list[str]
+) -> None:
+    clock = Clock()
+    yesterday = (clock() - timedelta(days=1)).date().isoformat()
+    told = [
+        ("Lunch with Sarah", "2026-02-13"),
+        ("The fair opens on 13 February 2026.", "2026-01-07"),
+        ("The dentist moved me to Friday", yesterday),
+        ("We moved to Basel", "2024-05-01"),
+    ]
+    with opened(tmp_path / "memory.db", clock) as memory:
+        memory.remember(items=[Entry(text, kind="event", occurred_at=when) for text, when in told])
+        memory.remember("Lunch with Tom", like=Entry("", kind="event", occurred_at="2026-02-13", scope="other"))
+
+        assert sorted(hit.item.text for hit in memory.recall(question).hits) == sorted(expected)
+
+
+def test_a_question_that_names_more_than_a_time_is_answered_with_what_it_names(tmp_path: Path) -> None:
+    with opened(tmp_path / "memory.db", Clock()) as memory:
+        memory.remember("Lunch with Sarah", like=Entry("", occurred_at="2026-02-13"))
+        memory.remember("Dinner with Tom", like=Entry("", occurred_at="2026-02-13"))
+
+        assert first(memory, "Who was at the dinner on 13 February?") == "Dinner with Tom"

@@ -89,7 +89,7 @@ def test_a_sound_file_has_no_problems(path: Path) -> None:
         ),
         (
             "UPDATE vectors SET codes = substr(codes, 2) WHERE revision_id = (SELECT max(revision_id) FROM vectors)",
-            ["1 vectors do not have their encoder's length or their own signs; run `mcp-memory reindex`"],
+            ["1 vector does not have the encoder's length or its own signs; run `mcp-memory reindex`"],
         ),
         (
             "UPDATE links SET operation_id = 7",

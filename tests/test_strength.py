@@ -385,7 +385,7 @@ def test_a_fresh_topic_is_told_and_a_stale_one_is_not(memory: Memory, clock: Clo
     fresh = memory.recall().text
     memory.update(only(memory, "The boat is blue.").id, content="The boat is green.")
 
-    assert "topic sea (digest of 1 memories, 2026-03-02): All there is to know of the sea." in fresh
+    assert "topic sea (digest of 1 memory, 2026-03-02): All there is to know of the sea." in fresh
     assert "topic sea" not in memory.recall().text
 
 

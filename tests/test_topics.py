@@ -613,3 +613,57 @@ def test_statements_that_name_their_subject_gather_in_chinese_too(database: Path
 
         assert topic.name == "瑞士"
         assert frozenset(said) in groups(memory)
+
+
+BARE = [
+    "I like alpine lakes.",
+    "My budget is 20,000.",
+    "I want a guest house with a view.",
+    "I am worried about the altitude.",
+    "I want to take photographs.",
+    "My flight is booked for 5 October.",
+]
+UNRELATED = [
+    "The deploy port is 8080.",
+    "My dog is allergic to chicken.",
+    "We use Postgres for storage.",
+    "Anna's birthday is 3 June.",
+    "I prefer dark mode.",
+    "The dentist is on Elm Street.",
+]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one call", "in one session"])
+def test_bare_statements_of_one_trip_that_were_told_together_gather(database: Path, at_once: bool) -> None:
+    with Memory.open(database) as memory:
+        memory.wait_for_encoder()
+        for session, told in (("a", BARE), ("b", UNRELATED)):
+            calls = [told] if at_once else [[text] for text in told]
+            for texts in calls:
+                memory.remember(items=[Entry(text) for text in texts], by=Caller(session=session))
+        memory.gather()
+        hits = {hit.item.text for hit in memory.recall("What about my budget and lodging in Switzerland?").hits}
+
+        gathered = groups(memory)
+
+    assert set().union(*gathered) == set(BARE)
+    assert any({BARE[1], BARE[2]} <= group for group in gathered)
+    assert {BARE[1], BARE[2]} <= hits
+
+
+@pytest.mark.model
+def test_a_question_that_names_a_tag_begins_with_what_is_known_under_it(database: Path) -> None:
+    told = ["我喜欢高山湖泊。", "预算是20000元。", "想住能看风景的民宿。", "我担心高原反应。", "航班订在10月5日。"]
+    with Memory.open(database) as memory:
+        memory.wait_for_encoder()
+        for text in told:
+            memory.remember(text, like=Entry("", tags=("瑞士",)))
+        keep(memory, *OTHERS)
+        memory.gather()
+
+        answer = memory.recall("我去瑞士的预算和住宿怎么样？").text
+
+    assert answer.splitlines()[1].startswith("topic 瑞士 (5 memories): ")
+    assert "20000" in answer
+    assert "民宿" in answer

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from clock import Clock
 
-from mcp_memory import compose
+from mcp_memory import recital
 from mcp_memory.domain import Entry, Hit, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
@@ -60,7 +60,7 @@ def test_a_later_message_goes_first_and_says_what_the_earlier_one_said(
     old = found.hits[1].item
     assert changes(found.hits) == [(newer, [older]), (older, [])]
     assert f"\n  was: {older} (said 2026-03-02, #{old.id})\n" in found.text
-    assert [line.id for line in compose.recited(found.text)] == [hit.item.id for hit in found.hits]
+    assert [line.id for line in recital.recited(found.text)] == [hit.item.id for hit in found.hits]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,21 @@ def test_what_two_people_say_of_themselves_is_no_update(memory: Memory, clock: C
         "My rent is 1575 a month.": [],
         "My rent is 1600 a month.": ["My rent is 1450 a month."],
     }
+
+
+@pytest.mark.model
+def test_a_passage_of_a_document_is_no_update_of_another_one_on_the_same_subject(tmp_path: Path, clock: Clock) -> None:
+    asked = "东湖水厂于1958年建成，每天为城区供水三万吨，是当地第一座自来水厂。"
+    other = "西山水厂建成后，每天为城区供水增加到八万吨，是当地第二座自来水厂，现在由同一家公司管理。"
+    history = "这座城市的自来水历史可以从几条老街的水井说起，居民长期靠挑水为生，夏天常常缺水。" * 6
+    with Memory.open(tmp_path / "documents.db", clock=clock) as memory:
+        memory.remember(f"# 东湖\n\n{asked}\n\n# 历史\n\n{history}")
+        clock.pass_(days=1)
+        memory.remember(f"# 西山\n\n{other}\n\n# 街道\n\n{history.replace('城市', '地方')}")
+
+        hits = memory.recall("当地第一座自来水厂每天为城区供水多少？").hits
+    assert asked in hits[0].item.text
+    assert all(hit.was == () for hit in hits)
 
 
 def test_nothing_is_an_update_of_what_holds_in_another_project(memory: Memory, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from mcp_memory.compose import one_line
 from mcp_memory.domain import Item
 from mcp_memory.figures import Stats
 from mcp_memory.sqlite.mending import Recovered
-from mcp_memory.text import shorten
+from mcp_memory.text import counted, shorten
 from mcp_memory.times import format_day
 
 LISTED = 20
@@ -32,18 +32,19 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
     lag = f"{stats.pending:,} without a vector, {stats.unindexed:,} missing from the index of words"
     return [
         ("file", f"{stats.path}, {_bytes(stats.bytes)}, schema {stats.schema}"),
+        ("encryption", stats.encryption or "none"),
         ("sizes", ", ".join(f"{name} {_bytes(size)}" for name, size in stats.sizes.items() if size)),
         ("sources", f"{stats.sources:,}, {_bytes(stats.source_bytes)}"),
         ("items", f"{stats.items:,} live, {stats.replaced:,} replaced, {stats.forgotten:,} forgotten"),
-        ("topics", f"{stats.topics:,}; {stats.ungathered:,} changes to work in"),
+        ("topics", f"{stats.topics:,}; {counted(stats.ungathered, 'change')} to work in"),
         ("digests", digests),
         ("tool calls", ", ".join(f"{count:,} {name}" for name, count in stats.tool_history.items())),
         ("kinds", _counts(stats.kinds)),
         ("scopes", _counts(stats.scopes)),
         ("languages", _counts(stats.languages)),
         ("growth", f"{stats.per_day:.1f} items a day" + (f"; {days}" if days else "")),
-        ("avoided", f"{stats.duplicates_avoided:,} duplicates; {stats.replacements:,} replacements"),
-        ("recalled", f"{stats.recalled:,} items, {stats.never_recalled:.0%} never"),
+        ("avoided", f"{counted(stats.duplicates_avoided, 'duplicate')}; {counted(stats.replacements, 'replacement')}"),
+        ("recalled", f"{counted(stats.recalled, 'item')}, {stats.never_recalled:.0%} never"),
         ("lag", lag if stats.pending or stats.unindexed else "none"),
         ("encoder", stats.encoder or "none yet"),
         ("operations", f"{stats.operations:,}"),
@@ -53,7 +54,7 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
 
 def audit_lines(audit: Audit) -> Iterator[str]:
     """The findings by sort, each with the ids to act on; a secret itself is not shown."""
-    yield f"{audit.checked:,} of {audit.items:,} items looked at."
+    yield f"{audit.checked:,} of {counted(audit.items, 'item')} looked at."
     yield from _section(
         "exact duplicates",
         "forget all but one",
@@ -84,7 +85,7 @@ def audit_lines(audit: Audit) -> Iterator[str]:
     )
     found = audit.asked - len(audit.misses)
     share = f" ({found / audit.asked:.0%})" if audit.asked else ""
-    yield f"self-test: {found} of {audit.asked} items{share} are among the first five when asked for by their rarest words"
+    yield f"self-test: {found} of {counted(audit.asked, 'item')}{share} came among the first five when asked for by their rarest words"
     yield from _listed(
         [f"#{miss.item.id} not found by {miss.question!r}: {_short(miss.item)}" for miss in audit.misses]
     )

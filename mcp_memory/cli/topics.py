@@ -51,10 +51,15 @@ def fold(config: Config, as_json: bool) -> None:
     Example:
       mcp-memory fold
     """
+    from mcp_memory.text import counted
+
     memory, caller = open_existing(config)
     with memory:
         done = memory.fold(by=caller)
-    told = f"{done.hidden} calls into {done.patterns} patterns; {done.erased} were past their retention."
+    told = (
+        f"{counted(done.hidden, 'call')} into {counted(done.patterns, 'pattern')}; "
+        f"{done.erased} {'was' if done.erased == 1 else 'were'} past their retention."
+    )
     print_answer(asdict(done) if as_json else told)
 
 

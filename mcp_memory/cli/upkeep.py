@@ -70,11 +70,14 @@ def verify(config: Config) -> None:
     memory, _ = open_existing(config)
     with memory:
         problems += memory.verify()
+        encryption = memory.encryption
     for problem in problems:
         click.echo(f"{click.style('wrong', fg='red')}: {problem}")
     if problems:
         sys.exit(1)
-    click.echo(f"{click.style('sound', fg='green')}: {config.database} and the encoder's files")
+    click.echo(
+        f"{click.style('sound', fg='green')}: {config.database} ({encryption or 'not encrypted'}) and the encoder's files"
+    )
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.domain import Caller
     from mcp_memory.memory import Memory
     from mcp_memory.tools import Answer
+
+log = logging.getLogger(__name__)
 
 CLIENT = "command line"
 LONG = 64
@@ -80,7 +83,9 @@ def open_existing(config: Config) -> "tuple[Memory, Caller]":
 def open_memory_for(config: Config) -> "tuple[Memory, Caller]":
     """The memory, made where there is none, and who asks it from a shell."""
     from mcp_memory.domain import Caller
+    from mcp_memory.understood import ADVICE
 
+    logging.getLogger(ADVICE).setLevel(logging.ERROR)
     project = config.project or project_here()
     return open_memory(config), Caller(client=CLIENT, project=project)
 
@@ -89,7 +94,10 @@ def open_memory(config: Config) -> "Memory":
     """The memory of these settings. Raises Unusable and ReadOnly."""
     from mcp_memory.memory import Memory
 
-    return Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only)
+    memory = Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only)
+    if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
+        log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
+    return memory
 
 
 def call_tool(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from mcp_memory.moments import told_periods
 from mcp_memory.sqlite.indexed import insert_words
 from mcp_memory.sqlite.rows import fetch
+from mcp_memory.text import counted
 
 INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
 """The states that the indexes hold."""
@@ -91,7 +92,8 @@ def vectors_problems(connection: apsw.Connection) -> Iterator[str]:
     """Vectors that are not as long as their encoder makes them, or whose signs are not those of their numbers."""
     wrong = len(wrong_vectors(connection))
     if wrong:
-        yield f"{wrong} vectors do not have their encoder's length or their own signs; run `mcp-memory reindex`"
+        told = counted(wrong, "vector does", "vectors do")
+        yield f"{told} not have the encoder's length or its own signs; run `mcp-memory reindex`"
 
 
 def wrong_vectors(connection: apsw.Connection) -> set[tuple[int, int]]:

@@ -13,6 +13,7 @@ from mcp_memory.sqlite import vectors
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.sqlite.together import told_together
 from mcp_memory.text import Span
 from mcp_memory.topicindex import MEMBERS, Around, Batch, Described, Excerpt, Member, Touched
 from mcp_memory.topics import Cluster, Gathered
@@ -214,7 +215,7 @@ class SqliteTopics:
                 SELECT c.id, c.name, c.scope, c.keywords, c.importance, c.digest_at, c.changed_at,
                     json_group_array(m.item_id), {STALE},
                     sum(r.id NOT IN (SELECT revision_id FROM cluster_revisions WHERE cluster_id = c.id)),
-                    (SELECT substr(s.text, e.span_start + 1, e.span_end - e.span_start) FROM cluster_sentences AS e
+                    (SELECT json_array(s.item_id, substr(s.text, e.span_start + 1, e.span_end - e.span_start)) FROM cluster_sentences AS e
                         JOIN revisions AS s ON s.id = e.revision_id AND s.until_time IS NULL AND s.status = 'live'
                         WHERE e.cluster_id = c.id ORDER BY e.rank LIMIT 1)
                 FROM {MEMBERSHIP}
@@ -316,10 +317,12 @@ def _blob(mean: Vector) -> bytes:
 
 def _topic(row: tuple[Any, ...]) -> Topic:
     name, scope, keywords, importance, made_at, changed_at, members, stale, newer, line = row
+    teller, told = json.loads(line or '[null, ""]')
     return Topic(
         name=name,
         scope=scope,
-        digest=line or "",
+        digest=told,
+        digest_of=None if teller is None else ItemId(id_text(teller)),
         made_at=made_at or changed_at,
         items=tuple(ItemId(id_text(number)) for number in sorted(json.loads(members))),
         stale=bool(stale) or made_at is None,
@@ -377,8 +380,9 @@ def _members(connection: apsw.Connection, revision_ids: Sequence[int], encoder: 
         (wanted,),
     ):
         around[number] = (*around.get(number, ()), text)
+    together = told_together(connection, revision_ids)
     return [
-        Member(number, items[number], found.get(number), around.get(number, ()))
+        Member(number, items[number], found.get(number), around.get(number, ()), together.get(number, ""))
         for number in revision_ids
         if number in items
     ]

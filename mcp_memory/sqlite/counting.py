@@ -18,8 +18,8 @@ from mcp_memory.sqlite.clusters import SHOWN, WAITING
 from mcp_memory.sqlite.database import schema_version
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.times import DAY
 
-DAY = 86_400_000
 OPENING = 400
 """Characters of a text whose language is told: enough, and 100,000 items stay a matter of seconds."""
 GROWTH_DAYS = 30
@@ -119,7 +119,8 @@ def _growth(connection: apsw.Connection, now: int) -> tuple[dict[str, int], floa
 
 def _languages(connection: apsw.Connection) -> dict[str, int]:
     counts = Counter(
-        language_of(text[:OPENING]) or "unknown" for (text,) in connection.execute(f"SELECT r.text {_LIVE}")
+        language_of(text[:OPENING]) or "unknown"
+        for (text,) in connection.execute(f"SELECT r.text {_LIVE} AND r.kind <> 'tool'")
     )
     return dict(counts.most_common())
 

@@ -15,6 +15,8 @@ from urllib.parse import quote
 import apsw
 
 from mcp_memory.errors import Conflict, Damaged, MemoryProblem, Mended, ReadOnly, Replaced, Unusable
+from mcp_memory.sqlite import cipher
+from mcp_memory.sqlite.leftovers import clear_leftovers
 from mcp_memory.sqlite.place import identity, network_filesystem
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ EMPTYING_MS = 100
 EMPTYING_TRIES = 5
 WAL_RETRIES = 200
 """Times 25 ms. Switching a new file to WAL ignores the busy timeout, so processes that open it at once must retry."""
+REOPENINGS = 5
+"""Times that a file may be replaced while it is opened: encrypting it does that, once."""
 
 
 class Database:
@@ -46,14 +50,17 @@ class Database:
         prepare: Callable[[apsw.Connection], None] = lambda connection: None,
         mend: "Callable[[Database], None] | None" = None,
         synchronous: Synchronous = SYNCHRONOUS,
+        key: cipher.Key | None = None,
     ) -> None:
         """Open the file, making it and its directory (for this user only) where there is none, and migrate it.
 
         Raises Unusable where the file is a directory, no database, another program's, damaged, of a newer schema or
         on a network's disk, and ReadOnly where it does not exist and may not be made. `prepare` is done to each
         connection that reads; `mend` rebuilds what can be where the file is found to be damaged, or raises Unusable.
+        `key` is for an encrypted file; without it it is looked for (cipher.find_key), where the file is encrypted.
         """
         self.path = path
+        self.key = key
         self._prepare = prepare
         self._mend = mend
         self._beyond_mending: Unusable | None = None
@@ -75,16 +82,42 @@ class Database:
             # Where SQLite can't make the files it shares with other processes; a log that is there must be read.
             unshared = self.read_only and not os.access(path.parent, os.W_OK)
             self._immutable = unshared and not Path(f"{path}-wal").exists()
-            self._writer = self.connect()
-            try:
-                self._begin_service()
-            except BaseException:
-                self._writer.close()
-                raise
-        self._identity = identity(path)
+            self._writer = self._open_writer()
+            if not self.read_only:
+                clear_leftovers(path.resolve())
+            self._identity = identity(path)
         self._log = Path(f"{path}-wal")
         # While a connection has the log open nobody else takes it away.
         self._log_identity = None if self.read_only else identity(self._log)
+
+    @property
+    def encryption(self) -> str | None:
+        """What the file is encrypted with, None where it is not."""
+        return cipher.CIPHER_NAME if self.key else None
+
+    def _open_writer(self) -> apsw.Connection:
+        """The connection that writes. It holds a lock on the file as long as it lasts, so that none takes its place.
+
+        Where one did before there was the lock, the file of that name is opened again.
+        """
+        given = self.key
+        for _ in range(REOPENINGS):
+            self.key = given
+            file = identity(self.path)
+            try:
+                connection = self.connect()
+                try:
+                    self._begin_service(connection)
+                    if identity(self.path) == file:
+                        return connection
+                except BaseException:
+                    connection.close()
+                    raise
+                connection.close()
+            except (apsw.Error, Unusable):
+                if identity(self.path) == file:
+                    raise
+        raise Conflict(f"{self.path} is replaced again and again by another process. Nothing was changed; try again.")
 
     def connect(self) -> apsw.Connection:
         """A connection of its own; whoever asks for it closes it."""
@@ -95,21 +128,25 @@ class Database:
         else:
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
             connection = apsw.Connection(str(self.path), flags=flags)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
-        connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
-        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
-        connection.enable_load_extension(True)
-        connection.load_extension(vector_extension())
-        connection.enable_load_extension(False)
-        if not self.read_only:
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            # What is erased is overwritten, not only unlinked.
-            connection.execute("PRAGMA secure_delete = ON")
+        try:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            self.key = cipher.unlock(connection, self.path, self.key)
+            connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+            connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
+            connection.enable_load_extension(True)
+            connection.load_extension(vector_extension())
+            connection.enable_load_extension(False)
+            if not self.read_only:
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                # What is erased is overwritten, not only unlinked.
+                connection.execute("PRAGMA secure_delete = ON")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def _begin_service(self) -> None:
-        connection = self._writer
+    def _begin_service(self, connection: apsw.Connection) -> None:
         version = _our_version(connection, self.path)
         latest = len(migrations())
         if version > latest:
@@ -186,10 +223,12 @@ class Database:
         log.warning("someone is reading an old state of %s; its log still holds what was erased", self.path)
 
     def _empty_log(self, patience_ms: int) -> bool:
+        """Whether it could be done. Where the disk fails at it, what was changed is in the log still, and acknowledged."""
         self._writer.set_busy_timeout(patience_ms)
         try:
             [(busy, *_)] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except apsw.BusyError:
+        except apsw.Error as error:
+            log.info("the log of %s could not be emptied yet: %s", self.path, error)
             busy = 1
         finally:
             self._writer.set_busy_timeout(BUSY_TIMEOUT_MS)

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
-from mcp_memory.sqlite import gaps, rebuilding, salvage, upkeep
+from mcp_memory.sqlite import cipher, gaps, rebuilding, salvage, upkeep
 from mcp_memory.sqlite.agreement import INDEXED
 from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
 from mcp_memory.sqlite.indexed import insert_words
@@ -58,7 +58,7 @@ def mend(database: Database) -> None:
                 if any(is_truth for _, is_truth in found):
                     raise _beyond(database.path, found)
                 _remove(beside)
-                lost = _copy_whole(damaged, beside)
+                lost = _copy_whole(damaged, beside, key=database.key)
                 damaged.execute("ROLLBACK")
                 if lost:
                     raise _beyond(database.path, [(line, True) for line in lost])
@@ -94,9 +94,9 @@ def damage(connection: apsw.Connection) -> list[tuple[str, bool]]:
     return found
 
 
-def _copy_whole(damaged: apsw.Connection, path: Path) -> list[str]:
+def _copy_whole(damaged: apsw.Connection, path: Path, *, key: cipher.Key | None) -> list[str]:
     """Make a sound file of all that can be read; what of the truth can't be, in words."""
-    with closing(Database(path)) as fresh, closing(fresh.connect()) as target:
+    with closing(Database(path, key=key)) as fresh, closing(fresh.connect()) as target:
         target.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
         target.execute("BEGIN IMMEDIATE")
         target.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
@@ -139,13 +139,17 @@ def _index_words(target: apsw.Connection) -> None:
 
 def _write_back(database: Database, path: Path, *, watcher: apsw.Connection, seen: int) -> bool:
     """Write a file's pages over the database's in one transaction; False where others have written since."""
-    with closing(apsw.Connection(str(path))) as source, closing(database.connect()) as target:
-        source.pragma("journal_mode", "delete")
-        with target.backup("main", source, "main") as copying:
-            copying.step(0)  # takes the lock of a writer, and no page yet
-            if watcher.pragma("data_version") != seen:
-                return False
-            copying.step(-1)
+    beside = Database(path, key=database.key)
+    with (
+        closing(beside),
+        closing(beside.connect()) as source,
+        closing(database.connect()) as target,
+        target.backup("main", source, "main") as copying,
+    ):
+        copying.step(0)  # takes the lock of a writer, and no page yet
+        if watcher.pragma("data_version") != seen:
+            return False
+        copying.step(-1)
     database.checkpoint()
     return True
 
@@ -175,6 +179,9 @@ def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recover
     """
     if not damaged.is_file():
         raise NotFound(f"There is no file {damaged}.")
+    with damaged.open("rb") as file:
+        if cipher.is_encrypted(file.read(100)):
+            raise Unusable(f"{damaged} is encrypted, and what is left of it can't be read. Restore a backup.")
     if target.exists():
         raise Conflict(f"{target} exists already; name a file that does not.")
     if damaged.absolute() == target.absolute():

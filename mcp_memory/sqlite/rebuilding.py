@@ -27,7 +27,7 @@ def reindex_words(database: Database, progress: Callable[[int, int], None], *, z
     meanwhile, others wait for that transaction alone, and after a kill all is as it was.
     """
     with database.alone() as connection:
-        connection.execute("ATTACH ':memory:' AS fresh")
+        connection.execute("ATTACH ':memory:' AS fresh KEY ''")
         schema: str = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'text_index'").get
         connection.execute(schema.replace("text_index", "fresh.text_index", 1))
         connection.execute("INSERT INTO fresh.text_index (text_index, rank) VALUES ('secure-delete', 1)")

@@ -17,6 +17,7 @@ from mcp_memory.sqlite.indexed import indexed
 from mcp_memory.sqlite.resident import Mask, Rows, States
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
 from mcp_memory.text import content_words, grams
+from mcp_memory.times import Period
 
 QUERY_WORDS = 64
 """Words of a query that are searched for: a question has fewer, and time grows with each."""
@@ -212,6 +213,21 @@ def word_scores(
 
 def _frequency(counts: Mapping[str, int], tokens: Sequence[str]) -> int:
     return counts[tokens[0]] if len(tokens) == 1 else min((counts[token] for token in tokens), default=0)
+
+
+def dated(connection: apsw.Connection, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
+    """The states that happened in one of the periods, or tell of a time that shares a part with one, the latest first."""
+    condition, bound = conditions(where)
+    rows = fetch(
+        connection,
+        f"SELECT r.id FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE {condition} AND ("
+        f"EXISTS (SELECT 1 FROM json_each(:periods) AS p WHERE {HAPPENED} >= p.value ->> 0 AND {HAPPENED} < p.value ->> 1)"
+        " OR EXISTS (SELECT 1 FROM told, json_each(told.periods) AS t, json_each(:periods) AS p"
+        " WHERE told.revision_id = r.id AND t.value ->> 0 < p.value ->> 1 AND t.value ->> 1 > p.value ->> 0)"
+        f") ORDER BY {HAPPENED} DESC, r.id DESC LIMIT :limit",
+        {**bound, "periods": json.dumps(periods), "limit": limit},
+    )
+    return [number for (number,) in rows]
 
 
 def states_at(connection: apsw.Connection, places: Sequence[tuple[int, int]], *, where: Filter) -> dict[int, bool]:

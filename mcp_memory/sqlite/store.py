@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -86,6 +87,11 @@ class SqliteStore:
         return self._database.read_only
 
     @property
+    def encryption(self) -> str | None:
+        """What the file is encrypted with, None where it is not."""
+        return self._database.encryption
+
+    @property
     def topic_index(self) -> SqliteTopics:
         """How the items gather into topics."""
         return self._topics
@@ -133,13 +139,13 @@ class SqliteStore:
             connection, query, encoder_id=number, states=states, eligible=eligible, limit=limit
         )
 
-    def repetitions(self, texts: Sequence[str], *, scope: str) -> dict[str, Item]:
+    def repetitions(self, texts: Sequence[str], *, scope: str | None) -> dict[str, Item]:
         digests = {text: normal_hash(text).hex() for text in texts}
         with self._database.read() as connection:
             rows = fetch(
                 connection,
                 f"SELECT lower(hex(r.normal_hash)), {ITEM_COLUMNS} {STATES} "
-                "WHERE r.normal_hash IN (SELECT unhex(value) FROM json_each(?)) AND r.scope = ? "
+                "WHERE r.normal_hash IN (SELECT unhex(value) FROM json_each(?)) AND r.scope = ifnull(?, r.scope) "
                 "AND r.until_time IS NULL AND r.status = 'live' ORDER BY i.id DESC",
                 (json.dumps(list(digests.values())), scope),
             )
@@ -215,6 +221,10 @@ class SqliteStore:
                 {**bound, "limit": limit, "offset": offset},
             )
         return [(row[0], item_of(row[1:])) for row in rows]
+
+    def dated(self, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
+        with self._database.read() as connection:
+            return search.dated(connection, periods, where=where, limit=limit)
 
     def count(self, *, where: Filter) -> int:
         condition, bound = search.conditions(where)
@@ -406,9 +416,10 @@ class SqliteStore:
     def stats(self) -> Stats:
         with self._database.read() as connection:
             encoder = _serving(connection)
-            return counting.stats(
+            found = counting.stats(
                 connection, self._database.path, encoder=encoder[1] if encoder else None, now=self._clock()
             )
+        return replace(found, encryption=self.encryption)
 
     def close(self) -> None:
         self._database.close()

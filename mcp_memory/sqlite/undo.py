@@ -20,6 +20,7 @@ from mcp_memory.sqlite import vectors
 from mcp_memory.sqlite.indexed import copy_told, insert_words
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, REVISION_FIELDS, fetch, item
 from mcp_memory.sqlite.rows import operation as operation_of
+from mcp_memory.text import counted
 from mcp_memory.times import format_moment
 
 TIMED = {
@@ -136,7 +137,11 @@ def plan(connection: apsw.Connection, number: int) -> Plan:
     )
     if obstacles:
         later = _operation(connection, obstacles[-1].operation)
-        others = f" {len(obstacles) - 1} more operations depend on it." if len(obstacles) > 1 else ""
+        others = (
+            f" {counted(len(obstacles) - 1, 'more operation depends', 'more operations depend')} on it."
+            if len(obstacles) > 1
+            else ""
+        )
         raise Conflict(
             f"{told(named)} can't be taken back, because {obstacles[-1].reason} by {told(later)}. "
             f"Undo that first: operation #{later.id}.{others}"

@@ -54,7 +54,7 @@ def backup(database: Database, target: Path) -> None:
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         database.copy_to(unfinished)
-        copy = Database(unfinished, read_only=True)
+        copy = Database(unfinished, read_only=True, key=database.key)
         try:
             with copy.read() as connection:
                 wrong = list(problems(connection))

@@ -1,0 +1,115 @@
+"""What an operator does about keys: encrypting the file, giving it another key, and making it plain again."""
+
+import os
+import secrets
+
+import click
+
+from mcp_memory.cli.wiring import configured, main
+from mcp_memory.config import Config
+from mcp_memory.errors import NotFound, ReadOnly
+from mcp_memory.sqlite import cipher
+from mcp_memory.sqlite.cipher import KEY_VARIABLE, NEW_KEY_VARIABLE, SERVICE, Key
+
+passphrase_option = click.option(
+    "--passphrase", "ask", is_flag=True, help="Ask for a passphrase on the terminal; it is kept nowhere."
+)
+
+
+@main.command()
+@passphrase_option
+@configured
+def encrypt(config: Config, ask: bool) -> None:
+    """Encrypt the memory file, made where there is none: text, indexes, vectors, log and every later backup.
+
+    The key is what MCP_MEMORY_KEY holds; where that is not set a random one, kept in the keychain of the system.
+    End every server of the file first. What a kill at any moment leaves is the plain file or the encrypted one.
+
+    \b
+    Examples:
+      mcp-memory encrypt
+      MCP_MEMORY_KEY="$(cat passphrase)" mcp-memory encrypt
+    """
+    from mcp_memory.sqlite import rewriting
+
+    _writable(config)
+    key, salt = _new_key(KEY_VARIABLE, ask=ask)
+    with cipher.kept(key, salt):
+        rewriting.encrypt(config.database, key, salt=salt)
+    click.echo(f"{config.database} is encrypted with {cipher.CIPHER_NAME}, and so are its backups from now on.")
+    click.echo("Backups and copies made before are not: encrypt each with --database, or delete it.")
+    _tell(key, salt)
+
+
+@main.command()
+@passphrase_option
+@configured
+def rekey(config: Config, ask: bool) -> None:
+    """Give an encrypted memory file another key; whoever has the old one can't read what comes from now on.
+
+    The new key is what MCP_MEMORY_NEW_KEY holds; where that is not set a random one, kept in the keychain.
+    The old one comes from where it always does. End every server of the file first.
+
+    \b
+    Examples:
+      mcp-memory rekey
+      mcp-memory rekey --passphrase
+    """
+    from mcp_memory.sqlite import rewriting
+
+    _existing(config)
+    key, salt = _new_key(NEW_KEY_VARIABLE, ask=ask)
+    with cipher.kept(key, salt):
+        rewriting.rekey(config.database, key, salt=salt)
+    click.echo(f"{config.database} has a new key. Backups made before still need the old one.")
+    if os.environ.get(KEY_VARIABLE):
+        click.echo(f"{KEY_VARIABLE} still holds the old key: set it to the new one, or unset it for the keychain.")
+    _tell(key, salt)
+
+
+@main.command()
+@configured
+def decrypt(config: Config) -> None:
+    """Make an encrypted memory file a plain one, which everyone who can read it understands.
+
+    \b
+    Example:
+      mcp-memory decrypt
+    """
+    from mcp_memory.sqlite import rewriting
+
+    _existing(config)
+    rewriting.decrypt(config.database)
+    click.echo(f"{config.database} is not encrypted any more. Its key stays in the keychain, for its backups.")
+
+
+def _writable(config: Config) -> None:
+    if config.read_only:
+        raise ReadOnly(f"{config.database} is open for reading only, so its key can't be changed.")
+
+
+def _existing(config: Config) -> None:
+    _writable(config)
+    if not config.database.exists():
+        raise NotFound(f"There is no memory file {config.database}.")
+
+
+def _new_key(variable: str, *, ask: bool) -> tuple[Key, str]:
+    """A key to encrypt with, and the salt of a raw one."""
+    salt = secrets.token_hex(16)
+    if ask:
+        typed = click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
+        return cipher.read_new_key(typed, "the terminal"), salt
+    if given := os.environ.get(variable):
+        return cipher.read_new_key(given, variable), salt
+    return cipher.random_key(), salt
+
+
+def _tell(key: Key, salt: str) -> None:
+    if key.origin == cipher.KEYCHAIN:
+        click.echo(f"Its key is in the keychain: service {SERVICE}, account {salt}.")
+        click.echo(
+            f"`keyring get {SERVICE} {salt}` shows it. Keep a copy elsewhere: without it nobody can read the file."
+        )
+    else:
+        click.echo(f"Keep the key: without it nobody can read the file. A server reads it from {KEY_VARIABLE}.")

@@ -1,0 +1,244 @@
+"""What opens an encrypted file: how one is recognised, where its key comes from, and what to do when there is none.
+
+The cipher is AEGIS-256 of SQLite3 Multiple Ciphers: each page of file and log is encrypted under a nonce of its own and
+bound to its place by a 256-bit tag. A passphrase is stretched by Argon2id (19 MiB, 2 passes, 1 lane), in the library;
+a raw key is used as it is. The first 16 bytes of a file are its salt: they name its key in the keychain, so that the
+file may be moved, and a backup, which keeps the salt, finds its key too.
+"""
+
+import contextlib
+import getpass
+import importlib.util
+import logging
+import os
+import re
+import secrets
+import sys
+import threading
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from mcp_memory.errors import InvalidInput, Unusable
+
+log = logging.getLogger(__name__)
+
+CIPHER = "aegis"
+"""Of those that SQLite3 Multiple Ciphers has the one that costs least (bench/encryption.py) and stretches a passphrase best."""
+CIPHER_NAME = "AEGIS-256"
+KEY_VARIABLE = "MCP_MEMORY_KEY"
+NEW_KEY_VARIABLE = "MCP_MEMORY_NEW_KEY"
+SERVICE = "mcp-memory"
+"""What the keys are kept under in the keychain; the account is the file's salt in hexadecimal."""
+KEYCHAIN = "the keychain"
+"""The origin of a key that is kept there."""
+MIN_PASSPHRASE = 8
+"""Characters; the shortest passphrase that NIST SP 800-63B lets a person choose."""
+
+_PLAIN = b"SQLite format 3\x00"
+_HEAD = 24
+_RAW = re.compile(r"raw:[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What opens a file: `raw:` and 64 hexadecimal digits, or a passphrase."""
+
+    secret: str = field(repr=False)
+    origin: str
+    """Where it came from, for a message: never the key itself."""
+
+
+def head_of(connection: apsw.Connection) -> bytes:
+    """The first bytes of the file as they are on the disk; empty for an empty file.
+
+    SQLite reads them, because another descriptor of this process, once closed, would take SQLite's locks with it.
+    """
+    return connection.read("main", 0, 0, _HEAD)[1]
+
+
+def is_encrypted(head: bytes) -> bool:
+    """Whether a file that begins so is one of ours, encrypted.
+
+    The cipher leaves eight bytes of SQLite's header as they are: the size of a page, the way of journaling, the bytes
+    of a page it keeps to itself, and three constants.
+    """
+    if len(head) < _HEAD or head.startswith(_PLAIN):
+        return False
+    size = int.from_bytes(head[16:18], "big")
+    return size & (size - 1) == 0 and head[18] in (1, 2) and head[19] in (1, 2) and head[20:24] == b"\x40\x40\x20\x20"
+
+
+def unlock(connection: apsw.Connection, path: Path, key: Key | None) -> Key | None:
+    """Give a new connection the key where its file is encrypted; the key that opened it, None where it has none.
+
+    Without a `key` it is looked for (find_key). The keychain is not touched where the file is not encrypted.
+    Raises Unusable where there is no key, where it is the wrong one, and where this SQLite has no ciphers.
+    """
+    head = head_of(connection)
+    if not is_encrypted(head):
+        return None
+    require_ciphers(f"{path} is encrypted")
+    key = key or find_key(path, head, environment=os.environ)
+    connection.pragma("cipher", CIPHER)
+    connection.pragma("key", key.secret)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except apsw.NotADBError:
+        raise Unusable(
+            f"The key from {key.origin} does not open {path}: it is not the one the file was encrypted with, or the "
+            f"file's first page is damaged. Set {KEY_VARIABLE} to the right key, or restore a backup."
+        ) from None
+    # Nothing of what is sorted or vacuumed may be written beside the file.
+    connection.pragma("temp_store", "memory")
+    return key
+
+
+def require_ciphers(what: str) -> None:
+    """Raise Unusable, with what to run, where the SQLite of this installation cannot encrypt."""
+    if not hasattr(apsw, "mc_version"):
+        raise Unusable(
+            f"{what}, but the SQLite of this installation has no ciphers: the package apsw was installed over "
+            "apsw-sqlite3mc, which has the same module. Run `pip uninstall --yes apsw` and then `pip install "
+            "--force-reinstall --no-deps apsw-sqlite3mc` (with uv: `uv pip uninstall apsw`, `uv pip install "
+            f"--reinstall-package apsw-sqlite3mc apsw-sqlite3mc`) for {sys.executable}."
+        )
+
+
+def find_key(path: Path, head: bytes, *, environment: Mapping[str, str]) -> Key:
+    """The key of an encrypted file: from the environment, else the keychain, else asked for on a terminal.
+
+    A server never asks: it opens its memory outside the main thread, and its terminal is not a person's.
+    Raises Unusable, with what to do, where none of them has it, InvalidInput where it can be no key.
+    """
+    if given := environment.get(KEY_VARIABLE):
+        return read_key(given, KEY_VARIABLE)
+    account = salt_of(head)
+    kept, problem = _from_keychain(account)
+    if kept:
+        return read_key(kept, KEYCHAIN)
+    if threading.current_thread() is threading.main_thread() and sys.stdin.isatty() and sys.stderr.isatty():
+        typed = getpass.getpass(f"The key of {path}: ", stream=sys.stderr)
+        return read_key(typed, "the terminal")
+    raise Unusable(
+        f"{path} is encrypted and there is no key for it: {KEY_VARIABLE} is not set, and {problem}. Set {KEY_VARIABLE} "
+        f"to its passphrase or key in the environment of this program, or keep it in the keychain with "
+        f"`keyring set {SERVICE} {account}`."
+    )
+
+
+def read_key(text: str, origin: str) -> Key:
+    """A key from what was given. Raises InvalidInput for what cannot be one."""
+    if not text or "\x00" in text:
+        raise InvalidInput(f"The key from {origin} is empty or has a null character in it.")
+    if text.startswith("raw:") and not _RAW.fullmatch(text):
+        raise InvalidInput(f"The key from {origin} begins with raw: but has not 64 hexadecimal digits after it.")
+    return Key(text, origin)
+
+
+def read_new_key(text: str, origin: str) -> Key:
+    """A key to encrypt with. Raises InvalidInput for what cannot be one, or is too easily guessed."""
+    if len(text) < MIN_PASSPHRASE:
+        raise InvalidInput(f"The passphrase from {origin} is too short; take {MIN_PASSPHRASE} characters or more.")
+    return read_key(text, origin)
+
+
+def random_key() -> Key:
+    """A new raw key, which opens a file without the time that stretching a passphrase takes."""
+    return Key(f"raw:{secrets.token_hex(32)}", KEYCHAIN)
+
+
+@contextlib.contextmanager
+def kept(key: Key, salt: str) -> Generator[None]:
+    """Keep a random key in the keychain before a file is encrypted with it, and take it out where that fails.
+
+    Raises Unusable, with what to do, where there is no keychain.
+    """
+    if key.origin != KEYCHAIN:
+        yield
+        return
+    problem = _keychain_problem() or _keep(key, salt)
+    if problem:
+        raise Unusable(
+            f"The new key cannot be kept in the keychain: {problem}. Give --passphrase to be asked for a passphrase, "
+            "or set the environment variable that the command's --help names. Nothing was changed."
+        )
+    try:
+        yield
+    except BaseException:
+        _remove(salt)
+        raise
+
+
+def _keep(key: Key, salt: str) -> str | None:
+    import keyring
+    import keyring.errors
+
+    try:
+        keyring.set_password(SERVICE, salt, key.secret)
+        return None if keyring.get_password(SERVICE, salt) == key.secret else "it did not give the key back"
+    except keyring.errors.KeyringError as error:
+        return f"it did not take the key ({_brief(error)})"
+
+
+def _remove(salt: str) -> None:
+    import keyring
+    import keyring.errors
+
+    try:
+        keyring.delete_password(SERVICE, salt)
+    except keyring.errors.KeyringError as error:
+        log.warning("the key %s of %s, which opens nothing, is still in the keychain: %s", salt, SERVICE, _brief(error))
+
+
+def salt_of(head: bytes) -> str:
+    """The salt at the beginning of an encrypted file, as the keychain has it."""
+    return head[:16].hex()
+
+
+def copy_with_key(connection: apsw.Connection, target: Path, *, key: Key | None, salt: str) -> None:
+    """Write what the connection sees to the empty file `target`, under another key or, with None, under none.
+
+    The connection must take file names as URIs. A plain copy of an encrypted file goes on keeping 64 bytes of each page
+    free, as VACUUM leaves that number as it is. `salt` is for a raw key; a passphrase gets a salt of its own.
+    """
+    address = f"file:{quote(target.absolute().as_posix())}"
+    if key is None:
+        address += "?key="
+    else:
+        secret = key.secret + salt if _RAW.fullmatch(key.secret) else key.secret
+        address += f"?cipher={CIPHER}&key={quote(secret, safe='')}"
+    try:
+        connection.execute("VACUUM INTO ?", (address,))
+    except apsw.CantOpenError:
+        # Its message has the address in it, and with that the key.
+        raise Unusable(f"{target} cannot be written. Nothing was changed.") from None
+
+
+def _from_keychain(account: str) -> tuple[str | None, str]:
+    """The key that the keychain has under a name, and why there is none."""
+    if problem := _keychain_problem():
+        return None, problem
+    import keyring
+    import keyring.errors
+
+    try:
+        found = keyring.get_password(SERVICE, account)
+    except keyring.errors.KeyringError as error:
+        return None, f"the keychain did not answer ({_brief(error)})"
+    return found, f"the keychain has none under the service {SERVICE} and the account {account}"
+
+
+def _keychain_problem() -> str | None:
+    if importlib.util.find_spec("keyring") is None:
+        return "the package keyring is not installed (install mcp-memory[encrypted])"
+    return None
+
+
+def _brief(error: Exception) -> str:
+    if type(error).__name__ == "NoKeyringError":
+        return "this system has none that keyring can use"
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
