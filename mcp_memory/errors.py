@@ -40,3 +40,15 @@ class Unusable(MemoryProblem):
     """The file or the encoder cannot serve: not a memory file, a newer schema, damaged, out of space."""
 
     code = "unusable"
+
+
+class Damaged(Unusable):
+    """SQLite found the file damaged."""
+
+
+class Replaced(Unusable):
+    """Another file stands where the store's was: it has to be opened again."""
+
+
+class Mended(Conflict):
+    """The file's indexes were damaged and have been rebuilt from what is remembered: the request may be repeated."""

@@ -28,7 +28,7 @@ from mcp_memory.domain import (
 )
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
-from mcp_memory.errors import InvalidInput
+from mcp_memory.errors import InvalidInput, Unusable
 from mcp_memory.folding import Folder, erasing_patterns
 from mcp_memory.gathering import Gatherer
 from mcp_memory.guarding import Guard
@@ -49,6 +49,7 @@ from mcp_memory.requests import (
     where_of,
 )
 from mcp_memory.results import Forgotten, History, Recall, Remembered, Summary, Undone
+from mcp_memory.sqlite.database import SYNCHRONOUS, Synchronous
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.strength import review_due, today
@@ -122,7 +123,8 @@ class Memory:
         self.wait_for_encoder, self.make_vectors = upkeep.wait_for_encoder, upkeep.make_vectors
         self.reindex, self.gather, self.fold = upkeep.reindex, upkeep.gather, upkeep.fold
         self.stats, self.audit = upkeep.stats, upkeep.audit
-        self.verify, self.backup, self.encryption = upkeep.verify, upkeep.backup, store.encryption
+        self.verify, self.compact = upkeep.verify, upkeep.compact
+        self.backup, self.encryption = upkeep.backup, store.encryption
 
     @classmethod
     def open(
@@ -136,15 +138,22 @@ class Memory:
         clock: Callable[[], datetime] = local_time,
         retention: Retention = RETENTION,
         secrets: Policy = "mask",
+        synchronous: Synchronous = SYNCHRONOUS,
     ) -> Self:
         """The memory kept in the file at `path`, which is made where there is none.
 
         `model` is a directory with an encoder.json, or an encoder; None takes the one that comes with the package.
         It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls, `secrets`
-        for what looks like one in what is remembered; `max_size` is in bytes.
-        Raises Unusable and ReadOnly where the file can't be served.
+        for what looks like one in what is remembered; `max_size` is in bytes. `synchronous` says what a loss of power may
+        take back: "full" nothing, "normal" the last changes. Raises Unusable and ReadOnly where the file can't be served.
         """
-        store = SqliteStore(Path(path), clock=lambda: to_ms(clock()), read_only=read_only, max_size=max_size)
+        store = SqliteStore(
+            Path(path),
+            clock=lambda: to_ms(clock()),
+            read_only=read_only,
+            max_size=max_size,
+            synchronous=synchronous,
+        )
         if isinstance(model, Path | None):
             encoder = BackgroundEncoder(lambda: load_encoder(model or bundled_model_directory()))
         else:
@@ -329,7 +338,10 @@ class Memory:
         operation = self._operation("update", f"#{item.id}: {', '.join(names)}", by or self._caller)
         self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
         self._catch_up.wake()
-        return self._store.items([item.id]).get(item.id, item), names
+        try:
+            return self._store.items([item.id]).get(item.id, item), names
+        except Unusable:  # it is changed, though it can't be read back just now
+            return replace(item, **{field: value for field, value in fields.items() if hasattr(item, field)}), names
 
     def _importance(self, item: Item, fields: Mapping[str, Any]) -> dict[str, Any]:
         """What a change makes of an item's importance: given from now on, or estimated from the new words."""

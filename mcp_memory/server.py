@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
@@ -26,7 +26,7 @@ from mcp.shared.message import SessionMessage
 
 from mcp_memory import prompts, resources
 from mcp_memory.domain import Caller
-from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound, Unusable
+from mcp_memory.errors import InvalidInput, MemoryProblem, Mended, NotFound, Replaced, Unusable
 from mcp_memory.faults import log_fault
 from mcp_memory.memory import Memory
 from mcp_memory.projects import project_here, project_of
@@ -47,6 +47,7 @@ MAX_CLIENT = 200
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """How most clients end a server; without this the thread that reads the input would hold the process back."""
 
+Given = TypeVar("Given")
 Context = ServerRequestContext[Any, Any]
 
 
@@ -71,6 +72,27 @@ class MemoryHost:
             if self._memory is None:
                 self._memory = self._open()
             return self._memory
+
+    def ask(self, work: Callable[[Memory], Given]) -> Given:
+        """What `work` makes of the memory; once more where the file was replaced or had to be mended meanwhile."""
+        memory = self.memory()
+        try:
+            return work(memory)
+        except Replaced as problem:
+            log.warning("%s", problem)
+            self._let_go(memory)
+        except Mended as problem:
+            log.warning("%s", problem)
+        except Unusable:
+            if self._memory is memory:  # else another call has let go of it
+                raise
+        return work(self.memory())
+
+    def _let_go(self, memory: Memory) -> None:
+        with self._lock:
+            if self._memory is memory:
+                self._memory = None
+                memory.close()
 
     def close(self) -> None:
         """Close it where it is open, and open it no more."""
@@ -156,7 +178,7 @@ class Faces:
             anyio.from_thread.run(context.session.report_progress, done, total)
 
         def run() -> Answer:
-            return tool.call(self._host.memory(), arguments, caller=caller, progress=progress)
+            return self._host.ask(lambda memory: tool.call(memory, arguments, caller=caller, progress=progress))
 
         return await anyio.to_thread.run_sync(run)
 
@@ -223,7 +245,9 @@ class Faces:
         caller = await self._caller(context)
         uri = str(params.uri)
         try:
-            text = await anyio.to_thread.run_sync(lambda: resources.read(self._host.memory(), uri, caller=caller))
+            text = await anyio.to_thread.run_sync(
+                lambda: self._host.ask(lambda memory: resources.read(memory, uri, caller=caller))
+            )
         except (NotFound, InvalidInput) as problem:
             raise MCPError(mcp_types.INVALID_PARAMS, inert(str(problem)), {"uri": uri}) from problem
         except MemoryProblem as problem:

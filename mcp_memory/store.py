@@ -212,7 +212,14 @@ class Store(Protocol):
         ...
 
     def reindex_words(self, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
-        """Rebuild the indexes of words and of dates from truth."""
+        """Rebuild the indexes of words and of dates from truth, and let go of vectors that can't be used, beside others."""
+        ...
+
+    def compact(self, progress: Callable[[int, int], None], *, whole: bool = False) -> tuple[int, int]:
+        """Give what is free in the file back to the disk, beside others; its bytes before and after.
+
+        Raises Conflict for a large file of an early version, which nobody can write to meanwhile, without `whole`.
+        """
         ...
 
     def backup(self, target: Path) -> None:

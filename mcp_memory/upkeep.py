@@ -76,6 +76,13 @@ class Upkeep:
         """Each thing that is wrong in the file, in words."""
         return self._store.verify()
 
+    def compact(self, progress: Progress = no_progress, *, whole: bool = False) -> tuple[int, int]:
+        """Make the file as small as what it holds, while others use it; its bytes before and after.
+
+        Raises Conflict for a large file of an early version without `whole`: nobody can write while that is rewritten.
+        """
+        return self._store.compact(progress, whole=whole)
+
     def backup(self, target: Path) -> None:
         """Write a checked copy of the file as it is now to `target`, while others write."""
         self._store.backup(target)

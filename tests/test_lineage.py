@@ -76,6 +76,7 @@ def test_a_sound_file_has_no_problems(path: Path) -> None:
             [
                 "memory #ID does not say what its source says at its place",
                 "a state of memory #ID does not have the hash of its text",
+                "1 states are indexed by other words than they say; run `mcp-memory reindex`",
             ],
         ),
         (
@@ -88,7 +89,7 @@ def test_a_sound_file_has_no_problems(path: Path) -> None:
         ),
         (
             "UPDATE vectors SET codes = substr(codes, 2) WHERE revision_id = (SELECT max(revision_id) FROM vectors)",
-            ["1 vectors do not have their encoder's length; run `mcp-memory reindex`"],
+            ["1 vector does not have the encoder's length or its own signs; run `mcp-memory reindex`"],
         ),
         (
             "UPDATE links SET operation_id = 7",

@@ -80,7 +80,8 @@ def export(config: Config, file: Path, format_: str) -> None:
 
 def write_new(file: Path, lines: Iterable[bytes]) -> None:
     """Write a file for this user only, which is there whole or not at all. Raises Conflict where it is there already."""
-    from mcp_memory.sqlite.database import driver_errors, settle
+    from mcp_memory.sqlite.database import driver_errors
+    from mcp_memory.sqlite.place import settle
 
     if file.exists():
         raise Conflict(f"{file} exists already; name a file that does not.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from mcp_memory.auditing import Audit
@@ -9,6 +10,7 @@ from mcp_memory.compose import one_line
 from mcp_memory.domain import Item
 from mcp_memory.figures import Stats
 from mcp_memory.sizes import Room
+from mcp_memory.sqlite.mending import Recovered
 from mcp_memory.text import counted, shorten
 from mcp_memory.times import format_day
 
@@ -177,3 +179,15 @@ def _bytes(size: int) -> str:
     while unit < len(_UNITS) - 1 and size / 1000**unit >= 999.95:
         unit += 1
     return f"{size / 1000**unit:.1f} {_UNITS[unit]}" if unit else f"{size} B"
+
+
+def recovered_lines(found: Recovered, target: Path) -> Iterator[str]:
+    """What was saved, and what is lost."""
+    yield f"Saved in {target}: {_counts(found.saved)}."
+    yield f"Lost: {_counts(found.lost)}." if found.lost else "Nothing is known to be lost."
+    yield from found.notes
+
+
+def recovered_data(found: Recovered) -> dict[str, Any]:
+    """The same as data."""
+    return asdict(found)

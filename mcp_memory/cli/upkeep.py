@@ -1,6 +1,7 @@
 """What an operator does: looking after the file, and trying it all out."""
 
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -96,6 +97,44 @@ def reindex(config: Config) -> None:
 
 
 @main.command()
+@click.option("--whole", is_flag=True, help="Rewrite a large file of an early version; nobody can write meanwhile.")
+@configured
+def compact(config: Config, whole: bool) -> None:
+    """Give what is free in the file back to the disk; others may go on using it.
+
+    \b
+    Example:
+      mcp-memory compact
+    """
+    memory, _ = open_existing(config)
+    with memory, progress_bar() as progress:
+        before, after = memory.compact(progress, whole=whole)
+    click.echo(f"{config.database} takes {after:,} bytes; it was {before:,}.")
+
+
+@main.command()
+@click.argument("damaged", type=click.Path(path_type=Path))
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new file for what is saved.")
+@json_option
+@configured
+def recover(config: Config, damaged: Path, target: Path, as_json: bool) -> None:
+    """Save what can be read of a DAMAGED file in a new one, and tell what is lost; exit 1 where anything is.
+
+    The damaged file stays as it is. End the programs that use it first.
+
+    \b
+    Example:
+      mcp-memory recover memory.db --to saved.db
+    """
+    from mcp_memory.cli.numbers import recovered_data, recovered_lines
+    from mcp_memory.sqlite.mending import recover as recovered_from
+
+    found = recovered_from(damaged, target, clock=lambda: time.time_ns() // 1_000_000)
+    print_answer(recovered_data(found) if as_json else "\n".join(recovered_lines(found, target)))
+    if found.lost or found.notes:
+        sys.exit(1)
+
+
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's memory in this file.")
 @configured
 def demo(config: Config, keep: Path | None) -> None:

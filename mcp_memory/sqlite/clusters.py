@@ -22,6 +22,7 @@ REACH = 2
 """Turns on either side whose words are read with a turn's."""
 LATE = 0.5
 """Weight of how a turn reads among its neighbours beside how it reads alone."""
+PARTS = ("cluster_items", "cluster_terms", "cluster_sentences", "cluster_revisions")
 LIVE = "r.until_time IS NULL AND r.status = 'live'"
 MEMBERSHIP = (
     f"cluster_items AS m JOIN revisions AS r ON r.item_id = m.item_id AND {LIVE} JOIN clusters AS c "
@@ -46,6 +47,8 @@ class SqliteTopics:
     def restart(self) -> None:
         """See TopicIndex."""
         with self._database.write() as connection:
+            for table in PARTS:  # whole tables at once: row by row, as they refer to clusters, others wait for seconds
+                connection.execute(f"DELETE FROM {table}")
             connection.execute("DELETE FROM clusters")
             connection.execute("DELETE FROM ungathered")
             connection.execute(

@@ -15,10 +15,11 @@ from urllib.parse import quote
 import apsw
 
 from mcp_memory import backups
-from mcp_memory.errors import Conflict, MemoryProblem, ReadOnly, Unusable
+from mcp_memory.errors import Conflict, Damaged, MemoryProblem, Mended, ReadOnly, Replaced, Unusable
 from mcp_memory.permissions import make_directory, make_file
 from mcp_memory.sqlite import cipher
 from mcp_memory.sqlite.leftovers import clear_leftovers
+from mcp_memory.sqlite.place import identity, network_filesystem, settle
 from mcp_memory.sqlite.schema import (
     APPLICATION_ID,
     Progress,
@@ -38,6 +39,14 @@ READERS = 4
 """Connections kept open for the next to read, each with up to 2 MB of pages; more are closed after use."""
 LOG_KEPT = 64_000_000
 """Bytes of the log that are kept once it is in the file: SQLite would leave the largest it ever was."""
+Synchronous = Literal["full", "normal"]
+"""When a change is acknowledged: `full` once it is on the disk; `normal` once the system has it, so that losing power, or
+the system itself, may take the last ones back, none of them by half."""
+SYNCHRONOUS: Synchronous = "full"
+"""Nothing that was acknowledged may be lost; docs/reliability.md says what that costs."""
+EMPTYING_MS = 100
+"""How long emptying the log waits for those who read an old state of it: nobody can write meanwhile."""
+EMPTYING_TRIES = 5
 WAL_RETRIES = 200
 """Times 25 ms. Switching a new file to WAL ignores the busy timeout, so processes that open it at once must retry."""
 REOPENINGS = 5
@@ -53,27 +62,41 @@ class Database:
         *,
         read_only: bool = False,
         prepare: Callable[[apsw.Connection], None] = lambda connection: None,
+        mend: "Callable[[Database], None] | None" = None,
+        synchronous: Synchronous = SYNCHRONOUS,
         key: cipher.Key | None = None,
         old: Old = "back up and migrate",
         progress: Progress = no_progress,
     ) -> None:
         """Open the file, making it and its directory (for this user only) where there is none, and migrate it.
 
-        Raises Unusable where the file is a directory, no database, another program's, damaged or of a newer schema,
-        or can't be backed up before it is migrated, and ReadOnly where it does not exist and may not be made.
-        `prepare` is done to each connection that reads; `old` says what becomes of a file of an older schema. `key` is
-        for an encrypted file; without it it is looked for (cipher.find_key), where the file is encrypted.
+        Raises Unusable where the file is a directory, no database, another program's, damaged, of a newer schema or on
+        a network's disk, or can't be backed up before it is migrated, and ReadOnly where it does not exist and may not
+        be made. `prepare` is done to each connection that reads; `mend` rebuilds what can be where the file is found to
+        be damaged, or raises Unusable; `old` says what becomes of a file of an older schema. `key` is for an encrypted
+        file; without it it is looked for (cipher.find_key), where the file is encrypted.
         """
         self.path = path
         self.key = key
         self._old: Old = old
         self._progress = progress
         self._prepare = prepare
+        self._mend = mend
+        self._beyond_mending: Unusable | None = None
+        self._synchronous = synchronous
+        self._asked_read_only = read_only
+        self._log_to_empty = False
         self._write_lock = threading.RLock()
         self._readers: list[apsw.Connection] = []
         self._readers_lock = threading.Lock()
         self._closed = False
         with driver_errors(path):
+            if not read_only and (kind := network_filesystem(path)):
+                raise Unusable(
+                    f"{path} lies on a network's disk ({kind}), where SQLite cannot keep several machines from damaging it. "
+                    "Name a file on a disk of this machine with --database, and bring copies over with `mcp-memory backup`; "
+                    "--read-only only reads it."
+                )
             self.read_only = _prepare_path(path, read_only=read_only)
             # Where SQLite can't make the files it shares with other processes; a log that is there must be read.
             unshared = self.read_only and not os.access(path.parent, os.W_OK)
@@ -81,6 +104,10 @@ class Database:
             self._writer = self._open_writer()
             if not self.read_only:
                 clear_leftovers(path.resolve())
+            self._identity = identity(path)
+        self._log = Path(f"{path}-wal")
+        # While a connection has the log open nobody else takes it away.
+        self._log_identity = None if self.read_only else identity(self._log)
 
     @property
     def encryption(self) -> str | None:
@@ -97,7 +124,7 @@ class Database:
             self.key = given
             file = identity(self.path)
             try:
-                connection = self._connect()
+                connection = self.connect()
                 try:
                     self._begin_service(connection)
                     if identity(self.path) == file:
@@ -111,7 +138,8 @@ class Database:
                     raise
         raise Conflict(f"{self.path} is replaced again and again by another process. Nothing was changed; try again.")
 
-    def _connect(self) -> apsw.Connection:
+    def connect(self) -> apsw.Connection:
+        """A connection of its own; whoever asks for it closes it."""
         if self.read_only:
             flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
             suffix = "?immutable=1" if self._immutable else ""
@@ -129,8 +157,7 @@ class Database:
             connection.load_extension(vector_extension())
             connection.enable_load_extension(False)
             if not self.read_only:
-                # FULL: an acknowledged memory survives a power cut, at about 4 ms a save.
-                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
                 # What is erased is overwritten, not only unlinked.
                 connection.execute("PRAGMA secure_delete = ON")
                 connection.execute(f"PRAGMA journal_size_limit = {LOG_KEPT}")
@@ -154,7 +181,7 @@ class Database:
                     "Open it once without --read-only."
                 )
             return
-        _switch_to_wal(connection)
+        _switch_to_wal(connection, new=version == 0)
         if version < latest and self._old != "leave":
             migrate(connection, before=self._back_up, progress=self._progress)
 
@@ -175,9 +202,10 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Generator[apsw.Connection]:
         """A connection inside one read transaction: everything it reads is of one moment."""
-        with driver_errors(self.path):
+        with self._mended(), driver_errors(self.path):
             connection = self._take_reader()
             try:
+                self.require_same_file()
                 connection.execute("BEGIN")
                 try:
                     yield connection
@@ -193,10 +221,10 @@ class Database:
 
         Raises ReadOnly where the file may only be read.
         """
-        if self.read_only:
-            raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
-        with self._write_lock, driver_errors(self.path):
+        self._require_writable()
+        with self._mended(), self._write_lock, driver_errors(self.path):
             self._require_open()
+            self.require_same_file()
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -206,17 +234,107 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            if identity(self.path) != self._identity:
+                raise Unusable(
+                    f"{self.path} was moved or replaced while this change was written, and the change went with the old "
+                    "file. See what is there now before you repeat it."
+                )
+            if self._log_to_empty:
+                self._empty_log(0)
 
     def checkpoint(self) -> None:
         """Move the log into the file and empty it, so that nothing erased stays behind in it.
 
-        Where another process goes on reading an old state for longer than the timeout, the next checkpoint does it.
+        Where others go on reading an old state for longer than a moment, it is done after a later change.
         """
         with self._write_lock, driver_errors(self.path):
             self._require_open()
+            self._log_to_empty = True
+            for _ in range(EMPTYING_TRIES):
+                if self._empty_log(EMPTYING_MS):
+                    return
+                time.sleep(EMPTYING_MS / 1000)  # others write
+        log.warning("someone is reading an old state of %s; its log still holds what was erased", self.path)
+
+    def _empty_log(self, patience_ms: int) -> bool:
+        """Whether it could be done. Where the disk fails at it, what was changed is in the log still, and acknowledged."""
+        self._writer.set_busy_timeout(patience_ms)
+        try:
             [(busy, *_)] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        if busy:
-            log.warning("another process is reading an old state of %s; its log still holds what was erased", self.path)
+        except apsw.Error as error:
+            log.info("the log of %s could not be emptied yet: %s", self.path, error)
+            busy = 1
+        finally:
+            self._writer.set_busy_timeout(BUSY_TIMEOUT_MS)
+        self._log_to_empty = bool(busy)
+        return not busy
+
+    def _require_writable(self) -> None:
+        if not self.read_only:
+            return
+        if not self._asked_read_only and _may_write(self.path):
+            raise Replaced(f"{self.path} may be written by now, and has to be opened anew for that. Try again.")
+        raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
+
+    def require_same_file(self) -> None:
+        """Raise Unusable where the file is not where it was, and Replaced where another is there now.
+
+        What is written to a file that has lost its name goes to nobody.
+        """
+        found = identity(self.path)
+        if found is None:
+            raise Unusable(
+                f"{self.path} is not there any more: it, or the directory it is in, was moved, renamed or deleted while it "
+                "was open. Nothing was changed. Put it back where it was and try again."
+            )
+        moved = found != self._identity
+        if not moved and self._log_identity in (None, identity(self._log)):
+            return
+        with self._write_lock, contextlib.suppress(apsw.Error):
+            if (
+                not self._closed
+            ):  # what the log alone held goes where it belongs, and not into another file of that name
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        what = "Another file stands where it was" if moved else "Its log was deleted while it was open"
+        raise Replaced(f"{self.path} has to be opened anew. {what}. Nothing was changed; try again.")
+
+    @contextlib.contextmanager
+    def _mended(self) -> Generator[None]:
+        """Rebuild what can be where the file proves to be damaged. Raises Mended where that was done."""
+        try:
+            yield
+        except Damaged as damage:
+            if self.read_only or self._mend is None:
+                raise
+            if self._beyond_mending is not None:
+                raise self._beyond_mending from damage
+            with self._write_lock:
+                try:
+                    self._require_open()
+                    self._mend(self)
+                except Unusable as problem:
+                    self._beyond_mending = problem
+                    raise problem from damage
+            raise Mended(
+                f"The indexes of {self.path} were damaged and have been rebuilt; nothing that is remembered was lost. "
+                "This request was not carried out: try again."
+            ) from damage
+
+    @contextlib.contextmanager
+    def alone(self) -> Generator[apsw.Connection]:
+        """A writing connection of its own for work on what is not truth; it begins and ends its transactions itself.
+
+        A loss of power may take its last ones back, and never one of the others' before them. Raises ReadOnly.
+        """
+        self._require_writable()
+        with self._mended(), driver_errors(self.path):
+            self.require_same_file()
+            connection = self.connect()
+            try:
+                connection.execute("PRAGMA synchronous = normal")
+                yield connection
+            finally:
+                connection.close()
 
     def copy_to(self, target: Path) -> None:
         """Write the file as it is at one moment to `target`, while others go on writing to it."""
@@ -254,7 +372,7 @@ class Database:
         """A connection of one's own, outside every transaction, to be closed by who asked for it."""
         with driver_errors(self.path):
             self._require_open()
-            return self._connect()
+            return self.connect()
 
     def close(self) -> None:
         """Close every connection; a call after it raises Unusable."""
@@ -274,7 +392,7 @@ class Database:
             self._require_open()
             if self._readers:
                 return self._readers.pop()
-        connection = self._connect()
+        connection = self.connect()
         self._prepare(connection)
         return connection
 
@@ -303,8 +421,9 @@ def driver_errors(path: Path) -> Generator[None]:
     except apsw.NotADBError as error:
         raise Unusable(f"{path} is not a SQLite database. Name another file with --database.") from error
     except apsw.CorruptError as error:
-        raise Unusable(
-            f"{path} is damaged ({error}). Run `mcp-memory verify` to see what is wrong; restore a backup if you have one."
+        raise Damaged(
+            f"{path} is damaged ({error}). Restore a backup, or save what can be read of it: "
+            f"`mcp-memory recover {path} --to NEW`."
         ) from error
     except apsw.FullError as error:
         raise Unusable(
@@ -319,7 +438,7 @@ def _prepare_path(path: Path, *, read_only: bool) -> bool:
     if path.is_dir():
         raise Unusable(f"{path} is a directory. Name a file with --database, for example {path / 'memory.db'}.")
     if path.exists():
-        return read_only or not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK)
+        return read_only or not _may_write(path)
     if read_only:
         raise ReadOnly(f"{path} does not exist, and --read-only forbids to make it.")
     make_directory(path.parent)
@@ -327,20 +446,8 @@ def _prepare_path(path: Path, *, read_only: bool) -> bool:
     return False
 
 
-def settle(unfinished: Path, target: Path) -> None:
-    """Give a file its name once it is on the disk, so that a power cut leaves it whole or not there."""
-    _sync(unfinished, os.O_RDWR)
-    unfinished.replace(target)
-    if os.name != "nt":  # where a directory can't be opened
-        _sync(target.parent, os.O_RDONLY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    number = os.open(path, flags)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def vector_extension() -> str:
@@ -350,12 +457,6 @@ def vector_extension() -> str:
     if spec is None or not spec.submodule_search_locations:
         raise Unusable("The sqlite-vec package is not installed; install mcp-memory again.")
     return str(Path(spec.submodule_search_locations[0]) / "vec0")
-
-
-def identity(path: Path) -> tuple[int, int]:
-    """Which file a name leads to."""
-    status = path.stat()
-    return status.st_dev, status.st_ino
 
 
 def _our_version(connection: apsw.Connection, path: Path) -> int:
@@ -375,9 +476,11 @@ def _our_version(connection: apsw.Connection, path: Path) -> int:
     return version
 
 
-def _switch_to_wal(connection: apsw.Connection) -> None:
+def _switch_to_wal(connection: apsw.Connection, *, new: bool) -> None:
     for _ in range(WAL_RETRIES):
         try:
+            if new:  # can be said of an empty file alone: what is freed may be given back in small steps
+                connection.pragma("auto_vacuum", "incremental")
             if connection.pragma("journal_mode", "wal") == "wal":
                 return
         except apsw.BusyError:

@@ -21,8 +21,9 @@ from mcp_memory.domain import Operation
 from mcp_memory.errors import Conflict, MemoryProblem, NotFound, Unusable
 from mcp_memory.sqlite import rewriting, upkeep
 from mcp_memory.sqlite.cipher import Key
-from mcp_memory.sqlite.database import Database, driver_errors, settle
+from mcp_memory.sqlite.database import Database, driver_errors
 from mcp_memory.sqlite.moving import folder_beside
+from mcp_memory.sqlite.place import settle
 from mcp_memory.sqlite.rows import OPERATION_COLUMNS, fetch
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.undo import told

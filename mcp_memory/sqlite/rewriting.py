@@ -13,8 +13,9 @@ import apsw
 from mcp_memory.errors import Conflict, ReadOnly, Unusable
 from mcp_memory.sqlite import cipher
 from mcp_memory.sqlite.cipher import Key
-from mcp_memory.sqlite.database import Database, driver_errors, identity
+from mcp_memory.sqlite.database import Database, driver_errors
 from mcp_memory.sqlite.leftovers import clear_leftovers, leaving_of, overwrite, rewriting_of
+from mcp_memory.sqlite.place import identity, sync
 from mcp_memory.sqlite.upkeep import problems
 
 WAIT = 5.0
@@ -79,7 +80,7 @@ def _rewrite(path: Path, old: Key | None, new: Key | None, *, salt: str) -> None
             os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             cipher.copy_with_key(connection, fresh, key=new, salt=salt)
             _check(fresh, new)
-            _sync(fresh)
+            sync(fresh)
         except BaseException:
             clear_leftovers(path)
             raise
@@ -105,7 +106,7 @@ def _replace(path: Path, fresh: Path, connection: apsw.Connection) -> None:
     old = os.open(path, os.O_RDWR)
     try:
         fresh.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
         connection.close()
         overwrite(old)
         leaving.unlink(missing_ok=True)
@@ -170,12 +171,3 @@ def _check(fresh: Path, key: Key | None) -> None:
         database.close()
     if wrong:
         raise Unusable(f"The new file was not taken, because it is not sound: {wrong[0]}. Nothing was changed.")
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a directory, are on the disk."""
-    descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

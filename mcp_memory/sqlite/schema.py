@@ -57,7 +57,7 @@ def migrate(connection: apsw.Connection, *, before: Callable[[int], None], progr
             connection.pragma("user_version", number)
         connection.pragma("application_id", APPLICATION_ID)
         if version:
-            for problem in _broken_references(connection):
+            for problem in broken_references(connection):
                 raise Unusable(f"The file was left at schema {version}, because after migrating {problem}.")
         connection.execute("COMMIT")
     except BaseException:
@@ -69,15 +69,21 @@ def migrate(connection: apsw.Connection, *, before: Callable[[int], None], progr
 
 def file_problems(connection: apsw.Connection) -> Iterator[str]:
     """What SQLite finds wrong in a file of ours, of whatever schema."""
+    yield from integrity_problems(connection)
+    yield from broken_references(connection)
+
+
+def integrity_problems(connection: apsw.Connection) -> Iterator[str]:
+    """What SQLite's own check finds; each line is told as it is found, since the check itself may fail."""
     # A query first: without one the check looks for what FTS5 last saw on this connection, and misses what was erased.
     connection.execute("SELECT rowid FROM text_index WHERE text_index MATCH 'a' LIMIT 1").fetchall()
-    for (line,) in connection.execute("PRAGMA integrity_check").fetchall():
+    for (line,) in connection.execute("PRAGMA integrity_check"):
         if line != "ok":
             yield f"SQLite: {line}"
-    yield from _broken_references(connection)
 
 
-def _broken_references(connection: apsw.Connection) -> Iterator[str]:
+def broken_references(connection: apsw.Connection) -> Iterator[str]:
+    """Rows that refer to rows that are not there."""
     for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
         row = "a row" if rowid is None else f"row {rowid}"
         yield f"{table}: {row} refers to a row of {parent} that is not there"

@@ -9,13 +9,12 @@ from mcp_memory.domain import Measured, normal_hash, sha256, spoken
 from mcp_memory.errors import Conflict
 from mcp_memory.ids import id_text
 from mcp_memory.sqlite import vectors as codec
+from mcp_memory.sqlite.agreement import INDEXED, counted_problems, dates_problems, vectors_problems, words_problems
 from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.indexed import insert_told, insert_words
+from mcp_memory.sqlite.indexed import insert_told
 from mcp_memory.sqlite.rows import fetch
-from mcp_memory.sqlite.schema import file_problems
-from mcp_memory.text import counted
+from mcp_memory.sqlite.schema import broken_references, integrity_problems
 
-INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
 UNDATED = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM told AS t WHERE t.revision_id = r.id)"
 SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"
 """A state's own date at face value, given the zone offset."""
@@ -27,19 +26,6 @@ def add_measured(connection: apsw.Connection, identity: str, measured: Mapping[i
     if encoder is None:
         raise Conflict(f"The vectors of the encoder {identity} were dropped in the meantime: another one serves now.")
     codec.insert(connection, encoder, measured)
-
-
-def reindex_words(connection: apsw.Connection, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
-    """Empty the indexes of words and of dates and fill them from truth; `progress` gets how many are done of how many."""
-    connection.execute("DELETE FROM told")
-    connection.execute("INSERT INTO text_index (text_index) VALUES ('delete-all')")
-    total: int = connection.execute(f"SELECT count(*) {INDEXED}").get
-    rows = connection.execute(f"SELECT r.id, r.text, i.speaker, {SAID} {INDEXED} ORDER BY r.id", (zone_offset,))
-    for number, (revision_id, text, speaker, said) in enumerate(rows, start=1):
-        insert_words(connection, revision_id, text, speaker)
-        insert_told(connection, revision_id, text, said=said)
-        if number % 1000 == 0 or number == total:
-            progress(number, total)
 
 
 def lacks_dates(connection: apsw.Connection) -> bool:
@@ -65,12 +51,20 @@ def backup(database: Database, target: Path) -> None:
 
 def problems(connection: apsw.Connection) -> Iterator[str]:
     """Each thing that is wrong in the file, in words; nothing where all is well."""
-    try:
-        yield from file_problems(connection)
-        yield from truth_problems(connection)
-        yield from _index_problems(connection)
-    except apsw.CorruptError as error:
-        yield f"SQLite: {error}; what lies behind the damage could not be read"
+    yield from _told(connection, integrity_problems, broken_references, truth_problems, counted_problems)
+
+
+def differences(connection: apsw.Connection) -> Iterator[str]:
+    """Where the indexes say something else than the truth: they are made again to be compared, 100,000 items in a minute."""
+    yield from _told(connection, words_problems, dates_problems, vectors_problems)
+
+
+def _told(connection: apsw.Connection, *looks: Callable[[apsw.Connection], Iterator[str]]) -> Iterator[str]:
+    for look in looks:
+        try:
+            yield from look(connection)
+        except apsw.CorruptError as error:
+            yield f"SQLite: {error}; what lies behind the damage could not be read"
 
 
 def truth_problems(connection: apsw.Connection) -> Iterator[str]:
@@ -96,24 +90,3 @@ def truth_problems(connection: apsw.Connection) -> Iterator[str]:
         "SELECT id FROM items WHERE id NOT IN (SELECT item_id FROM revisions WHERE until_time IS NULL)",
     ):
         yield f"memory #{id_text(number)} has no present state"
-
-
-def _index_problems(connection: apsw.Connection) -> Iterator[str]:
-    missing: int = connection.execute(
-        f"SELECT count(*) {INDEXED} AND r.id NOT IN (SELECT id FROM text_index_docsize)"
-    ).get
-    if missing:
-        yield f"{missing} states are missing from the index of words; run `mcp-memory reindex`"
-    extra: int = connection.execute(
-        f"SELECT count(*) FROM text_index_docsize WHERE id NOT IN (SELECT r.id {INDEXED})"
-    ).get
-    if extra:
-        yield f"the index of words holds {extra} states that are not there; run `mcp-memory reindex`"
-    wrong: int = connection.execute(
-        "SELECT count(*) FROM vectors AS v JOIN encoders AS e ON e.id = v.encoder_id "
-        "LEFT JOIN signs AS s ON s.encoder_id = v.encoder_id AND s.revision_id = v.revision_id "
-        "WHERE length(v.codes) <> e.dimensions OR length(v.late) <> e.dimensions "
-        "OR length(coalesce(s.signs, x'')) <> (e.dimensions + 7) / 8"
-    ).get
-    if wrong:
-        yield f"{counted(wrong, 'vector does', 'vectors do')} not have the encoder's length; run `mcp-memory reindex`"

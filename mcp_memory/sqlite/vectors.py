@@ -87,3 +87,21 @@ def copy(connection: apsw.Connection, old: int, new: int) -> None:
         "INSERT INTO signs (encoder_id, revision_id, signs) SELECT encoder_id, ?, signs FROM signs WHERE revision_id = ?",
         (new, old),
     )
+
+
+def drop_unserved(connection: apsw.Connection, *, limit: int) -> bool:
+    """Drop some of what encoders made that do not serve, and those encoders when nothing is left; whether there is more."""
+    others = "encoder_id IN (SELECT id FROM encoders WHERE serving = 0)"
+    connection.execute(
+        f"DELETE FROM vectors WHERE rowid IN (SELECT rowid FROM vectors WHERE {others} LIMIT ?)", (limit,)
+    )
+    dropped = connection.changes()
+    connection.execute(
+        "DELETE FROM signs WHERE (revision_id, encoder_id) IN "
+        f"(SELECT revision_id, encoder_id FROM signs WHERE {others} LIMIT ?)",
+        (limit,),
+    )
+    if dropped + connection.changes():
+        return True
+    connection.execute("DELETE FROM encoders WHERE serving = 0")
+    return False

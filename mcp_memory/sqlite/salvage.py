@@ -1,0 +1,143 @@
+"""Reading around damage: each row of a table that can still be reached by any way that leads to it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from mcp_memory.sqlite.rows import fetch
+
+INDEXES = frozenset(
+    "changes cluster_items cluster_revisions cluster_sentences cluster_terms clusters encoders gathering signs told "
+    "ungathered uses vectors".split()
+)
+"""The tables that are made from truth; with those of the index of words, and SQLite's own."""
+
+Key = tuple[Any, ...]
+Sink = Callable[[Sequence[Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What became of the rows of a table."""
+
+    saved: int
+    lost: tuple[Key, ...]
+    """The keys of rows that something still names, and that can't be read."""
+    whole: bool
+    """Whether nothing stood in the way."""
+
+
+def is_index(table: str) -> bool:
+    """Whether a table is made from truth, and not truth itself."""
+    return table in INDEXES or table.startswith(("text_index", "sqlite_"))
+
+
+def tables(connection: apsw.Connection) -> list[str]:
+    """The ordinary tables of a file."""
+    rows = fetch(connection, "SELECT name, type FROM pragma_table_list WHERE schema = 'main' ORDER BY name")
+    return [name for name, kind in rows if kind == "table" and not name.startswith("sqlite_")]
+
+
+def copy_table(damaged: apsw.Connection, target: apsw.Connection, table: str) -> Read:
+    """Bring each row that can be read of a table into the table of that name in `target`, in the columns both have.
+
+    From the beginning, passing over rows whose text lies in damaged pages, then from the end, then each that an index or
+    another table names. A row that `target` does not take, as its values are none that may stand there, is lost too.
+    """
+    both = {name for (name,) in fetch(target, "SELECT name FROM pragma_table_info(?)", (table,))}
+    columns = [name for (name,) in fetch(damaged, "SELECT name FROM pragma_table_info(?)", (table,)) if name in both]
+    insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    saved = 0
+
+    def keep(row: Sequence[Any]) -> None:
+        nonlocal saved
+        target.execute(insert, row)
+        saved += target.changes()
+
+    keys = _key_of(damaged, table)
+    found, failed = _read(damaged, table, keys, columns, keep)
+    missing = _named(damaged, table, keys) - found
+    lost: list[Key] = []
+    where = " AND ".join(f"{key} = ?" for key in keys)
+    for key in sorted(missing):
+        try:
+            row = damaged.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", key).fetchone()
+            if row is None:
+                lost.append(key)
+            else:
+                keep(row)
+        except apsw.Error:
+            lost.append(key)
+    return Read(saved, tuple(lost), whole=not failed and not lost)
+
+
+def _key_of(connection: apsw.Connection, table: str) -> list[str]:
+    keys = fetch(connection, "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (table,))
+    return [name for (name,) in keys] or ["rowid"]
+
+
+def _read(
+    connection: apsw.Connection, table: str, keys: Sequence[str], columns: Sequence[str], keep: Sink
+) -> tuple[set[Key], bool]:
+    """What is read from either end; the keys of it, and whether anything could not be read."""
+    found: set[Key] = set()
+    failed = False
+    for order, beyond in (("", ">"), ("DESC", "<")):
+        last: Key | None = None
+        ordered = ", ".join(f"{key} {order}" for key in keys)
+        row_key = ", ".join(keys)
+        while True:
+            where = f"WHERE ({row_key}) {beyond} ({', '.join('?' * len(keys))})" if last else ""
+            tail = f"FROM {table} NOT INDEXED {where} ORDER BY {ordered}"
+            try:
+                for row in connection.execute(f"SELECT {row_key}, {', '.join(columns)} {tail}", last or ()):
+                    key = row[: len(keys)]
+                    if key in found:
+                        return found, failed  # the two ends have met
+                    keep(row[len(keys) :])
+                    found.add(key)
+                    last = key
+                break
+            except apsw.Error:
+                failed = True
+            try:  # the next key alone, where only what the row says is damaged
+                last = connection.execute(f"SELECT {row_key} {tail} LIMIT 1", last or ()).fetchone()
+            except apsw.Error:
+                break
+            if last is None:
+                break
+        if not failed:
+            break
+    return found, failed
+
+
+def _named(connection: apsw.Connection, table: str, keys: Sequence[str]) -> set[Key]:
+    """The keys that the table's indexes and what refers to the table know of."""
+    named: set[Key] = set()
+    for query in (*_by_indexes(connection, table, keys), *_by_references(connection, table, keys)):
+        for order in ("", " DESC"):
+            try:
+                for key in connection.execute(f"{query} ORDER BY 1{order}" if order else query):
+                    named.add(key)
+                break
+            except apsw.Error:
+                continue
+    return {key for key in named if None not in key}
+
+
+def _by_indexes(connection: apsw.Connection, table: str, keys: Sequence[str]) -> Iterator[str]:
+    indexes = fetch(connection, "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?", (table,))
+    for name, sql in indexes:
+        _, where, condition = (sql or "").partition(" WHERE ")
+        yield f"SELECT {', '.join(keys)} FROM {table} INDEXED BY {name}{where}{condition}"
+
+
+def _by_references(connection: apsw.Connection, table: str, keys: Sequence[str]) -> Iterator[str]:
+    if len(keys) != 1:
+        return
+    for child in tables(connection):
+        columns = fetch(connection, 'SELECT "from" FROM pragma_foreign_key_list(?) WHERE "table" = ?', (child, table))
+        for (column,) in columns:
+            yield f"SELECT DISTINCT {column} FROM {child}"

@@ -1,0 +1,309 @@
+"""Damage: indexes that mend themselves, truth that is saved as far as it can be read, a file made small."""
+
+import random
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import apsw
+import pytest
+from click.testing import CliRunner
+from clock import Clock
+
+from mcp_memory.cli import main
+from mcp_memory.domain import Entry, Turn
+from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.errors import Conflict, MemoryProblem, Mended, NotFound, Unusable
+from mcp_memory.memory import Memory
+from mcp_memory.requests import ItemQuery
+from mcp_memory.sqlite import compacting
+from mcp_memory.sqlite.mending import recover
+
+PAGE = 4096
+TEXTS = [
+    f"Fact {number}: the {word} of house {number * 7} is painted {colour}."
+    for number, (word, colour) in enumerate(
+        [
+            (word, colour)
+            for word in ("door", "roof", "fence", "gate", "wall", "stair")
+            for colour in (
+                "red",
+                "blue",
+                "green",
+                "white",
+                "black",
+                "grey",
+                "brown",
+                "pink",
+                "teal",
+                "gold",
+                "plum",
+                "lime",
+                "navy",
+                "sand",
+            )
+        ]
+    )
+]
+
+
+@cache
+def content() -> bytes:
+    """A file with a document, a conversation, 84 facts, changes and a tombstone."""
+    with TemporaryDirectory() as directory:
+        return fill(Path(directory) / "memory.db").read_bytes()
+
+
+def filled(path: Path) -> Path:
+    path.write_bytes(content())
+    return path
+
+
+def fill(path: Path) -> Path:
+    with Memory.open(path, model=HashingEncoder(), clock=Clock()) as memory:
+        memory.wait_for_encoder()
+        memory.remember(items=[Entry(text) for text in TEXTS])
+        memory.remember("# One\n" + "First things are told here. " * 400 + "\n# Two\n" + "Second things too. " * 400)
+        memory.remember(turns=[Turn(f"Said as number {n} of the conversation.", "Ann") for n in range(40)])
+        memory.update(memory.recall(TEXTS[3]).hits[0].item.id, content="Fact 3 was wrong about the roof.")
+        memory.forget([memory.remember("Not for long at all.").items[0].id])
+        memory.gather()
+    return path
+
+
+def said(memory: Memory) -> list[str]:
+    return sorted(item.text for item in memory.listing(ItemQuery(scope="all"), limit=10_000))
+
+
+def pages_of(path: Path, *tables: str) -> list[int]:
+    """The leaves of b-trees, their roots among them where there is no other page."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    found = [
+        row
+        for table in tables
+        for row in connection.execute(
+            "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'", (table,)
+        ).fetchall()
+    ]
+    connection.close()
+    return [number for (number,) in found]
+
+
+def spoil(path: Path, pages: list[int]) -> None:
+    """Overwrite pages from their beginning, as a bad block would."""
+    with path.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * PAGE)
+            file.write(b"\xa5" * 600)
+
+
+def again(ask: Callable[[], object]) -> object:
+    """What a server does: a request that met damage which has been mended is made once more."""
+    try:
+        return ask()
+    except Mended:
+        return ask()
+
+
+@pytest.mark.parametrize(
+    "indexes",
+    [
+        ("text_index_data",),
+        ("text_index_docsize", "text_index_idx"),
+        ("signs",),
+        ("vectors",),
+        ("revisions_scope", "revisions_normal", "operations_at", "items_source"),
+        ("sqlite_autoindex_revisions_1", "sqlite_autoindex_vectors_1"),
+        ("told", "ungathered", "changes", "cluster_items", "cluster_terms"),
+    ],
+    ids=["words", "places of words", "signs", "vectors", "orders", "constraints", "topics"],
+)
+def test_a_damaged_index_is_rebuilt_from_truth_by_itself(tmp_path: Path, indexes: tuple[str, ...]) -> None:
+    path = filled(tmp_path / "memory.db")
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        before, operations = said(memory), memory.stats().operations
+    spoil(path, pages_of(path, *indexes))
+
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        memory.wait_for_encoder()
+        again(lambda: memory.remember("A new fact about the moat."))
+        again(lambda: memory.recall("roof of house"))
+        again(memory.reindex)
+
+        assert list(memory.verify()) == []
+        assert said(memory) == sorted([*before, "A new fact about the moat."])
+        assert memory.stats().operations == operations + 1
+        assert memory.recall("moat").hits[0].item.text == "A new fact about the moat."
+    assert [file.name for file in tmp_path.iterdir() if "mending" in file.name] == []
+
+
+def test_a_process_that_holds_the_file_open_sees_what_another_mended(tmp_path: Path) -> None:
+    path = filled(tmp_path / "memory.db")
+    with Memory.open(path, model=HashingEncoder()) as one, Memory.open(path, model=HashingEncoder()) as other:
+        assert one.recall("roof").hits
+        spoil(path, pages_of(path, "text_index_data", "revisions_normal"))
+        again(lambda: other.remember("The moat is deep."))
+        other.make_vectors()
+
+        assert again(lambda: one.recall("moat")).hits[0].item.text == "The moat is deep."  # type: ignore[attr-defined]
+        assert one.remember("The moat is deep.").items[0].status == "known"
+        assert list(one.verify()) == []
+
+
+def test_damaged_truth_is_left_as_it_is_and_told_with_the_way_out(tmp_path: Path) -> None:
+    path = filled(tmp_path / "memory.db")
+    spoil(path, pages_of(path, "revisions")[:1])
+    before = path.read_bytes()
+
+    with (
+        Memory.open(path, model=HashingEncoder()) as memory,
+        pytest.raises(Unusable, match=r"mcp-memory recover .*memory\.db --to"),
+    ):
+        memory.listing(ItemQuery(scope="all"), limit=1000)
+
+    assert path.read_bytes() == before
+
+
+def test_all_of_a_sound_file_is_saved(tmp_path: Path) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    before = path.read_bytes()
+
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(target)])
+
+    assert (result.exit_code, "Nothing is known to be lost." in result.output) == (0, True)
+    assert path.read_bytes() == before
+    with Memory.open(path, model=HashingEncoder()) as one, Memory.open(target, model=HashingEncoder()) as other:
+        assert said(one) == said(other)
+        assert list(other.verify()) == []
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        ("revisions",),
+        ("items",),
+        ("sources",),
+        ("operations",),
+        ("links", "confirmations"),
+        ("sources", "revisions", "items"),
+    ],
+    ids="-".join,
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_what_can_be_read_of_damaged_truth_is_saved_in_a_sound_file(
+    tmp_path: Path, tables: tuple[str, ...], seed: int
+) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        before = said(memory)
+    chosen = random.Random(seed)
+    spoiled = [chosen.choice(pages) for table in tables if (pages := pages_of(path, table))]
+    spoil(path, spoiled)
+    damaged = path.read_bytes()
+
+    found = recover(path, target, clock=lambda: 1_800_000_000_000)
+
+    assert path.read_bytes() == damaged
+    with Memory.open(target, model=HashingEncoder()) as memory:
+        memory.wait_for_encoder()
+        memory.make_vectors()
+        assert list(memory.verify()) == []
+        kept = said(memory)
+        lost = [text for text in before if text not in kept]
+        assert found.lost or found.notes
+        assert len(lost) <= 45 * len(spoiled)  # a page of truth holds no more
+        if len(tables) == 1:  # each text stands in a state and in a source
+            assert [text for text in lost if text in TEXTS and "3" not in text] == []
+        memory.remember("Life goes on.")
+        assert memory.recall("life goes on").hits
+
+
+def test_a_page_of_zeros_a_cut_off_end_and_the_log_are_saved_around(tmp_path: Path) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        memory.remember("This stands in the log alone.")
+        data, log = bytearray(path.read_bytes()), Path(f"{path}-wal").read_bytes()
+    page = random.Random(1).choice(pages_of(path, "revisions"))
+    copy = tmp_path / "copy.db"
+    data[(page - 1) * PAGE : page * PAGE] = bytes(PAGE)
+    copy.write_bytes(data[: -3 * PAGE])
+    Path(f"{copy}-wal").write_bytes(log)
+
+    recover(copy, target, clock=lambda: 1_800_000_000_000)
+
+    with Memory.open(target, model=HashingEncoder()) as memory:
+        memory.wait_for_encoder()
+        memory.make_vectors()
+        assert list(memory.verify()) == []
+        assert "This stands in the log alone." in said(memory)
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing like it" * 1000, b"SQLite format 3\x00" + b"\xff" * 9000])
+def test_what_holds_nothing_is_said_to(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "memory.db"
+    path.write_bytes(content)
+
+    with pytest.raises(MemoryProblem):
+        recover(path, tmp_path / "saved.db", clock=lambda: 1)
+
+    assert [file.name for file in tmp_path.iterdir()] == ["memory.db"]
+
+
+def test_recover_writes_over_nothing(tmp_path: Path) -> None:
+    path = filled(tmp_path / "memory.db")
+
+    with pytest.raises(Conflict, match="exists already"):
+        recover(path, path, clock=lambda: 1)
+    with pytest.raises(NotFound):
+        recover(tmp_path / "none.db", tmp_path / "saved.db", clock=lambda: 1)
+
+
+# compact
+
+
+def test_a_compacted_file_is_smaller_sound_and_serves_on(tmp_path: Path) -> None:
+    path = filled(tmp_path / "memory.db")
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        memory.wait_for_encoder()
+        everything = [item.id for item in memory.listing(ItemQuery(scope="all"), limit=1000) if item.text in TEXTS]
+        memory.forget(everything[10:], erase=True)
+        kept = said(memory)
+
+        before, after = memory.compact()
+
+        assert after < before
+        assert after == path.stat().st_size
+        assert list(memory.verify()) == []
+        assert said(memory) == kept
+        assert memory.recall("conversation").hits
+
+
+def early(path: Path) -> Path:
+    """A file as it was made before free pages were given back in steps."""
+    filled(path)
+    connection = apsw.Connection(str(path))
+    connection.pragma("journal_mode", "delete")
+    connection.pragma("auto_vacuum", "none")
+    connection.execute("VACUUM")
+    connection.close()
+    return path
+
+
+def test_a_small_early_file_is_rewritten_and_a_large_one_only_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = early(tmp_path / "memory.db")
+    monkeypatch.setattr(compacting, "WHOLE", 4096)
+    runner = CliRunner()
+
+    refused = runner.invoke(main, ["compact", "--database", str(path), "--model", "/nowhere"])
+    done = runner.invoke(main, ["compact", "--database", str(path), "--model", "/nowhere", "--whole"])
+    again = runner.invoke(main, ["compact", "--database", str(path), "--model", "/nowhere"])
+
+    assert (refused.exit_code, done.exit_code, again.exit_code) == (1, 0, 0)
+    assert "--whole" in refused.output
+    assert re.search(r"takes [\d,]+ bytes; it was [\d,]+\.", again.output)
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        assert list(memory.verify()) == []
