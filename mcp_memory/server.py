@@ -2,14 +2,10 @@
 
 import json
 import logging
-import os
 import secrets
-import signal
-import threading
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import AsyncExitStack
-from importlib.metadata import version
-from typing import Any, cast
+from typing import IO, Any, cast
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
@@ -25,10 +21,12 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
-from mcp_memory import prompts, resources
+from mcp_memory import __version__, prompts, resources
 from mcp_memory.domain import Caller
-from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound, Unusable
-from mcp_memory.memory import Memory
+from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound
+from mcp_memory.front import Front
+from mcp_memory.handshake import ACKNOWLEDGED, Subject
+from mcp_memory.hosting import MemoryHost
 from mcp_memory.projects import project_here, project_of
 from mcp_memory.tools import INSTRUCTIONS, TOOLS, Answer, Tool, tool_named
 
@@ -42,50 +40,10 @@ MAX_PROBLEM_CHARACTERS = 1_000
 """How much of a refusal is said; more is what the caller sent, said back."""
 LAST_ANSWERS = 10.0
 """Seconds that requests have to be answered in after the input has ended."""
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""How most clients end a server; without this the thread that reads the input would hold the process back."""
 
 Context = ServerRequestContext[Any, Any]
 Message = SessionMessage | Exception
 """What comes from the wire: a message, or why a line is none."""
-
-
-class MemoryHost:
-    """Opens the memory in a thread, and again at the next call where that failed. Thread-safe."""
-
-    def __init__(self, open_memory: Callable[[], Memory]) -> None:
-        self._open = open_memory
-        self._memory: Memory | None = None
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def start(self) -> None:
-        """Begin to open, so that the first call finds it done."""
-        threading.Thread(target=self._try, name="open-memory", daemon=True).start()
-
-    def memory(self) -> Memory:
-        """The memory. Raises what is wrong with the file, a later call tries again; Unusable once it is closed."""
-        with self._lock:
-            if self._closed:
-                raise Unusable("The server is about to end.")
-            if self._memory is None:
-                self._memory = self._open()
-            return self._memory
-
-    def close(self) -> None:
-        """Close it where it is open, and open it no more."""
-        with self._lock:
-            self._closed = True
-            if self._memory is not None:
-                self._memory.close()
-
-    def _try(self) -> None:
-        try:
-            self.memory()
-        except MemoryProblem as problem:
-            log.error("%s", problem)
-        except Exception:  # the thread's entry point: the next call tries again, and answers
-            log.exception("the memory could not be opened")
 
 
 class Faces:
@@ -269,7 +227,7 @@ def make_server(host: MemoryHost, *, project: str | None) -> Server[Any]:
     return Server(
         "mcp-memory",
         title="Memory",
-        version=version("mcp-memory"),
+        version=__version__,
         instructions=INSTRUCTIONS,
         on_list_tools=faces.list_tools,
         on_call_tool=faces.call_tool,
@@ -287,9 +245,12 @@ class Wire:
 
     It answers the lines that are no messages, which the SDK passes over in silence so that the client waits for ever,
     and when the input has ended it lets what was asked be answered, so that requests may be piped in.
+    What the front has answered is answered by the server too, and goes no further.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answered: dict[Subject, str]) -> None:
+        """`answered` is what the client has been sent, by what it answers."""
+        self._sent = answered
         self._asked: set[mcp_types.RequestId] = set()
         self._answered = anyio.Event()
 
@@ -297,14 +258,14 @@ class Wire:
         self,
         lines: AsyncIterable[Message],
         to_server: MemoryObjectSendStream[Message],
-        to_client: MemoryObjectSendStream[SessionMessage],
+        send: Callable[[SessionMessage], Any],
     ) -> None:
         """Pass messages on to the server until the input ends and all is answered."""
-        async with to_server, to_client:
+        async with to_server:
             async for message in lines:
                 if isinstance(message, Exception):
                     if refusal := refusal_of(message):
-                        await to_client.send(SessionMessage(refusal))
+                        await send(SessionMessage(refusal))
                     continue
                 self._note_asked(message)
                 await to_server.send(message)
@@ -319,8 +280,24 @@ class Wire:
         """Pass the server's messages on to the client."""
         async with from_server:
             async for message in from_server:
-                await send(message)
+                if not self._was_sent(message):
+                    await send(message)
                 self._note_answered(message)
+
+    def _was_sent(self, message: SessionMessage) -> bool:
+        match message.message:
+            case mcp_types.JSONRPCResponse(id=identifier) | mcp_types.JSONRPCError(id=identifier):
+                subject = (identifier, None)
+            case mcp_types.JSONRPCNotification(
+                method=method, params={"_meta": {"io.modelcontextprotocol/subscriptionId": identifier}}
+            ) if method == ACKNOWLEDGED:
+                subject = (None, cast(mcp_types.RequestId, identifier))
+            case _:
+                return False
+        sent = self._sent.pop(subject, None)
+        if sent not in (None, message.message.model_dump_json(by_alias=True, exclude_unset=True)):
+            log.warning("the client was answered otherwise than the server would have: make the snapshot anew")
+        return sent is not None
 
     def _note_asked(self, message: SessionMessage) -> None:
         match message.message:
@@ -373,40 +350,25 @@ def refusal_of(error: Exception) -> mcp_types.JSONRPCError | None:
     )
 
 
-def serve_stdio(open_memory: Callable[[], Memory], *, project: str | None) -> None:
-    """Serve one client over standard input and output until it goes, or says so with SIGINT or SIGTERM."""
-    host = MemoryHost(open_memory)
-
-    def stop(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-        try:
-            host.close()
-        finally:
-            os._exit(0)  # the thread that reads standard input cannot be interrupted
-
-    for number in STOP_SIGNALS:
-        signal.signal(number, stop)
+def serve_stdio(host: MemoryHost, front: Front, *, project: str | None) -> None:
+    """Go on where the front has begun, until its client goes."""
     try:
-        anyio.run(_serve_stdio, host, project)
+        anyio.run(_serve_stdio, host, front, project)
     except* BrokenPipeError:
         log.info("the client has gone without reading its answers")
-    finally:
-        for number in STOP_SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        host.close()
 
 
-async def _serve_stdio(host: MemoryHost, project: str | None) -> None:
+async def _serve_stdio(host: MemoryHost, front: Front, project: str | None) -> None:
     server = make_server(host, project=project)
-    wire = Wire()
+    wire = Wire(front.answered)
     async with AsyncExitStack() as stack:
-        lines, writing = await stack.enter_async_context(stdio_server())
+        reading = anyio.wrap_file(cast(IO[str], front))
+        lines, writing = await stack.enter_async_context(stdio_server(stdin=reading))
         await stack.enter_async_context(writing)
-        host.start()
         to_server, from_client = anyio.create_memory_object_stream[Message]()
         to_client, from_server = anyio.create_memory_object_stream[SessionMessage]()
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        tasks.start_soon(wire.carry_in, lines, to_server, to_client.clone())
+        tasks.start_soon(wire.carry_in, lines, to_server, writing.send)
         tasks.start_soon(wire.carry_out, from_server, writing.send)
         await server.run(from_client, to_client, server.create_initialization_options())
 

@@ -13,7 +13,8 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids", "common_pairs"),
+    ("errors", "ids", "common_pairs", "handshake"),
+    ("front",),
     ("text", "times", "projects", "languages", "tongues", "lexicon", "figures"),
     ("domain", "foreign_dates", "phrases"),
     ("eastern", "results"),
@@ -44,13 +45,15 @@ LAYERS = (
     ("gathering", "folding"),
     ("answering", "upkeep"),
     ("memory",),
-    ("arguments", "resources", "prompts"),
+    ("arguments", "resources", "prompts", "hosting"),
     ("tools",),
     ("server",),
-    ("config", "demo"),
+    ("config", "demo", "snapshot"),
+    ("serving",),
     ("cli.wiring", "cli.numbers"),
     ("cli.verbs", "cli.topics", "cli.upkeep", "cli.encryption"),
     ("cli",),
+    ("start",),
     ("__init__", "__main__"),
 )
 """From the lowest up. A module imports from the layers below its own, and from none beside or above it."""
@@ -61,9 +64,10 @@ HOMES = {
     "keyring": ("sqlite.cipher",),
     "onnxruntime": ("encoders.onnx",),
     "tokenizers": ("encoders.onnx",),
-    "mcp": ("server", "demo"),
+    "mcp": ("server", "demo", "snapshot"),
+    "mcp_types": ("snapshot",),
     "pydantic": ("server",),
-    "anyio": ("server", "demo"),
+    "anyio": ("server", "demo", "snapshot"),
     "click": ("cli", "demo"),
     "platformdirs": ("config",),
     "dateparser": ("foreign_dates",),

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mcp_memory import serving
 from mcp_memory.config import Config, log_to_stderr, read_config
 from mcp_memory.errors import MemoryProblem, NotFound
+from mcp_memory.front import start_front
 from mcp_memory.projects import project_here
+from mcp_memory.serving import open_memory
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.domain import Caller
     from mcp_memory.memory import Memory
     from mcp_memory.tools import Answer
-
-log = logging.getLogger(__name__)
 
 CLIENT = "command line"
 LONG = 64
@@ -88,16 +89,6 @@ def open_memory_for(config: Config) -> "tuple[Memory, Caller]":
     logging.getLogger(ADVICE).setLevel(logging.ERROR)
     project = config.project or project_here()
     return open_memory(config), Caller(client=CLIENT, project=project)
-
-
-def open_memory(config: Config) -> "Memory":
-    """The memory of these settings. Raises Unusable and ReadOnly."""
-    from mcp_memory.memory import Memory
-
-    memory = Memory.open(config.database, model=config.model, project=config.project, read_only=config.read_only)
-    if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
-        log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
-    return memory
 
 
 def call_tool(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:
@@ -185,11 +176,9 @@ def _speak_utf8() -> None:
 
 
 def _serve(config: Config) -> None:
-    from mcp_memory.server import serve_stdio
-
     if sys.stdin.isatty():
         click.echo("Serving an MCP client over standard input and output; mcp-memory --help says what else.", err=True)
-    serve_stdio(lambda: open_memory(config), project=config.project)
+    serving.serve(start_front(), config)
 
 
 @main.command()
