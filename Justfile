@@ -17,6 +17,10 @@ fix:
     uv run ruff check --fix
     uv run cog -r `grep -rlF '[[[cog' README.md docs`
 
+# What the front answers, from what the server answers; to be made anew when a tool, the version or the SDK changes.
+snapshot:
+    uv run python -m mcp_memory.snapshot
+
 # The wheel, with the encoder in it.
 wheel:
     uv build --wheel

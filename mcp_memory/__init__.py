@@ -2,9 +2,11 @@
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # the typing module takes longer than all else that a server needs for its first answer
 if TYPE_CHECKING:
+    from typing import Any
+
     from mcp_memory.domain import Entry, Turn
     from mcp_memory.memory import Memory
     from mcp_memory.requests import ItemQuery
@@ -19,7 +21,7 @@ __all__ = ["Entry", "ItemQuery", "Memory", "Turn", "__version__"]
 _HOMES = {"Memory": "memory", "Entry": "domain", "Turn": "domain", "ItemQuery": "requests"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     # Memory brings numpy and SQLite with it; a server's handshake must not wait for them.
     if name in _HOMES:
         return getattr(import_module(f"mcp_memory.{_HOMES[name]}"), name)

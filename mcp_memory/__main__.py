@@ -1,5 +1,5 @@
 """`python -m mcp_memory` does what `mcp-memory` does."""
 
-from mcp_memory.cli import main
+from mcp_memory.start import main
 
-main(prog_name="mcp-memory")
+main()

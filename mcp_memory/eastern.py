@@ -177,9 +177,7 @@ def east_grammar(east: East) -> Grammar:
             "(?P<w0>月)曜日?|(?P<w1>火)曜日?|(?P<w2>水)曜日?|(?P<w3>木)曜日?|(?P<w4>金)曜日?|(?P<w5>土)曜日?|(?P<w6>日)曜日?"
         ]
     reader = _Reader(east)
-    return grammar_of(
-        [Rule(re.compile(r"(?<!\d)(?:" + form.replace(" ?", r"\s?") + ")"), reader.read) for form in forms]
-    )
+    return grammar_of([Rule(r"(?<!\d)(?:" + form.replace(" ?", r"\s?") + ")", reader.read) for form in forms])
 
 
 def _named(letter: str, words: Mapping[str, int]) -> str:

@@ -2,15 +2,10 @@
 
 import io
 import logging
-import os
 import secrets
-import signal
-import sys
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
@@ -24,11 +19,12 @@ from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.message import SessionMessage
 
-from mcp_memory import prompts, resources
+from mcp_memory import __version__, prompts, resources
 from mcp_memory.domain import Caller
-from mcp_memory.errors import InvalidInput, MemoryProblem, Mended, NotFound, Replaced, Unusable
+from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound
 from mcp_memory.faults import log_fault
-from mcp_memory.memory import Memory
+from mcp_memory.front import Front
+from mcp_memory.hosting import MemoryHost
 from mcp_memory.projects import project_here, project_of
 from mcp_memory.tools import INSTRUCTIONS, TOOLS, Answer, Tool, tool_named
 from mcp_memory.untrusted import inert, shown
@@ -44,70 +40,8 @@ MAX_PROBLEM_CHARACTERS = 1_000
 """How much of a refusal is said; more is what the caller sent, said back."""
 MAX_CLIENT = 200
 """Characters of a client's name, which is kept with each operation."""
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""How most clients end a server; without this the thread that reads the input would hold the process back."""
 
-Given = TypeVar("Given")
 Context = ServerRequestContext[Any, Any]
-
-
-class MemoryHost:
-    """Opens the memory in a thread, and again at the next call where that failed. Thread-safe."""
-
-    def __init__(self, open_memory: Callable[[], Memory]) -> None:
-        self._open = open_memory
-        self._memory: Memory | None = None
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def start(self) -> None:
-        """Begin to open, so that the first call finds it done."""
-        threading.Thread(target=self._try, name="open-memory", daemon=True).start()
-
-    def memory(self) -> Memory:
-        """The memory. Raises what is wrong with the file, a later call tries again; Unusable once it is closed."""
-        with self._lock:
-            if self._closed:
-                raise Unusable("The server is about to end.")
-            if self._memory is None:
-                self._memory = self._open()
-            return self._memory
-
-    def ask(self, work: Callable[[Memory], Given]) -> Given:
-        """What `work` makes of the memory; once more where the file was replaced or had to be mended meanwhile."""
-        memory = self.memory()
-        try:
-            return work(memory)
-        except Replaced as problem:
-            log.warning("%s", problem)
-            self._let_go(memory)
-        except Mended as problem:
-            log.warning("%s", problem)
-        except Unusable:
-            if self._memory is memory:  # else another call has let go of it
-                raise
-        return work(self.memory())
-
-    def _let_go(self, memory: Memory) -> None:
-        with self._lock:
-            if self._memory is memory:
-                self._memory = None
-                memory.close()
-
-    def close(self) -> None:
-        """Close it where it is open, and open it no more."""
-        with self._lock:
-            self._closed = True
-            if self._memory is not None:
-                self._memory.close()
-
-    def _try(self) -> None:
-        try:
-            self.memory()
-        except MemoryProblem as problem:
-            log.error("%s", problem)
-        except Exception as error:  # the thread's entry point: the next call tries again, and answers
-            log_fault(log, "the memory could not be opened", error)
 
 
 class Faces:
@@ -293,7 +227,7 @@ def make_server(host: MemoryHost, *, project: str | None) -> Server[Any]:
     return Server(
         "mcp-memory",
         title="Memory",
-        version=version("mcp-memory"),
+        version=__version__,
         instructions=INSTRUCTIONS,
         on_list_tools=faces.list_tools,
         on_call_tool=faces.call_tool,
@@ -306,41 +240,25 @@ def make_server(host: MemoryHost, *, project: str | None) -> Server[Any]:
     )
 
 
-def serve_stdio(open_memory: Callable[[], Memory], *, project: str | None) -> None:
-    """Serve one client over standard input and output until it goes, or says so with SIGINT or SIGTERM."""
-    host = MemoryHost(open_memory)
-
-    def stop(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-        try:
-            host.close()
-        finally:
-            os._exit(0)  # the thread that reads standard input cannot be interrupted
-
-    for number in STOP_SIGNALS:
-        signal.signal(number, stop)
+def serve_stdio(host: MemoryHost, front: Front, *, project: str | None) -> None:
+    """Go on where the front has begun, until its client goes."""
     try:
-        anyio.run(_serve_stdio, host, project)
+        anyio.run(_serve_stdio, host, front, project)
     except* BrokenPipeError:
         log.info("the client has gone without reading its answers")
-    finally:
-        for number in STOP_SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        host.close()
 
 
-async def _serve_stdio(host: MemoryHost, project: str | None) -> None:
+async def _serve_stdio(host: MemoryHost, front: Front, project: str | None) -> None:
     server = make_server(host, project=project)
-    wire = Wire()
+    wire = Wire(front.answered)
     async with AsyncExitStack() as stack:
-        # Standard input is read by ourselves: the SDK would hold a line of any length.
+        # Standard input is read by the front: the SDK would hold a line of any length.
         _, writing = await stack.enter_async_context(stdio_server(stdin=anyio.wrap_file(io.StringIO())))
         await stack.enter_async_context(writing)
-        host.start()
         to_server, from_client = anyio.create_memory_object_stream[Message]()
         to_client, from_server = anyio.create_memory_object_stream[SessionMessage]()
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        tasks.start_soon(wire.carry_in, receive(sys.stdin.buffer), to_server, to_client.clone())
+        tasks.start_soon(wire.carry_in, receive(front), to_server, to_client.clone())
         tasks.start_soon(wire.carry_out, from_server, writing.send)
         await server.run(from_client, to_client, server.create_initialization_options())
 

@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any, Protocol, cast
 
 import anyio
 import anyio.to_thread
@@ -13,6 +13,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp import types as mcp_types
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
+
+from mcp_memory.handshake import ACKNOWLEDGED, Subject
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,14 @@ _ID_LAST = re.compile(
 )
 
 
+class Lines(Protocol):
+    """Where lines come from."""
+
+    def readline(self, size: int, /) -> bytes:
+        """The next line with its end, `size` bytes of it at most; empty when there is none."""
+        ...
+
+
 class LineTooLong(Exception):
     """A line of more than MAX_LINE bytes, which was passed over."""
 
@@ -55,7 +65,7 @@ class Received:
     size: int
 
 
-async def receive(stream: BinaryIO, *, limit: int = MAX_LINE) -> AsyncIterator[Received]:
+async def receive(stream: Lines, *, limit: int = MAX_LINE) -> AsyncIterator[Received]:
     """What the lines of a stream say, until it ends; never more than one line of at most `limit` bytes is held."""
     while line := await anyio.to_thread.run_sync(_next_line, stream, limit):
         if isinstance(line, LineTooLong):
@@ -73,7 +83,7 @@ def read_line(line: bytes) -> Message:
         return problem
 
 
-def _next_line(stream: BinaryIO, limit: int) -> bytes | LineTooLong:
+def _next_line(stream: Lines, limit: int) -> bytes | LineTooLong:
     """The next line with its end, empty where there is none; of one that is too long the rest is read and dropped."""
     line = stream.readline(limit + 1)
     if len(line) <= limit:
@@ -92,10 +102,12 @@ class Wire:
     It answers the lines that are no messages, which the SDK passes over in silence so that the client waits for ever;
     reads on only while there is room for another request; and when the input has ended it lets what was asked be
     answered, so that requests may be piped in.
+    What the front has answered is answered by the server too, and goes no further.
     """
 
-    def __init__(self, *, in_hand: int = MAX_IN_HAND) -> None:
-        """At most `in_hand` requests wait for their answer at once."""
+    def __init__(self, answered: dict[Subject, str], *, in_hand: int = MAX_IN_HAND) -> None:
+        """`answered` is what the client has been sent, by what it answers; at most `in_hand` requests wait at once."""
+        self._sent = answered
         self._in_hand = in_hand
         self._asked: dict[mcp_types.RequestId, list[int]] = {}
         self._awaited: set[mcp_types.RequestId] = set()
@@ -133,8 +145,24 @@ class Wire:
                 if isinstance(message.message, mcp_types.JSONRPCRequest):
                     self._awaited.add(message.message.id)
                     self._answered.set()  # what the client answers must be read
-                await send(message)
+                if not self._was_sent(message):
+                    await send(message)
                 self._note_answered(message)
+
+    def _was_sent(self, message: SessionMessage) -> bool:
+        match message.message:
+            case mcp_types.JSONRPCResponse(id=identifier) | mcp_types.JSONRPCError(id=identifier):
+                subject = (identifier, None)
+            case mcp_types.JSONRPCNotification(
+                method=method, params={"_meta": {"io.modelcontextprotocol/subscriptionId": identifier}}
+            ) if method == ACKNOWLEDGED:
+                subject = (None, cast(mcp_types.RequestId, identifier))
+            case _:
+                return False
+        sent = self._sent.pop(subject, None)
+        if sent not in (None, message.message.model_dump_json(by_alias=True, exclude_unset=True)):
+            log.warning("the client was answered otherwise than the server would have: make the snapshot anew")
+        return sent is not None
 
     async def _an_answer(self) -> None:
         self._answered = anyio.Event()

@@ -13,7 +13,8 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids", "common_pairs", "wire", "allocator", "logs", "faults"),
+    ("errors", "ids", "common_pairs", "allocator", "logs", "faults", "handshake"),
+    ("front", "wire"),
     ("policies",),
     (
         "text",
@@ -71,13 +72,15 @@ LAYERS = (
     ("gathering", "folding"),
     ("answering", "upkeep"),
     ("memory",),
-    ("arguments", "resources", "prompts"),
+    ("arguments", "resources", "prompts", "hosting"),
     ("tools",),
     ("server",),
-    ("config", "demo"),
+    ("config", "demo", "snapshot"),
+    ("serving",),
     ("cli.wiring", "cli.numbers"),
     ("cli.verbs", "cli.topics", "cli.upkeep", "cli.encryption", "cli.keeping", "cli.moving"),
     ("cli",),
+    ("start",),
     ("__init__", "__main__"),
 )
 """From the lowest up. A module imports from the layers below its own, and from none beside or above it."""
@@ -88,9 +91,10 @@ HOMES = {
     "keyring": ("sqlite.cipher",),
     "onnxruntime": ("encoders.onnx",),
     "tokenizers": ("encoders.onnx",),
-    "mcp": ("server", "wire", "demo"),
+    "mcp": ("server", "wire", "demo", "snapshot"),
+    "mcp_types": ("snapshot",),
     "pydantic": ("wire",),
-    "anyio": ("server", "wire", "demo"),
+    "anyio": ("server", "wire", "demo", "snapshot"),
     "click": ("cli", "demo"),
     "platformdirs": ("config",),
     "dateparser": ("foreign_dates",),

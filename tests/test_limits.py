@@ -289,7 +289,7 @@ async def test_no_more_is_read_while_as_many_requests_wait_as_may() -> None:
     to_server, from_client = anyio.create_memory_object_stream[Any](100)
     to_client, _from_server = anyio.create_memory_object_stream[Any](100)
     answers, answering = anyio.create_memory_object_stream[Any](100)
-    wire, sent = Wire(in_hand=3), list[Any]()
+    wire, sent = Wire({}, in_hand=3), list[Any]()
 
     async def lines() -> AsyncIterator[Received]:
         for number in range(5):

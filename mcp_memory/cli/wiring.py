@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcp_memory.allocator import keep_little
-from mcp_memory.config import Config, is_own_directory, read_config
+from mcp_memory import serving
+from mcp_memory.config import Config, read_config
 from mcp_memory.errors import MemoryProblem, NotFound, ReadOnly
+from mcp_memory.front import start_front
 from mcp_memory.logs import log_to_stderr
-from mcp_memory.permissions import protect
 from mcp_memory.projects import project_here
+from mcp_memory.serving import open_memory
 from mcp_memory.untrusted import visible
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
@@ -27,8 +28,6 @@ if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.memory import Memory
     from mcp_memory.sqlite.database import Database
     from mcp_memory.tools import Answer
-
-log = logging.getLogger(__name__)
 
 CLIENT = "command line"
 LONG = 64
@@ -124,24 +123,6 @@ def open_memory_for(config: Config) -> "tuple[Memory, Caller]":
     logging.getLogger(ADVICE).setLevel(logging.ERROR)
     project = config.project or project_here()
     return open_memory(config), Caller(client=CLIENT, project=project)
-
-
-def open_memory(config: Config) -> "Memory":
-    """The memory of these settings. Raises Unusable and ReadOnly."""
-    from mcp_memory.memory import Memory
-
-    protect(config.database, own=is_own_directory(config.database.parent))
-    memory = Memory.open(
-        config.database,
-        model=config.model,
-        project=config.project,
-        read_only=config.read_only,
-        max_size=config.max_size,
-        secrets=config.secrets,
-    )
-    if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
-        log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
-    return memory
 
 
 def call_tool(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:
@@ -240,12 +221,9 @@ def _speak_utf8() -> None:
 
 
 def _serve(config: Config) -> None:
-    keep_little()
-    from mcp_memory.server import serve_stdio
-
     if sys.stdin.isatty():
         click.echo("Serving an MCP client over standard input and output; mcp-memory --help says what else.", err=True)
-    serve_stdio(lambda: open_memory(config), project=config.project)
+    serving.serve(start_front(), config)
 
 
 @main.command()

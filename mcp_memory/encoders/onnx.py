@@ -235,8 +235,15 @@ class OnnxEncoder:
         return Reading(vector, np.concatenate(found) if found else None, spans)
 
     def _check_dimensions(self, directory: Path) -> None:
+        """Raise where the model's vectors are of another length, or cannot be made.
+
+        A model whose files are recorded was run when they were; running it touches all weights, 10 MB and more.
+        """
+        measured = self._description.outputs["vector" if self._description.pooling == "graph" else "states"]
+        declared = next(output.shape[-1] for output in self._session.get_outputs() if output.name == measured)
         try:
-            found = self._pooled(self._windows("a", ""))[0].shape
+            recorded = self._description.files and isinstance(declared, int)
+            found = (declared,) if recorded else self._pooled(self._windows("a", ""))[0].shape
         except Exception as error:
             raise Unusable(f"{directory / self._description.model} cannot be run: {error}") from error
         if found != (self.dimensions,):
@@ -261,6 +268,7 @@ class _Argument(Protocol):
 
     name: str
     type: str
+    shape: Sequence[int | str | None]
 
 
 class _Session(Protocol):
@@ -344,6 +352,9 @@ def _session(path: Path) -> _Session:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Packed copies of the weights are 10 MB of each process's own; without them all share the file's pages, and the same
+    # vector takes 1.8 ms instead of 1.4 (12 tokens), 4.8 instead of 4.3 (64), 19.5 instead of 17.9 (256).
+    options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         return cast(_Session, runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
     except Exception as error:
