@@ -296,9 +296,12 @@ def remembered(result: Remembered) -> str:
         entry.elsewhere or (entry.of and entry.status in ("replaces", "similar")) for entry in result.items[:LISTED]
     ):
         lines = [fenced(lines)]
-    if any(entry.status == "similar" for entry in result.items):
+    if similar := [
+        f'replaces="{entry.of.id}"' for entry in result.items[:LISTED] if entry.of and entry.status == "similar"
+    ]:
         lines.append(
-            "Both of two that are similar are kept: where the new one takes the other's place, remember it again with replaces=the other's id."
+            "What is similar is kept beside the other; where the new one takes its place: remember it again with "
+            + ", or ".join(dict.fromkeys(similar))
         )
     if result.pending:
         lines.append(f"Vectors still being made: {result.pending}. Recall finds them by their words until then.")

@@ -45,7 +45,10 @@ class Guard:
 
     def optional(self, text: str | None, name: str) -> str | None:
         """The same of what may not be given; None where nothing is left."""
-        return None if text is None else self.text(text, name).strip() or None
+        if text is None or not text.strip():
+            return text
+        clean = self.text(text, name)
+        return clean if clean.strip() else None
 
     def texts(self, texts: Sequence[str], name: str) -> tuple[str, ...]:
         """The same of each that is not empty then."""

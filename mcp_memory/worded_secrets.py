@@ -66,6 +66,8 @@ _KEY_TOLD = (
     "(?i)"
     rf"{_KEY}s?(?:[_-][a-z]{{2,12}}){{0,2}}(?:\s+(?:header|value|env(?:ironment)? var(?:iable)?|variable)){{0,2}}{_ABOUT}{_LINK}(?:{_QUOTED}|{_BARE})"
 )
+_BARE_NAME = r"(?i)(?:secret|token|credentials?|令牌|トークン)s?(?![ _-]?[a-z])"
+"""Names of one word: they are said of much that is no key."""
 _KEY_BESIDE = (
     "(?i)"
     rf"{_KEY}\s+[\"'`]?(?P<bare>(?=[!-~]{{0,80}}\d)[A-Za-z0-9+/=_.~-]{{20,200}})"
@@ -140,7 +142,7 @@ def worded_secrets(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
         for match in chain(_compiled(_KEY_TOLD).finditer(text), _compiled(_KEY_BESIDE).finditer(text)):
             span = _place(match)
             value = text[span.start : span.end]
-            if _is_key(value, loose=len(match[0]) - len(value) > 8):
+            if _is_key(value, loose=not _compiled(_BARE_NAME).match(match[0])):
                 yield "key or token", span
     if "/" in text or " and " in lowered:
         yield from _pairs(text, lowered)
