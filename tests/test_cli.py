@@ -235,7 +235,7 @@ def test_verify_finds_a_sound_file_sound_and_a_damaged_one_damaged(run: Run, dat
     database.write_bytes(content)
     damaged = run("verify")
 
-    assert (sound.exit_code, sound.stdout) == (0, f"sound: {database} and the encoder's files\n")
+    assert (sound.exit_code, sound.stdout) == (0, f"sound: {database} (not encrypted) and the encoder's files\n")
     assert damaged.exit_code == 1
     assert "Traceback" not in damaged.output
 

@@ -110,7 +110,7 @@ def test_a_migrated_file_serves_and_knows_what_it_knew(old: Path) -> None:
         assert not any("green" in text or "hunter2" in text for text in live)
         assert [item.text for item in hit.was] == ["The deploy port is 8080."]
         assert [state.item.text for state in states.revisions] == ["Maya drinks green tea.", "Maya drinks black tea."]
-        assert "\nDeploys go to port 9090.\n" in memory.summarize("infra").text
+        assert "Deploys go to port 9090.\n" in memory.summarize("infra").text
         assert list(memory.verify()) == []
 
 

@@ -2,14 +2,16 @@
 
 import os
 import secrets
+from typing import TYPE_CHECKING
 
 import click
 
 from mcp_memory.cli.wiring import configured, main
 from mcp_memory.config import Config
 from mcp_memory.errors import NotFound, ReadOnly
-from mcp_memory.sqlite import cipher
-from mcp_memory.sqlite.cipher import KEY_VARIABLE, NEW_KEY_VARIABLE, SERVICE, Key
+
+if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
+    from mcp_memory.sqlite.cipher import Key
 
 passphrase_option = click.option(
     "--passphrase", "ask", is_flag=True, help="Ask for a passphrase on the terminal; it is kept nowhere."
@@ -30,10 +32,10 @@ def encrypt(config: Config, ask: bool) -> None:
       mcp-memory encrypt
       MCP_MEMORY_KEY="$(cat passphrase)" mcp-memory encrypt
     """
-    from mcp_memory.sqlite import rewriting
+    from mcp_memory.sqlite import cipher, rewriting
 
     _writable(config)
-    key, salt = _new_key(KEY_VARIABLE, ask=ask)
+    key, salt = _new_key(cipher.KEY_VARIABLE, ask=ask)
     with cipher.kept(key, salt):
         rewriting.encrypt(config.database, key, salt=salt)
     click.echo(f"{config.database} is encrypted with {cipher.CIPHER_NAME}, and so are its backups from now on.")
@@ -55,15 +57,17 @@ def rekey(config: Config, ask: bool) -> None:
       mcp-memory rekey
       mcp-memory rekey --passphrase
     """
-    from mcp_memory.sqlite import rewriting
+    from mcp_memory.sqlite import cipher, rewriting
 
     _existing(config)
-    key, salt = _new_key(NEW_KEY_VARIABLE, ask=ask)
+    key, salt = _new_key(cipher.NEW_KEY_VARIABLE, ask=ask)
     with cipher.kept(key, salt):
         rewriting.rekey(config.database, key, salt=salt)
     click.echo(f"{config.database} has a new key. Backups made before still need the old one.")
-    if os.environ.get(KEY_VARIABLE):
-        click.echo(f"{KEY_VARIABLE} still holds the old key: set it to the new one, or unset it for the keychain.")
+    if os.environ.get(cipher.KEY_VARIABLE):
+        click.echo(
+            f"{cipher.KEY_VARIABLE} still holds the old key: set it to the new one, or unset it for the keychain."
+        )
     _tell(key, salt)
 
 
@@ -94,8 +98,10 @@ def _existing(config: Config) -> None:
         raise NotFound(f"There is no memory file {config.database}.")
 
 
-def _new_key(variable: str, *, ask: bool) -> tuple[Key, str]:
+def _new_key(variable: str, *, ask: bool) -> "tuple[Key, str]":
     """A key to encrypt with, and the salt of a raw one."""
+    from mcp_memory.sqlite import cipher
+
     salt = secrets.token_hex(16)
     if ask:
         typed = click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
@@ -105,11 +111,13 @@ def _new_key(variable: str, *, ask: bool) -> tuple[Key, str]:
     return cipher.random_key(), salt
 
 
-def _tell(key: Key, salt: str) -> None:
+def _tell(key: "Key", salt: str) -> None:
+    from mcp_memory.sqlite import cipher
+
     if key.origin == cipher.KEYCHAIN:
-        click.echo(f"Its key is in the keychain: service {SERVICE}, account {salt}.")
+        click.echo(f"Its key is in the keychain: service {cipher.SERVICE}, account {salt}.")
         click.echo(
-            f"`keyring get {SERVICE} {salt}` shows it. Keep a copy elsewhere: without it nobody can read the file."
+            f"`keyring get {cipher.SERVICE} {salt}` shows it. Keep a copy elsewhere: without it nobody can read the file."
         )
     else:
-        click.echo(f"Keep the key: without it nobody can read the file. A server reads it from {KEY_VARIABLE}.")
+        click.echo(f"Keep the key: without it nobody can read the file. A server reads it from {cipher.KEY_VARIABLE}.")

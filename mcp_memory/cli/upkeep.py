@@ -135,6 +135,7 @@ def recover(config: Config, damaged: Path, target: Path, as_json: bool) -> None:
         sys.exit(1)
 
 
+@main.command()
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's memory in this file.")
 @configured
 def demo(config: Config, keep: Path | None) -> None:

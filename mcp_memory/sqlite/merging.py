@@ -31,8 +31,8 @@ PASSING = 1 << 40
 def merge(connection: apsw.Connection, other: apsw.Connection) -> Merged:
     """Bring all that `other` holds into the file that `connection` is writing to, inside its transaction.
 
-    Both are of today's schema. The indexes of words follow at once; dates and vectors are made up later, but for
-    vectors of the encoder that serves here, which are taken over.
+    Both are of today's schema. The indexes of words follow at once. Dates that were read there are taken over, and so
+    are vectors of the encoder that serves here; what is missing then is to be made up later.
     """
     connection.pragma("defer_foreign_keys", True)
     merging = _Merging(connection, other)
@@ -42,6 +42,7 @@ def merge(connection: apsw.Connection, other: apsw.Connection) -> Merged:
     merging.revisions()
     merging.timed()
     merging.topics()
+    merging.dates()
     merging.vectors()
     erased = merging.erasures()
     merging.tidy()
@@ -279,6 +280,12 @@ class _Merging:
                 self._insert("topic", digest)
         for row in self._rows("topic_revision"):
             self._insert("topic_revision", row)
+
+    def dates(self) -> None:
+        """The dates that the new states tell, as they were read there, by the clock of whoever said them."""
+        for state in self._new_states:
+            for row in fetch(self.other, "SELECT revision_id, periods FROM told WHERE revision_id = ?", (state,)):
+                self._execute("INSERT OR IGNORE INTO told (revision_id, periods) VALUES (?, ?)", *row)
 
     def vectors(self) -> None:
         """What the encoder that serves here made of the new states there."""
