@@ -201,13 +201,13 @@ def test_a_full_store_is_told_by_the_tool(
             memory.remember(document(number))
     spoken = speak(
         request_tool(1, "remember", content="One small fact."),
-        request_tool(2, "recall", query="room 3"),
+        request_tool(2, "history", limit=1),
         options=("--max-size", "1MB"),
     )
 
     assert spoken.answers[1]["result"]["isError"]
     assert spoken.text(1).startswith("The store is full: with this it would hold 1.")
-    assert "Room " in spoken.text(2)
+    assert not spoken.answers[2]["result"]["isError"]
 
 
 # The wire
@@ -317,7 +317,7 @@ async def test_no_more_is_read_while_as_many_requests_wait_as_may() -> None:
     assert (before, after, len(sent)) == (3, 4, 5)
 
 
-def test_a_thousand_requests_at_once_are_all_answered(
+def test_hundreds_of_requests_at_once_are_all_answered(
     speak: Speak, request_tool: Callable[..., dict[str, Any]]
 ) -> None:
     spoken = speak(*[request_tool(number, "history", limit=1) for number in range(1, 301)])
