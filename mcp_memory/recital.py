@@ -68,9 +68,7 @@ def _sentences(line: str) -> list[Recited]:
     rest = line[topic.end() :] if topic else re.sub(f"^{_MARKS}", "", line)
     found: list[Recited] = []
     at = 0
-    for said in _CITED.finditer(rest):
-        if said.start() != at:
-            return []
+    while said := _CITED.match(rest, at):  # a search would begin at every character of a line that cites nothing
         found.append(Recited(ItemId(said["id"]), said[0].removesuffix(" · ").strip()))
         at = said.end()
     return found if at == len(rest) else []

@@ -17,6 +17,7 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.history import word_diff
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake
+from mcp_memory.recital import recited
 from mcp_memory.secret_shapes import secrets_in
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.text import count_tokens, segment
@@ -59,6 +60,8 @@ SLOW: dict[str, Callable[[], object]] = {
     "a difference of signs": lambda: word_diff("'" * 9_000 + "a", "b" + "!'" * 4_500),
     "keywords of one long word": lambda: keywords(["ﬁ" * 8_000] * 2, {}),
     "keywords of fractions": lambda: keywords(["½" * 8_000] * 2, {}),
+    "a line that cites nothing": lambda: recited("now " * 40_000),
+    "a line that opens many brackets": lambda: recited("f( " * 40_000),
     "a call of digits": lambda: read_call("9" * 40_000),
     "arguments without a value": lambda: read_call("f(" + "a" * 40_000 + ")"),
     "an address that is none": lambda: secrets_in("a." * 20_000),
