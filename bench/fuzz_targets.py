@@ -2,11 +2,10 @@
 
 A target is a function from an input to nothing that raises MemoryProblem where the input is refused, and anything else
 where there is a defect. To fuzz a new parser add a Target to TARGETS; every module of mcp_memory.importers that has a
-function `read(data: bytes, ...)` is one by itself.
+function `read(lines)` is one by itself.
 """
 
 import importlib
-import importlib.util
 import json
 import pkgutil
 import random
@@ -15,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from bench.fuzz_inputs import arguments_of, mutated, spliced, value, when
-from mcp_memory import compose, dedupe, history, toolcalls
+from mcp_memory import compose, dedupe, history, importers, toolcalls
 from mcp_memory.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, entries_of, turns_of
 from mcp_memory.comparing import change, likeness
 from mcp_memory.config import read_config
@@ -39,6 +38,7 @@ from mcp_memory.domain import (
 )
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import MemoryProblem
+from mcp_memory.exporters.jsonl import lines
 from mcp_memory.foreign_dates import read_foreign
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_scope, read_tags
@@ -50,6 +50,8 @@ from mcp_memory.recital import recited
 from mcp_memory.requests import read_age, read_operation, read_query
 from mcp_memory.resources import read as read_resource
 from mcp_memory.secret_shapes import secrets_in
+from mcp_memory.sqlite.database import Database
+from mcp_memory.sqlite.moving import export
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.strength import estimate_importance
 from mcp_memory.text import count_tokens, grams, normal_form, require_clean, segment, sentences, shorten, words
@@ -287,7 +289,7 @@ def _wired(line: bytes) -> None:
 @cache
 def _searcher() -> SqliteStore:
     """A store whose words are searched, of a few thousand states."""
-    store = SqliteStore(Path(_kept().enter_context(tempfile.TemporaryDirectory())) / "words.db", clock=lambda: 1)
+    store = SqliteStore(Path(_words_folder()) / "words.db", clock=lambda: 1)
     chance = random.Random(5)
     with_ids = IdSequence(lambda: 1_700_000_000_000)
     intake = Intake(Caller(), NOW, with_ids.next)
@@ -295,6 +297,11 @@ def _searcher() -> SqliteStore:
     steps = [AddItem(ItemId(with_ids.next()), one) for entry in intake.entries(said) for one in entry]
     store.apply(Operation(OperationId(with_ids.next()), "remember", 1, "fuzz", "", ""), steps)
     return store
+
+
+@cache
+def _words_folder() -> str:
+    return _kept().enter_context(tempfile.TemporaryDirectory())
 
 
 @cache
@@ -371,15 +378,34 @@ TARGETS: list[Target] = [
 
 
 def importer_targets() -> list[Target]:
-    """One for each module of mcp_memory.importers that reads bytes."""
-    if importlib.util.find_spec("mcp_memory.importers") is None:
-        return []
-    package = importlib.import_module("mcp_memory.importers")
+    """One for each module of mcp_memory.importers with a `read` of lines: an export with a few of its bytes changed."""
     found: list[Target] = []
-    for entry in pkgutil.iter_modules(package.__path__):
+    for entry in pkgutil.iter_modules(importers.__path__):
         module = importlib.import_module(f"mcp_memory.importers.{entry.name}")
-        if callable(read := getattr(module, "read", None)):
-            samples = [sample.encode() for sample in SEEDS]
-            made = lambda chance, samples=samples: mutated(chance, chance.choice(samples))  # noqa: E731
-            found.append(Target(f"importer {entry.name}", made, read, 10))
+        if callable(getattr(module, "read", None)):
+            found.append(Target(f"importer {entry.name}", _export_of, partial(_imported, module), 20))
     return found
+
+
+@cache
+def _exported() -> tuple[bytes, ...]:
+    """The lines of an export of the tools' store."""
+    _searcher()
+    database = Database(Path(_words_folder()) / "words.db", read_only=True)
+    told = tuple(lines(export(database)))[:200]
+    database.close()
+    return told
+
+
+def _export_of(chance: random.Random) -> bytes:
+    """A header, some lines of an export, and what is not quite one."""
+    told = _exported()
+    some = [told[0], *chance.choices(told, k=chance.choice((0, 1, 3)))]
+    data = b"".join(mutated(chance, line) if chance.random() < 0.5 else line for line in some)
+    return chance.choice((data, data, mutated(chance, data), line_of(chance), b"[" * 100_000))
+
+
+def _imported(module: Any, data: bytes) -> None:
+    module.recognises(data[: importers.HEAD])
+    for part in module.read(data.splitlines(keepends=True)):
+        str(part)

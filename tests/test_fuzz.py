@@ -16,6 +16,7 @@ from mcp_memory.domain import Caller, Entry, Turn
 from mcp_memory.errors import InvalidInput
 from mcp_memory.history import word_diff
 from mcp_memory.ids import IdSequence
+from mcp_memory.importers.jsonl import recognises
 from mcp_memory.intake import Intake
 from mcp_memory.recital import recited
 from mcp_memory.secret_shapes import secrets_in
@@ -134,3 +135,8 @@ def test_words_are_scored_where_what_was_found_has_gone_in_the_meantime(tmp_path
 
     assert len(scores) == 0
     store.close()
+
+
+def test_a_file_of_brackets_alone_is_no_export() -> None:
+    assert not recognises(b"[" * 4_096)
+    assert not recognises(b"[" * 100_000)

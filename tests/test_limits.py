@@ -176,7 +176,7 @@ def test_a_full_store_refuses_to_keep_more_and_goes_on_with_all_else(database: P
 def test_a_store_that_is_nearly_full_says_so_in_the_answer_and_in_stats(database: Path) -> None:
     with Memory.open(database, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
-        for number in range(7):
+        for number in range(12):
             memory.remember(document(number))
         used = memory.stats().used
     runner, options = CliRunner(), ["--database", str(database), "--max-size", str(int(used * 1.05))]
@@ -197,7 +197,7 @@ def test_a_full_store_is_told_by_the_tool(
 ) -> None:
     with Memory.open(database, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
-        for number in range(7):
+        for number in range(12):
             memory.remember(document(number))
     spoken = speak(
         request_tool(1, "remember", content="One small fact."),

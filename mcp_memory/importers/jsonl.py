@@ -36,7 +36,7 @@ def recognises(head: bytes) -> bool:
     """Whether a file begins with our header, of whatever version."""
     try:
         first: Any = json.loads(head.partition(b"\n")[0])
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(first, dict) and cast("dict[str, Any]", first).get("format") == HEADER["format"]
 
