@@ -21,6 +21,7 @@ from mcp_memory.domain import (
     Revision,
     Source,
     SourceId,
+    Statement,
     Step,
     Topic,
     Undoing,
@@ -33,7 +34,7 @@ from mcp_memory.errors import NotFound
 from mcp_memory.figures import Stats
 from mcp_memory.ids import IdSequence, id_text
 from mcp_memory.sizes import Room
-from mcp_memory.sqlite import counting, lineage, quota, search, toolhistory, undo, upkeep, vectors
+from mcp_memory.sqlite import counting, lineage, quota, retold, search, toolhistory, undo, upkeep, vectors
 from mcp_memory.sqlite.clusters import SqliteTopics
 from mcp_memory.sqlite.counting import LACKING
 from mcp_memory.sqlite.database import Database
@@ -42,6 +43,7 @@ from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, holds
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.steps import Steps
+from mcp_memory.store import Before
 from mcp_memory.times import Period
 from mcp_memory.toolcalls import KeptCall
 
@@ -138,6 +140,10 @@ class SqliteStore:
             )
         found = {row[0]: item_of(row[1:]) for row in rows}
         return {text: found[digest] for text, digest in digests.items() if digest in found}
+
+    def told_before(self, statements: Sequence[Statement]) -> list[Before]:
+        with self._database.read() as connection:
+            return retold.told_before(connection, statements)
 
     def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
         with self._database.read() as connection:
