@@ -15,6 +15,8 @@ from mcp_memory.store import Store
 
 MEASURED = 200_000
 """Tokens that are compared by their vectors too before they are kept, about half a minute on two cores; the rest by words."""
+MAX_PLACE = 500
+"""Characters of a record's place that are kept with it: a folder's files may lie deep, and titles are long."""
 PART_BYTES = MAX_BYTES * 3 // 4
 """Bytes of a part of a conversation that is too long for one call: the transcript adds names and times."""
 
@@ -165,8 +167,8 @@ def _statements(record: Given, origin: Origin, intake: Intake) -> list[Statement
     entry = record.entry
     scope = origin.scope or entry.scope or (None if origin.of_project else USER)
     tags = tuple(dict.fromkeys((*origin.tags, *entry.tags)))[:MAX_TAGS]
-    place = "" if record.where == origin.name else f", {record.where}"
-    entry = replace(entry, scope=scope, tags=tags, source=f"imported from {origin.format}: {origin.name}{place}")
+    place = record.where if record.where.startswith(origin.name) else f"{origin.name}, {record.where}"
+    entry = replace(entry, scope=scope, tags=tags, source=f"imported from {origin.format}: {place[:MAX_PLACE]}")
     if not record.turns:
         return [statement for said in intake.entries([entry]) for statement in said]
     return [statement for part in _parts(record.turns) for statement in intake.turns(part, like=entry)]

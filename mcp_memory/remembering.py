@@ -101,7 +101,9 @@ class Rememberer:
         named |= self._store.items([s.echoes for s in statements if s.echoes])
         statements = self._estimated(statements)
         encoder = self._writing_encoder()
-        measured = _measure_first(encoder, statements, progress, inline) if encoder else [None] * len(statements)
+        measured: list[Measured | None] = [None] * len(statements)
+        if encoder:
+            measured = _measure_first(encoder, statements, progress, inline)
         ids = [ItemId(self._new_id()) for _ in statements]
         decisions = dedupe.plan(
             statements,

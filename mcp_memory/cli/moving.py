@@ -135,10 +135,11 @@ def import_(
     foreign: list[tuple[Path, bytes]] = []
     for path in dict.fromkeys(paths):
         with ExitStack() as stack:
-            first = b""
-            if not path.is_dir():
-                stream: BinaryIO = sys.stdin.buffer if str(path) == "-" else stack.enter_context(path.open("rb"))
-                first = stream.readline(importers.HEAD)
+            if path.is_dir():
+                foreign.append((path, b""))
+                continue
+            stream: BinaryIO = sys.stdin.buffer if str(path) == "-" else stack.enter_context(path.open("rb"))
+            first = stream.readline(importers.HEAD)
             if format_ != "jsonl" and not (format_ is None and importers.ours(first)):
                 foreign.append((path, first))
                 continue

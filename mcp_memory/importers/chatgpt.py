@@ -5,7 +5,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from mcp_memory.domain import Entry, Turn
-from mcp_memory.importers.given import File, Found, Given, LeftOut, Malformed, Package, each, label_at, mapping, moment
+from mcp_memory.importers.given import (
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    each,
+    label_at,
+    mapping,
+    moment,
+    object_or_none,
+)
 
 SPOKEN = ("text", "multimodal_text")
 """Types of content that someone wrote or said; the rest is code that ran, and what tools and searches gave."""
@@ -74,7 +86,7 @@ def _latest(nodes: Mapping[str, Any]) -> str | None:
 def _turn(message: Mapping[str, Any]) -> Turn | None:
     """What was said; None for what no one reads in the conversation."""
     role = mapping(message.get("author")).get("role")
-    hidden = (message.get("metadata") or {}).get("is_visually_hidden_from_conversation")
+    hidden = (object_or_none(message.get("metadata")) or {}).get("is_visually_hidden_from_conversation")
     if role not in ("user", "assistant") or hidden or message.get("recipient", "all") not in ("all", None):
         return None
     content = mapping(message.get("content"))

@@ -197,6 +197,24 @@ def one(read: Callable[[], Iterator[Found]], where: str) -> Iterator[Found]:
     yield from found
 
 
+def object_or_none(value: object) -> dict[str, Any] | None:
+    """The value where it is a JSON object."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def list_or_none(value: object) -> list[Any] | None:
+    """The value where it is a JSON list."""
+    return cast("list[Any]", value) if isinstance(value, list) else None
+
+
+def listed(value: object, name: str) -> list[Any]:
+    """The list, none where there is nothing. Raises Malformed naming it where it is something else."""
+    found = [] if value is None else list_or_none(value)
+    if found is None:
+        raise Malformed(f"{name} is no list but {_shown(value)}.")
+    return found
+
+
 def mapping(value: object) -> Mapping[str, Any]:
     """Raises Malformed where it is no JSON object."""
     if not isinstance(value, dict):

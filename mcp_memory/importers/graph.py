@@ -15,6 +15,8 @@ from mcp_memory.importers.given import (
     decoded,
     each,
     lines_of,
+    listed,
+    object_or_none,
     objects_of,
     one,
     parsed,
@@ -29,24 +31,26 @@ def recognises(package: Package) -> bool:
     file = package.files[0]
     try:
         _, line = next(lines_of(file), (1, b""))
-        first = parsed(decoded(line))
+        first = object_or_none(parsed(decoded(line)))
     except Malformed:
         first = None
-    if isinstance(first, dict) and first.get("type") in ("entity", "relation"):
-        return True
-    whole = file.json_or_none()
-    return isinstance(whole, dict) and isinstance(whole.get("entities"), list) and "relations" in whole
+    return bool(first and first.get("type") in ("entity", "relation")) or _whole(file) is not None
 
 
 def read(package: Package) -> Iterator[Found]:
     """Each observation with the name of its entity, tagged with the entity and its type; each relation as a sentence."""
     for file in package.files:
-        whole = file.json_or_none()
-        if isinstance(whole, dict) and "entities" in whole:
+        if (whole := _whole(file)) is not None:
             yield from each(whole["entities"], lambda number, file=file: f"{file.name} entity {number}", _entity)
             yield from each(whole["relations"], lambda number, file=file: f"{file.name} relation {number}", _relation)
         else:
             yield from _lines(file)
+
+
+def _whole(file: File) -> Mapping[str, Any] | None:
+    """The graph, where the file is one object, as the server's tool read_graph answers."""
+    found = object_or_none(file.json_or_none())
+    return found if found and {"entities", "relations"} <= found.keys() else None
 
 
 def _lines(file: File) -> Iterator[Found]:
@@ -66,9 +70,7 @@ def _lines(file: File) -> Iterator[Found]:
 def _entity(record: Mapping[str, Any], where: str) -> Iterator[Found]:
     name = " ".join(text_at(record, "name").split())
     sort = " ".join(text_at(record, "entityType").split())
-    observations = record.get("observations")
-    if not isinstance(observations, list):
-        raise Malformed("observations is no list.")
+    observations = listed(record.get("observations", False), "observations")
     tags = tuple(tag for tag in (name, sort) if len(tag) <= MAX_TAG)
     for number, observation in enumerate(observations, start=1):
         if not isinstance(observation, str) or not observation.strip():

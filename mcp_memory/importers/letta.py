@@ -5,7 +5,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from mcp_memory.domain import Entry, Turn
-from mcp_memory.importers.given import Found, Given, LeftOut, Malformed, Package, each, label_at, mapping, moment
+from mcp_memory.importers.given import (
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    each,
+    label_at,
+    listed,
+    mapping,
+    moment,
+)
 
 
 def recognises(package: Package) -> bool:
@@ -40,12 +51,10 @@ def _block(record: Mapping[str, Any], where: str) -> Iterator[Found]:
 
 
 def _agent(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    messages = record.get("messages") or []
-    if not isinstance(messages, list):
-        raise Malformed("its messages are no list.")
+    messages = listed(record.get("messages"), "messages")
     name = label_at(record, "name") or "assistant"
     turns: list[Turn] = []
-    for message in cast("list[Any]", messages):
+    for message in messages:
         turns += _turns(mapping(message), name)
     if turns:
         yield Given(where, Entry(""), tuple(turns))

@@ -1,14 +1,13 @@
 """Markdown as notes and rules are written in: front matter, headings, list items, and links between notes."""
 
-import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 
 from mcp_memory.importers.given import Malformed, labels
 
@@ -76,12 +75,12 @@ def note(text: str) -> Note:
     if not found:
         return Note({}, text)
     try:
-        value: Any = YAML(typ="safe", pure=True).load(io.StringIO(found["yaml"]))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 2 if error.problem_mark else 1
-        raise Malformed(f"its front matter is no YAML (line {line}: {error.problem}).") from None
+        load: Callable[[str], Any] = cast("Any", YAML(typ="safe", pure=True)).load
+        value = load(found["yaml"])
     except (YAMLError, ValueError, RecursionError) as error:
-        raise Malformed(f"its front matter is no YAML ({str(error)[:100]}).") from None
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        told = f"line {mark.line + 2}: {problem}" if mark else str(error)[:100]
+        raise Malformed(f"its front matter is no YAML ({told}).") from None
     if value is None:
         value = {}
     if not isinstance(value, dict):

@@ -15,8 +15,10 @@ from mcp_memory.importers.given import (
     each,
     label_at,
     labels,
+    listed,
     mapping,
     moment,
+    object_or_none,
     objects_of,
     one,
     text_at,
@@ -50,10 +52,11 @@ def read(package: Package) -> Iterator[Found]:
 
 def _list_in(value: Any) -> Any:
     """The list of memories in what an interface returned."""
-    if isinstance(value, dict):
-        answer = cast("dict[str, Any]", value)
-        return next((answer[name] for name in ("results", "memories", "items") if name in answer), [value])
-    return value
+    answer = object_or_none(value)
+    if answer is None:
+        return value
+    alone: list[Any] = [answer]
+    return next((answer[name] for name in ("results", "memories", "items") if name in answer), alone)
 
 
 def _is_list(file: File) -> bool:
@@ -80,10 +83,7 @@ def _backed_up(file: File) -> Iterator[Found]:
         raise Malformed("its categories or apps are no list of objects with an id and a name.") from None
 
     def memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-        categories = record.get("category_ids") or []
-        if not isinstance(categories, list):
-            raise Malformed("category_ids is no list.")
-        known = [names.get(str(category), "") for category in cast("list[Any]", categories)]
+        known = [names.get(str(category), "") for category in listed(record.get("category_ids"), "category_ids")]
         app = apps.get(str(record.get("app_id")), "")
         yield from _memory(dict(record) | {"categories": [name for name in (*known, app) if name]}, where)
 

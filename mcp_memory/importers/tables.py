@@ -18,8 +18,10 @@ from mcp_memory.importers.given import (
     label_at,
     labels,
     lines_of,
+    list_or_none,
     mapping,
     moment,
+    object_or_none,
     one,
     parsed,
     text_at,
@@ -57,12 +59,12 @@ def read(package: Package) -> Iterator[Found]:
 
 def _json(file: File) -> Iterator[Found]:
     value = file.value
-    if isinstance(value, dict):
-        found = cast("dict[str, Any]", value)
+    if (found := object_or_none(value)) is not None:
         if isinstance(found.get("messages"), list):
             yield from one(lambda: _conversation(found, file.name), file.name)
             return
-        value = next((found[name] for name in LISTS if isinstance(found.get(name), list)), [found])
+        alone: list[Any] = [found]
+        value = next((said for name in LISTS if (said := list_or_none(found.get(name))) is not None), alone)
     if not isinstance(value, list):
         yield Unread(file.name, "it is neither a list nor an object.")
         return
