@@ -177,7 +177,9 @@ def _decide(
 
 def _may_correct(statement: Statement, item: Item) -> bool:
     """Whether a statement of its kind and time can take the place of an item like that."""
-    if statement.kind in HAPPENED or not (statement.kind == item.kind or {statement.kind, item.kind} <= LASTING):
+    if not statement.corrects or statement.kind in HAPPENED:
+        return False
+    if not (statement.kind == item.kind or {statement.kind, item.kind} <= LASTING):
         return False
     if item.source_kind == "transcript":
         return False

@@ -134,6 +134,8 @@ class Statement:
     replaces: ItemId | None = None
     echoes: ItemId | None = None
     """The item whose line, as recall prints it, this was read from."""
+    corrects: bool = True
+    """Whether it may take the place of what it says otherwise; what was written nobody knows when may not."""
 
     @property
     def spoken(self) -> str:

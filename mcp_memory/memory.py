@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from mcp_memory import compose, ranking
 from mcp_memory.answering import Answerer
+from mcp_memory.bringing import Bringer
 from mcp_memory.catchup import CatchUp
 from mcp_memory.digesting import Digester
 from mcp_memory.domain import (
@@ -119,6 +120,13 @@ class Memory:
             operation=self._operation,
         )
         self._catch_up = CatchUp(store, encoder, upkeep.keep_up, zone_offset=compose.zone_offset(clock()))
+        self.bring = Bringer(
+            store,
+            self._rememberer,
+            intake=lambda by, now: Intake(by, now, self._ids.next, Guard(secrets)),
+            clock=clock,
+            operation=self._operation,
+        ).bring
         # What an operator does; Upkeep says what each promises.
         self.wait_for_encoder, self.make_vectors = upkeep.wait_for_encoder, upkeep.make_vectors
         self.reindex, self.gather, self.fold = upkeep.reindex, upkeep.gather, upkeep.fold

@@ -69,16 +69,41 @@ class Rememberer:
         self._encoder = encoder
         self._new_id = new_id
 
-    def remember(self, statements: Sequence[Statement], *, operation: Operation, progress: Progress) -> Remembered:
+    def remember(
+        self, statements: Sequence[Statement], *, operation: Operation, progress: Progress, inline: int = INLINE_TOKENS
+    ) -> Remembered:
         """Keep all of the statements or none; what became of each, in the order given.
 
-        Raises NotFound where a statement replaces what is not there.
+        The first that make `inline` tokens are measured before, the rest is to follow. Raises NotFound where a statement
+        replaces what is not there.
         """
+        encoder, measured, ids, decisions = self._planned(statements, progress, inline)
+        elsewhere = self._elsewhere(decisions)
+        steps = [_step(*planned) for planned in zip(decisions, measured, ids, strict=True)]
+        outcomes = self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
+        results = [_result(decision, outcome) for decision, outcome in zip(decisions, outcomes, strict=True)]
+        results = [replace(entry, elsewhere=elsewhere.get(entry.text)) for entry in results]
+        pending = sum(made is None and result.status != "known" for made, result in zip(measured, results, strict=True))
+        return Remembered(results, operation.id, pending)
+
+    def preview(
+        self, statements: Sequence[Statement], *, progress: Progress, inline: int = INLINE_TOKENS
+    ) -> list[RememberedItem]:
+        """What would become of each statement, in the order given; nothing is kept. Raises what remember raises."""
+        _, _, ids, decisions = self._planned(statements, progress, inline)
+        return [_result(decision, _expected(decision, new)) for decision, new in zip(decisions, ids, strict=True)]
+
+    def _planned(
+        self, statements: Sequence[Statement], progress: Progress, inline: int
+    ) -> tuple[Encoder | None, list[Measured | None], list[ItemId], list[Decision]]:
+        """The encoder that is up, what it made of the statements, their ids where they are new, and what they are."""
         named = require_present(self._store, {s.replaces for s in statements if s.replaces})
         named |= self._store.items([s.echoes for s in statements if s.echoes])
         statements = self._estimated(statements)
         encoder = self._writing_encoder()
-        measured = _measure_first(encoder, statements, progress) if encoder else [None] * len(statements)
+        measured: list[Measured | None] = [None] * len(statements)
+        if encoder:
+            measured = _measure_first(encoder, statements, progress, inline)
         ids = [ItemId(self._new_id()) for _ in statements]
         decisions = dedupe.plan(
             statements,
@@ -87,13 +112,7 @@ class Rememberer:
             neighbours=self._neighbours(encoder, statements, measured),
             named=named,
         )
-        elsewhere = self._elsewhere(decisions)
-        steps = [_step(*planned) for planned in zip(decisions, measured, ids, strict=True)]
-        outcomes = self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
-        results = [_result(decision, outcome) for decision, outcome in zip(decisions, outcomes, strict=True)]
-        results = [replace(entry, elsewhere=elsewhere.get(entry.text)) for entry in results]
-        pending = sum(made is None and result.status != "known" for made, result in zip(measured, results, strict=True))
-        return Remembered(results, operation.id, pending)
+        return encoder, measured, ids, decisions
 
     def estimate(self, text: str, kind: Kind) -> float:
         """What the importance of a statement probably is, by what is known beside it."""
@@ -234,10 +253,12 @@ def require_present(store: Store, ids: set[ItemId]) -> dict[ItemId, Item]:
     return items
 
 
-def _measure_first(encoder: Encoder, statements: Sequence[Statement], progress: Progress) -> list[Measured | None]:
-    """What the encoder makes of the first statements that make INLINE_TOKENS; None for those that are to follow."""
+def _measure_first(
+    encoder: Encoder, statements: Sequence[Statement], progress: Progress, inline: int
+) -> list[Measured | None]:
+    """What the encoder makes of the first statements that make `inline` tokens; None for those that are to follow."""
     first: list[Unmeasured] = []
-    left = INLINE_TOKENS
+    left = inline
     for number, statement in enumerate(statements):
         left -= count_tokens(statement.text) * (1 if statement.source.kind == "words" else CONTEXT_COST)
         if left < 0 and first:
@@ -248,6 +269,17 @@ def _measure_first(encoder: Encoder, statements: Sequence[Statement], progress: 
         measured += measure(encoder, first[start : start + ENCODE_BATCH])
         progress(len(measured), len(statements))
     return measured + [None] * (len(statements) - len(measured))
+
+
+def _expected(decision: Decision, new: ItemId) -> Outcome:
+    """What a decision comes to where the store has not changed since."""
+    match decision:
+        case Confirm(of=of):
+            return Outcome("known", of.id, of.id)
+        case Revise(of=of):
+            return Outcome("replaced", new, of.id)
+        case Add():
+            return Outcome("created", new)
 
 
 def _result(decision: Decision, outcome: Outcome) -> RememberedItem:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from mcp_memory.domain import (
     Candidate,
@@ -18,6 +18,7 @@ from mcp_memory.domain import (
     Revision,
     Source,
     SourceId,
+    Statement,
     Step,
     Topic,
     Undoing,
@@ -29,6 +30,9 @@ from mcp_memory.sizes import Room
 from mcp_memory.times import Period
 from mcp_memory.toolcalls import KeptCall
 from mcp_memory.topicindex import TopicIndex
+
+Before: TypeAlias = Literal["new", "known", "forgotten"]
+"""What a file knows of a statement from before."""
 
 
 class Store(Protocol):
@@ -85,6 +89,13 @@ class Store(Protocol):
 
     def repetitions(self, texts: Sequence[str], *, scope: str | None) -> dict[str, Item]:
         """For each text that a live item of the scope, of any where it is None, says word for word, that item."""
+        ...
+
+    def told_before(self, statements: Sequence[Statement]) -> list[Before]:
+        """For each statement whether its words, or the document or conversation it is of, were told before in its scope.
+
+        Whatever became of them since counts, but for what an undo took back; "forgotten" is what no present item says.
+        """
         ...
 
     def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:

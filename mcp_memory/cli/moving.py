@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from mcp_memory import backups, exporters
+from mcp_memory import backups, exporters, importers
 from mcp_memory.cli.wiring import (
     PATH,
     configured,
@@ -97,37 +97,69 @@ def write_new(file: Path, lines: Iterable[bytes]) -> None:
 
 
 @main.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, path_type=Path), metavar="PATH..."
+)
+@click.option("--format", "format_", type=click.Choice(importers.NAMES), help="Take PATH for this, unseen.")
+@click.option("--scope", help="Of another tool's memories: user, project or a project's name.")
+@click.option("--tag", "tags", multiple=True, help="Of another tool's memories; give it once for each tag.")
 @click.option("--dry-run", is_flag=True, help="Say what would come, and change nothing.")
-@click.option("--skip-damaged", is_flag=True, help="Leave out lines that can't be used, instead of refusing the file.")
+@click.option("--skip-damaged", is_flag=True, help="Leave out lines of an export that can't be used.")
 @json_option
 @configured
-def import_(config: Config, file: Path, dry_run: bool, skip_damaged: bool, as_json: bool) -> None:
-    """Bring in what was exported to FILE, whose format is recognised; - is standard input.
+def import_(
+    config: Config,
+    paths: tuple[Path, ...],
+    format_: str | None,
+    scope: str | None,
+    tags: tuple[str, ...],
+    dry_run: bool,
+    skip_damaged: bool,
+    as_json: bool,
+) -> None:
+    """Bring in files, folders and archives, each of a format that is recognised; - is standard input.
 
-    What is remembered already stays, what FILE knows otherwise is told: see merge. Importing twice changes nothing more.
+    \b
+    What is remembered already stays, and importing twice changes nothing more.
+    Of an export of mcp-memory all history comes, as merge brings it.
+    Of another tool's memories comes what is new, in one operation that undo takes back.
 
     \b
     Examples:
       mcp-memory import memory.jsonl --dry-run
       gunzip < memory.jsonl.gz | mcp-memory import -
+      mcp-memory import chatgpt-export.zip ~/notes CLAUDE.md
+      mcp-memory import notes.csv --format records --scope user --tag old
     """
-    from mcp_memory import importers
+    from mcp_memory.cli.importing import Wanted, import_foreign
+
+    foreign: list[tuple[Path, bytes]] = []
+    for path in dict.fromkeys(paths):
+        with ExitStack() as stack:
+            if path.is_dir():
+                foreign.append((path, b""))
+                continue
+            stream: BinaryIO = sys.stdin.buffer if str(path) == "-" else stack.enter_context(path.open("rb"))
+            first = stream.readline(importers.HEAD)
+            if format_ != "jsonl" and not (format_ is None and importers.ours(first)):
+                foreign.append((path, first))
+                continue
+            lines: Iterable[bytes] = chain([first], stream)
+            import_ours(config, lines, named=str(path), skip_damaged=skip_damaged, dry_run=dry_run, as_json=as_json)
+    if foreign:
+        import_foreign(config, foreign, Wanted(format_, scope, tags, dry_run), as_json=as_json)
+
+
+def import_ours(
+    config: Config, lines: Iterable[bytes], *, named: str, skip_damaged: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Merge an export of mcp-memory, line by line."""
     from mcp_memory.sqlite.moving import import_lines
 
-    with ExitStack() as stack:
-        stream: BinaryIO = sys.stdin.buffer if str(file) == "-" else stack.enter_context(file.open("rb"))
-        first = stream.readline(importers.HEAD)
-        try:
-            importers.recognise(first)
-        except InvalidInput as problem:
-            raise InvalidInput(f"{file} was not imported. {problem}") from problem
-        lines: Iterable[bytes] = chain([first], stream)
+    def bring(database: "Database", zone_offset: int) -> "Merged":
+        return import_lines(database, lines, zone_offset=zone_offset, skip_damaged=skip_damaged, dry_run=dry_run)
 
-        def bring(database: "Database", zone_offset: int) -> "Merged":
-            return import_lines(database, lines, zone_offset=zone_offset, skip_damaged=skip_damaged, dry_run=dry_run)
-
-        bring_in(config, bring, named=str(file), dry_run=dry_run, as_json=as_json)
+    bring_in(config, bring, named=named, dry_run=dry_run, as_json=as_json)
 
 
 @main.command()

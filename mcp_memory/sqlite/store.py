@@ -21,6 +21,7 @@ from mcp_memory.domain import (
     Revision,
     Source,
     SourceId,
+    Statement,
     Step,
     Topic,
     Undoing,
@@ -40,6 +41,7 @@ from mcp_memory.sqlite import (
     mending,
     quota,
     rebuilding,
+    retold,
     search,
     toolhistory,
     undo,
@@ -55,6 +57,7 @@ from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, holds
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.steps import Steps
+from mcp_memory.store import Before
 from mcp_memory.times import Period
 from mcp_memory.toolcalls import KeptCall
 
@@ -161,6 +164,10 @@ class SqliteStore:
             )
         found = {row[0]: item_of(row[1:]) for row in rows}
         return {text: found[digest] for text, digest in digests.items() if digest in found}
+
+    def told_before(self, statements: Sequence[Statement]) -> list[Before]:
+        with self._database.read() as connection:
+            return retold.told_before(connection, statements)
 
     def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
         with self._database.read() as connection:

@@ -1,0 +1,176 @@
+"""Importing from a shell what other tools remembered: recognised, read, brought in, and told."""
+
+import sys
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcp_memory import importers
+from mcp_memory.cli.wiring import open_memory_for, print_answer, progress_bar, require_writable
+from mcp_memory.config import Config
+from mcp_memory.errors import InvalidInput
+from mcp_memory.untrusted import visible
+
+if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
+    from mcp_memory.bringing import Brought, Origin
+    from mcp_memory.importers.given import Found, Package
+
+TOLD = 20
+"""Problems, and memories that resemble or replace others, that are told as text; --json has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for of an import."""
+
+    format: str | None
+    scope: str | None
+    tags: tuple[str, ...]
+    dry_run: bool
+
+
+def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: Wanted, *, as_json: bool) -> None:
+    """Bring in what paths hold, in one operation; each comes with what was read of standard input already."""
+    require_writable(config)
+    packages = [(package, wanted.format or _recognised(package)) for package in map(_package, paths)]
+    found = [_of(package, name, wanted) for package, name in packages]
+    with _where_to(config, dry_run=wanted.dry_run) as config:
+        memory, caller = open_memory_for(config)
+        with memory, progress_bar() as progress:
+            memory.wait_for_encoder()
+            brought = memory.bring(found, by=caller, progress=progress, dry_run=wanted.dry_run)
+            if brought.pending:
+                memory.make_vectors(progress)
+    formats = {package.name: name for package, name in packages}
+    if as_json:
+        print_answer(_data(brought, formats, dry_run=wanted.dry_run))
+        return
+    for line in told(brought, formats, dry_run=wanted.dry_run):
+        click.echo(visible(line))
+
+
+def _package(given: tuple[Path, bytes]) -> "Package":
+    from mcp_memory import unpacking
+
+    path, head = given
+    if str(path) == "-":
+        return unpacking.package_from(sys.stdin.buffer, head, "standard input")
+    return unpacking.package_of(path)
+
+
+def _recognised(package: "Package") -> str:
+    from mcp_memory.importers.given import Malformed
+
+    try:
+        return importers.recognise(package)
+    except Malformed as problem:
+        raise InvalidInput(f"{package.name} was not imported: {problem}") from None
+
+
+def _of(package: "Package", name: str, wanted: Wanted) -> "tuple[Origin, Iterator[Found]]":
+    from mcp_memory.bringing import Origin
+
+    origin = Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name))
+    return origin, _read(package, name)
+
+
+def _read(package: "Package", name: str) -> "Iterator[Found]":
+    """The records of a package; what is wrong with all of it is told as one problem."""
+    from mcp_memory.importers.given import Malformed, Unread
+
+    try:
+        yield from importers.reader(name)(package)
+    except Malformed as problem:
+        yield Unread(package.name, str(problem))
+
+
+@contextmanager
+def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
+    """The settings; with `dry_run` and no memory file those of an empty one that is gone afterwards."""
+    if not dry_run or config.database.exists():
+        yield config
+        return
+    with TemporaryDirectory(ignore_cleanup_errors=True) as nowhere:
+        yield replace(config, database=Path(nowhere) / "memory.db")
+
+
+def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[str]:
+    """What came, what did not and why, line by line."""
+    from mcp_memory.compose import not_kept
+
+    named = ", ".join(f"{name} ({format_})" for name, format_ in formats.items())
+    new = brought.count("created", "similar", "replaces")
+    would = "would come" if dry_run else "came"
+    kinds = ", ".join(f"{number} {kind}" for kind, number in brought.kinds.items())
+    lines = [f"From {named} {would}: {_memories(new)}{f' ({kinds})' if kinds else ''}, of {brought.records} records."]
+    if known := brought.known + brought.count("known"):
+        lines.append(f"{known} {'are' if known > 1 else 'is'} known here already.")
+    if brought.forgotten:
+        lines.append(f"{brought.forgotten} forgotten here before: they stay so.")
+    if brought.repeated:
+        lines.append(f"{brought.repeated} said more than once there: they come once.")
+    lines += _beside(
+        brought, "replaces", ("takes the place of what it corrects", "take the place of what they correct")
+    )
+    lines += _beside(brought, "similar", ("resembles what is known", "resemble what is known"))
+    lines += [f"{number} left out: {reason}." for reason, number in brought.left_out.items()]
+    lines += not_kept(brought.withheld)
+    if brought.problems:
+        lines.append(f"{len(brought.problems)} could not be read, and nothing of them was kept:")
+        lines += [f"  {problem}" for problem in brought.problems[:TOLD]]
+        if len(brought.problems) > TOLD:
+            lines.append(f"  and {len(brought.problems) - TOLD} more, which --json lists.")
+    if brought.operation:
+        lines.append(f"`mcp-memory undo {brought.operation}` takes all of it back.")
+    elif not dry_run:
+        lines.append("Nothing was changed.")
+    return lines
+
+
+def _memories(number: int) -> str:
+    return "1 new memory" if number == 1 else f"{number} new memories"
+
+
+def _beside(brought: "Brought", status: str, words: tuple[str, str]) -> list[str]:
+    """The memories of a status, each with what it stands beside."""
+    found = [item for item in brought.items if item.status == status]
+    if not found:
+        return []
+    lines = [f"{len(found)} {words[len(found) > 1]}:"]
+    for item in found[:TOLD]:
+        other = f" (#{item.of.id}: {_short(item.of.text)})" if item.of else ""
+        lines.append(f"  {_short(item.text)}{other}")
+    return lines + ([f"  and {len(found) - TOLD} more, which --json lists."] if len(found) > TOLD else [])
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 90 else f"{line[:90]}…"
+
+
+def _data(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> dict[str, Any]:
+    statuses = Counter(item.status for item in brought.items)
+    return {
+        "formats": formats,
+        "records": brought.records,
+        "new": brought.count("created", "similar", "replaces"),
+        "known": brought.known + statuses["known"],
+        "forgotten": brought.forgotten,
+        "repeated": brought.repeated,
+        "kinds": brought.kinds,
+        "left_out": brought.left_out,
+        "masked": dict(brought.withheld.secrets),
+        "items": [
+            {"id": item.id, "status": item.status, "text": item.text, "of": item.of.id if item.of else None}
+            for item in brought.items
+        ],
+        "problems": [{"where": problem.where, "problem": problem.problem} for problem in brought.problems],
+        "operation": brought.operation,
+        "dry_run": dry_run,
+    }

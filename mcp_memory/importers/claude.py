@@ -1,0 +1,70 @@
+"""Claude's data export: conversations.json, projects.json and memories.json, alone or in its archive."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from mcp_memory.domain import Entry, Turn
+from mcp_memory.importers.given import File, Found, Given, LeftOut, Malformed, Package, each, label_at, mapping, moment
+
+SPEAKERS = {"human": "user", "user": "user", "assistant": "assistant"}
+
+
+def recognises(package: Package) -> bool:
+    """Whether it has conversations with a list of chat messages."""
+    files = package.named("conversations.json") if package.whole else package.files
+    return any(_conversations(file) for file in list(files)[:1])
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each conversation with its name, what both said; and of an archive what Claude remembered by itself."""
+    files = package.named("conversations.json") if package.whole else package.files
+    for file in files:
+        yield from each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
+    for file in package.named("memories.json") if package.whole else ():
+        yield from each(file.value, lambda number, file=file: f"{file.name} account {number}", _memories)
+
+
+def _conversations(file: File) -> bool:
+    value = file.json_or_none()
+    if not isinstance(value, list):
+        return False
+    return any(isinstance(found, dict) and "chat_messages" in found for found in cast("list[Any]", value)[:3])
+
+
+def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    name = label_at(record, "name")
+    started = moment(record.get("created_at"), "created_at")
+    messages = record.get("chat_messages")
+    if not isinstance(messages, list):
+        raise Malformed("chat_messages is no list.")
+    turns = [turn for message in cast("list[Any]", messages) if (turn := _turn(mapping(message)))]
+    if not turns:
+        yield LeftOut("a conversation without text")
+        return
+    yield Given(f"{where}, {name}" if name else where, Entry("", occurred_at=started), tuple(turns))
+
+
+def _turn(message: Mapping[str, Any]) -> Turn | None:
+    """What was said, with the text of what was attached to it; None where that is nothing."""
+    sender = message.get("sender")
+    if sender not in SPEAKERS:
+        raise Malformed(f"sender {str(sender)[:40]!r} is none of {', '.join(SPEAKERS)}.")
+    content = message.get("content")
+    parts = [mapping(part) for part in cast("list[Any]", content)] if isinstance(content, list) else []
+    text = "\n".join(str(part.get("text") or "") for part in parts if part.get("type") == "text").strip()
+    text = text or str(message.get("text") or "").strip()
+    for attached in message.get("attachments") or ():
+        extracted = mapping(attached).get("extracted_content")
+        text += f"\n\n{extracted}" if isinstance(extracted, str) and extracted.strip() else ""
+    at = moment(message.get("created_at"), "created_at")
+    return Turn(text.strip(), SPEAKERS[sender], at) if text.strip() else None
+
+
+def _memories(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    remembered = record.get("conversations_memory")
+    if isinstance(remembered, str) and remembered.strip():
+        yield Given(where, Entry(remembered.strip(), tags=("claude",)))
+    projects = record.get("project_memories")
+    for text in cast("dict[str, Any]", projects).values() if isinstance(projects, dict) else ():
+        if isinstance(text, str) and text.strip():
+            yield Given(where, Entry(text.strip(), tags=("claude",)))

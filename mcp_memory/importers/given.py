@@ -1,0 +1,306 @@
+"""What a foreign file gives: records to remember, what could not be read of it, and what was left out on purpose."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, TypeAlias, cast
+
+from mcp_memory.domain import KINDS, Entry, Turn
+
+MAX_TAG = 200
+"""Characters of a tag, as the intake takes them; what is longer is no label."""
+_BOMS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_ALIKE = {
+    "task": "note",
+    "observation": "note",
+    "idea": "note",
+    "meeting": "event",
+    "milestone": "event",
+    "how-to": "procedure",
+    "howto": "procedure",
+    "process": "procedure",
+    "technique": "procedure",
+    "workflow": "procedure",
+    "choice": "decision",
+}
+"""What other tools call a kind of ours."""
+
+
+class Malformed(Exception):
+    """A record is not what its format says; the message tells why, in words that follow its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One record: a text, or with `turns` a conversation, of which `entry` has what is the same for all turns."""
+
+    where: str
+    """Its file and its place in it, as a person would look it up."""
+    entry: Entry
+    turns: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A record that could not be read, and why; nothing of it is kept."""
+
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that is well formed and is not a memory; `reason` in words that follow how many there are."""
+
+    reason: str
+
+
+Found: TypeAlias = Given | Unread | LeftOut
+
+
+@dataclass(frozen=True)
+class File:
+    """A file whose bytes are read when they are asked for, and once."""
+
+    name: str
+    """Relative to what was named on the command line, with `/`."""
+    load: Callable[[], bytes]
+    """Raises Malformed where it cannot be read or is too big."""
+
+    @cached_property
+    def data(self) -> bytes:
+        """All of it."""
+        return self.load()
+
+    @property
+    def suffix(self) -> str:
+        """The end of its name from the last point, in lower case; empty where there is none."""
+        base = self.base
+        return base[base.rfind(".") :].lower() if "." in base[1:] else ""
+
+    @property
+    def base(self) -> str:
+        """The last part of its name."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """The last part of its name without what follows the last point."""
+        return self.base.rpartition(".")[0] or self.base
+
+    @cached_property
+    def text(self) -> str:
+        """What it says, whatever Unicode encoding it is in, with `\\n` ends of line. Raises Malformed."""
+        return decoded(self.data).replace("\r\n", "\n").replace("\r", "\n")
+
+    @cached_property
+    def value(self) -> Any:
+        """What it says as JSON. Raises Malformed."""
+        return parsed(decoded(self.data))
+
+    def json_or_none(self) -> Any:
+        """What it says as JSON; None where it is none, or looks like none from its first character."""
+        try:
+            head = self.data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+            return self.value if head[:1] in (b"{", b"[", b"\xff", b"\xfe") else None
+        except Malformed:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What one path on the command line holds: one file, a folder's, or an archive's."""
+
+    name: str
+    files: Sequence[File]
+    whole: bool
+    """Whether it is a folder or an archive."""
+
+    def named(self, base: str) -> list[File]:
+        """Its files of that name, in whatever folder."""
+        return [file for file in self.files if file.base.lower() == base]
+
+    def with_suffix(self, *suffixes: str) -> list[File]:
+        """Its files whose names end so."""
+        return [file for file in self.files if file.suffix in suffixes]
+
+
+def decoded(data: bytes) -> str:
+    """Text in UTF-8, or in UTF-16 or UTF-32 with a byte order mark. Raises Malformed."""
+    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8-sig")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        byte = data[error.start : error.start + 1].hex()
+        raise Malformed(
+            f"it is not in {encoding.upper().removesuffix('-SIG')} (byte 0x{byte} at {error.start}). Convert it first, "
+            "for example with iconv -f ISO-8859-1 -t UTF-8."
+        ) from None
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON text. Raises Malformed."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"it is no JSON ({str(error)[:200]}).") from None
+
+
+def lines_of(file: File) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that are not blank, with their numbers from 1; each can be decoded or not."""
+    data = file.data
+    if data.startswith(tuple(mark for mark, _ in _BOMS)):
+        data = decoded(data).encode("utf-8", "surrogatepass")
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def objects_of(file: File) -> Iterator[tuple[str, Mapping[str, Any] | Unread]]:
+    """The objects of a file of JSON lines, each with its place, or what is wrong there."""
+    for number, line in lines_of(file):
+        where = f"{file.name} line {number}"
+        try:
+            yield where, mapping(parsed(decoded(line)))
+        except Malformed as problem:
+            yield where, Unread(where, str(problem))
+
+
+def each(
+    values: object, where: Callable[[int], str], read: Callable[[Mapping[str, Any], str], Iterator[Found]]
+) -> Iterator[Found]:
+    """What `read` makes of each object of a list, with its place; what is malformed is told instead, as a whole."""
+    if not isinstance(values, list):
+        yield Unread(where(1), "it is no list.")
+        return
+    for number, value in enumerate(cast("list[Any]", values), start=1):
+        yield from one(lambda value=value, number=number: read(mapping(value), where(number)), where(number))
+
+
+def one(read: Callable[[], Iterator[Found]], where: str) -> Iterator[Found]:
+    """All that a reader gives of one record, or what is wrong with it: never a part."""
+    try:
+        found = list(read())
+    except Malformed as problem:
+        found = [Unread(where, str(problem))]
+    yield from found
+
+
+def object_or_none(value: object) -> dict[str, Any] | None:
+    """The value where it is a JSON object."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def list_or_none(value: object) -> list[Any] | None:
+    """The value where it is a JSON list."""
+    return cast("list[Any]", value) if isinstance(value, list) else None
+
+
+def listed(value: object, name: str) -> list[Any]:
+    """The list, none where there is nothing. Raises Malformed naming it where it is something else."""
+    found = [] if value is None else list_or_none(value)
+    if found is None:
+        raise Malformed(f"{name} is no list but {_shown(value)}.")
+    return found
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Raises Malformed where it is no JSON object."""
+    if not isinstance(value, dict):
+        raise Malformed(f"it is no JSON object but {_shown(value)}.")
+    return cast("dict[str, Any]", value)
+
+
+def text_at(record: Mapping[str, Any], *names: str) -> str:
+    """The text of the first of the fields that is there. Raises Malformed where none is, it is empty or no text."""
+    for name in names:
+        if (value := record.get(name)) is not None:
+            if not isinstance(value, str):
+                raise Malformed(f"{name} is no text but {_shown(value)}.")
+            if not value.strip():
+                raise Malformed(f"{name} is empty.")
+            return value
+    raise Malformed(f"it has no {' or '.join(names)}.")
+
+
+def label_at(record: Mapping[str, Any], name: str) -> str | None:
+    """The text of a field, on one line; None where there is none. Raises Malformed where it is no text."""
+    value = record.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Malformed(f"{name} is no text but {_shown(value)}.")
+    return " ".join(value.split()) or None
+
+
+def labels(value: object) -> tuple[str, ...]:
+    """Tags from a list or a text with commas, those that are too long for one left out. Raises Malformed."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, list):
+        raise Malformed(f"the tags are no list but {_shown(value)}.")
+    found: list[str] = []
+    for tag in cast("list[Any]", value):
+        if not isinstance(tag, str | int | float):
+            raise Malformed(f"a tag is no text but {_shown(tag)}.")
+        found.append(" ".join(str(tag).split()))
+    return tuple(tag for tag in found if tag and len(tag) <= MAX_TAG)
+
+
+def kind_of(name: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """The kind that another tool's word for one means, and that word as a tag where it means none."""
+    if not name or not name.strip():
+        return None, ()
+    word = " ".join(name.split()).lower()
+    kind = _ALIKE.get(word, word)
+    if kind in KINDS and kind != "tool":
+        return kind, () if kind == word else (word,)
+    return None, (word,) if len(word) <= MAX_TAG else ()
+
+
+def moment(value: object, name: str = "the date") -> str | None:
+    """A date or a time as ISO 8601: of a number of seconds, milliseconds or microseconds since 1970, or of ISO text.
+
+    None where there is none. Raises Malformed.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise Malformed(f"{name} is no time but {_shown(value)}.")
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{9,16}(\.[0-9]{1,9})?", value.strip()):
+        text = value.strip()
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            raise Malformed(f"{name} {text[:40]!r} is no date that can be read; give it as 2026-03-31.") from None
+        return text
+    try:
+        seconds = float(value)
+        while abs(seconds) > 1e11:
+            seconds /= 1000
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError):
+        raise Malformed(f"{name} {_shown(value)} is outside what a calendar has.") from None
+
+
+def _shown(value: object) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -1,0 +1,153 @@
+"""Records of any tool: JSON, JSON lines and CSV whose fields are named as such fields usually are."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from mcp_memory.domain import Entry, Turn
+from mcp_memory.importers.given import (
+    File,
+    Found,
+    Given,
+    Malformed,
+    Package,
+    Unread,
+    decoded,
+    kind_of,
+    label_at,
+    labels,
+    lines_of,
+    list_or_none,
+    mapping,
+    moment,
+    object_or_none,
+    one,
+    parsed,
+    text_at,
+)
+
+CONTENT = ("content", "text", "memory", "fact", "statement", "note", "body", "value", "message")
+WHEN = ("occurred_at", "date", "created_at", "created", "timestamp", "time", "updated_at")
+TAGS = ("tags", "labels", "categories", "keywords")
+KIND = ("kind", "type", "category", "memory_type")
+LISTS = ("memories", "items", "results", "records", "facts", "notes", "data")
+MAX_FIELD = 10_000_000
+"""Characters of a CSV field; the intake takes no more."""
+
+
+def recognises(package: Package) -> bool:
+    """Whether a file is JSON, JSON lines or CSV by its name, or JSON by its first character."""
+    if package.whole:
+        return bool(package.with_suffix(".json", ".jsonl", ".ndjson", ".csv", ".tsv"))
+    return any(
+        file.suffix in (".json", ".jsonl", ".ndjson", ".csv", ".tsv") or file.json_or_none() is not None
+        for file in package.files
+    )
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each string or object that has a content, with its tags, kind, date and importance; messages with roles as one conversation."""
+    for file in package.files:
+        if file.suffix in (".csv", ".tsv"):
+            yield from _csv(file)
+        elif file.suffix in (".jsonl", ".ndjson") or file.json_or_none() is None:
+            yield from _json_lines(file)
+        else:
+            yield from _json(file)
+
+
+def _json(file: File) -> Iterator[Found]:
+    value = file.value
+    if (found := object_or_none(value)) is not None:
+        if isinstance(found.get("messages"), list):
+            yield from one(lambda: _conversation(found, file.name), file.name)
+            return
+        alone: list[Any] = [found]
+        value = next((said for name in LISTS if (said := list_or_none(found.get(name))) is not None), alone)
+    if not isinstance(value, list):
+        yield Unread(file.name, "it is neither a list nor an object.")
+        return
+    for number, said in enumerate(cast("list[Any]", value), start=1):
+        where = f"{file.name} record {number}"
+        yield from one(lambda said=said, where=where: _record(said, where), where)
+
+
+def _json_lines(file: File) -> Iterator[Found]:
+    for number, line in lines_of(file):
+        where = f"{file.name} line {number}"
+        yield from one(lambda line=line, where=where: _record(parsed(decoded(line)), where), where)
+
+
+def _csv(file: File) -> Iterator[Found]:
+    text = file.text
+    csv.field_size_limit(MAX_FIELD)
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t|", key=head.count) if any(mark in head for mark in ",;\t|") else ","
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    names = [name.strip().lower() for name in next(reader, list[str]())]
+    if not set(names) & set(CONTENT):
+        yield Unread(file.name, f"its first line names no column {', '.join(CONTENT[:-1])} or {CONTENT[-1]}.")
+        return
+    while True:
+        where = f"{file.name} line {reader.line_num + 1}"
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            yield Unread(where, f"it is no CSV ({error}).")
+            continue
+        if row is None:
+            return
+        if not row:
+            continue
+        yield from one(lambda row=row, where=where: _row(names, row, where), where)
+
+
+def _row(names: list[str], row: list[str], where: str) -> Iterator[Found]:
+    if len(row) != len(names):
+        raise Malformed(f"it has {len(row)} values, and the first line names {len(names)}.")
+    yield from _record({name: value for name, value in zip(names, row, strict=True) if value.strip()}, where)
+
+
+def _record(said: Any, where: str) -> Iterator[Found]:
+    if isinstance(said, str):
+        if not said.strip():
+            raise Malformed("it is empty.")
+        yield Given(where, Entry(said))
+        return
+    record = mapping(said)
+    if isinstance(record.get("messages"), list):
+        yield from _conversation(record, where)
+        return
+    kind, also = kind_of(next((label_at(record, name) for name in KIND if record.get(name)), None))
+    tags = labels(next((record[name] for name in TAGS if record.get(name)), None))
+    when = next((record[name] for name in WHEN if record.get(name)), None)
+    importance = record.get("importance")
+    if importance is not None:
+        importance = _importance(importance)
+    entry = Entry(text_at(record, *CONTENT), kind, tags + also, label_at(record, "scope"), moment(when), importance)
+    yield Given(where, entry)
+
+
+def _importance(value: Any) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        raise Malformed("importance is no number.") from None
+    if not 0 <= found <= 1:
+        raise Malformed(f"importance {found:g} is outside 0 to 1.")
+    return found
+
+
+def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    turns: list[Turn] = []
+    for message in cast("list[Any]", record["messages"]):
+        said = mapping(message)
+        speaker = label_at(said, "speaker") or label_at(said, "role") or label_at(said, "author")
+        if speaker in ("system", "tool", "developer"):
+            continue
+        when = next((said[name] for name in ("at", *WHEN) if said.get(name)), None)
+        turns.append(Turn(text_at(said, "content", "text", "message"), speaker, moment(when)))
+    if not turns:
+        raise Malformed("its messages are empty.")
+    yield Given(where, Entry(""), tuple(turns))

@@ -1,0 +1,138 @@
+"""Unpacking: the files of a path that is to be imported, of a folder or an archive, within limits on what they hold."""
+
+import contextlib
+import os
+import sqlite3
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from mcp_memory.errors import InvalidInput, NotFound
+from mcp_memory.importers.given import File, Malformed, Package
+
+MAX_FILE = 512_000_000
+"""Bytes of one file, unpacked: ten years of conversations fit, and its JSON takes five times as much memory."""
+MAX_TOTAL = 2_000_000_000
+"""Bytes of all the files of an archive, unpacked."""
+MAX_FILES = 100_000
+RATIO = 200
+"""How much smaller a packed file may be, where it is long: JSON of conversations packs to a tenth, a bomb to a thousandth."""
+SMALL = 10_000_000
+"""Bytes up to which the ratio does not matter."""
+HIDDEN = (".cursor", ".cursorrules", ".windsurfrules", ".clinerules", ".github", ".claude", ".gemini")
+"""What begins with a point and is looked at all the same."""
+READ = frozenset(
+    (".md", ".markdown", ".mdc", ".txt", ".text", ".rst", ".org", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".af")
+)
+"""Ends of names that are looked at in a folder or an archive."""
+SKIPPED = ("node_modules", "__pycache__", "__MACOSX")
+
+
+def package_of(path: Path) -> Package:
+    """What a path holds; a file's bytes are read when they are needed.
+
+    Raises NotFound, and InvalidInput for an archive that can't be opened or would unpack to too much.
+    """
+    if not path.exists():
+        raise NotFound(f"There is no file or folder {path}.")
+    if path.is_dir():
+        return Package(path.name or str(path), list(_walk(path)), whole=True)
+    if zipfile.is_zipfile(path):
+        return Package(path.name, _members(path), whole=True)
+    return Package(path.name, [File(path.name, lambda: _read(path))], whole=False)
+
+
+def package_from(stream: BinaryIO, head: bytes, name: str) -> Package:
+    """What a stream holds of which `head` was read already. Raises InvalidInput where that is too much."""
+    data = head + stream.read(MAX_FILE + 1 - len(head))
+    if len(data) > MAX_FILE:
+        raise InvalidInput(f"{name} holds more than {MAX_FILE / 1e6:.0f} MB; import it in parts.")
+    return Package(name, [File(name, lambda: data)], whole=False)
+
+
+def _walk(folder: Path) -> Iterator[File]:
+    """The files of a folder, in the order of their names; links to folders are not followed."""
+    count = 0
+    for at, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if _wanted(name))
+        for name in sorted(names):
+            path = Path(at, name)
+            if not _wanted(name) or not (path.suffix.lower() in READ or name in HIDDEN) or not path.is_file():
+                continue
+            count += 1
+            if count > MAX_FILES:
+                raise InvalidInput(f"{folder} holds more than {MAX_FILES:,} files; import its folders one by one.")
+            yield File(path.relative_to(folder).as_posix(), lambda path=path: _read(path))
+
+
+def _wanted(name: str) -> bool:
+    return name not in SKIPPED and (not name.startswith(".") or name in HIDDEN)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_FILE + 1)
+    except OSError as error:
+        raise Malformed(f"it can't be read ({error.strerror or error}).") from None
+    if len(data) > MAX_FILE:
+        raise Malformed(f"it holds more than {MAX_FILE / 1e6:.0f} MB; import it in parts.")
+    return _with_log(path) if data.startswith(b"SQLite format 3\0") else data
+
+
+def _with_log(path: Path) -> bytes:
+    """A database as it is at this moment, with what is still in its write-ahead log; it may be in use."""
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as source,
+            contextlib.closing(sqlite3.connect(":memory:")) as copy,
+        ):
+            source.backup(copy)
+            return copy.serialize()
+    except sqlite3.Error as error:
+        raise Malformed(f"the database can't be read ({error}).") from None
+
+
+def _members(path: Path) -> list[File]:
+    """The files of an archive, each with its promised size kept: none is unpacked before it is asked for."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
+        raise InvalidInput(f"{path.name} is no archive that can be opened ({error}).") from None
+    if len(entries) > MAX_FILES:
+        raise InvalidInput(f"{path.name} holds {len(entries):,} files; at most {MAX_FILES:,} are read.")
+    wanted = [entry for entry in entries if _is_read(entry.filename)]
+    if sum(entry.file_size for entry in wanted) > MAX_TOTAL:
+        raise InvalidInput(
+            f"{path.name} would unpack to more than {MAX_TOTAL / 1e9:.0f} GB; unpack it and import parts."
+        )
+    for entry in wanted:
+        if entry.file_size > max(SMALL, RATIO * entry.compress_size):
+            raise InvalidInput(
+                f"{path.name} was not imported: {entry.filename} would unpack to {entry.file_size / 1e6:.0f} MB from "
+                f"{entry.compress_size / 1e6:.2f} MB, as a zip bomb does. Unpack it yourself if you trust it."
+            )
+        if entry.flag_bits & 1:
+            raise InvalidInput(f"{path.name} is encrypted; unpack it with its password and import the folder.")
+    return [File(entry.filename, lambda entry=entry: _unpacked(path, entry)) for entry in wanted]
+
+
+def _is_read(name: str) -> bool:
+    parts = name.split("/")
+    base = parts[-1]
+    if not base or not all(_wanted(part) for part in parts):
+        return False
+    return base in HIDDEN or Path(base).suffix.lower() in READ
+
+
+def _unpacked(path: Path, entry: zipfile.ZipInfo) -> bytes:
+    if entry.file_size > MAX_FILE:
+        raise Malformed(f"it holds {entry.file_size / 1e6:.0f} MB; at most {MAX_FILE / 1e6:.0f} MB are read.")
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(entry) as stream:
+            return stream.read(MAX_FILE + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise Malformed(f"the archive is damaged there ({error}).") from None

@@ -1,0 +1,546 @@
+"""Importing what other tools remembered, from a shell: recognised, kept whole or not at all, known again, taken back."""
+
+import gzip
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mcp_memory.cli import main
+
+MADE = Path(__file__).parent / "importing"
+Run = Callable[..., Result]
+Bring = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(database: Path, environment: dict[str, str]) -> Run:
+    """Run a command in this process, in the project demo."""
+    unset = {name: None for name in os.environ if name.startswith(("MCP_", "CLAUDE_"))}
+    ours = {"MCP_MEMORY_MODEL": environment["MCP_MEMORY_MODEL"], "MCP_MEMORY_PROJECT": "demo"}
+
+    def run(*arguments: object, stdin: bytes | None = None) -> Result:
+        variables: dict[str, str | None] = {**unset, **ours, "MCP_MEMORY_DATABASE": str(database)}
+        return CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin, env=variables)
+
+    return run
+
+
+@pytest.fixture
+def bring(run: Run) -> Bring:
+    """What an import answers to a program."""
+
+    def bring(*arguments: object, stdin: bytes | None = None) -> dict[str, Any]:
+        result = run("import", *arguments, "--json", stdin=stdin)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return bring
+
+
+@pytest.fixture
+def kept(run: Run) -> Callable[[], list[dict[str, Any]]]:
+    """All that is remembered, the first first."""
+    return lambda: json.loads(run("list", "--limit", "500", "--json").stdout)[::-1] if listed(run) else []
+
+
+def listed(run: Run) -> bool:
+    return run("list").output != "Nothing matches.\n"
+
+
+def texts(kept: Callable[[], list[dict[str, Any]]]) -> list[str]:
+    return sorted(item["text"] for item in kept())
+
+
+def service_file(tmp_path: Path) -> Path:
+    path = tmp_path / "memories.db"
+    path.write_bytes(gzip.decompress((MADE / "mcp-memory-service" / "memories.db.gz").read_bytes()))
+    return path
+
+
+def written(path: Path, value: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(value if isinstance(value, str) else json.dumps(value), "utf-8")
+    return path
+
+
+def archive(path: Path, members: dict[str, Any]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, value in members.items():
+            packed.writestr(name, value if isinstance(value, str | bytes) else json.dumps(value))
+    return path
+
+
+def chatgpt(text: str = "We ship Atlas on Friday.") -> list[dict[str, Any]]:
+    """Two branches: the first answer was written anew."""
+
+    def node(parent: str | None, children: list[str], role: str, content: Any, at: float) -> dict[str, Any]:
+        message = {"author": {"role": role}, "content": content, "create_time": at}
+        return {"parent": parent, "children": children, "message": message}
+
+    def said(words: str) -> dict[str, Any]:
+        return {"content_type": "text", "parts": [words]}
+
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://file-1"}
+    return [
+        {
+            "title": "Release plan",
+            "create_time": 1735725600.0,
+            "current_node": "d",
+            "mapping": {
+                "root": {"parent": None, "children": ["a"], "message": None},
+                "a": node("root", ["b", "c"], "system", said("You are helpful."), 1735725600.0),
+                "b": node("a", [], "user", said("A draft that was thrown away."), 1735725601.0),
+                "c": node(
+                    "a", ["d"], "user", {"content_type": "multimodal_text", "parts": [picture, text]}, 1735725602.0
+                ),
+                "d": node("c", [], "assistant", said("Noted: Friday it is."), 1735725660.0),
+            },
+        }
+    ]
+
+
+CLAUDE = [
+    {
+        "uuid": "1",
+        "name": "Database choice",
+        "created_at": "2025-03-01T09:00:00.000000Z",
+        "chat_messages": [
+            {
+                "sender": "human",
+                "text": "We chose Postgres for Atlas.",
+                "content": [{"type": "text", "text": "We chose Postgres for Atlas."}],
+                "created_at": "2025-03-01T09:00:01.000000Z",
+            },
+            {
+                "sender": "assistant",
+                "text": "",
+                "content": [
+                    {"type": "tool_use", "name": "search", "input": {}},
+                    {"type": "text", "text": "Postgres 16 fits that well."},
+                ],
+                "created_at": "2025-03-01T09:00:09.000000Z",
+            },
+        ],
+    }
+]
+LETTA = {
+    "agents": [
+        {
+            "name": "Sam",
+            "block_ids": ["block-0"],
+            "messages": [
+                {
+                    "role": "system",
+                    "content": [{"type": "text", "text": "Be kind."}],
+                    "created_at": "2025-10-31T22:00:00+00:00",
+                },
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "text",
+                            "text": '{"type": "user_message", "message": "I row on Tuesdays.", "time": "x"}',
+                        }
+                    ],
+                    "created_at": "2025-10-31T22:56:56.459100+00:00",
+                },
+                {"role": "user", "content": '{"type": "heartbeat", "reason": "automatic"}', "created_at": None},
+                {
+                    "role": "assistant",
+                    "content": [{"type": "text", "text": "thinking"}],
+                    "tool_calls": [{"function": {"name": "send_message", "arguments": '{"message": "Good to know."}'}}],
+                    "created_at": "2025-10-31T22:57:00+00:00",
+                },
+            ],
+        }
+    ],
+    "blocks": [
+        {"id": "block-0", "label": "human", "value": "First name: Dana\nOccupation: cartographer"},
+        {"id": "block-1", "label": "notes", "value": ""},
+    ],
+    "tools": [],
+}
+MEM0 = {
+    "results": [
+        {
+            "id": "5f0c",
+            "memory": "Loves hiking in the Alps",
+            "hash": "aa",
+            "categories": ["hobbies"],
+            "metadata": None,
+            "created_at": "2024-07-26T08:44:41.039788-07:00",
+            "updated_at": "2024-08-01T00:00:00-07:00",
+            "user_id": "dana",
+        },
+        {
+            "id": "5f0d",
+            "memory": "Is allergic to peanuts",
+            "created_at": "2024-07-26T08:44:41-07:00",
+            "user_id": "dana",
+        },
+    ]
+}
+OPENMEMORY = {
+    "user": {"user_id": "dana"},
+    "apps": [{"id": "app-1", "name": "cursor"}],
+    "categories": [{"id": "cat-1", "name": "work"}],
+    "memories": [
+        {
+            "id": "1",
+            "content": "Maps are drawn in QGIS",
+            "state": "active",
+            "category_ids": ["cat-1"],
+            "app_id": "app-1",
+            "created_at": "2025-05-01T10:00:00+00:00",
+            "updated_at": None,
+            "deleted_at": None,
+        },
+        {"id": "2", "content": "Gone", "state": "deleted", "category_ids": [], "created_at": None},
+    ],
+    "memory_categories": [],
+    "export_meta": {"version": "1"},
+}
+
+
+def test_a_graph_of_the_reference_server_is_previewed_kept_once_and_taken_back_as_a_whole(run: Run, kept: Any) -> None:
+    run("remember", "Something of ours.")
+    graph = MADE / "server-memory" / "memory.jsonl"
+    preview = run("import", graph, "--dry-run")
+    before = texts(kept)
+    first = run("import", graph)
+    after = texts(kept)
+    operations = len(json.loads(run("history", "--json").stdout)["operations"])
+    second = run("import", graph)
+    operations_after = len(json.loads(run("history", "--json").stdout)["operations"])
+    undone = run("undo")
+
+    assert preview.output.startswith(
+        "From memory.jsonl (graph) would come: 10 new memories (10 fact), of 10 records.\n"
+    )
+    assert before == ["Something of ours."]
+    assert first.output.startswith("From memory.jsonl (graph) came: 10 new memories (10 fact), of 10 records.\n")
+    assert {
+        "Maya Ortiz: Lives in Porto since 2023",
+        "Tomás works on atlas",
+        "atlas: Uses Postgres 16 — never MySQL",
+    } < {*after}
+    assert second.output.splitlines()[1:] == ["10 are known here already.", "Nothing was changed."]
+    assert operations_after == operations
+    assert undone.exit_code == 0
+    assert texts(kept) == before
+
+
+def test_what_was_taken_back_can_be_imported_again_and_what_was_forgotten_stays_so(
+    run: Run, bring: Bring, kept: Any
+) -> None:
+    graph = MADE / "server-memory" / "memory.jsonl"
+    bring(graph)
+    run("undo")
+    again = bring(graph)
+    tea = next(item["id"] for item in kept() if "green tea" in item["text"])
+    run("forget", tea)
+    third = bring(graph)
+
+    assert again["new"] == 10
+    assert (third["new"], third["known"], third["forgotten"], third["operation"]) == (0, 9, 1, None)
+    assert "Maya Ortiz: Prefers green tea over coffee" not in texts(kept)
+
+
+def test_a_file_and_an_export_of_mcp_memory_service_say_the_same(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    from_file = bring(service_file(tmp_path))
+    from_export = bring(MADE / "mcp-memory-service" / "export.json")
+
+    assert (from_file["new"], from_file["left_out"]) == (4, {"deleted there": 1})
+    assert (from_export["new"], from_export["known"]) == (0, 4)
+    postgres = next(item for item in kept() if "Postgres" in item["text"])
+    assert (postgres["kind"], postgres["tags"]) == ("decision", ["atlas", "infra"])
+    assert postgres["occurred_at"].startswith("2025-01-01T10:00")
+    assert postgres["scope"] == "user"
+
+
+def test_observations_and_relations_of_basic_memory_stand_alone(bring: Bring, kept: Any) -> None:
+    answer = bring(MADE / "basic-memory")
+    by_text = {item["text"]: item for item in kept()}
+
+    assert answer["formats"] == {"basic-memory": "basic-memory"}
+    decision = by_text["Atlas deployment: Atlas deploys to Fly.io from the main branch (after the outage)"]
+    assert (decision["kind"], decision["tags"]) == ("decision", ["atlas", "atlas deployment", "infra"])
+    assert by_text["Maya Ortiz: Moved to Porto in March 2023"]["kind"] == "event"
+    assert "Atlas deployment depends on Postgres cluster" in by_text
+    assert "# Atlas deployment\n\nAtlas is deployed by hand on Fridays." in by_text
+
+
+def test_where_it_came_from_is_kept_with_it(run: Run, bring: Bring) -> None:
+    bring(MADE / "server-memory" / "memory.jsonl")
+    origins = [json.loads(line).get("origin") for line in exported(run).splitlines()]
+
+    assert "imported from graph: memory.jsonl line 1" in origins
+
+
+def exported(run: Run) -> str:
+    return run("export", "-").output
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "format_", "expected"),
+    [
+        ("mem0.json", MEM0, "mem0", ["Is allergic to peanuts", "Loves hiking in the Alps"]),
+        (
+            "agent.af",
+            LETTA,
+            "letta",
+            ["First name: Dana\nOccupation: cartographer", "Good to know.", "I row on Tuesdays."],
+        ),
+        ("conversations.json", chatgpt(), "chatgpt", ["Noted: Friday it is.", "We ship Atlas on Friday."]),
+        ("conversations.json", CLAUDE, "claude", ["Postgres 16 fits that well.", "We chose Postgres for Atlas."]),
+        (
+            "CLAUDE.md",
+            "# Atlas\n\n## Testing\n- Run `just test` first\n- @docs/more.md\n",
+            "rules",
+            ["Testing: Run `just test` first"],
+        ),
+        ("GEMINI.md", "## Gemini Added Memories\n- Dana lives in Ulm\n", "rules", ["Dana lives in Ulm"]),
+        (
+            "note.md",
+            "---\ntags: [maps]\ndate: 2024-05-01\n---\nSee [[QGIS|the map tool]].",
+            "markdown",
+            ["note: See the map tool."],
+        ),
+        ("facts.txt", "- Dana lives in Ulm\n- Dana rows\n", "text", ["Dana lives in Ulm", "Dana rows"]),
+        ("facts.jsonl", '{"text": "Dana rows"}\n"Dana lives in Ulm"\n', "records", ["Dana lives in Ulm", "Dana rows"]),
+        ("facts.csv", 'fact;tags\n"Dana rows; often";sport\n', "records", ["Dana rows; often"]),
+        ("chat.json", {"messages": [{"role": "user", "content": "Dana rows"}]}, "records", ["Dana rows"]),
+    ],
+)
+def test_a_file_is_recognised_kept_and_known_again(
+    tmp_path: Path, bring: Bring, kept: Any, name: str, value: Any, format_: str, expected: list[str]
+) -> None:
+    path = written(tmp_path / name, value)
+    first, found = bring(path), texts(kept)
+    second = bring(path)
+
+    assert first["formats"] == {name: format_}
+    assert found == expected
+    assert first["problems"] == []
+    assert (second["new"], second["operation"], texts(kept)) == (0, None, expected)
+
+
+def test_archives_of_chats_and_of_memories_are_read_without_unpacking_them(
+    tmp_path: Path, bring: Bring, kept: Any
+) -> None:
+    first = bring(archive(tmp_path / "chatgpt.zip", {"conversations.json": chatgpt(), "chat.html": "<html>"}))
+    second = bring(archive(tmp_path / "claude.zip", {"conversations.json": CLAUDE, "users.json": []}))
+    third = bring(archive(tmp_path / "openmemory.zip", {"memories.json": OPENMEMORY, "memories.jsonl.gz": b"\x1f\x8b"}))
+    by_text = {item["text"]: item for item in kept()}
+
+    assert [*first["formats"].values(), *second["formats"].values(), *third["formats"].values()] == [
+        "chatgpt",
+        "claude",
+        "mem0",
+    ]
+    assert by_text["We ship Atlas on Friday."]["occurred_at"].startswith("2025-01-01T10:00:02")
+    assert (by_text["Maps are drawn in QGIS"]["tags"], third["left_out"]) == (["cursor", "work"], {"deleted there": 1})
+
+
+def test_a_conversation_that_went_on_brings_only_what_is_new(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    bring(written(tmp_path / "conversations.json", CLAUDE))
+    more = {"sender": "human", "text": "Then it is settled.", "created_at": "2025-03-01T09:05:00Z"}
+    grown = [CLAUDE[0] | {"chat_messages": [*CLAUDE[0]["chat_messages"], more]}]
+    again = bring(written(tmp_path / "conversations.json", grown))
+
+    assert (again["new"], again["known"]) == (1, 2)
+    assert len(kept()) == 3
+
+
+def test_a_memory_folder_gives_its_facts_and_not_its_index(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    folder = tmp_path / "memory"
+    written(folder / "MEMORY.md", "# Memory\n- [Reviews](review.md) — small ones\n- Standup is at nine\n")
+    written(
+        folder / "review.md",
+        "---\nname: review-size\ndescription: Wants small reviews.\nmetadata:\n  type: feedback\n---\nAt most 200 lines.\n",
+    )
+    answer = bring(folder)
+    by_text = {item["text"]: item for item in kept()}
+
+    assert answer["formats"] == {"memory": "memory-folder"}
+    assert by_text.keys() == {"Standup is at nine", "Wants small reviews. At most 200 lines."}
+    reviews = by_text["Wants small reviews. At most 200 lines."]
+    assert (reviews["kind"], reviews["scope"]) == ("preference", "user")
+    assert by_text["Standup is at nine"]["scope"] == "demo"
+
+
+def test_a_vault_gives_its_notes_and_leaves_its_settings(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    vault = tmp_path / "vault"
+    written(vault / ".obsidian" / "app.json", {})
+    written(
+        vault / "Maps" / "QGIS.md",
+        "---\ntags: maps\ncreated: 2024-05-01\n---\nDana draws with [[QGIS]] #tools\n\n```\n#no\n```\n",
+    )
+    written(vault / "empty.md", "")
+    answer = bring(vault)
+    [note] = kept()
+
+    assert (answer["formats"], answer["left_out"]) == ({"vault": "markdown"}, {"an empty note": 1})
+    assert note["tags"] == ["maps", "qgis", "tools"]
+    assert note["occurred_at"].startswith("2024-05-01")
+
+
+def test_what_cannot_be_read_is_told_by_its_place_and_the_rest_is_kept(tmp_path: Path, run: Run, kept: Any) -> None:
+    path = tmp_path / "memory.jsonl"
+    path.write_bytes(
+        b'{"type":"entity","name":"Dana","entityType":"person","observations":["rows"]}\n'
+        b'{"type":"entity","name":"Half","entityType":"person","observations":["is kept", 7]}\n'
+        b"{broken\n"
+        b'{"type":"entity","name":"Caf\xe9","entityType":"place","observations":["x"]}\n'
+        b'{"type":"relation","from":"Dana","to":"Ulm"}\n'
+        b'{"type":"entity","name":"NUL","entityType":"x","observations":["a\\u0000b"]}\n'
+        b'{"type":"shape"}\n'
+    )
+    result = run("import", path)
+
+    assert result.exit_code == 0
+    assert texts(kept) == ["Dana: rows"]
+    told = [line.strip() for line in result.output.splitlines()]
+    assert "6 could not be read, and nothing of them was kept:" in told
+    assert "memory.jsonl line 2: observation 2 is no text." in told
+    assert any(line.startswith("memory.jsonl line 3: it is no JSON (") for line in told)
+    assert any(line.startswith("memory.jsonl line 4: it is not in UTF-8 (byte 0xe9 at ") for line in told)
+    assert "memory.jsonl line 5: it has no relationType." in told
+    assert any(line.startswith("memory.jsonl line 6: content holds a NUL character") for line in told)
+    assert "memory.jsonl line 7: type 'shape' is neither entity nor relation." in told
+
+
+def test_a_conversation_with_one_broken_message_is_left_out_whole(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    broken = chatgpt()[0] | {"title": "Broken", "current_node": "nowhere"}
+    answer = bring(written(tmp_path / "conversations.json", [broken, *chatgpt()]))
+
+    assert [problem["where"] for problem in answer["problems"]] == ["conversations.json conversation 1"]
+    assert texts(kept) == ["Noted: Friday it is.", "We ship Atlas on Friday."]
+
+
+def test_encodings_of_windows_are_read_and_others_are_named(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    wide, latin = tmp_path / "wide.csv", tmp_path / "latin.txt"
+    wide.write_bytes("content,date\r\nDana rows in Köln,2025-03-01\r\n".encode("utf-16"))
+    latin.write_bytes("Dana aß in Köln".encode("latin-1"))
+    first, second = bring(wide), bring(latin)
+
+    assert texts(kept) == ["Dana rows in Köln"]
+    assert first["problems"] == []
+    assert "it is not in UTF-8 (byte 0xdf at 6)" in second["problems"][0]["problem"]
+
+
+def test_rows_that_do_not_fit_the_header_and_dates_that_are_none_are_told_by_line(
+    tmp_path: Path, bring: Bring, kept: Any
+) -> None:
+    path = written(
+        tmp_path / "facts.csv",
+        'content,date\n"Dana\nrows",2025-03-01\nonly one\nDana sings,soon\nDana reads,2025-04-01\n',
+    )
+    answer = bring(path)
+
+    assert [problem["where"] for problem in answer["problems"]] == ["facts.csv line 4", "facts.csv line 5"]
+    assert texts(kept) == ["Dana\nrows", "Dana reads"]
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, run: Run, database: Path) -> None:
+    bomb = archive(tmp_path / "export.zip", {"conversations.json": b" " * 60_000_000})
+    result = run("import", bomb)
+
+    assert result.exit_code == 1
+    assert "conversations.json would unpack to 60 MB from 0.06 MB, as a zip bomb does." in result.output
+    assert not database.exists()
+
+
+def test_a_damaged_archive_and_an_unknown_file_change_nothing(tmp_path: Path, run: Run, database: Path) -> None:
+    whole = archive(tmp_path / "export.zip", {"conversations.json": chatgpt()})
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(b"PK\x03\x04" + whole.read_bytes()[4:60])
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    results = [run("import", cut), run("import", picture), run("import", database.parent / "nothing.json")]
+
+    assert [result.exit_code for result in results] == [1, 1, 2]
+    assert "The format of picture.png is not known." in results[1].output
+    assert not database.exists()
+
+
+def test_several_paths_come_in_one_operation_and_what_two_of_them_say_comes_once(
+    tmp_path: Path, run: Run, bring: Bring, kept: Any
+) -> None:
+    one = written(tmp_path / "one.txt", "Dana rows on Tuesdays.")
+    other = written(
+        tmp_path / "other.jsonl", '{"content": "Dana rows on Tuesdays."}\n{"content": "Dana lives in Ulm."}\n'
+    )
+    answer = bring(one, other, "--tag", "old", "--scope", "project")
+    items = kept()
+    run("undo")
+
+    assert (answer["new"], answer["repeated"]) == (2, 1)
+    assert {(item["scope"], *item["tags"]) for item in items} == {("demo", "old")}
+    assert kept() == []
+
+
+def test_a_dry_run_tells_what_is_known_and_what_is_alike_and_makes_no_file(
+    tmp_path: Path, run: Run, bring: Bring, database: Path
+) -> None:
+    graph = MADE / "server-memory" / "memory.jsonl"
+    nothing_there = bring(graph, "--dry-run")
+    existed = database.exists()
+    run("remember", "Tomás works on atlas", "--scope", "user")
+    run("remember", "atlas: The staging port is 7070", "--scope", "user")
+    preview, done = bring(graph, "--dry-run"), bring(graph)
+
+    assert (nothing_there["new"], nothing_there["operation"], existed) == (10, None, False)
+    assert (preview["new"], preview["known"], preview["operation"]) == (9, 1, None)
+    ports = [item for item in preview["items"] if "port" in item["text"]]
+    assert [item["status"] for item in ports] == ["similar", "similar"]
+    assert [item["status"] for item in preview["items"]] == [item["status"] for item in done["items"]]
+
+
+def test_what_is_older_than_what_is_known_takes_no_place_and_what_is_newer_does(
+    tmp_path: Path, run: Run, bring: Bring, kept: Any
+) -> None:
+    run("remember", "The staging port is 8080.", "--scope", "user")
+    undated = bring(written(tmp_path / "a.jsonl", '{"content": "The staging port is 7070."}\n'))
+    old = bring(written(tmp_path / "b.jsonl", '{"content": "The staging port is 6060.", "date": "2020-01-01"}\n'))
+    new = bring(written(tmp_path / "c.jsonl", '{"content": "The staging port is 9090.", "date": "2090-01-01"}\n'))
+
+    assert [answer["items"][0]["status"] for answer in (undated, old, new)] == ["similar", "similar", "replaces"]
+    assert "The staging port is 8080." in exported(run)
+
+
+def test_standard_input_is_recognised_too(bring: Bring, kept: Any) -> None:
+    answer = bring("-", stdin=(MADE / "server-memory" / "memory.jsonl").read_bytes())
+
+    assert (answer["formats"], answer["new"]) == ({"standard input": "graph"}, 10)
+
+
+def test_a_database_in_use_is_read_with_what_is_still_in_its_log(tmp_path: Path, bring: Bring) -> None:
+    import sqlite3
+
+    path = service_file(tmp_path)
+    writer = sqlite3.connect(path)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("UPDATE memories SET content = 'Written a moment ago' WHERE id = 1")
+    writer.commit()
+    answer = bring(path)
+    writer.close()
+
+    assert "Written a moment ago" in [item["text"] for item in answer["items"]]
+
+
+def test_a_memory_file_of_ours_is_sent_to_merge(tmp_path: Path, run: Run, database: Path) -> None:
+    run("remember", "Something of ours.")
+    other = tmp_path / "other.db"
+    shutil.copy(database, other)
+    result = run("import", other)
+
+    assert result.exit_code == 1
+    assert "`mcp-memory merge FILE` brings another memory file in." in result.output
