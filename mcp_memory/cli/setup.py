@@ -111,7 +111,9 @@ def _carry_out(plans: "list[Plan]", *, dry_run: bool, remove: bool) -> None:
             failed = True
             continue
         if not plan.changed:
-            click.echo(f"{title}: {'nothing to take out' if remove else 'already there' if _has_file(plan) else 'nothing to write'}.")
+            click.echo(
+                f"{title}: {'nothing to take out' if remove else 'already there' if _has_file(plan) else 'nothing to write'}."
+            )
         elif dry_run:
             _show_diff(plan)
         else:

@@ -65,7 +65,9 @@ class Drafts:
 def plan_setup(machine: Machine, clients: Sequence[Client], wish: Wish) -> list[Plan]:
     """What adding this server to clients would change. A client whose file can't be used has a problem instead."""
     drafts = Drafts()
-    return [_planned(client, drafts, lambda client, changes: _add(machine, client, wish, changes)) for client in clients]
+    return [
+        _planned(client, drafts, lambda client, changes: _add(machine, client, wish, changes)) for client in clients
+    ]
 
 
 def plan_removal(machine: Machine, clients: Sequence[Client], *, project: bool) -> list[Plan]:
