@@ -102,11 +102,7 @@ def _replace(path: Path, content: bytes, *, like: Path | None = None) -> None:
             file.flush()
             os.fsync(file.fileno())
         model = like or path
-        if model.exists():
-            mode = stat.S_IMODE(model.stat().st_mode)
-        else:
-            mode = 0o666 & ~_umask()
-        Path(name).chmod(mode)
+        Path(name).chmod(stat.S_IMODE(model.stat().st_mode) if model.exists() else 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -133,9 +133,10 @@ def _value(text: str, at: int, depth: int) -> Node:
         return _container(text, at, depth)
     if found := _STRING.match(text, at):
         return Node(_scalar(text, at, found[0]), at, found.end())
-    if found := _BARE.match(text, at):
-        return Node(json.loads(found[0]), at, found.end())
-    _refuse(text, at, "a value was expected here")
+    found = _BARE.match(text, at)
+    if not found:
+        _refuse(text, at, "a value was expected here")
+    return Node(json.loads(found[0]), at, found.end())
 
 
 def _container(text: str, at: int, depth: int) -> Node:

@@ -13,10 +13,17 @@ from mcp_memory import ranking
 from mcp_memory.domain import Candidate, Filter, Vector
 from mcp_memory.ranking import Scores
 from mcp_memory.sqlite import vectors
-from mcp_memory.sqlite.indexed import indexed
 from mcp_memory.sqlite.resident import Mask, Rows, States
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
-from mcp_memory.sqlite.wording import HAPPENED, Commonness, conditions, match_expression, query_terms, tokenizer
+from mcp_memory.sqlite.wording import (
+    HAPPENED,
+    Commonness,
+    conditions,
+    indexed,
+    match_expression,
+    query_terms,
+    tokenizer,
+)
 from mcp_memory.times import Period
 
 NEAR = 2_000

@@ -7,7 +7,7 @@ from typing import Any
 import apsw
 
 from mcp_memory.bm25 import UNIGRAM_WEIGHT
-from mcp_memory.domain import Filter
+from mcp_memory.domain import Filter, spoken
 from mcp_memory.text import content_words, grams
 
 QUERY_WORDS = 64
@@ -124,3 +124,8 @@ def tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
         return [str(token) for token in found]
 
     return tokens
+
+
+def indexed(text: str, speaker: str | None) -> tuple[str, str]:
+    """The two columns: what is said with who says it, and the CJK characters and their pairs."""
+    return spoken(text, speaker), " ".join(grams(text))
