@@ -1,10 +1,8 @@
-"""Hooks: what Claude Code is told at the start of a session, with a prompt, before it compacts and when it stops."""
+"""Hooks: what Claude Code is told at the start of a session and with a prompt, and what is kept before it compacts."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from mcp_memory import compose, context, opening, transcripts
@@ -20,31 +18,14 @@ PROMPT_HITS = 3
 PROMPT_CHARACTERS = 1_500
 """Of a prompt that are searched for, from its start: what comes after is most often pasted."""
 SHARE = 0.3
-"""Share of a prompt's words, by their rarity, from which a memory comes with it (see Glance.found)."""
 SHARED_WORDS = 2
-"""Words that a memory must share with a prompt at least, unless the prompt has but one."""
+"""Share of a prompt's words, by their rarity (see Glance.found), and number of its words, unless it has fewer, from which
+a memory comes with it. Of 600 questions that have nothing to do with a conversation of LoCoMo .008 get anything then, of
+197 about it .47 get the very turn that answers; with a share of .2 it is .033 and .52, with three words .002 and .34
+(python -m bench.hooks --data DIR, 2026-11-21). What comes unasked must rather be missing than be noise."""
 TOPICS = 5
 LEAD = "From mcp-memory, by the words of this prompt (recall finds by meaning too):"
 ORIGIN = "Claude Code session"
-REMINDER = (
-    "The user asked for something to be remembered, and no memory was written. If it is worth keeping for later "
-    "sessions, call the remember tool of mcp-memory now, then stop; if there is nothing to keep, just stop."
-)
-MEMORY_TOOLS = ("remember", "update", "forget")
-
-_ASKED = re.compile(
-    r"\b(?:remember|memori[sz]e|keep in mind|don'?t forget|make a note|note (?:down|that|for))\b"
-    r"|\bfrom now on\b|\b(?:merk(?:e)? dir|denk daran|vergiss nicht|ab jetzt)\b"
-    r"|\b(?:souviens-toi|rappelle-toi|retiens|n'oublie pas|désormais)\b"
-    r"|\b(?:recuerda|no olvides|ten en cuenta|a partir de ahora)\b"
-    r"|\b(?:ricorda(?:ti)?|non dimenticare|lembre-se|não (?:se )?esqueça)\b"
-    r"|记住|記住|别忘|覚えて|忘れないで|기억해|잊지 마",
-    re.IGNORECASE,
-)
-_RECALLING = re.compile(
-    r"\b(?:do|did|can|could|if|as|don't|cannot|can't|what|who|i|we|you|to)\s+(?:\w+\s+)?remember\b|remember(?:ed|s)? (?:when|how we|what we|if)\b",
-    re.IGNORECASE,
-)
 
 
 def session_start(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[str], now: datetime) -> str | None:
@@ -68,7 +49,7 @@ def prompt(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[str], n
         return None
     where = Filter(scopes=tuple(scopes), zone_offset=compose.zone_offset(now))
     hits = likely(glance.found(words, where=where))
-    if hits and (path := _transcript(event)):
+    if hits and (path := transcripts.file_of(event)):
         shown = transcripts.shown_ids(transcripts.read_lines(path, tail=transcripts.TAIL_BYTES))
         hits = [hit for hit in hits if hit.item.id not in shown]
     if not hits:
@@ -79,33 +60,7 @@ def prompt(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[str], n
 
 def likely(hits: Sequence[Hit]) -> list[Hit]:
     """Of what shares words with a prompt, what is likely to be about it: a large share, and not by one word alone."""
-    return [
-        hit
-        for hit in hits
-        if hit.score >= SHARE and (hit.parts["words"] >= SHARED_WORDS or hit.parts["words"] == hit.parts["asked"])
-    ]
-
-
-def stop(event: Mapping[str, Any]) -> str | None:
-    """One reminder where the user asked in so many words for something to be remembered, and it was not; else nothing."""
-    path = _transcript(event)
-    if event.get("stop_hook_active") or path is None:
-        return None
-    request, tools = transcripts.last_request(
-        transcripts.said(transcripts.read_lines(path, tail=transcripts.TAIL_BYTES))
-    )
-    if not asks_to_remember(request) or any(tool.endswith(MEMORY_TOOLS) for tool in tools):
-        return None
-    return json.dumps({"decision": "block", "reason": REMINDER})
-
-
-def asks_to_remember(text: str) -> bool:
-    """Whether somebody says that something is to be remembered, and not that they or another do remember.
-
-    >>> asks_to_remember("Remember that we deploy on Fridays."), asks_to_remember("Do you remember the port?")
-    (True, False)
-    """
-    return bool(_ASKED.search(_RECALLING.sub(" ", text[:PROMPT_CHARACTERS])))
+    return [hit for hit in hits if hit.score >= SHARE and hit.parts["words"] >= min(SHARED_WORDS, hit.parts["asked"])]
 
 
 def unkept(event: Mapping[str, Any], glance: Glance) -> tuple[list[Said], str]:
@@ -113,7 +68,7 @@ def unkept(event: Mapping[str, Any], glance: Glance) -> tuple[list[Said], str]:
 
     The name ends with the id of the last message, so that the next time begins after it.
     """
-    path = _transcript(event)
+    path = transcripts.file_of(event)
     if path is None:
         return [], ""
     messages = transcripts.exchanges(transcripts.said(transcripts.read_lines(path)))
@@ -140,8 +95,3 @@ def scopes_of(project: str | None) -> tuple[str, ...]:
 def _added(event: str, text: str) -> str:
     """What Claude Code puts into the conversation as context."""
     return json.dumps({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}, ensure_ascii=False)
-
-
-def _transcript(event: Mapping[str, Any]) -> Path | None:
-    path = Path(str(event.get("transcript_path") or "."))
-    return path if path.is_file() else None

@@ -30,6 +30,12 @@ class Said:
     """The tools that the assistant called with it."""
 
 
+def file_of(event: Mapping[str, Any]) -> Path | None:
+    """The transcript that a hook's event names, where it is there."""
+    path = Path(str(event.get("transcript_path") or "."))
+    return path if path.is_file() else None
+
+
 def read_lines(path: Path, *, tail: int | None = None) -> list[Mapping[str, Any]]:
     """The records of a transcript, those that are no JSON passed over; with `tail` those in its last bytes only."""
     with path.open("rb") as file:

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids", "common_pairs", "wire", "allocator", "logs", "faults"),
+    ("errors", "ids", "common_pairs", "wire", "allocator", "logs", "faults", "bm25", "transcripts"),
     ("policies",),
     (
         "text",
@@ -42,12 +42,13 @@ LAYERS = (
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
     ("recital",),
     ("dedupe", "intake", "history", "context", "paging"),
+    ("opening",),
     ("requests", "topicindex"),
     ("store", "encoders"),
     ("encoders.hashing", "encoders.onnx", "encoders.background"),
     ("sqlite", "sqlite.place", "sqlite.schema"),
-    ("sqlite.vectors", "sqlite.rows", "sqlite.cipher", "sqlite.leftovers", "sqlite.indexed", "sqlite.quota"),
-    ("sqlite.database",),
+    ("sqlite.vectors", "sqlite.rows", "sqlite.cipher", "sqlite.leftovers", "sqlite.wording", "sqlite.quota"),
+    ("sqlite.database", "sqlite.indexed", "sqlite.topicrows", "sqlite.usage", "sqlite.listing"),
     (
         "sqlite.resident",
         "sqlite.redaction",
@@ -59,7 +60,7 @@ LAYERS = (
     ),
     ("sqlite.search", "sqlite.clusters", "sqlite.toolhistory", "sqlite.erasing", "sqlite.clashes"),
     ("sqlite.lineage", "sqlite.counting"),
-    ("sqlite.steps", "sqlite.records", "sqlite.merging"),
+    ("sqlite.steps", "sqlite.glance", "sqlite.records", "sqlite.merging"),
     ("sqlite.upkeep", "sqlite.rebuilding", "sqlite.gaps"),
     ("sqlite.mending", "sqlite.rewriting"),
     ("sqlite.moving",),
@@ -70,13 +71,18 @@ LAYERS = (
     ("digesting", "auditing"),
     ("gathering", "folding"),
     ("answering", "upkeep"),
-    ("memory",),
+    ("memory", "hooks", "reminding"),
     ("arguments", "resources", "prompts"),
     ("tools",),
     ("server",),
     ("config", "demo"),
+    ("clients", "clients.jsonc", "clients.machine", "clients.launch", "clients.blocks", "clients.files"),
+    ("clients.documents",),
+    ("clients.catalogue", "clients.settings_hooks"),
+    ("clients.entries",),
+    ("clients.planning",),
     ("cli.wiring", "cli.numbers"),
-    ("cli.verbs", "cli.topics", "cli.upkeep", "cli.encryption", "cli.keeping", "cli.moving"),
+    ("cli.verbs", "cli.topics", "cli.upkeep", "cli.encryption", "cli.keeping", "cli.moving", "cli.setup", "cli.hook"),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -94,6 +100,8 @@ HOMES = {
     "click": ("cli", "demo"),
     "platformdirs": ("config",),
     "dateparser": ("foreign_dates",),
+    "tomlkit": ("clients.documents",),
+    "ruamel": ("clients.documents",),
 }
 """Where each third-party package may be imported. numpy is a vector's type, and at home wherever vectors are."""
 

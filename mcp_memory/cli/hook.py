@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -36,9 +35,7 @@ def hook(event: str, database: str | None, wait: bool) -> None:
     """
     try:
         given = sys.stdin.buffer.read()
-        told = json.loads(given or b"{}")
-        if not isinstance(told, dict):
-            raise ValueError("the event is no JSON object")
+        told: dict[str, Any] = dict(json.loads(given or b"{}"))
         config = read_config(_environment(told), database=database)
         answer = _ANSWERS[event](told, config) if event != "pre-compact" else _pre_compact(told, config, wait=wait)
         if answer:
@@ -74,9 +71,9 @@ def _prompt(event: Mapping[str, Any], config: Config) -> str | None:
 
 
 def _stop(event: Mapping[str, Any], config: Config) -> str | None:
-    from mcp_memory import hooks
+    from mcp_memory import reminding
 
-    return None if config.read_only else hooks.stop(event)
+    return None if config.read_only else reminding.stop(event)
 
 
 def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> None:
@@ -86,6 +83,8 @@ def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> Non
     if wait:
         _keep(event, config)
         return
+    import subprocess
+
     command = [sys.executable, "-m", "mcp_memory", "hook", "pre-compact", "--wait"]
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":

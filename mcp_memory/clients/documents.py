@@ -26,14 +26,16 @@ def read(text: str, form: Format) -> Mapping[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def value_at(document: Mapping[str, Any], path: Path) -> Any:
+def value_at(document: Any, path: Path) -> Any:
     """What stands under the keys of a path; None where nothing does."""
-    value: Any = document
     for key in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = cast("Mapping[str, Any]", value).get(key)
-    return value
+        document = table(document).get(key)
+    return document
+
+
+def table(value: Any) -> Mapping[str, Any]:
+    """A value as a table; an empty one where it is something else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def with_entry(text: str, form: Format, path: Path, entry: Mapping[str, Any]) -> str:
@@ -55,7 +57,7 @@ def without_entry(text: str, form: Format, path: Path) -> str:
 def _put(document: Any, path: Path, entry: Any) -> dict[str, Any]:
     """The document as it should be after the change, with no empty table where there was none before it."""
     key, *rest = path
-    kept = dict(document) if isinstance(document, Mapping) else {}
+    kept = dict(table(document))
     if rest:
         kept[key] = _put(kept.get(key), rest, entry)
     elif entry is None:
@@ -75,7 +77,7 @@ def _without_empty(value: Any) -> Any:
     """Tables that hold nothing do not count as a difference: an editor may drop them with their last entry."""
     if not isinstance(value, Mapping):
         return value
-    cleaned = {str(key): _without_empty(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
+    cleaned = {str(key): _without_empty(inner) for key, inner in table(value).items()}
     return {key: inner for key, inner in cleaned.items() if inner not in (None, {})}
 
 
@@ -146,7 +148,7 @@ def _read_yaml(text: str) -> Any:
 
 def _write_yaml(text: str, path: Path, entry: Mapping[str, Any]) -> str:
     holder_key, name = path
-    document = _read_yaml(text)
+    document: Any = _read_yaml(text)
     if document is not None and value_at(document, path) is not None:
         text = _remove_yaml(text, path)
         document = _read_yaml(text)
@@ -159,7 +161,7 @@ def _write_yaml(text: str, path: Path, entry: Mapping[str, Any]) -> str:
         return "".join([*lines, *added])
     if not holder or holder.fa.flow_style():
         return _dumped(text, path, entry)
-    above = document.lc.key(holder_key)[0]
+    above: int = cast("Any", document).lc.key(holder_key)[0]
     indent = " " * holder.lc.key(next(iter(holder)))[1]
     return "".join([*lines[: above + 1], *_yaml_lines(name, entry, indent), *lines[above + 1 :]])
 
@@ -169,12 +171,12 @@ def _remove_yaml(text: str, path: Path) -> str:
     document = _read_yaml(text)
     if document is None or value_at(document, path) is None:
         return text
-    holder = document[holder_key]
+    holder: Any = document[holder_key]
     if holder.fa.flow_style() or len(holder) == 1:
         return _dumped(text, path, None)
     line, column = holder.lc.key(name)
-    lines = text.splitlines(keepends=True)
-    end = line + 1
+    lines = list(text.splitlines(keepends=True))
+    end: int = line + 1
     while end < len(lines) and lines[end].startswith(" " * (column + 1)):
         end += 1
     return "".join(lines[:line] + lines[end:])
@@ -188,7 +190,7 @@ def _yaml_lines(name: str, entry: Mapping[str, Any], indent: str) -> list[str]:
 
 def _dumped(text: str, path: Path, entry: Mapping[str, Any] | None) -> str:
     """The whole laid out by ruamel.yaml, which keeps comments and quotes: where no lines can be added or taken out."""
-    from ruamel.yaml.util import load_yaml_guess_indent
+    from ruamel.yaml.util import load_yaml_guess_indent  # pyright: ignore[reportUnknownVariableType]
 
     holder_key, name = path
     _, indent, offset = cast("tuple[Any, int | None, int | None]", load_yaml_guess_indent(text))

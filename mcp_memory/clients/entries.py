@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from mcp_memory.clients.catalogue import Client
-from mcp_memory.clients.documents import read, value_at, with_entry, without_entry
+from mcp_memory.clients.documents import read, table, value_at, with_entry, without_entry
 from mcp_memory.clients.files import Change
 from mcp_memory.clients.launch import starts_us
 from mcp_memory.errors import Conflict
@@ -15,23 +15,16 @@ COMMAND_KEYS = ("command", "cmd", "args")
 
 def own_entries(text: str, client: Client) -> dict[str, Mapping[str, Any]]:
     """The entries of a configuration that start this server, by name. Raises InvalidInput where it cannot be read."""
-    servers = value_at(read(text, client.format), client.path)
-    if not isinstance(servers, Mapping):
-        return {}
-    named = cast("Mapping[str, Any]", servers)
-    return {name: entry for name, entry in named.items() if starts_us(words_of(entry)) is not None}
+    servers = table(value_at(read(text, client.format), client.path))
+    return {name: entry for name, entry in servers.items() if starts_us(words_of(entry)) is not None}
 
 
 def words_of(entry: Any) -> list[str]:
     """The command line of an entry, whichever way the client has it; empty where there is none."""
-    if not isinstance(entry, Mapping):
-        return []
-    fields = cast("Mapping[str, Any]", entry)
     words: list[Any] = []
     for key in COMMAND_KEYS:
-        value = fields.get(key)
-        if isinstance(value, Mapping):  # older Zed: {"path": …, "args": […]}
-            inner = cast("Mapping[str, Any]", value)
+        value = table(entry).get(key)
+        if inner := table(value):  # older Zed: {"path": …, "args": […]}
             words += [inner.get("path"), *(inner.get("args") or [])]
         elif isinstance(value, list):
             words += cast("list[Any]", value)
@@ -47,7 +40,7 @@ def added(text: str, client: Client, *, name: str, words: Sequence[str], options
     Raises Conflict where the name belongs to another server, and InvalidInput where the text cannot be read.
     """
     present = own_entries(text, client)
-    servers = value_at(read(text, client.format), client.path) or {}
+    servers = table(value_at(read(text, client.format), client.path))
     if not present and name in servers:
         told = " ".join(words_of(servers[name])) or "no command"
         raise Conflict(f"has another server named {name} ({told}); choose a name with --name")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 from urllib.parse import unquote, urlparse
 
 SCRIPT = "mcp-memory"
@@ -148,8 +149,8 @@ def _source() -> str | None:
 def read_source(direct_url: Mapping[str, object]) -> str:
     """A direct_url.json as `uvx --from` takes it: a folder's path, a repository at its commit, or an address."""
     url = str(direct_url.get("url", ""))
-    vcs = direct_url.get("vcs_info")
-    if isinstance(vcs, dict):
+    vcs = cast("Mapping[str, str]", direct_url.get("vcs_info") or {})
+    if vcs:
         commit = vcs.get("requested_revision") or vcs.get("commit_id")
         return f"git+{url}@{commit}" if commit else f"git+{url}"
     parsed = urlparse(url)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from mcp_memory.clients import jsonc
-from mcp_memory.clients.documents import read, value_at
+from mcp_memory.clients.documents import read, table, value_at
 from mcp_memory.clients.launch import starts_us
 
 HOOKS = {
@@ -65,18 +65,17 @@ def _group(command: str, matcher: str | None) -> dict[str, Any]:
 
 def _ours(settings: Mapping[str, Any]) -> dict[str, list[tuple[int, Any]]]:
     """By event, the places and groups of hooks that call this program and nothing else."""
-    events = value_at(settings, ["hooks"])
     found: dict[str, list[tuple[int, Any]]] = {}
-    for event, groups in (cast("Mapping[str, Any]", events) if isinstance(events, Mapping) else {}).items():
+    for event, groups in table(value_at(settings, ["hooks"])).items():
         for place, group in enumerate(cast("list[Any]", groups) if isinstance(groups, list) else []):
-            hooks = value_at(group, ["hooks"]) if isinstance(group, Mapping) else None
+            hooks = value_at(group, ["hooks"])
             if isinstance(hooks, list) and hooks and all(_calls_us(hook) for hook in cast("list[Any]", hooks)):
                 found.setdefault(event, []).append((place, group))
     return found
 
 
 def _calls_us(hook: Any) -> bool:
-    command = value_at(hook, ["command"]) if isinstance(hook, Mapping) else None
+    command = value_at(hook, ["command"])
     try:
         words = shlex.split(str(command))
     except ValueError:

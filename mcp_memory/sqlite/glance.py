@@ -132,9 +132,9 @@ def _likeliest(connection: apsw.Connection, weights: Mapping[str, float], counts
             continue
         if places and places + counts[term] > PLACES:
             break
-        for (number,) in connection.execute(
-            "SELECT rowid FROM text_index WHERE text_index MATCH ?", (match_expression([term]),)
-        ).fetchall():
+        for (number,) in fetch(
+            connection, "SELECT rowid FROM text_index WHERE text_index MATCH ?", (match_expression([term]),)
+        ):
             sums[number] += weights[term]
         places += counts[term]
     return sorted(sums, key=lambda number: -sums[number])
