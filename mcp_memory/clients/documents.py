@@ -90,8 +90,9 @@ def _read_toml(text: str) -> Any:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at (line \d+, column \d+|end of document)\)", str(error))
-        raise InvalidInput(f"{place[1] if place else 'line 1'}: {str(error).partition(' (at ')[0]}") from error
+        place = re.search(r"\(at (line \d+, column \d+)\)", str(error))
+        where = place[1] if place else f"line {len(text.splitlines())}"  # else the end is where something is missing
+        raise InvalidInput(f"{where}: {str(error).partition(' (at ')[0]}") from error
 
 
 def _write_toml(text: str, path: Path, entry: Mapping[str, Any]) -> str:
