@@ -46,8 +46,11 @@ def hook(event: str, database: str | None, wait: bool) -> None:
 
 def _environment(event: Mapping[str, Any]) -> dict[str, str]:
     """The environment, with the folder the session is in where Claude Code names it in the event alone."""
+    environment = dict(os.environ)
     folder = event.get("cwd")
-    return ({"CLAUDE_PROJECT_DIR": folder} if isinstance(folder, str) and folder else {}) | dict(os.environ)
+    if not environment.get("CLAUDE_PROJECT_DIR") and isinstance(folder, str):
+        environment["CLAUDE_PROJECT_DIR"] = folder
+    return environment
 
 
 def _session_start(event: Mapping[str, Any], config: Config) -> str | None:
