@@ -540,6 +540,7 @@ def started(tmp_path: Path, **facts: Any) -> Running:
     prefix = facts.pop("prefix", tmp_path / "venv")
     usual: dict[str, Any] = {
         "prefix": prefix,
+        "virtual": True,
         "scripts": prefix / "bin",
         "python": prefix / "bin" / "python",
         "windows": False,
@@ -568,9 +569,13 @@ def test_an_environment_is_started_by_its_own_script_whatever_else_is_on_the_pat
     other = put(tmp_path / "other/mcp-memory", "another program")
 
     start = launch(started(tmp_path, which=lambda name: str(other)))
+    activated = launch(started(tmp_path, which=lambda name: str(script)))
+    outside_any = launch(started(tmp_path, virtual=False, which=lambda name: str(script)))
 
     assert (start.command, start.short) == (str(script), str(script))
     assert "keep it" in start.note
+    assert activated == start
+    assert outside_any == Launch(str(script), (), "mcp-memory")
 
 
 def test_a_temporary_environment_is_never_written(tmp_path: Path) -> None:

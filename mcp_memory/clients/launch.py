@@ -24,6 +24,8 @@ class Running:
 
     prefix: Path
     """The environment it runs in."""
+    virtual: bool
+    """Whether that is a virtual one, whose commands may be on the path in this shell alone."""
     scripts: Path
     """Where that environment keeps its commands."""
     python: Path
@@ -58,6 +60,7 @@ def running(environment: Mapping[str, str]) -> Running:
     prefix = Path(sys.prefix)
     return Running(
         prefix=prefix,
+        virtual=sys.prefix != sys.base_prefix,
         scripts=prefix / ("Scripts" if windows else "bin"),
         python=Path(sys.executable),
         windows=windows,
@@ -78,10 +81,11 @@ def launch(running: Running) -> Launch:
         return _through_uvx(running)
     script = running.scripts / (SCRIPT + (".exe" if running.windows else ""))
     shown = running.which(SCRIPT)
-    if shown and _same(Path(shown), script, within=running.prefix):
+    lasting = _is_tool(running.prefix) or not running.virtual
+    if shown and lasting and _same(Path(shown), script, within=running.prefix):
         return Launch(shown, (), SCRIPT)
     if script.exists():
-        kept = "" if _is_tool(running.prefix) else f"The command is part of the environment {running.prefix}: keep it."
+        kept = "" if lasting else f"The command is part of the environment {running.prefix}: keep it."
         return Launch(str(script), (), str(script), kept)
     note = f"{running.scripts} has no {SCRIPT}, so the entry starts it through Python."
     return Launch(str(running.python), ("-m", MODULE), str(running.python), note)
