@@ -12,12 +12,11 @@ import apsw
 
 from mcp_memory import bm25
 from mcp_memory.domain import Filter, Hit, Item, ItemId, Topic
-from mcp_memory.sqlite import lineage, topicrows, usage
+from mcp_memory.sqlite import lineage, listing, topicrows, usage
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.rows import fetch, item_columns
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.wording import (
-    HAPPENED,
     Commonness,
     conditions,
     indexed,
@@ -27,7 +26,6 @@ from mcp_memory.sqlite.wording import (
     tokenizer,
 )
 
-STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
 PLACES = 20_000
 """Places of terms that are read before common terms are left out: 5 ms."""
 LOOKED_AT = 60
@@ -49,22 +47,13 @@ class Glance:
 
     def listing(self, *, where: Filter, limit: int) -> list[tuple[int, Item]]:
         """See store.Store."""
-        condition, bound = conditions(where)
         with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"SELECT r.id, {item_columns(where.as_of)} {STATES} WHERE {condition} "
-                f"ORDER BY {HAPPENED} DESC, i.id DESC LIMIT :limit",
-                {**bound, "limit": limit},
-            )
-        return [(row[0], item_of(row[1:])) for row in rows]
+            return listing.listing(connection, where=where, limit=limit)
 
     def count(self, *, where: Filter) -> int:
         """See store.Store."""
-        condition, bound = conditions(where)
         with self._database.read() as connection:
-            number: int = connection.execute(f"SELECT count(*) {STATES} WHERE {condition}", bound).get
-        return number
+            return listing.count(connection, where=where)
 
     def uses(self, ids: Sequence[ItemId], *, before: int) -> Mapping[ItemId, int]:
         """See store.Store."""

@@ -37,9 +37,13 @@ from mcp_memory.sqlite import (
     compacting,
     counting,
     lineage,
+<<<<<<< HEAD
     mending,
     quota,
     rebuilding,
+=======
+    listing,
+>>>>>>> 1149f65 (Listing reads what is told of an item only for those that are told)
     search,
     toolhistory,
     topicrows,
@@ -225,25 +229,16 @@ class SqliteStore:
         return {ItemId(id_text(row[0])): decoded[number] for number, row in enumerate(rows)}
 
     def listing(self, *, where: Filter, limit: int, offset: int = 0) -> list[tuple[int, Item]]:
-        condition, bound = wording.conditions(where)
         with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"SELECT r.id, {item_columns(where.as_of)} {STATES} WHERE {condition} "
-                f"ORDER BY {wording.HAPPENED} DESC, i.id DESC LIMIT :limit OFFSET :offset",
-                {**bound, "limit": limit, "offset": offset},
-            )
-        return [(row[0], item_of(row[1:])) for row in rows]
+            return listing.listing(connection, where=where, limit=limit, offset=offset)
 
     def dated(self, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
         with self._database.read() as connection:
             return search.dated(connection, periods, where=where, limit=limit)
 
     def count(self, *, where: Filter) -> int:
-        condition, bound = wording.conditions(where)
         with self._database.read() as connection:
-            number: int = connection.execute(f"SELECT count(*) {STATES} WHERE {condition}", bound).get
-        return number
+            return listing.count(connection, where=where)
 
     def expired(self, *, before: int, scopes: Sequence[str], kinds: Sequence[Kind]) -> list[Item]:
         with self._database.read() as connection:
