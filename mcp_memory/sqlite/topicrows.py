@@ -27,7 +27,7 @@ STALE = (
 def gathered(
     connection: apsw.Connection, *, scopes: Sequence[str], limit: int, only: int | None = None
 ) -> list[tuple[int, Topic]]:
-    """See topicindex.TopicIndex.topics."""
+    """See topicindex.TopicIndex.topics. Which topics are told is decided first: their members are many."""
     rows = fetch(
         connection,
         f"""
@@ -39,8 +39,14 @@ def gathered(
                 JOIN revisions AS s ON s.id = e.revision_id AND s.until_time IS NULL AND s.status = 'live'
                 WHERE e.cluster_id = c.id ORDER BY e.rank LIMIT 1)
         FROM {MEMBERSHIP}
-        WHERE {SHOWN} AND (:scopes = '[]' OR c.scope IN (SELECT value FROM json_each(:scopes)))
-            {"" if only is None else "AND c.id = :only"}
+        WHERE c.id IN (
+            SELECT c.id FROM clusters AS c
+            WHERE {SHOWN} AND (:scopes = '[]' OR c.scope IN (SELECT value FROM json_each(:scopes)))
+                {"" if only is None else "AND c.id = :only"}
+                AND EXISTS (SELECT 1 FROM cluster_items AS m JOIN revisions AS r ON r.item_id = m.item_id AND {LIVE}
+                    WHERE m.cluster_id = c.id AND r.scope = c.scope)
+            ORDER BY c.changed_at DESC, c.id DESC LIMIT :limit
+        )
         GROUP BY c.id ORDER BY c.changed_at DESC, c.id DESC LIMIT :limit
         """,
         {"scopes": json.dumps(list(scopes)), "limit": limit} | ({} if only is None else {"only": only}),
