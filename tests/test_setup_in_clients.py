@@ -48,6 +48,7 @@ def run(home: Path, model: Path) -> Run:
         "HOME": str(home),
         "MCP_MEMORY_DATABASE": str(home / "memory.db"),
         "MCP_MEMORY_MODEL": str(model),
+        "MCP_TIMEOUT": "60000",
         "npm_config_cache": str(Path.home() / ".npm"),
         "NPM_CONFIG_USERCONFIG": str(npmrc) if npmrc.exists() else "",
     }
