@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mcp_memory.cli.wiring import main
+from mcp_memory.cli.wiring import main, open_memory
 from mcp_memory.config import Config, read_config
 
 HOOKS = ("session-start", "prompt", "pre-compact", "stop")
@@ -107,10 +107,9 @@ def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> Non
 def _keep(event: Mapping[str, Any], config: Config) -> None:
     from mcp_memory import hooks
     from mcp_memory.domain import Caller, Entry
-    from mcp_memory.memory import Memory
     from mcp_memory.sqlite.glance import Glance
 
-    with Memory.open(config.database, model=config.model, project=config.project) as memory:
+    with open_memory(config) as memory:
         with Glance(config.database) as glance:
             messages, origin = hooks.unkept(event, glance)
         if messages:

@@ -37,13 +37,10 @@ from mcp_memory.sqlite import (
     compacting,
     counting,
     lineage,
-<<<<<<< HEAD
+    listing,
     mending,
     quota,
     rebuilding,
-=======
-    listing,
->>>>>>> 1149f65 (Listing reads what is told of an item only for those that are told)
     search,
     toolhistory,
     topicrows,
