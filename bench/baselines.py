@@ -6,7 +6,7 @@ import apsw
 import numpy as np
 
 from bench.loading import Part, RecordingEncoder
-from mcp_memory.sqlite.search import match_expression, query_terms
+from mcp_memory.sqlite.wording import match_expression, query_terms
 from mcp_memory.text import grams
 
 DEPTH = 200

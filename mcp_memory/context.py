@@ -1,6 +1,7 @@
 """The start of a session: what of a memory goes into its core context, in which order, within a token budget."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -65,6 +66,16 @@ def standing_now(items: Iterable[Item], *, now: datetime) -> list[Item]:
     """Those that have not ended."""
     moment = to_ms(now.replace(tzinfo=UTC))
     return [item for item in items if item.valid_until is None or item.valid_until > moment]
+
+
+def told_topics(
+    gathered: Sequence[Topic], handed_in: Sequence[Topic], *, scopes: Sequence[str], limit: int
+) -> list[Topic]:
+    """The topics, those that changed last first; a digest that was handed in stands before one that was made."""
+    kept = {(topic.name, topic.scope): topic for topic in reversed(handed_in)}
+    told = [_with_kept(topic, kept.pop((topic.name, topic.scope), None)) for topic in gathered]
+    told += [topic for topic in kept.values() if not scopes or topic.scope in scopes]
+    return sorted(told, key=lambda topic: topic.changed_at or topic.made_at, reverse=True)[:limit]
 
 
 def topic_lines(topics: Iterable[Topic]) -> list[Line]:
@@ -138,6 +149,15 @@ def _is_new(line: Line, said: set[str], shown: set[ItemId], *, limit: int | None
     said.add(words)
     shown.add(line.hit.item.id)
     return True
+
+
+def _with_kept(topic: Topic, kept: Topic | None) -> Topic:
+    if kept is None:
+        return topic
+    newer = len(set(topic.items) - set(kept.items))
+    return replace(
+        topic, digest=kept.digest, made_at=kept.made_at, stale=kept.stale, newer=newer, kept=True, digest_of=None
+    )
 
 
 def _by_strength(items: Sequence[Item], strengths: Sequence[float], *, now: datetime) -> list[Item]:

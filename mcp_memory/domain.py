@@ -4,10 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NewType, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias
 
 from mcp_memory.text import Span, normal_form
 
@@ -24,7 +21,13 @@ Status: TypeAlias = Literal["live", "replaced", "forgotten"]
 USER = "user"
 """The scope that is about the person and holds in every project."""
 
-Vector: TypeAlias = NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector: TypeAlias = NDArray[np.float32]
+else:  # what only reads and shows memories need not wait for numpy, which costs more than all of it
+    Vector = Any
 
 
 def sha256(text: str) -> bytes:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from mcp_memory import paging
+from mcp_memory.context import told_topics
 from mcp_memory.digesting import DIGEST_TOKENS, Digester, Members, narrows
 from mcp_memory.domain import Filter, Hit, Topic
 from mcp_memory.recalling import CJK, Recaller
@@ -184,11 +185,8 @@ class Gatherer:
 
     def topics(self, scopes: Sequence[str] = (), *, limit: int = LISTED) -> list[Topic]:
         """The topics, those that changed last first; a digest that was handed in stands before one that was made."""
-        kept = {(topic.name, topic.scope): topic for topic in reversed(self._store.topics())}
         found = [topic for _, topic in self._store.topic_index.topics(scopes=scopes, limit=limit)]
-        told = [_with_kept(topic, kept.pop((topic.name, topic.scope), None)) for topic in found]
-        told += [topic for topic in kept.values() if not scopes or topic.scope in scopes]
-        return sorted(told, key=lambda topic: topic.changed_at or topic.made_at, reverse=True)[:limit]
+        return told_topics(found, self._store.topics(), scopes=scopes, limit=limit)
 
     def lead(self, query: str, hits: Sequence[Hit], *, more: int, where: Filter, now: datetime) -> list[str]:
         """What may stand before the hits of an answer (paging.leads); nothing where a filter leaves a part of a topic out."""
@@ -220,15 +218,6 @@ def _patch_of(touched: Sequence[Touched]) -> list[Touched]:
         if number and members > PATCH_MEMBERS:
             return list(touched[:number])
     return list(touched)
-
-
-def _with_kept(topic: Topic, kept: Topic | None) -> Topic:
-    if kept is None:
-        return topic
-    newer = len(set(topic.items) - set(kept.items))
-    return replace(
-        topic, digest=kept.digest, made_at=kept.made_at, stale=kept.stale, newer=newer, kept=True, digest_of=None
-    )
 
 
 def _name(topic: Touched, told: Description, taken: Iterable[str]) -> str:

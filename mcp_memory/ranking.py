@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_memory.bm25 import BM25_B, BM25_K1, SHARE_FLOOR, WORDS_FLOOR
 from mcp_memory.domain import Item, Vector
 from mcp_memory.interaction import Place, neighbours, rows_of
 from mcp_memory.moments import asks_when, tells_when
@@ -22,11 +23,6 @@ Regime: TypeAlias = Literal["conversation", "log", "note"]
 """A turn between people, a message between a user and an assistant, or anything that stands for itself."""
 CANDIDATES = 200
 """Items each search hands to the ranking; 100 lose .3 hit@5 on LoCoMo's turns to a full scan."""
-BM25_K1 = 0.9
-BM25_B = 0.3
-"""With these and the IDF below hit@5 of BM25 alone on LoCoMo's turns is 62.6, with FTS5's own (1.2, .75) 59.1."""
-UNIGRAM_WEIGHT = 0.4
-"""Of a lone CJK character beside a pair: nDCG@10 on CMRC2018 98.1, without them 97.5."""
 
 CONVERSATION = {"meaning": 2.0, "words": 1.0, "around": 3.0}
 NOTE = {"meaning": 1.0, "words": 1.0, "coverage": 2.0}
@@ -82,11 +78,6 @@ two values is answered with the newer (bench.strength, seeds 1 and 2), with .5 e
 SAME = 0.97
 """Cosine from which two notes say nearly the same; they may still differ in a number, so none is dropped for it."""
 
-WORDS_FLOOR = 0.2
-"""Of the best BM25, where there are no vectors: one character of a Chinese question's ten is chance."""
-SHARE_FLOOR = 0.06
-"""Of what a text would score that holds each word of the query once. Of 12 Chinese questions off the topics of 40 notes
-the best note has .06 or more for one, of 29 questions that a note answers for all."""
 COVERAGE_FLOOR = 0.34
 """Share of a question that an unrelated text covers in one case of a hundred."""
 

@@ -7,28 +7,22 @@ from datetime import datetime
 
 import numpy as np
 
-from mcp_memory import context, ranking
+from mcp_memory import context, opening, ranking
 from mcp_memory.compose import face_value
 from mcp_memory.dated import periods_asked
 from mcp_memory.dedupe import contradicts
-from mcp_memory.domain import Filter, Hit, Item, Kind, SourceId, Topic, Vector
+from mcp_memory.domain import Filter, Hit, Item, SourceId, Topic, Vector
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
 from mcp_memory.languages import unknown_share
 from mcp_memory.moments import Moment, moments
 from mcp_memory.store import Store
-from mcp_memory.strength import confirmed_at, standing, strength, today
+from mcp_memory.strength import confirmed_at, standing
 from mcp_memory.text import cjk_share, normal_form
 from mcp_memory.times import Period, to_ms
 from mcp_memory.updating import asks_older, updates
 
-STANDING_KINDS: tuple[Kind, ...] = ("preference", "decision")
-"""Kinds a session begins with, after what is pinned."""
-LISTED = 300
-"""Items of a part of the core context among which the strongest are looked for, the latest."""
-SHOWN = 100
-"""Of these that are put into words: more than a budget of 2,000 tokens holds."""
 REACH = 2
 """Turns on either side that are looked at beside a candidate."""
 CJK = 0.3
@@ -104,7 +98,7 @@ class Recaller:
 
     def _happened(self, periods: Sequence[Period], *, where: Filter, limit: int, now: datetime) -> Found:
         """What happened in stretches of time or tells of them, the strongest first, nothing told twice."""
-        states = self._store.states(self._store.dated(periods, where=where, limit=LISTED), as_of=where.as_of)
+        states = self._store.states(self._store.dated(periods, where=where, limit=opening.LISTED), as_of=where.as_of)
         items = list({normal_form(item.spoken): item for item in states.values()}.values())
         strengths = self.strengths(items, now=now)
         ordered = sorted(zip(strengths, items, strict=True), key=lambda pair: (-pair[0], pair[1].id))
@@ -119,45 +113,12 @@ class Recaller:
         now: datetime,
         passage: Callable[[Item], str] | None = None,
     ) -> list[context.Part]:
-        """What a session should begin with: what is pinned, standing preferences, the project's latest decisions,
-        those of `topics` that are fresh, then what is strongest of the rest.
+        """What a session should begin with (opening.core)."""
+        return opening.core(self._store, where=where, topics=topics, now=now, passage=passage)
 
-        Depends on the day that `now` shows and on what is remembered, and not on what was recalled since midnight.
-        """
-        pinned = context.standing_now(self._listed(replace(where, pinned_only=True)), now=now)
-        preferences, decisions = (self._of_kind(kind, where, now=now) for kind in STANDING_KINDS)
-        rest = [item for item in self._listed(where) if item.kind not in STANDING_KINDS]
-        rest = context.standing_now(rest, now=now)
-        ordered = {
-            "pinned": context.strongest(pinned, strengths=self.strengths(pinned, now=now), now=now),
-            "preferences": context.best_preferences(
-                preferences, strengths=self.strengths(preferences, now=now), now=now
-            ),
-            "decisions": context.latest_decisions(decisions),
-            "topics": [],
-            "rest": context.strongest(rest, strengths=self.strengths(rest, now=now), now=now),
-        }
-        parts = [
-            context.Part(
-                name,
-                context.hit_lines(
-                    self._with_replaced([Hit(item, 0.0) for item in items[:SHOWN]], as_of=where.as_of),
-                    now=now,
-                    passage=passage,
-                ),
-            )
-            for name, items in ordered.items()
-        ]
-        about = context.Part("topics", context.topic_lines(topics))
-        return [about if part.name == about.name else part for part in parts]
-
-    def _of_kind(self, kind: Kind, where: Filter, *, now: datetime) -> list[Item]:
-        if where.kinds and kind not in where.kinds:
-            return []
-        return context.standing_now(self._listed(replace(where, kinds=(kind,))), now=now)
-
-    def _listed(self, where: Filter) -> list[Item]:
-        return [item for _, item in self._store.listing(where=where, limit=LISTED)]
+    def strengths(self, items: Sequence[Item], *, now: datetime) -> list[float]:
+        """How much each item still counts (opening.strengths)."""
+        return opening.strengths(self._store, items, now=now)
 
     def usable_encoder(self) -> tuple[Encoder | None, tuple[str, ...]]:
         """The encoder, where its vectors may be compared with the store's; else why not, for the reader."""
@@ -302,11 +263,6 @@ class Recaller:
             for i in kept
         ]
         return Found(explained, len(distinct))
-
-    def strengths(self, items: Sequence[Item], *, now: datetime) -> list[float]:
-        """How much each item still counts, 0 to 1 (strength.strength); the same all day, whatever is recalled in it."""
-        uses = self._store.uses([item.id for item in items], before=today(now))
-        return [strength(item, now=now, uses=uses.get(item.id, 0)) for item in items]
 
     def _with_replaced(self, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
         replaced = self._store.replaced_by([hit.item.id for hit in hits], as_of=as_of)

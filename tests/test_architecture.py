@@ -13,7 +13,7 @@ PACKAGE = ROOT / "mcp_memory"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "ids", "common_pairs", "allocator", "logs", "faults", "handshake"),
+    ("errors", "ids", "common_pairs", "allocator", "logs", "faults", "handshake", "bm25", "transcripts"),
     ("front", "wire"),
     ("policies",),
     (
@@ -47,12 +47,13 @@ LAYERS = (
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
     ("recital",),
     ("dedupe", "intake", "history", "context", "paging"),
+    ("opening",),
     ("requests", "topicindex"),
     ("store", "encoders"),
     ("encoders.hashing", "encoders.onnx", "encoders.background"),
     ("sqlite", "sqlite.place", "sqlite.schema"),
-    ("sqlite.vectors", "sqlite.rows", "sqlite.cipher", "sqlite.leftovers", "sqlite.indexed", "sqlite.quota"),
-    ("sqlite.database",),
+    ("sqlite.vectors", "sqlite.rows", "sqlite.cipher", "sqlite.leftovers", "sqlite.wording", "sqlite.quota"),
+    ("sqlite.database", "sqlite.indexed", "sqlite.topicrows", "sqlite.usage", "sqlite.listing"),
     (
         "sqlite.resident",
         "sqlite.redaction",
@@ -64,7 +65,7 @@ LAYERS = (
     ),
     ("sqlite.search", "sqlite.clusters", "sqlite.toolhistory", "sqlite.erasing", "sqlite.clashes"),
     ("sqlite.lineage", "sqlite.counting", "sqlite.retold"),
-    ("sqlite.steps", "sqlite.records", "sqlite.merging"),
+    ("sqlite.steps", "sqlite.glance", "sqlite.records", "sqlite.merging"),
     ("sqlite.upkeep", "sqlite.rebuilding", "sqlite.gaps"),
     ("sqlite.mending", "sqlite.rewriting"),
     ("sqlite.moving",),
@@ -75,15 +76,20 @@ LAYERS = (
     ("digesting", "auditing", "bringing"),
     ("gathering", "folding"),
     ("answering", "upkeep"),
-    ("memory",),
+    ("memory", "hooks", "reminding"),
     ("arguments", "resources", "prompts", "hosting"),
     ("tools",),
     ("server",),
     ("config", "demo", "snapshot"),
     ("serving",),
+    ("clients", "clients.jsonc", "clients.machine", "clients.launch", "clients.blocks", "clients.files"),
+    ("clients.documents",),
+    ("clients.catalogue", "clients.settings_hooks"),
+    ("clients.entries",),
+    ("clients.planning",),
     ("cli.wiring", "cli.numbers"),
     ("cli.importing",),
-    ("cli.verbs", "cli.topics", "cli.upkeep", "cli.encryption", "cli.keeping", "cli.moving"),
+    ("cli.verbs", "cli.topics", "cli.upkeep", "cli.encryption", "cli.keeping", "cli.moving", "cli.setup", "cli.hook"),
     ("cli",),
     ("start",),
     ("__init__", "__main__"),
@@ -103,7 +109,8 @@ HOMES = {
     "click": ("cli", "demo"),
     "platformdirs": ("config",),
     "dateparser": ("foreign_dates",),
-    "ruamel": ("importers.markup",),
+    "tomlkit": ("clients.documents",),
+    "ruamel": ("clients.documents", "importers.markup"),
 }
 """Where each third-party package may be imported. numpy is a vector's type, and at home wherever vectors are."""
 

@@ -417,6 +417,21 @@ def test_what_cannot_be_read_is_told_by_its_place_and_the_rest_is_kept(tmp_path:
     assert "memory.jsonl line 7: type 'shape' is neither entity nor relation." in told
 
 
+def test_secrets_in_what_is_imported_are_masked_and_counted_and_private_parts_stay_out(
+    tmp_path: Path, run: Run, database: Path
+) -> None:
+    path = tmp_path / "facts.txt"
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    path.write_text(f"- Deploys use {token}\n- Dana rows <private>and hates it</private>\n")
+    result = run("import", path)
+
+    assert "Not kept: what looks like a secret (1 GitHub token); a mask stands in its place." in result.output
+    assert "Not kept: 1 private part." in result.output
+    kept = b"".join(file.read_bytes() for file in database.parent.glob(f"{database.name}*"))
+    assert token.encode() not in kept
+    assert b"hates it" not in kept
+
+
 def test_a_conversation_with_one_broken_message_is_left_out_whole(tmp_path: Path, bring: Bring, kept: Any) -> None:
     broken = chatgpt()[0] | {"title": "Broken", "current_node": "nowhere"}
     answer = bring(written(tmp_path / "conversations.json", [broken, *chatgpt()]))

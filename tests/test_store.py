@@ -29,7 +29,7 @@ from mcp_memory.domain import (
 )
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.ids import id_text
-from mcp_memory.sqlite import search, vectors
+from mcp_memory.sqlite import vectors, wording
 from mcp_memory.sqlite.redaction import BLANK, blanked
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.text import Span
@@ -162,7 +162,7 @@ def test_two_operations_of_one_millisecond_are_told_apart(store: SqliteStore) ->
 
 @given(query=st.text(max_size=40))
 def test_any_query_can_be_searched(query: str) -> None:
-    expression = search.match_expression(search.query_terms(query))
+    expression = wording.match_expression(wording.query_terms(query))
 
     assert expression.count('"') % 2 == 0
 

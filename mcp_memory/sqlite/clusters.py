@@ -9,11 +9,12 @@ import numpy as np
 
 from mcp_memory.domain import Item, ItemId, Topic, Vector
 from mcp_memory.ids import id_text
-from mcp_memory.sqlite import vectors
+from mcp_memory.sqlite import topicrows, vectors
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.together import told_together
+from mcp_memory.sqlite.topicrows import LIVE, MEMBERSHIP, SHOWN, STALE
 from mcp_memory.text import Span
 from mcp_memory.topicindex import MEMBERS, Around, Batch, Described, Excerpt, Member, Touched
 from mcp_memory.topics import Cluster, Gathered
@@ -23,19 +24,7 @@ REACH = 2
 LATE = 0.5
 """Weight of how a turn reads among its neighbours beside how it reads alone."""
 PARTS = ("cluster_items", "cluster_terms", "cluster_sentences", "cluster_revisions")
-LIVE = "r.until_time IS NULL AND r.status = 'live'"
-MEMBERSHIP = (
-    f"cluster_items AS m JOIN revisions AS r ON r.item_id = m.item_id AND {LIVE} JOIN clusters AS c "
-    "ON c.id = m.cluster_id AND c.scope = r.scope"
-)
-"""Members that are live still, in the state they are in now."""
-SHOWN = "c.name <> '' AND c.size >= iif(c.tag IS NULL, 3, 2)"
-"""A topic worth telling: a tag that two items carry, or three items that resemble each other."""
 WAITING = "SELECT (SELECT count(*) FROM ungathered) + (SELECT count(*) FROM clusters WHERE touched > 0)"
-STALE = (
-    "EXISTS (SELECT 1 FROM cluster_revisions AS d JOIN revisions AS s ON s.id = d.revision_id "
-    "WHERE d.cluster_id = c.id AND (s.until_time IS NOT NULL OR s.status <> 'live'))"
-)
 
 
 class SqliteTopics:
@@ -209,23 +198,7 @@ class SqliteTopics:
     def topics(self, *, scopes: Sequence[str], limit: int, only: int | None = None) -> list[tuple[int, Topic]]:
         """See TopicIndex."""
         with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"""
-                SELECT c.id, c.name, c.scope, c.keywords, c.importance, c.digest_at, c.changed_at,
-                    json_group_array(m.item_id), {STALE},
-                    sum(r.id NOT IN (SELECT revision_id FROM cluster_revisions WHERE cluster_id = c.id)),
-                    (SELECT json_array(s.item_id, substr(s.text, e.span_start + 1, e.span_end - e.span_start)) FROM cluster_sentences AS e
-                        JOIN revisions AS s ON s.id = e.revision_id AND s.until_time IS NULL AND s.status = 'live'
-                        WHERE e.cluster_id = c.id ORDER BY e.rank LIMIT 1)
-                FROM {MEMBERSHIP}
-                WHERE {SHOWN} AND (:scopes = '[]' OR c.scope IN (SELECT value FROM json_each(:scopes)))
-                    {"" if only is None else "AND c.id = :only"}
-                GROUP BY c.id ORDER BY c.changed_at DESC, c.id DESC LIMIT :limit
-                """,
-                {"scopes": json.dumps(list(scopes)), "limit": limit} | ({} if only is None else {"only": only}),
-            )
-        return [(row[0], _topic(row[1:])) for row in rows]
+            return topicrows.gathered(connection, scopes=scopes, limit=limit, only=only)
 
     def named(self, name: str, *, scopes: Sequence[str]) -> int | None:
         """See TopicIndex."""
@@ -313,25 +286,6 @@ def _clusters(rows: Sequence[tuple[Any, ...]]) -> list[Cluster]:
 
 def _blob(mean: Vector) -> bytes:
     return mean.astype(np.float16).tobytes()
-
-
-def _topic(row: tuple[Any, ...]) -> Topic:
-    name, scope, keywords, importance, made_at, changed_at, members, stale, newer, line = row
-    teller, told = json.loads(line or '[null, ""]')
-    return Topic(
-        name=name,
-        scope=scope,
-        digest=told,
-        digest_of=None if teller is None else ItemId(id_text(teller)),
-        made_at=made_at or changed_at,
-        items=tuple(ItemId(id_text(number)) for number in sorted(json.loads(members))),
-        stale=bool(stale) or made_at is None,
-        keywords=tuple(json.loads(keywords)),
-        importance=importance,
-        changed_at=changed_at,
-        newer=newer,
-        kept=False,
-    )
 
 
 def _latest(connection: apsw.Connection, cluster: int) -> list[int]:

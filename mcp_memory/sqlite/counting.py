@@ -1,23 +1,21 @@
 """What is counted of the file: how much it holds, what it grew by, how often items were used, which say the same."""
 
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from mcp_memory.domain import USER, Item, ItemId
+from mcp_memory.domain import USER, Item
 from mcp_memory.figures import Stats
-from mcp_memory.ids import id_text
 from mcp_memory.languages import language_of
 from mcp_memory.sqlite import toolhistory
-from mcp_memory.sqlite.clusters import SHOWN, WAITING
+from mcp_memory.sqlite.clusters import WAITING
 from mcp_memory.sqlite.database import schema_version
-from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
 from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.sqlite.topicrows import SHOWN
 from mcp_memory.times import DAY
 
 OPENING = 400
@@ -164,27 +162,6 @@ def _sizes(connection: apsw.Connection) -> dict[str, int]:
         sizes[holds] += size
     sizes["free"] = connection.pragma("freelist_count") * connection.pragma("page_size")
     return sizes
-
-
-def uses(connection: apsw.Connection, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
-    """How often items were handed out before a day, in days since 1970."""
-    rows = fetch(
-        connection,
-        "SELECT item_id, CASE WHEN day < ? THEN count ELSE earlier END FROM uses "
-        "WHERE item_id IN (SELECT value FROM json_each(?))",
-        (before, json.dumps([number_of(identifier) for identifier in ids])),
-    )
-    return {ItemId(id_text(number)): count for number, count in rows if count}
-
-
-def add_uses(connection: apsw.Connection, counts: Mapping[ItemId, int], *, day: int) -> None:
-    """Count that items were handed out on a day; one that is gone is passed over."""
-    connection.executemany(
-        "INSERT INTO uses (item_id, count, day, earlier) SELECT id, :count, :day, 0 FROM items WHERE id = :item "
-        "ON CONFLICT DO UPDATE SET earlier = CASE WHEN excluded.day > day THEN count ELSE earlier END, "
-        "count = count + excluded.count, day = max(day, excluded.day)",
-        ({"item": number_of(item), "count": count, "day": day} for item, count in counts.items()),
-    )
 
 
 def duplicates(connection: apsw.Connection) -> list[list[Item]]:

@@ -5,14 +5,8 @@ from datetime import UTC, datetime
 
 import apsw
 
-from mcp_memory.domain import spoken
 from mcp_memory.moments import told_periods
-from mcp_memory.text import grams
-
-
-def indexed(text: str, speaker: str | None) -> tuple[str, str]:
-    """The two columns: what is said with who says it, and the CJK characters and their pairs."""
-    return spoken(text, speaker), " ".join(grams(text))
+from mcp_memory.sqlite.wording import indexed
 
 
 def insert_words(connection: apsw.Connection, revision_id: int, text: str, speaker: str | None) -> None:

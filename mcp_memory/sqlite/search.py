@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -13,14 +13,19 @@ from mcp_memory import ranking
 from mcp_memory.domain import Candidate, Filter, Vector
 from mcp_memory.ranking import Scores
 from mcp_memory.sqlite import vectors
-from mcp_memory.sqlite.indexed import indexed
 from mcp_memory.sqlite.resident import Mask, Rows, States
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
-from mcp_memory.text import content_words, grams
+from mcp_memory.sqlite.wording import (
+    HAPPENED,
+    Commonness,
+    conditions,
+    indexed,
+    match_expression,
+    query_terms,
+    tokenizer,
+)
 from mcp_memory.times import Period
 
-QUERY_WORDS = 64
-"""Words of a query that are searched for: a question has fewer, and time grows with each."""
 NEAR = 2_000
 """Nearest by the signs of both, state and query, that are looked at again with the query as it is."""
 RESCORED = 300
@@ -29,111 +34,8 @@ RESCORED = 300
 Of the ten nearest by an exact scan these 300 hold .998 among 100,000 states and .993 among 1,000,000; the 300 nearest by
 the signs of both would hold .98 and .93 (40 questions over the stores of python -m bench.scale, 2026-11-21).
 """
-HAPPENED = "coalesce(r.occurred_at, i.recorded_at + :zone_offset)"
-"""When it happened, at face value."""
-COUNTED = 100_000
-"""Terms whose states are counted that are remembered: 15 MB."""
 PLACES = 50_000
 """Places of terms that are read before common terms are left out: 10 ms."""
-
-
-def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
-    """The filter as SQL over a revision r and its item i, with what it binds."""
-    parts = ["r.status = 'live'"]
-    bound: dict[str, Any] = {"zone_offset": where.zone_offset}
-    if where.as_of is None:
-        parts.append("r.until_time IS NULL")
-    else:
-        parts.append("r.from_time <= :as_of AND (r.until_time IS NULL OR r.until_time > :as_of)")
-        bound["as_of"] = where.as_of
-    if where.scopes:
-        parts.append("r.scope IN (SELECT value FROM json_each(:scopes))")
-        bound["scopes"] = json.dumps(where.scopes)
-    if where.kinds:
-        parts.append("r.kind IN (SELECT value FROM json_each(:kinds))")
-        bound["kinds"] = json.dumps(where.kinds)
-    if where.pinned_only:
-        parts.append("r.pinned = 1")
-    if where.tags:
-        parts.append(
-            "EXISTS (SELECT 1 FROM json_each(r.tags) AS t WHERE t.value IN (SELECT value FROM json_each(:tags)))"
-        )
-        bound["tags"] = json.dumps(where.tags)
-    if where.since is not None:
-        parts.append(f"{HAPPENED} >= :since")
-        bound["since"] = where.since
-    if where.until is not None:
-        parts.append(f"{HAPPENED} < :until")
-        bound["until"] = where.until
-    return " AND ".join(parts), bound
-
-
-def prepare(connection: apsw.Connection) -> None:
-    """Give a connection what the searches need: in how many rows each term stands."""
-    connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab (main, text_index, row)")
-
-
-def query_terms(query: str) -> dict[str, float]:
-    """What is searched for and how much each counts: words that are no stop words, pairs of CJK characters, and less
-    than these their lone characters."""
-    words = list(dict.fromkeys(content_words(query)))[:QUERY_WORDS]
-    found = list(dict.fromkeys(grams(query)))[: 4 * QUERY_WORDS]
-    pairs = any(len(gram) > 1 for gram in found)
-    return dict.fromkeys(words, 1.0) | {
-        gram: ranking.UNIGRAM_WEIGHT if pairs and len(gram) == 1 else 1.0 for gram in found
-    }
-
-
-def match_expression(terms: Iterable[str]) -> str:
-    """The FTS5 expression for any of the terms; each is quoted, so nothing a user writes is read as an operator."""
-    return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
-
-
-class Commonness:
-    """In how many states each term stands, looked up once for as long as the index of words is as it is. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._kept: tuple[bytes, dict[str, int]] = b"", {}
-
-    def of(self, connection: apsw.Connection, term: str) -> int:
-        """How many states hold a term; where it is several tokens, the rarest of them."""
-        averages, counts = self._kept
-        now = _averages(connection)
-        if now != averages:
-            self._kept = now, (counts := {})
-        if term not in counts:
-            if len(counts) >= COUNTED:
-                counts.clear()
-            found = [
-                connection.execute("SELECT doc FROM temp.terms WHERE term = ?", (token,)).get or 0
-                for token in _tokenizer(connection)(term)
-            ]
-            counts[term] = min(found, default=0)
-        return counts[term]
-
-    def total(self, connection: apsw.Connection) -> int:
-        """How many states are indexed."""
-        return (_varints(_averages(connection)) or [0])[0]
-
-    def average_length(self, connection: apsw.Connection) -> float:
-        """Tokens of a state, on average."""
-        total, *tokens = _varints(_averages(connection)) or [0]
-        return sum(tokens) / total if total else 0.0
-
-
-def _averages(connection: apsw.Connection) -> bytes:
-    """The record in which FTS5 keeps how many rows there are and how many tokens each column has in all, as varints."""
-    return connection.execute("SELECT block FROM text_index_data WHERE id = 1").get or b""
-
-
-def _varints(record: bytes) -> list[int]:
-    numbers, number = list[int](), 0
-    for byte in record:
-        number = number << 7 | byte & 127
-        if byte < 128:
-            numbers.append(number)
-            number = 0
-    return numbers
 
 
 def search_text(
@@ -196,10 +98,10 @@ def word_scores(
     """BM25 (ranking.bm25) of texts with who says each, shape (len(texts),), and of a text of average length that holds
     each term once."""
     terms = query_terms(query)
-    tokenizer = _tokenizer(connection)
-    tokens = [tokenizer(term) for term in terms]
+    tokenize = tokenizer(connection)
+    tokens = [tokenize(term) for term in terms]
     wanted = {token for term in tokens for token in term}
-    told = [tokenizer(" ".join(indexed(text, speaker))) for text, speaker in texts]
+    told = [tokenize(" ".join(indexed(text, speaker))) for text, speaker in texts]
     counts = [Counter([token for token in text if token in wanted]) for text in told]
     holding = np.array([commonness.of(connection, term) for term in terms], np.float32)
     weights = np.array(list(terms.values()), np.float32)
@@ -286,19 +188,6 @@ def rarity(connection: apsw.Connection, words: Sequence[str], *, commonness: Com
     holding = np.array([commonness.of(connection, word) for word in words], np.float32)
     total = commonness.total(connection)
     return ranking.rarity(holding, total=total).tolist(), total
-
-
-def _tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
-    """What the index of words makes of a text: its folded, stemmed tokens."""
-    tokenizer = connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
-
-    def tokens(text: str) -> list[str]:
-        found = tokenizer(
-            text.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False
-        )
-        return [str(token) for token in found]
-
-    return tokens
 
 
 def _numbers_holding(connection: apsw.Connection, term: str) -> NDArray[np.int64]:

@@ -38,22 +38,26 @@ from mcp_memory.sqlite import (
     compacting,
     counting,
     lineage,
+    listing,
     mending,
     quota,
     rebuilding,
     retold,
     search,
     toolhistory,
+    topicrows,
     undo,
     upkeep,
+    usage,
     vectors,
+    wording,
 )
 from mcp_memory.sqlite.clusters import SqliteTopics
 from mcp_memory.sqlite.counting import LACKING
 from mcp_memory.sqlite.database import SYNCHRONOUS, Database, Synchronous
 from mcp_memory.sqlite.place import size_of
 from mcp_memory.sqlite.resident import Resident
-from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, holds, item_columns, number_of
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, item_columns, number_of
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.steps import Steps
@@ -80,13 +84,13 @@ class SqliteStore:
     ) -> None:
         """`clock` gives milliseconds since 1970; `max_size` is in bytes, None for no limit. Raises Unusable and ReadOnly as Database does."""
         self._database = Database(
-            path, read_only=read_only, prepare=search.prepare, mend=mending.mend, synchronous=synchronous
+            path, read_only=read_only, prepare=wording.prepare, mend=mending.mend, synchronous=synchronous
         )
         self._clock = clock
         self._max_size = max_size
         self._ids = IdSequence(clock)
         self._resident = Resident()
-        self._commonness = search.Commonness()
+        self._commonness = wording.Commonness()
         self._topics = SqliteTopics(self._database)
 
     @property
@@ -229,25 +233,16 @@ class SqliteStore:
         return {ItemId(id_text(row[0])): decoded[number] for number, row in enumerate(rows)}
 
     def listing(self, *, where: Filter, limit: int, offset: int = 0) -> list[tuple[int, Item]]:
-        condition, bound = search.conditions(where)
         with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"SELECT r.id, {item_columns(where.as_of)} {STATES} WHERE {condition} "
-                f"ORDER BY {search.HAPPENED} DESC, i.id DESC LIMIT :limit OFFSET :offset",
-                {**bound, "limit": limit, "offset": offset},
-            )
-        return [(row[0], item_of(row[1:])) for row in rows]
+            return listing.listing(connection, where=where, limit=limit, offset=offset)
 
     def dated(self, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
         with self._database.read() as connection:
             return search.dated(connection, periods, where=where, limit=limit)
 
     def count(self, *, where: Filter) -> int:
-        condition, bound = search.conditions(where)
         with self._database.read() as connection:
-            number: int = connection.execute(f"SELECT count(*) {STATES} WHERE {condition}", bound).get
-        return number
+            return listing.count(connection, where=where)
 
     def expired(self, *, before: int, scopes: Sequence[str], kinds: Sequence[Kind]) -> list[Item]:
         with self._database.read() as connection:
@@ -270,30 +265,7 @@ class SqliteStore:
 
     def topics(self, *, as_of: int | None = None) -> list[Topic]:
         with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"""
-                SELECT t.name, t.scope, t.digest,
-                    coalesce((SELECT b.from_time FROM topics AS b WHERE b.id = t.restores), t.from_time),
-                    (SELECT json_group_array(r.item_id) FROM topic_revisions AS m JOIN revisions AS r
-                        ON r.id = m.revision_id WHERE m.topic_id = t.id),
-                    EXISTS (SELECT 1 FROM topic_revisions AS m JOIN revisions AS r ON r.id = m.revision_id
-                        JOIN revisions AS p ON p.item_id = r.item_id AND {holds("p", as_of)}
-                        WHERE m.topic_id = t.id AND coalesce(p.restores, p.id) <> coalesce(r.restores, r.id))
-                FROM topics AS t WHERE {holds("t", as_of)} ORDER BY 4 DESC
-                """,
-            )
-        return [
-            Topic(
-                name=name,
-                scope=scope,
-                digest=digest,
-                made_at=made_at,
-                items=tuple(ItemId(id_text(number)) for number in json.loads(members)),
-                stale=bool(stale),
-            )
-            for name, scope, digest, made_at, members, stale in rows
-        ]
+            return topicrows.kept(connection, as_of=as_of)
 
     def tags(self) -> list[tuple[str, str, int]]:
         with self._database.read() as connection:
@@ -420,11 +392,11 @@ class SqliteStore:
 
     def uses(self, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
         with self._database.read() as connection:
-            return counting.uses(connection, ids, before=before)
+            return usage.uses(connection, ids, before=before)
 
     def add_uses(self, counts: Mapping[ItemId, int], *, day: int) -> None:
         with self._database.write() as connection:
-            counting.add_uses(connection, counts, day=day)
+            usage.add_uses(connection, counts, day=day)
 
     def duplicates(self) -> list[list[Item]]:
         with self._database.read() as connection:

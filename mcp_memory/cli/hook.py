@@ -1,0 +1,129 @@
+"""hook: answers Claude Code's hooks from standard input, quickly, and with silence where anything is wrong."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+from mcp_memory.cli.wiring import main, open_memory
+from mcp_memory.config import Config, read_config
+
+HOOKS = ("session-start", "prompt", "pre-compact", "stop")
+CLIENT = "Claude Code"
+TAG = "transcript"
+"""What the turns of a kept session are tagged with."""
+
+
+@main.command()
+@click.argument("event", type=click.Choice(HOOKS), metavar="EVENT")
+@click.option("--database", metavar="FILE", help="The memory file. [env: MCP_MEMORY_DATABASE]")
+@click.option("--wait", is_flag=True, help="pre-compact: keep the turns before it ends, not in a process of its own.")
+def hook(event: str, database: str | None, wait: bool) -> None:
+    """Answer a hook of Claude Code: session-start, prompt, pre-compact or stop; setup writes them into its settings.
+
+    Reads the event as JSON on standard input and prints what Claude Code expects, or nothing.
+    It never stops Claude Code: whatever goes wrong is told on standard error, and it ends with 0.
+
+    \b
+    Examples:
+      echo '{"source": "startup"}' | mcp-memory hook session-start
+      echo '{"prompt": "which database is on staging"}' | mcp-memory hook prompt
+    """
+    try:
+        given = sys.stdin.buffer.read()
+        told: dict[str, Any] = dict(json.loads(given or b"{}"))
+        config = read_config(_environment(told), database=database)
+        answer = _ANSWERS[event](told, config) if event != "pre-compact" else _pre_compact(told, config, wait=wait)
+        if answer:
+            click.echo(answer)
+    except Exception as error:  # a hook that fails must never hold up the session
+        click.echo(f"mcp-memory hook {event}: {error}", err=True)
+
+
+def _environment(event: Mapping[str, Any]) -> dict[str, str]:
+    """The environment, with the folder the session is in where Claude Code names it in the event alone."""
+    environment = dict(os.environ)
+    folder = event.get("cwd")
+    if not environment.get("CLAUDE_PROJECT_DIR") and isinstance(folder, str):
+        environment["CLAUDE_PROJECT_DIR"] = folder
+    return environment
+
+
+def _session_start(event: Mapping[str, Any], config: Config) -> str | None:
+    from mcp_memory import hooks
+    from mcp_memory.sqlite.glance import Glance
+
+    if not config.database.exists():
+        return None
+    with Glance(config.database) as glance:
+        return hooks.session_start(event, glance, scopes=hooks.scopes_of(config.project), now=_now())
+
+
+def _prompt(event: Mapping[str, Any], config: Config) -> str | None:
+    from mcp_memory import hooks
+    from mcp_memory.sqlite.glance import Glance
+
+    if not config.database.exists():
+        return None
+    with Glance(config.database) as glance:
+        return hooks.prompt(event, glance, scopes=hooks.scopes_of(config.project), now=_now())
+
+
+def _stop(event: Mapping[str, Any], config: Config) -> str | None:
+    from mcp_memory import reminding
+
+    return None if config.read_only else reminding.stop(event)
+
+
+def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> None:
+    """Keep what was said since the last time, in a process of its own: Claude Code need not wait for the writing."""
+    if config.read_only:
+        return
+    if wait:
+        _keep(event, config)
+        return
+    import subprocess
+
+    command = [sys.executable, "-m", "mcp_memory", "hook", "pre-compact", "--wait"]
+    detached: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    child = subprocess.Popen(
+        [*command, "--database", str(config.database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **detached,
+    )
+    if child.stdin:
+        child.stdin.write(json.dumps(event).encode())
+        child.stdin.close()
+
+
+def _keep(event: Mapping[str, Any], config: Config) -> None:
+    from mcp_memory import hooks
+    from mcp_memory.domain import Caller, Entry
+    from mcp_memory.sqlite.glance import Glance
+
+    with open_memory(config) as memory:
+        with Glance(config.database) as glance:
+            messages, origin = hooks.unkept(event, glance)
+        if messages:
+            caller = Caller(client=CLIENT, session=str(event.get("session_id", "")), project=config.project)
+            like = Entry("", kind="note", tags=(TAG,), source=origin)
+            memory.remember(turns=hooks.turns(messages), like=like, by=caller)
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+_ANSWERS: dict[str, Callable[[Mapping[str, Any], Config], str | None]] = {
+    "session-start": _session_start,
+    "prompt": _prompt,
+    "stop": _stop,
+}

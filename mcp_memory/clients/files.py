@@ -1,0 +1,116 @@
+"""Files of other programs: read, shown as a difference, backed up and replaced whole or not at all."""
+
+import contextlib
+import difflib
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcp_memory.errors import InvalidInput, ReadOnly
+
+BACKUP = ".before-mcp-memory"
+"""What is added to the name of a file for the copy of how it was before the last change."""
+BOM = "\ufeff"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file as it is and as it is to be; None where it is not there, or shall not be."""
+
+    path: Path
+    before: str | None
+    after: str | None
+    restores: bool = False
+    """Whether `after` is what the file was before setup changed it, so that no copy need be kept any more."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to do."""
+        return self.before != self.after
+
+
+def read_text(path: Path) -> str | None:
+    """A file's text, without the byte order mark; None where there is none. Raises InvalidInput naming the file."""
+    try:
+        return path.read_bytes().decode("utf-8").removeprefix(BOM)
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is not UTF-8 text (byte {error.start}); nothing was written.") from error
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}; nothing was written.") from error
+
+
+def backup_of(path: Path) -> Path:
+    """Where the copy of how a file was is kept: beside the file itself, not beside a link to it."""
+    real = Path(os.path.realpath(path))
+    return real.with_name(real.name + BACKUP)
+
+
+def difference(change: Change) -> str:
+    """What a change does, as a unified diff."""
+    old = (change.before or "").splitlines(keepends=True)
+    new = (change.after or "").splitlines(keepends=True)
+    there = str(change.path)
+    lines = difflib.unified_diff(
+        old,
+        new,
+        fromfile="/dev/null" if change.before is None else there,
+        tofile="/dev/null" if change.after is None else there,
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def carry_out(change: Change) -> Path | None:
+    """Write a change, and give where the copy of the file as it was is; None where none was needed.
+
+    Raises InvalidInput where the file has changed since it was read, and ReadOnly where it can't be written.
+    A link stays a link: the file it leads to is replaced, in one step, with its permissions.
+    """
+    if read_text(change.path) != change.before:
+        raise InvalidInput(f"{change.path} was changed by another program just now; run setup again.")
+    real = Path(os.path.realpath(change.path))
+    try:
+        kept = _back_up(real) if change.before is not None and not change.restores else None
+        if change.after is None:
+            real.unlink()
+        else:
+            had_bom = change.before is not None and real.read_bytes().startswith(BOM.encode())
+            real.parent.mkdir(parents=True, exist_ok=True)
+            _replace(real, ((BOM if had_bom else "") + change.after).encode())
+        if change.restores:
+            backup_of(change.path).unlink(missing_ok=True)
+    except OSError as error:
+        raise ReadOnly(f"{change.path} can't be written: {error.strerror}. It is as it was.") from error
+    return kept
+
+
+def _back_up(path: Path) -> Path:
+    kept = backup_of(path)
+    _replace(kept, path.read_bytes(), like=path)
+    return kept
+
+
+def _replace(path: Path, content: bytes, *, like: Path | None = None) -> None:
+    """Write a file beside its place and move it there, with the permissions it had, or those of `like`."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        model = like or path
+        Path(name).chmod(stat.S_IMODE(model.stat().st_mode) if model.exists() else 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

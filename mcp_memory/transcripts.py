@@ -1,0 +1,123 @@
+"""Claude Code's transcripts: what the two sides said, apart from tools, thoughts and what programs put in between."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+TAIL_BYTES = 400_000
+"""Of a long transcript's end that is read where only what was said last counts: some fifty turns."""
+LONGEST = 4_000
+"""Characters of one message that are kept: more is a log or a file that was pasted."""
+
+_NOISE = re.compile(r"\s*(?:<(?:command-|local-command|system-reminder|bash-|task-)|\[Request interrupted|Caveat: )")
+_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+_ID = re.compile(r"#([0-9a-z]{13})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of a session."""
+
+    id: str
+    role: Literal["user", "assistant"]
+    text: str
+    at: str | None
+    """When, as the transcript has it: ISO 8601 in UTC."""
+    tools: tuple[str, ...] = ()
+    """The tools that the assistant called with it."""
+
+
+def file_of(event: Mapping[str, Any]) -> Path | None:
+    """The transcript that a hook's event names, where it is there."""
+    path = Path(str(event.get("transcript_path") or "."))
+    return path if path.is_file() else None
+
+
+def read_lines(path: Path, *, tail: int | None = None) -> list[Mapping[str, Any]]:
+    """The records of a transcript, those that are no JSON passed over; with `tail` those in its last bytes only."""
+    with path.open("rb") as file:
+        if tail is not None:
+            file.seek(max(0, path.stat().st_size - tail))
+        lines = file.read().split(b"\n")
+    return list(_records(lines))
+
+
+def said(records: Iterable[Mapping[str, Any]]) -> list[Said]:
+    """What the two sides said, in order; messages of subagents, of programs and summaries are left out."""
+    found: list[Said] = []
+    for record in records:
+        role = record.get("type")
+        if role not in ("user", "assistant") or any(record.get(mark) for mark in ("isMeta", "isSidechain")):
+            continue
+        if record.get("isCompactSummary"):
+            continue
+        text, tools = _content(record)
+        if text or tools:
+            found.append(Said(str(record.get("uuid", "")), role, text, record.get("timestamp"), tools))
+    return found
+
+
+def exchanges(messages: Sequence[Said]) -> list[Said]:
+    """Of what was said each question and the last words of the answer to it: what comes between tells of steps."""
+    kept: list[Said] = []
+    for message in messages:
+        if not message.text:
+            continue
+        if kept and message.role == kept[-1].role == "assistant":
+            kept.pop()
+        kept.append(message)
+    return kept
+
+
+def last_request(messages: Sequence[Said]) -> tuple[str, tuple[str, ...]]:
+    """The user's last words, and the tools that were called since."""
+    tools: list[str] = []
+    for message in reversed(messages):
+        if message.role == "user":
+            return message.text, tuple(tools)
+        tools += message.tools
+    return "", tuple(tools)
+
+
+def shown_ids(records: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The ids of memories that were shown since the conversation was last compacted: the model has these already."""
+    shown: set[str] = set()
+    for record in records:
+        if record.get("subtype") == "compact_boundary":
+            shown.clear()
+        shown.update(_ID.findall(json.dumps(record, ensure_ascii=False)))
+    return shown
+
+
+def _records(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            yield cast("dict[str, Any]", record)
+
+
+def _content(record: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """The words of a message and the tools it calls."""
+    message = record.get("message")
+    content = cast("Mapping[str, Any]", message).get("content") if isinstance(message, Mapping) else None
+    blocks = cast("list[Any]", content) if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+    texts: list[str] = []
+    tools: list[str] = []
+    for block in blocks:
+        if not isinstance(block, Mapping):
+            continue
+        fields = cast("Mapping[str, Any]", block)
+        if fields.get("type") == "text":
+            text = _REMINDER.sub("", str(fields.get("text", ""))).strip()
+            if text and not _NOISE.match(text):
+                texts.append(text)
+        elif fields.get("type") == "tool_use":
+            tools.append(str(fields.get("name", "")))
+    text = "\n".join(texts)
+    return (text if len(text) <= LONGEST else text[:LONGEST].rstrip() + " …"), tuple(tools)
