@@ -20,7 +20,9 @@ pytestmark = pytest.mark.clients
 SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 EXPECTED = Path(__file__).with_name("conformance.yml")
 TOKEN = "a-token-for-the-suite"
-SAMPLES = re.compile(r"[Nn]o (tool|prompt) 'test_|diagnostic tool 'test_|test://|Expected InputRequiredResult|Prerequisite failed")
+SAMPLES = re.compile(
+    r"[Nn]o (tool|prompt) 'test_|diagnostic tool 'test_|test://|Expected InputRequiredResult|Prerequisite failed"
+)
 """How a failure reads that is for want of the suite's sample server."""
 NOT_OFFERED = {
     "logging-set-level",
