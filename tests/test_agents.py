@@ -134,7 +134,8 @@ AGENTS = {
             "ANTHROPIC_BASE_URL": place.stub,
             "ANTHROPIC_API_KEY": "dummy",
             "MCP_TIMEOUT": "60000",
-            "MCP_CONNECT_TIMEOUT_MS": "60000",  # after 5 s it begins the turn without the server
+            "MCP_CONNECT_TIMEOUT_MS": "60000",
+            "MCP_CONNECTION_NONBLOCKING": "0",  # else it may begin the turn before the server is connected
         },
     ),
     "Codex": Agent(
