@@ -1,8 +1,12 @@
 # What a contributor runs. `uvx --from rust-just just` where just is not installed.
 
-# The test suite; `just test -m clients` for the proofs with other clients, which need the network.
+# The test suite; `just clients` for the proofs with other programs.
 test *options:
     uv run pytest {{options}}
+
+# The proofs with other clients, the conformance suite, the bundle, and whole turns of agents; needs the network.
+clients *options:
+    uv run pytest -m "clients or agents" {{options}}
 
 # Format, lint, types, and the parts of the documentation that are made from the code.
 lint:
@@ -24,6 +28,10 @@ snapshot:
 # The wheel, with the encoder in it.
 wheel:
     uv build --wheel
+
+# The one-click bundle for Claude Desktop, with the encoder in it.
+bundle *options:
+    uv run python -m release.bundle {{options}}
 
 # A benchmark of bench/: `just bench locomo --data DIR`.
 bench name *options:

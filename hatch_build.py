@@ -14,6 +14,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 MODEL = Path("models") / "all-minilm-l6-v2"
 EXTRAS = ("encoder.json", "LICENSE", "README.md")
+RECIPE_NEEDS = ["numpy==2.4.6", "onnx==1.23.2", "onnxruntime==1.31.1", "pip==26.3", "tokenizers==0.23.3"]
+"""What building the model takes. Where it is there already, as in a source archive and a bundle, nothing is installed."""
 
 
 class ModelBuildHook(BuildHookInterface[Any]):
@@ -23,6 +25,10 @@ class ModelBuildHook(BuildHookInterface[Any]):
     """
 
     PLUGIN_NAME = "custom"
+
+    def dependencies(self) -> list[str]:
+        """What has to be installed before a build."""
+        return [] if _complete(Path(self.root) / MODEL) else RECIPE_NEEDS
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it collects the files of a target."""

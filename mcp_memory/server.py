@@ -2,12 +2,9 @@
 
 import io
 import logging
-import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 import anyio
 import anyio.from_thread
@@ -20,12 +17,13 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.message import SessionMessage
 
 from mcp_memory import __version__, prompts, resources
+from mcp_memory.callers import Callers
 from mcp_memory.domain import Caller
 from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound
 from mcp_memory.faults import log_fault
 from mcp_memory.front import Front
 from mcp_memory.hosting import MemoryHost
-from mcp_memory.projects import project_here, project_of
+from mcp_memory.projects import project_here
 from mcp_memory.tools import INSTRUCTIONS, TOOLS, Answer, Tool, tool_named
 from mcp_memory.untrusted import inert, shown
 from mcp_memory.wire import Message, Wire, receive
@@ -34,26 +32,18 @@ log = logging.getLogger(__name__)
 
 MAX_RESULT_CHARACTERS = 100_000
 """How much of a result Claude Code may keep in the conversation before it writes it to a file."""
-ROOTS_TIMEOUT = 2.0
-"""Seconds a client has to name its roots before the server goes on without."""
 MAX_PROBLEM_CHARACTERS = 1_000
 """How much of a refusal is said; more is what the caller sent, said back."""
-MAX_CLIENT = 200
-"""Characters of a client's name, which is kept with each operation."""
 
 Context = ServerRequestContext[Any, Any]
 
 
 class Faces:
-    """What the server answers. One for each connection of a stdio process."""
+    """What the server answers. One for each process."""
 
-    def __init__(self, host: MemoryHost, *, project: str | None) -> None:
-        """`project` is the one that was named or found without asking the client."""
+    def __init__(self, host: MemoryHost, callers: Callers) -> None:
         self._host = host
-        self._session = secrets.token_hex(6)
-        self._project = project
-        self._project_known = project is not None
-        self._finding_project = anyio.Lock()
+        self._callers = callers
         self._changing = anyio.Lock()
 
     async def list_tools(self, _: Context, __: mcp_types.PaginatedRequestParams | None) -> mcp_types.ListToolsResult:
@@ -82,7 +72,7 @@ class Faces:
             tool = tool_named(params.name)
         except InvalidInput as problem:
             raise MCPError(mcp_types.INVALID_PARAMS, inert(str(problem))) from problem
-        caller = await self._caller(context)
+        caller = await self._callers.caller(context)
         try:
             answer = await self._in_turn(context, tool, params.arguments or {}, caller)
         except MemoryProblem as problem:
@@ -115,31 +105,6 @@ class Faces:
             return self._host.ask(lambda memory: tool.call(memory, arguments, caller=caller, progress=progress))
 
         return await anyio.to_thread.run_sync(run)
-
-    async def _caller(self, context: Context) -> Caller:
-        params = context.session.client_params
-        client = f"{params.client_info.name} {params.client_info.version}" if params else "unknown"
-        async with self._finding_project:
-            if not self._project_known:
-                self._project = await self._project_of_roots(context) or project_here()
-                self._project_known = True
-        return Caller(client=client.strip()[:MAX_CLIENT], session=self._session, project=self._project)
-
-    async def _project_of_roots(self, context: Context) -> str | None:
-        capabilities = context.session.client_capabilities
-        if capabilities is None or capabilities.roots is None or not context.session.can_send_request:
-            return None
-        with anyio.move_on_after(ROOTS_TIMEOUT):
-            try:
-                found = await context.session.send_request(mcp_types.ListRootsRequest(), mcp_types.ListRootsResult)
-            except MCPError as error:
-                log.info("the client did not name its roots: %s", error)
-                return None
-            for root in found.roots:
-                address = urlparse(str(root.uri))
-                if address.scheme == "file" and (project := project_of(url2pathname(address.path))):
-                    return project
-        return None
 
     async def list_resources(
         self, _: Context, __: mcp_types.PaginatedRequestParams | None
@@ -176,7 +141,7 @@ class Faces:
     async def read_resource(
         self, context: Context, params: mcp_types.ReadResourceRequestParams
     ) -> mcp_types.ReadResourceResult:
-        caller = await self._caller(context)
+        caller = await self._callers.caller(context)
         uri = str(params.uri)
         try:
             text = await anyio.to_thread.run_sync(
@@ -208,7 +173,7 @@ class Faces:
         )
 
     async def get_prompt(self, context: Context, params: mcp_types.GetPromptRequestParams) -> mcp_types.GetPromptResult:
-        caller = await self._caller(context)
+        caller = await self._callers.caller(context)
         try:
             text = await anyio.to_thread.run_sync(
                 lambda: prompts.compose_prompt(params.name, params.arguments or {}, self._host.memory, caller=caller)
@@ -221,9 +186,14 @@ class Faces:
         return mcp_types.GetPromptResult(messages=[message])
 
 
-def make_server(host: MemoryHost, *, project: str | None) -> Server[Any]:
-    """An MCP server over the memory that `host` opens; it speaks both protocol eras."""
-    faces = Faces(host, project=project)
+def make_server(
+    host: MemoryHost, *, project: str | None, elsewhere: Callable[[], str | None] = project_here
+) -> Server[Any]:
+    """An MCP server over the memory that `host` opens; it speaks both protocol eras.
+
+    `project` is the one that was named; `elsewhere` finds one where the client has told of none.
+    """
+    faces = Faces(host, Callers(project=project, elsewhere=elsewhere))
     return Server(
         "mcp-memory",
         title="Memory",

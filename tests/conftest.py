@@ -28,8 +28,9 @@ INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what needs the network, unless it is asked for."""
-    if "clients" not in config.option.markexpr:
-        items[:] = [item for item in items if not item.get_closest_marker("clients")]
+    for marker in ("clients", "agents"):
+        if marker not in config.option.markexpr:
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 @pytest.fixture

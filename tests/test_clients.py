@@ -1,9 +1,6 @@
-"""Other programs against this server: the SDK of both lines, the Inspector, the bundle validator."""
+"""Other programs against this server: the SDK of both lines, the Inspector, frameworks."""
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +8,11 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.server import Server
 from mcp.types import TextContent
+from programs import run_program
 
 from mcp_memory.prompts import PROMPTS
 from mcp_memory.tools import TOOLS
 
-ROOT = Path(__file__).parent.parent
 MODES = ["auto", "legacy"]
 FACT = "The staging database runs on Postgres 16."
 
@@ -57,21 +54,6 @@ async def test_the_sdk_of_today_uses_everything_over_stdio(process: StdioServerP
         await use_everything(client)
 
 
-def test_the_bundle_lists_the_tools_and_prompts_there_are() -> None:
-    manifest = json.loads((ROOT / "manifest.json").read_text("utf-8"))
-
-    assert manifest["tools"] == [{"name": tool.name, "description": tool.description} for tool in TOOLS]
-    assert [(prompt["name"], prompt["description"], prompt["arguments"]) for prompt in manifest["prompts"]] == [
-        (prompt.name, prompt.description, list(prompt.arguments)) for prompt in PROMPTS
-    ]
-
-
-def test_the_bundle_has_the_version_of_the_package(server: Server[Any]) -> None:
-    manifest = json.loads((ROOT / "manifest.json").read_text("utf-8"))
-
-    assert manifest["version"] == server.version
-
-
 OLD_CLIENT = """
 import asyncio, json, os, sys
 from mcp import ClientSession, StdioServerParameters
@@ -105,7 +87,7 @@ asyncio.run(main())
 def test_the_sdk_of_the_old_line_uses_the_server(process: StdioServerParameters, tmp_path: Path) -> None:
     script = tmp_path / "old_client.py"
     script.write_text(OLD_CLIENT, "utf-8")
-    printed = run_tool(
+    printed = run_program(
         "uv", "run", "--isolated", "--no-project", "--with", "mcp<2", "python", str(script), process.command, *process.args,
         env=process.env,
         cwd=tmp_path,
@@ -153,26 +135,8 @@ def test_the_inspector_calls_a_tool(process: StdioServerParameters, tmp_path: Pa
     assert result["content"][0]["text"].startswith(f"created #{item['id']}")
 
 
-@pytest.mark.clients
-def test_the_bundle_is_valid(tmp_path: Path) -> None:
-    run_tool("npx", "--yes", "@anthropic-ai/mcpb@2.1.2", "validate", str(ROOT / "manifest.json"), cwd=tmp_path)
-
-
 def inspect(process: StdioServerParameters, directory: Path, *arguments: str) -> dict[str, Any]:
     """The result that the Inspector prints."""
     inspector = ["npx", "--yes", "@modelcontextprotocol/inspector@2.12", "--cli", "--format", "json", "-q"]
     command = [*inspector, *arguments, "--", process.command, *process.args]
-    return json.loads(run_tool(*command, env=process.env, cwd=directory))["result"]
-
-
-def run_tool(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
-    """What another program prints. Skips where it is not installed or cannot be fetched."""
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"needs {command[0]}")
-    ended = subprocess.run(
-        command, cwd=cwd, env=env or dict(os.environ), capture_output=True, encoding="utf-8", timeout=240
-    )
-    if ended.returncode and any(word in ended.stderr for word in ("ENOTFOUND", "EAI_AGAIN", "dns error")):
-        pytest.skip(f"{command[0]} found no network")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    return json.loads(run_program(*command, env=process.env, cwd=directory))["result"]

@@ -210,7 +210,7 @@ def main(config: Config) -> None:
         context.color = False
     _speak_utf8()
     if context.invoked_subcommand is None:
-        _serve(config)
+        serve_stdio_of(config)
 
 
 def _speak_utf8() -> None:
@@ -220,20 +220,8 @@ def _speak_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def _serve(config: Config) -> None:
+def serve_stdio_of(config: Config) -> None:
+    """Serve the client of standard input and output until it goes."""
     if sys.stdin.isatty():
         click.echo("Serving an MCP client over standard input and output; mcp-memory --help says what else.", err=True)
     serving.serve(start_front(), config)
-
-
-@main.command()
-@configured
-def serve(config: Config) -> None:
-    """Serve an MCP client over standard input and output.
-
-    \b
-    Examples:
-      mcp-memory serve --database notes.db
-      {"mcpServers": {"memory": {"command": "mcp-memory"}}}
-    """
-    _serve(config)
