@@ -36,6 +36,7 @@ from mcp_memory.guarding import Guard
 from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_id
 from mcp_memory.measuring import measure_alone
+from mcp_memory.mirroring import Making, Mirror
 from mcp_memory.past import Past, left_behind
 from mcp_memory.policies import Policy
 from mcp_memory.recalling import Recaller
@@ -120,13 +121,10 @@ class Memory:
             operation=self._operation,
         )
         self._catch_up = CatchUp(store, encoder, upkeep.keep_up, zone_offset=compose.zone_offset(clock()))
-        self.bring = Bringer(
-            store,
-            self._rememberer,
-            intake=lambda by, now: Intake(by, now, self._ids.next, Guard(secrets)),
-            clock=clock,
-            operation=self._operation,
-        ).bring
+        made = Making(lambda by, now: Intake(by, now, self._ids.next, Guard(secrets)), clock, self._operation)
+        self.bring = Bringer(store, self._rememberer, intake=made.intake, clock=clock, operation=self._operation).bring
+        mirror = Mirror(store, self._rememberer, self._recaller, self._gatherer, self._digester, made)
+        self.write_out, self.take_in = mirror.write_out, mirror.take_in
         # What an operator does; Upkeep says what each promises.
         self.wait_for_encoder, self.make_vectors = upkeep.wait_for_encoder, upkeep.make_vectors
         self.reindex, self.gather, self.fold = upkeep.reindex, upkeep.gather, upkeep.fold

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from mcp_memory import dedupe
 from mcp_memory.domain import (
     Add,
     AddItem,
+    AmendItem,
     Confirm,
     Decision,
     Filter,
@@ -22,6 +24,7 @@ from mcp_memory.domain import (
     Outcome,
     Revise,
     Statement,
+    Step,
     Unmeasured,
 )
 from mcp_memory.encoders import Encoder
@@ -70,17 +73,29 @@ class Rememberer:
         self._new_id = new_id
 
     def remember(
-        self, statements: Sequence[Statement], *, operation: Operation, progress: Progress, inline: int = INLINE_TOKENS
+        self,
+        statements: Sequence[Statement],
+        *,
+        operation: Operation,
+        progress: Progress,
+        inline: int = INLINE_TOKENS,
+        first: Sequence[Step] = (),
+        fields: Mapping[int, Mapping[str, Any]] | None = None,
     ) -> Remembered:
         """Keep all of the statements or none; what became of each, in the order given.
 
-        The first that make `inline` tokens are measured before, the rest is to follow. Raises NotFound where a statement
-        replaces what is not there.
+        The first that make `inline` tokens are measured before, the rest is to follow. `first` are steps that the same
+        operation does before; `fields` are what a statement, by its number, is to say besides where it is new. Raises
+        NotFound where a statement replaces what is not there.
         """
         encoder, measured, ids, decisions = self._planned(statements, progress, inline)
         elsewhere = self._elsewhere(decisions)
-        steps = [_step(*planned) for planned in zip(decisions, measured, ids, strict=True)]
-        outcomes = self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
+        steps: list[Step] = [_step(*planned) for planned in zip(decisions, measured, ids, strict=True)]
+        new = [number for number in fields or {} if not isinstance(decisions[number], Confirm)]
+        amended = [AmendItem(ids[number], 1, (fields or {})[number]) for number in new]
+        outcomes = self._store.apply(
+            operation, [*first, *steps, *amended], encoder=encoder.identity if encoder else None
+        )[len(first) : len(first) + len(steps)]
         results = [_result(decision, outcome) for decision, outcome in zip(decisions, outcomes, strict=True)]
         results = [replace(entry, elsewhere=elsewhere.get(entry.text)) for entry in results]
         pending = sum(made is None and result.status != "known" for made, result in zip(measured, results, strict=True))

@@ -102,6 +102,10 @@ class Store(Protocol):
         """The present states of items, whatever their status; unknown ids are left out."""
         ...
 
+    def erased(self, ids: Sequence[ItemId]) -> set[ItemId]:
+        """Which of the ids are those of items that were erased."""
+        ...
+
     def states(self, revision_ids: Sequence[int], *, as_of: int | None = None) -> dict[int, Item]:
         """The states that candidates name; one that was erased in the meantime is left out.
 

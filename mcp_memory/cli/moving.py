@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from mcp_memory import backups, exporters, importers
+from mcp_memory.cli.mirroring import confirm_option, export_folder, export_graph, import_folder, keep_option
 from mcp_memory.cli.wiring import (
     PATH,
     configured,
@@ -51,30 +52,49 @@ NOUNS = {
 
 
 @main.command("export")
-@click.argument("file", type=PATH)
-@click.option("--format", "format_", type=click.Choice(list(exporters.FORMATS)), default="jsonl", show_default=True)
+@click.argument("file", type=PATH, required=False)
+@click.option("--to", "folder", type=PATH, metavar="DIR", help="Write a folder of Markdown instead.")
+@click.option(
+    "--format", "format_", type=click.Choice([*exporters.FORMATS, "graph"]), default="jsonl", show_default=True
+)
 @configured
-def export(config: Config, file: Path, format_: str) -> None:
+def export(config: Config, file: Path | None, folder: Path | None, format_: str) -> None:
     """Write everything that is remembered, with all its history, to FILE; - is standard output.
 
     What is made from it (indexes, vectors, topics that gathered, how often recall handed an item out) stays behind.
+
+    With --to what is live goes into a folder of Markdown, a file for each memory and each topic beside an index: to
+    read, and to edit, as `import` of the folder brings the changes back. With --format graph it goes to a FILE for
+    the reference memory server.
 
     \b
     Examples:
       mcp-memory export memory.jsonl
       mcp-memory export - | gzip > memory.jsonl.gz
+      mcp-memory export --to ~/memories
+      mcp-memory export graph.jsonl --format graph
     """
     from mcp_memory.sqlite.moving import export
 
+    if (file is None) == (folder is None):
+        raise InvalidInput("Name either a FILE, or a folder with --to DIR.")
     require_file(config)
-    with open_database(config) as database:
-        lines = exporters.exporter(format_)(export(database))
-        if str(file) == "-":
-            for line in lines:
-                sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
-            return
-        write_new(file, lines)
+    if folder is not None:
+        export_folder(config, folder)
+    elif file is not None and format_ == "graph":
+        _deliver(config, file, export_graph(config))
+    elif file is not None:
+        with open_database(config) as database:
+            _deliver(config, file, exporters.exporter(format_)(export(database)))
+
+
+def _deliver(config: Config, file: Path, lines: Iterable[bytes]) -> None:
+    if str(file) == "-":
+        for line in lines:
+            sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        return
+    write_new(file, lines)
     click.echo(f"{file} has all that {config.database} remembers.")
 
 
@@ -105,6 +125,8 @@ def write_new(file: Path, lines: Iterable[bytes]) -> None:
 @click.option("--tag", "tags", multiple=True, help="Of another tool's memories; give it once for each tag.")
 @click.option("--dry-run", is_flag=True, help="Say what would come, and change nothing.")
 @click.option("--skip-damaged", is_flag=True, help="Leave out lines of an export that can't be used.")
+@keep_option
+@confirm_option
 @json_option
 @configured
 def import_(
@@ -115,6 +137,8 @@ def import_(
     tags: tuple[str, ...],
     dry_run: bool,
     skip_damaged: bool,
+    keep: str | None,
+    confirm: bool,
     as_json: bool,
 ) -> None:
     """Bring in files, folders and archives, each of a format that is recognised; - is standard input.
@@ -122,6 +146,7 @@ def import_(
     \b
     What is remembered already stays, and importing twice changes nothing more.
     Of an export of mcp-memory all history comes, as merge brings it.
+    Of a folder that export wrote comes what was edited, added and deleted there since, in one operation.
     Of another tool's memories comes what is new, in one operation that undo takes back.
 
     \b
@@ -132,10 +157,14 @@ def import_(
       mcp-memory import notes.csv --format records --scope user --tag old
     """
     from mcp_memory.cli.importing import Wanted, import_foreign
+    from mcp_memory.folders import is_ours
 
     foreign: list[tuple[Path, bytes]] = []
     for path in dict.fromkeys(paths):
         with ExitStack() as stack:
+            if path.is_dir() and format_ is None and is_ours(path):
+                import_folder(config, path, keep=keep, confirm=confirm, dry_run=dry_run, as_json=as_json)
+                continue
             if path.is_dir():
                 foreign.append((path, b""))
                 continue

@@ -50,6 +50,11 @@ def _typed(file: File) -> bool:
     return {"name", "description"} <= found.front.keys() and _type(found) in KINDS
 
 
+def claimed(found: Note) -> tuple[str | None, str | None] | None:
+    """The kind and scope here of a fact, by the type that its front matter names; None where that names none."""
+    return KINDS.get(_type(found))
+
+
 def _type(found: Note) -> str:
     metadata = found.front.get("metadata")
     inner = cast("dict[str, Any]", metadata).get("type") if isinstance(metadata, dict) else None

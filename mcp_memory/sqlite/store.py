@@ -184,6 +184,15 @@ class SqliteStore:
         found = [item_of(row) for row in rows]
         return {item.id: item for item in found}
 
+    def erased(self, ids: Sequence[ItemId]) -> set[ItemId]:
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                "SELECT item_id FROM erased WHERE item_id IN (SELECT value FROM json_each(?))",
+                (_numbers(ids),),
+            )
+        return {ItemId(id_text(number)) for (number,) in rows}
+
     def states(self, revision_ids: Sequence[int], *, as_of: int | None = None) -> dict[int, Item]:
         with self._database.read() as connection:
             return _states(connection, revision_ids, as_of=as_of)

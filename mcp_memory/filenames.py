@@ -1,0 +1,63 @@
+"""Names of files that every system takes: no reserved one, none that differs from another by case alone, none too long."""
+
+import re
+import unicodedata
+from collections.abc import Collection
+
+SLUG = 60
+"""Bytes of the part that tells what a file is about: with folder, id and end a name stays under 100, and the longest path of
+Windows is 260."""
+RESERVED = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)))
+)
+"""What Windows takes for a device whatever follows the point."""
+
+
+def slug(text: str) -> str:
+    """The letters and digits of a text, of any script, in lower case with `-` between; empty where it has none.
+
+    >>> slug("Staging: Postgres 16!")
+    'staging-postgres-16'
+    """
+    plain = unicodedata.normalize("NFC", text).lower()
+    words = re.sub(r"[\W_]+", "-", plain).strip("-")
+    cut = words.encode()[:SLUG].decode(errors="ignore")
+    if len(cut) < len(words) and "-" in cut[len(cut) // 2 :]:
+        cut = cut[: cut.rindex("-")]
+    return unicodedata.normalize("NFC", cut).strip("-")
+
+
+def folded(path: str) -> str:
+    """A path as systems compare it that tell neither cases nor ways of writing an accent apart."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def memory_path(title: str, identifier: str, taken: Collection[str]) -> str:
+    """Where a memory's file goes: by its words and the end of its id, or all of it where that is taken (by `folded`)."""
+    about = slug(title)
+    for end in (identifier[-6:], identifier):
+        path = f"memories/{about}-{end}.md" if about else f"memories/{end}.md"
+        if folded(path) not in taken:
+            return path
+    return _numbered(f"memories/{identifier}", taken)
+
+
+def topic_path(name: str, taken: Collection[str]) -> str:
+    """Where a topic's file goes."""
+    about = slug(name) or "topic"
+    return _numbered(f"topics/{about}-topic" if about in RESERVED else f"topics/{about}", taken)
+
+
+def is_safe(path: str) -> bool:
+    """Whether a path, as a state file names it, stays in the folder."""
+    parts = path.split("/")
+    return path.endswith(".md") and not re.search(r"[\\:\x00]", path) and all(part.strip(" .") for part in parts)
+
+
+def _numbered(begin: str, taken: Collection[str]) -> str:
+    number = 1
+    while True:
+        path = f"{begin}.md" if number == 1 else f"{begin}-{number}.md"
+        if folded(path) not in taken:
+            return path
+        number += 1
