@@ -1,5 +1,4 @@
-"""What someone changed in a folder of Markdown since it was written, beside what changed in the store: edits, additions,
-deletions, and where both sides changed the same."""
+"""What someone changed in a folder of Markdown since it was written, beside what changed in the store since."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace

@@ -153,6 +153,14 @@ class Mirror:
             raise InvalidInput(f"{root} was not made by mcp-memory export: its {INDEX} does not say so.")
         files = parsed(folder)
         known = self._known(folder, files)
+        if strange := {
+            path for path, entry in folder.entries.items() if _of_another(entry, known)
+        }:  # all of it is new here
+            folder = replace(
+                folder, entries={path: folder.entries[path] for path in folder.entries if path not in strange}
+            )
+            files = parsed(folder)
+            known = self._known(folder, files)
         changes = compare(folder, files, known, keep=keep, confirm=confirm)
         intake = self._intake(by, self._clock())
         plan = self._plan(folder, changes, intake)
@@ -161,7 +169,7 @@ class Mirror:
             new = self._rememberer.preview(plan.statements, progress=progress) if plan.statements else []
             return replace(told, new=new)
         done = self._carry_out(folder, changes, plan, told, by=by, progress=progress)
-        if not any(_of_another(entry, known) for entry in folder.entries.values()):
+        if not strange:  # whose folder it is has to go on by what it wrote
             entries = {**changes.entries, **self._entries(folder, files, changes, plan, done)}
             write_state(folder, entries, fingerprint(folder.index) if folder.index is not None else "")
         return done

@@ -166,7 +166,7 @@ def test_an_edit_is_a_new_state_that_undo_takes_back_and_the_next_export_writes(
 
     assert taken["edited"] == [identifier]
     assert (item["text"], item["tags"]) == ("The staging database runs on Postgres 17.", ["infra", "staging"])
-    assert (item["importance"], item["pinned"], item["occurred_at"]) == (0.9, True, "2026-03-04")
+    assert (item["importance"], item["pinned"], item["occurred_at"]) == (0.9, True, "2026-03-04T00:00:00")
     assert "Postgres 16" in history
     assert again["operation"] is None
     assert path.name == name
