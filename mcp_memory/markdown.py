@@ -75,6 +75,7 @@ class Page:
     revision: int | None
     """The state of the memory that the file was written from."""
     said: Said
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +254,8 @@ def read(text: str) -> Page | TopicPage | Note:
             f"its id {written[:40]!r} is not that of a memory; take the line out where it is new."
         ) from None
     revision = found.front.get("revision")
-    return Page(identifier, revision if isinstance(revision, int) else None, said_in(found))
+    number = revision if isinstance(revision, int) else None
+    return Page(identifier, number, said_in(found), found.text("speaker"))
 
 
 def said_in(found: Note) -> Said:

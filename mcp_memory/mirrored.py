@@ -1,5 +1,6 @@
 """What someone changed in a folder of Markdown since it was written, beside what changed in the store since."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
@@ -24,6 +25,8 @@ from mcp_memory.markdown import (
 
 FEW = 20
 """Files that may be missing without a question; of more than that at most half."""
+
+_ID = re.compile(rb'^id: *"?([0-9a-v]{13})\b', re.MULTILINE)
 
 Keep: TypeAlias = Literal["file", "store"]
 """Which side a conflict is decided for."""
@@ -183,6 +186,8 @@ def _compare_file(
     entry = folder.entries.get(path)
     if isinstance(found, Malformed):
         changes.problems.append(Unread(path, str(found)))
+        if names := _ID.search(folder.files[path]):  # a file that was renamed and broken is not one that was deleted
+            claimed.setdefault(names[1].decode(), path)
     elif isinstance(found, TopicPage):
         _compare_topic(path, found, entry, known, changes, keep, data=folder.files[path])
     elif isinstance(found, Page) and not known.foreign(found.id):
@@ -290,6 +295,10 @@ def _find_gone(folder: Folder, known: Known, changes: Changes, claimed: Mapping[
             continue
         item = known.live(entry.key)
         if item is None:
+            continue
+        if path in folder.others:
+            changes.problems.append(Unread(path, "it is a link, or too large to be read."))
+            changes.entries[path] = entry
             continue
         if (now_at := bodies.pop(normal(item.text), None)) is not None:
             changes.new = [(at, page) for at, page in changes.new if at != now_at]

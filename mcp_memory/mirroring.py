@@ -21,6 +21,7 @@ from mcp_memory.domain import (
     Statement,
     Step,
     Topic,
+    spoken,
 )
 from mcp_memory.errors import Conflict, InvalidInput, NotFound
 from mcp_memory.folders import INDEX, Folder, fingerprint, prepare, read_folder, write_state
@@ -171,7 +172,8 @@ class Mirror:
         done = self._carry_out(folder, changes, plan, told, by=by, progress=progress)
         if not strange:  # whose folder it is has to go on by what it wrote
             entries = {**changes.entries, **self._entries(folder, files, changes, plan, done)}
-            write_state(folder, entries, fingerprint(folder.index) if folder.index is not None else "")
+            kept = not any(problem.where == INDEX for problem in done.problems) and folder.index is not None
+            write_state(folder, entries, fingerprint(folder.index) if kept and folder.index else folder.index_bytes)
         return done
 
     def _known(self, folder: Folder, files: Mapping[str, Any]) -> Known:
@@ -371,6 +373,8 @@ def _add(plan: _Plan, path: str, page: Page | Note, folder: Folder, intake: Inta
 def _entry(page: Page | Note, said: Said, source: str) -> Entry:
     """What a new file has to remember: its text with its description, and what its front matter says of it."""
     text, kind, scope, also = said.text, said.kind or None, said.scope or None, ()
+    if isinstance(page, Page):
+        text = spoken(text, page.speaker)
     if isinstance(page, Note):
         agents = claimed(page)
         description = page.text("description")

@@ -524,6 +524,34 @@ def test_a_link_to_a_file_elsewhere_is_not_read(run: Run, answer: Answer, folder
     assert answer("sync", folder)["taken_in"]["new"] == []
 
 
+def test_a_file_that_was_renamed_and_broken_or_became_a_link_is_not_taken_for_deleted(
+    run: Run, answer: Answer, remember: Callable[..., str], folder: Path, tmp_path: Path
+) -> None:
+    one, two = remember("The port is 8080."), remember("The office is in Lisbon.")
+    export(run, folder)
+    edit(file_of(folder, one), "kind: fact", "kind: [fact")
+    file_of(folder, one).rename(folder / "Ports.md")
+    path = file_of(folder, two)
+    path.rename(tmp_path / "elsewhere.md")
+    path.symlink_to(tmp_path / "elsewhere.md")
+    told = answer("import", folder)
+
+    assert (told["forgotten"], told["operation"], len(told["problems"])) == ([], None, 2)
+
+
+def test_a_line_of_the_index_that_is_refused_stays_there(
+    run: Run, answer: Answer, remember: Callable[..., str], folder: Path
+) -> None:
+    remember("The port is 8080.")
+    export(run, folder)
+    line = "- The token is ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    edit(folder / "MEMORY.md", "## Memories\n\n", f"## Memories\n\n{line}\n")
+    told = answer("sync", folder, "--secrets", "refuse")
+
+    assert [problem["where"] for problem in told["taken_in"]["problems"]] == ["MEMORY.md"]
+    assert line in (folder / "MEMORY.md").read_text("utf-8")
+
+
 NASTY = st.one_of(
     st.sampled_from(
         [

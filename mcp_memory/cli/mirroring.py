@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,7 @@ def sync(
     if watch and as_json:
         raise InvalidInput("--json prints one answer; leave it out with --watch.")
     memory, caller = open_memory_for(config)
-    with memory, _stopped_by_signals() as stop:
+    with memory, _stopped_by_signals() if watch else nullcontext(threading.Event()) as stop:
         memory.wait_for_encoder()
         answer = _synchronize(memory, caller, folder, keep=keep, confirm=confirm)
         if as_json:
@@ -81,12 +81,11 @@ def sync(
         if not watch:
             return
         click.echo(f"Watching {visible(str(folder))}; interrupt to end.", err=True)
-        last = before = (folders.changed_at(folder), _latest(memory))
+        last = before = None
         while not stop.wait(interval):
             now = (folders.changed_at(folder), _latest(memory))
-            if now != last and now == before:  # and it is still: nobody is in the middle of saving
-                _attempt(memory, caller, folder, keep=keep)
-                now = (folders.changed_at(folder), _latest(memory))
+            still = now == before  # nobody is in the middle of saving
+            if still and now != last and not _attempt(memory, caller, folder, keep=keep):
                 last = now
             before = now
 
@@ -187,17 +186,19 @@ def _synchronize(
         return taken, memory.write_out(folder)
 
 
-def _attempt(memory: "Memory", caller: "Caller", folder: Path, *, keep: str | None) -> None:
-    """Bring both in step while watching; what goes wrong is told, and may be well the next time."""
+def _attempt(memory: "Memory", caller: "Caller", folder: Path, *, keep: str | None) -> bool:
+    """Bring both in step while watching, and whether anything was done; what goes wrong is told, once for each change."""
     try:
         taken, written = _synchronize(memory, caller, folder, keep=keep, confirm=False)
     except MemoryProblem as problem:
         click.echo(visible(f"{problem}"), err=True)
-        return
+        return False
+    wrote = bool(written.written or written.removed)
     if taken.operation or taken.clashes or taken.problems or taken.moved:
         _say(told_taken_in(taken, folder, dry_run=False))
-    if written.written or written.removed:
+    if wrote:
         _say(told_written(written, folder))
+    return wrote or taken.operation is not None
 
 
 def _latest(memory: "Memory") -> str:

@@ -163,6 +163,10 @@ def import_(
     for path in dict.fromkeys(paths):
         with ExitStack() as stack:
             if path.is_dir() and format_ is None and is_ours(path):
+                if scope or tags:
+                    raise InvalidInput(
+                        f"{path} says itself what has which scope and tags; leave out --scope and --tag."
+                    )
                 import_folder(config, path, keep=keep, confirm=confirm, dry_run=dry_run, as_json=as_json)
                 continue
             if path.is_dir():
