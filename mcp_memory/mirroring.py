@@ -386,6 +386,8 @@ def _entry(page: Page | Note, said: Said, source: str) -> Entry:
         elif kind is None:
             kind, also = kind_of(page.text("type"))
     when = said.occurred_at if isinstance(said.occurred_at, str) else None
+    if isinstance(page, Note) and said.occurred_at is None:
+        when = page.date("date")
     return Entry(
         text,
         kind=kind,
