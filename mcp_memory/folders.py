@@ -67,10 +67,12 @@ def fingerprint(data: bytes) -> str:
 
 
 def is_ours(root: Path) -> bool:
-    """Whether a path is a folder that was exported here."""
+    """Whether a path is a folder that was exported here; one that has lost its index is known by its state."""
     try:
         with (root / INDEX).open("rb") as stream:
             return is_index_of_ours(stream.read(4096).decode(errors="replace"))
+    except FileNotFoundError:
+        return (root / STATE).is_file()
     except OSError:
         return False
 
@@ -96,10 +98,12 @@ def read_folder(root: Path) -> Folder:
     except OSError as error:
         raise Unusable(f"{root} can't be read ({error.strerror or error}).") from None
     index = files.pop(INDEX, None)
-    ours = index is not None and is_index_of_ours(index[:4096].decode(errors="replace"))
-    if ours and index is not None:
-        require_version(index[:4096].decode(errors="replace"))
     state = _read_state(root)
+    ours = state is not None
+    if index is not None:
+        begins = index[:4096].decode(errors="replace")
+        ours = is_index_of_ours(begins)
+        require_version(begins)
     if state is None:
         return Folder(root, ours, files, frozenset(others), index, known=False)
     return Folder(root, ours, files, frozenset(others), index, state[0], state[1])

@@ -244,14 +244,14 @@ def read(text: str) -> Page | TopicPage | Note:
     found = note(text.replace("\r\n", "\n").replace("\r", "\n"))
     if found.front.get("type") == "topic" and found.text("name") and found.text("scope") and "id" not in found.front:
         return TopicPage(str(found.front["name"]), str(found.front["scope"]), digest_in(found.body))
-    if "id" not in found.front:
+    if not {"id", "revision"} <= found.front.keys():  # other programs give notes ids too
         return found
     written = str(found.front["id"]).zfill(LENGTH)  # an editor may have taken the quotes from one of digits alone
     try:
         identifier = ItemId(id_text(id_number(written)))
     except ValueError:
         raise Malformed(
-            f"its id {written[:40]!r} is not that of a memory; take the line out where it is new."
+            f"its id {written[:40]!r} is not that of a memory; take out id and revision where it is new."
         ) from None
     revision = found.front.get("revision")
     number = revision if isinstance(revision, int) else None
@@ -364,7 +364,8 @@ def _print(text: str) -> str:
 
 def require_version(text: str) -> None:
     """Raises InvalidInput where the folder of a MEMORY.md was laid out by a later version."""
-    found = re.search(rf"^{MARK}: *(\d+) *$", text, re.MULTILINE)
+    front = _FRONT.match(text.replace("\r\n", "\n"))
+    found = re.search(rf"^{MARK}: *(\d+) *$", front[1], re.MULTILINE) if front else None
     if found and int(found[1]) > VERSION:
         raise InvalidInput(
             f"The folder has version {found[1]} of its layout, and this mcp-memory reads {VERSION}. Upgrade mcp-memory."

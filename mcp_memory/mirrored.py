@@ -195,7 +195,7 @@ def _compare_file(
             _compare_memory(path, found, folder, known, changes, keep)
         else:
             other = claimed[found.id]
-            told = f"it has the id of {other}; take the line with the id out where it is another memory."
+            told = f"it has the id of {other}; take out its id and revision where it is another memory."
             changes.problems.append(Unread(path, told))
     elif entry is not None and entry.sort == "memory" and (item := known.live(entry.key)):
         claimed[entry.key] = path

@@ -8,7 +8,7 @@ from mcp_memory import folders
 from mcp_memory.domain import Item, ItemId, Topic
 from mcp_memory.filenames import folded, memory_path, topic_path
 from mcp_memory.folders import INDEX, Entry, Folder, fingerprint
-from mcp_memory.importers.given import Malformed
+from mcp_memory.importers.given import Malformed, decoded
 from mcp_memory.importers.markup import Note
 from mcp_memory.markdown import (
     Listed,
@@ -128,7 +128,7 @@ def _write_memory(work: _Writing, item: Item, path: str) -> None:
     elif found is not None and (not before or said != before):
         work.leave(path)
     else:
-        text = page(item, kept=foreign_front(data.decode(errors="replace"))).encode()
+        text = page(item, kept=_others_front(data)).encode()
         work.put(path, text, Entry("memory", item.id, fingerprint(text), there, there))
 
 
@@ -138,6 +138,13 @@ def _said(found: Parsed, item: Item, *, own: bool) -> str:
         with suppress(Malformed):
             return said_at(found, item).print
     return ""
+
+
+def _others_front(data: bytes) -> str:
+    try:
+        return foreign_front(decoded(data))
+    except Malformed:
+        return ""
 
 
 def _write_topics(

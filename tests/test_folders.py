@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -552,6 +553,46 @@ def test_a_line_of_the_index_that_is_refused_stays_there(
     assert line in (folder / "MEMORY.md").read_text("utf-8")
 
 
+def test_a_folder_that_lost_its_index_gets_it_again(
+    run: Run, answer: Answer, remember: Callable[..., str], folder: Path
+) -> None:
+    gone = remember("The port is 8080.")
+    remember("The office is in Lisbon.")
+    export(run, folder)
+    (folder / "MEMORY.md").unlink()
+    file_of(folder, gone).unlink()
+    told = answer("sync", folder)
+
+    assert told["taken_in"]["forgotten"] == [gone]
+    assert "The office is in Lisbon" in (folder / "MEMORY.md").read_text("utf-8")
+
+
+def test_a_folder_that_was_packed_up_is_imported_as_what_it_was(
+    run: Run, answer: Answer, remember: Callable[..., str], folder: Path, tmp_path: Path
+) -> None:
+    remember("Deploy steps:\n\n1. build\n2. ship", "--kind", "procedure", "--tag", "ops")
+    remember("Maya likes [[green]] tea.", "--scope", "user")
+    export(run, folder)
+    packed, other = shutil.make_archive(str(tmp_path / "notes"), "zip", folder), tmp_path / "other.db"
+    answer("import", packed, other=other)
+    fields = ("text", "kind", "tags", "scope")
+    listed = [
+        sorted([item[name] for name in fields] for item in json.loads(run("list", "--json", other=file).stdout))
+        for file in (None, other)
+    ]
+
+    assert listed[0] == listed[1]
+
+
+def test_a_later_layout_is_refused(run: Run, remember: Callable[..., str], folder: Path) -> None:
+    remember("The port is 8080.")
+    export(run, folder)
+    edit(folder / "MEMORY.md", "mcp-memory: 1", "mcp-memory: 99")
+    refused = run("sync", folder)
+
+    assert (refused.exit_code, "Upgrade" in refused.output) == (1, True)
+
+
 NASTY = st.one_of(
     st.sampled_from(
         [
@@ -608,6 +649,31 @@ def test_any_texts_come_back_as_they_went(
         assert {name: held for name, (_, held) in everything(root / "notes").items() if name.endswith(".md")} == {
             name: held for name, (_, held) in before.items() if name.endswith(".md")
         }
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(NASTY, min_size=2, max_size=2))
+def test_whatever_someone_writes_into_a_file_is_what_the_memory_says(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
+) -> None:
+    root = tmp_path_factory.mktemp("edit")
+    with Memory.open(root / "one.db", model=HashingEncoder(), secrets="keep") as memory:
+        memory.wait_for_encoder()
+        identifier = memory.remember(f"It begins as: {texts[0]}.").items[0].id
+        memory.write_out(root / "notes")
+        [path] = notes(root / "notes")
+        head, _, _ = path.read_bytes().partition(b"---\n\n")
+        path.write_bytes((head + b"---\n\n" + texts[1].encode() + b"\n\n").replace(b"\n", b"\r\n"))
+        wanted = path.read_bytes().decode().replace("\r\n", "\n").replace("\r", "\n").partition("---\n\n")[2].strip()
+        taken = memory.take_in(root / "notes", by=memory_caller(), progress=lambda done, total: None)
+        memory.write_out(root / "notes")
+        before = everything(root / "notes")
+        again = memory.take_in(root / "notes", by=memory_caller(), progress=lambda done, total: None)
+        memory.write_out(root / "notes")
+
+        assert (memory.item(identifier)[0].text == wanted, bool(taken.problems)) == (bool(wanted), not wanted)
+        assert again.operation is None
+        assert everything(root / "notes") == before
 
 
 def memory_caller() -> Any:

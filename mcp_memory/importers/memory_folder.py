@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from mcp_memory.domain import USER, Entry
@@ -65,7 +66,12 @@ def _fact(file: File) -> Iterator[Found]:
     found = note(file.text)
     body = linked(found.body).strip()
     description = found.text("description")
-    if not body and not description:
+    if found.front.get("type") == "topic":
+        yield LeftOut("the page of a topic")
+    elif {"id", "revision", "kind"} <= found.front.keys():  # of our own, packed up or copied
+        entry = Entry(found.body.strip(), kind=found.text("kind"), scope=found.text("scope"), tags=found.tags())
+        yield Given(file.name, replace(entry, occurred_at=found.date("occurred_at")))
+    elif not body and not description:
         yield LeftOut("an empty note")
     elif description is None:
         yield whole_note(file, found, body=found.body)
