@@ -18,6 +18,7 @@ from mcp_memory.domain import Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
+from mcp_memory.understood import ADVICE
 
 FILLER = ["I went to the market with Ann.", "I walked along the river."]
 
@@ -146,7 +147,7 @@ def test_a_store_in_a_language_the_encoder_does_not_know_says_so(
     caplog.clear()
     warning = threading.Event()
     monkeypatch.setattr(caplog.handler, "emit", lambda record, emit=caplog.handler.emit: (emit(record), warning.set()))
-    with caplog.at_level(logging.WARNING), Memory.open(path, model=English(), clock=Clock()):
+    with caplog.at_level(logging.WARNING, ADVICE), Memory.open(path, model=English(), clock=Clock()):
         assert warning.wait(10)
     warned = [record.message for record in caplog.records if "--model" in record.message]
 
@@ -251,13 +252,16 @@ def test_a_text_too_long_for_the_budget_is_cut_at_a_sentence(tmp_path: Path) -> 
     assert found.tokens <= 150
 
 
+ON_THE_13TH = ["Lunch with Sarah", "The fair opens on 13 February 2026.", "The choir sings on 13 February."]
+
+
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("Anything on 13 February?", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
-        ("What happened on 13 February 2026?", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
-        ("2月13日有什么事？", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
-        ("Was ist am 13. Februar passiert?", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
+        ("Anything on 13 February?", ON_THE_13TH),
+        ("What happened on 13 February 2026?", ON_THE_13TH),
+        ("2月13日有什么事？", ON_THE_13TH),
+        ("Was ist am 13. Februar passiert?", ON_THE_13TH),
         ("What did I do yesterday?", ["The dentist moved me to Friday"]),
         ("What happened before 2025?", ["We moved to Basel"]),
         ("What happened in June?", []),
@@ -271,6 +275,7 @@ def test_a_question_that_names_a_time_alone_is_answered_with_what_happened_in_it
     told = [
         ("Lunch with Sarah", "2026-02-13"),
         ("The fair opens on 13 February 2026.", "2026-01-07"),
+        ("The choir sings on 13 February.", "2026-01-07"),
         ("The dentist moved me to Friday", yesterday),
         ("We moved to Basel", "2024-05-01"),
     ]
