@@ -92,6 +92,8 @@ class _Plan:
     fields: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
     of: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """By path, the numbers of the statements a new file gave."""
+    again: dict[str, Statement] = field(default_factory=dict[str, Statement])
+    """By path, what a new file says that is known in the same words and is all that it says."""
     told: Counter[str] = field(default_factory=Counter[str])
     problems: list[Unread] = field(default_factory=list[Unread])
 
@@ -253,6 +255,9 @@ class Mirror:
         """Leave out of what is to be remembered what was told before, in the same words and scope."""
         told = self._store.told_before(plan.statements) if plan.statements else []
         plan.told = Counter(told)
+        for path, numbers in plan.of.items():
+            if path != INDEX and len(numbers) == 1 and told[numbers[0]] == "known":
+                plan.again[path] = plan.statements[numbers[0]]
         place: dict[int, int] = {}
         for number, before in enumerate(told):
             if before == "new":
@@ -294,6 +299,10 @@ class Mirror:
         made = {path: done.new[numbers[0]] for path, numbers in plan.of.items() if _alone(numbers, done.new)}
         ids = [edit.item.id for edit in plan.edits] + [item.id for item in made.values()]
         now = self._store.items(ids)
+        with_file = {entry.key for entry in changes.entries.values()}
+        for path, item in self._said_again(plan).items():
+            if item.id not in with_file:  # taken in before, by an import that was cut off or whose state is lost
+                made[path], now[item.id] = RememberedItem(item.id, "known", item.text), item
         entries: dict[str, FileEntry] = {}
         for edit in plan.edits:
             digest = fingerprint(folder.files[edit.path])
@@ -312,6 +321,14 @@ class Mirror:
                 said = said_at(files[path], there).print
                 entries[path] = FileEntry("memory", there.id, digest, said, said_of(there).print)
         return entries
+
+    def _said_again(self, plan: _Plan) -> dict[str, Item]:
+        """By path, the live item that says what a new file does."""
+        found: dict[str, Item] = {}
+        for path, statement in plan.again.items():
+            for item in self._store.repetitions([statement.spoken], scope=statement.scope).values():
+                found[path] = item
+        return found
 
 
 def _alone(numbers: Sequence[int], new: Sequence[RememberedItem]) -> bool:

@@ -225,6 +225,23 @@ def test_a_new_file_is_that_memorys_from_then_on(run: Run, answer: Answer, folde
     assert len(list(folder.rglob("*.md"))) == 3  # it, the other memory's and the index
 
 
+def test_a_new_file_is_known_again_where_the_state_of_the_folder_was_lost(
+    run: Run, answer: Answer, folder: Path
+) -> None:
+    run("remember", "The office is in Lisbon.")
+    export(run, folder)
+    (folder / "deploys.md").write_text("Deploy on Tuesdays.\n")
+    first = answer("import", folder)
+    (folder / ".mcp-memory.json").unlink()
+    told = answer("sync", folder)
+    (folder / "deploys.md").write_text("Deploy on Wednesdays.\n")
+    edited = answer("sync", folder)["taken_in"]["edited"]
+
+    assert told["taken_in"]["operation"] is None
+    assert edited == [first["new"][0]["id"]]
+    assert len(notes(folder)) == 1
+
+
 def test_what_an_agent_writes_into_its_memory_folder_comes_in(run: Run, answer: Answer, folder: Path) -> None:
     run("remember", "The office is in Lisbon.")
     export(run, folder)
