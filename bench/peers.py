@@ -305,18 +305,26 @@ def killed(entrant: Entrant, rounds: int, writes: int) -> str:
     return f"{lost} of {len(acknowledged)}"
 
 
-def told_twice(entrant: Entrant, statements: int) -> tuple[str, str]:
-    """How many of statements are kept twice: told again word for word, and in another case without the final point."""
-    counts: list[str] = []
-    for again in (str, lambda text: text[0].lower() + text[1:].removesuffix(".")):
+def told_twice(entrant: Entrant, statements: int) -> dict[str, str]:
+    """How many of so many statements are not kept at all, and how many twice: told again word for word, and in another case
+    without the final point."""
+    facts = [FACTS[number % len(FACTS)].format(number) for number in range(statements)]
+    found: dict[str, str] = {}
+    for name, again in (
+        ("kept twice, word for word", str),
+        ("kept twice, other case, no point", lambda text: text[0].lower() + text[1:].removesuffix(".")),
+    ):
         with TemporaryDirectory() as home:
             client = Client(entrant.contender, home)
-            for number in range(statements):
-                for time_, change in enumerate((str, again)):
-                    _tell(client, entrant.name, change(FACTS[number % len(FACTS)].format(number)), f"{number} {time_}")
+            for number, fact in enumerate(facts):
+                for turn, text in enumerate((fact, again(fact))):
+                    _tell(client, entrant.name, text, f"{number} {turn}")
             client.end()
-            counts.append(f"{len(entrant.peer.kept(Path(home))) - statements} of {statements}")
-    return counts[0], counts[1]
+            kept = entrant.peer.kept(Path(home))
+        known = set(facts) & set(kept)
+        found["taken for repeats of others"] = f"{statements - len(known)} of {statements}"
+        found[name] = f"{len(kept) - len(known)} of {len(known)}"
+    return found
 
 
 FACTS = (
@@ -394,12 +402,10 @@ def compare(servers: Sequence[Entrant], data: TestSet) -> str:
         recalls[server.name] = found(server, data)
         if server.peer.same:
             continue
-        word, other = told_twice(server, 20)
         safety[server.name] = {
             "lost of two at once": together(server, 50),
             "lost to kill -9": killed(server, 5, 10),
-            "kept twice, word for word": word,
-            "kept twice, other case, no point": other,
+            **told_twice(server, 20),
         }
         processes[server.name] = process(server)
     return "\n\n".join(

@@ -154,6 +154,7 @@ def nothing(home: Path) -> None:
 PREPARED: dict[str, Callable[[Path], None]] = {
     "README.md": a_memory,
     "docs/backup.md": another_machine,
+    "docs/how-recall-works.md": a_memory,
     "docs/importing.md": exports_of_others,
     "docs/lifecycle.md": a_memory,
 }
