@@ -1,13 +1,11 @@
 """What is fuzzed: each target deals inputs of its own and says what may come of them.
 
 A target is a function from an input to nothing that raises MemoryProblem where the input is refused, and anything else
-where there is a defect. To fuzz a new parser add a Target to TARGETS; every module of mcp_memory.importers that has a
-function `read(lines)` is one by itself.
+where there is a defect. To fuzz a new parser add a Target to TARGETS; for a format of importers, a sample to fuzz_exports.
 """
 
 import importlib
 import json
-import pkgutil
 import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from bench.fuzz_exports import damaged, read_all
 from bench.fuzz_inputs import arguments_of, mutated, spliced, value, when
 from mcp_memory import compose, dedupe, history, importers, toolcalls
 from mcp_memory.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, entries_of, turns_of
@@ -378,13 +377,12 @@ TARGETS: list[Target] = [
 
 
 def importer_targets() -> list[Target]:
-    """One for each module of mcp_memory.importers with a `read` of lines: an export with a few of its bytes changed."""
-    found: list[Target] = []
-    for entry in pkgutil.iter_modules(importers.__path__):
-        module = importlib.import_module(f"mcp_memory.importers.{entry.name}")
-        if callable(getattr(module, "read", None)):
-            found.append(Target(f"importer {entry.name}", _export_of, partial(_imported, module), 20))
-    return found
+    """One for each format that can be imported: an export of ours, or another tool's file, with some of it changed."""
+    ours = [Target(f"importer {name}", _export_of, partial(_imported, name), 20) for name in importers.FORMATS]
+    foreign = [
+        Target(f"importer {name}", partial(damaged, name), partial(read_all, name), 5) for name in importers.FOREIGN
+    ]
+    return [*ours, *foreign]
 
 
 @cache
@@ -405,7 +403,8 @@ def _export_of(chance: random.Random) -> bytes:
     return chance.choice((data, data, mutated(chance, data), line_of(chance), b"[" * 100_000))
 
 
-def _imported(module: Any, data: bytes) -> None:
+def _imported(name: str, data: bytes) -> None:
+    module = importlib.import_module(importers.FORMATS[name])
     module.recognises(data[: importers.HEAD])
     for part in module.read(data.splitlines(keepends=True)):
         str(part)

@@ -74,13 +74,16 @@ def update(path: Path, say: Say, chance: random.Random) -> None:
 def forget(path: Path, say: Say, chance: random.Random) -> None:
     """Every other one for good."""
     with open_memory(path) as memory:
-        items = memory.listing(ItemQuery("all"), limit=1000)
+        known = [(item.id, item.text) for item in memory.listing(ItemQuery("all"), limit=1000)]
         say("ready")
-        for number, item in enumerate(items):
-            verb = "erase" if number % 2 else "forget"
-            say(f"{verb}?", item.id, item.text)
-            memory.forget([item.id], erase=verb == "erase")
-            say(verb, item.id, item.text)
+        while True:
+            for number, (identifier, text) in enumerate(known):
+                verb = "erase" if number % 2 else "forget"
+                say(f"{verb}?", identifier, text)
+                memory.forget([identifier], erase=verb == "erase")
+                say(verb, identifier, text)
+            more = memory.remember(items=[Entry(sentence(chance)) for _ in range(ITEMS)])
+            known = [(item.id, item.text) for item in more.items]
 
 
 def take_in(path: Path, say: Say, chance: random.Random) -> None:

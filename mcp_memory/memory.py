@@ -218,7 +218,7 @@ class Memory:
         if result.pending:
             self._catch_up.wake()
         self._catch_up.stir()
-        return replace(result, at=now, withheld=guard.withheld, notes=self._store.room().notes)
+        return replace(result, at=now, withheld=guard.withheld)
 
     # recall
 

@@ -1,5 +1,6 @@
 """Remembering: from statements to what became of each, planned first and carried out in one transaction."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -26,13 +27,14 @@ from mcp_memory.domain import (
 )
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
-from mcp_memory.errors import NotFound
+from mcp_memory.errors import MemoryProblem, NotFound
 from mcp_memory.measuring import measure
 from mcp_memory.results import Remembered, RememberedItem
 from mcp_memory.store import Store
 from mcp_memory.strength import estimate_importance, terms
 from mcp_memory.text import content_words, count_tokens, grams
 
+log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 """Gets how many are done, of how many."""
 
@@ -84,7 +86,15 @@ class Rememberer:
         results = [_result(decision, outcome) for decision, outcome in zip(decisions, outcomes, strict=True)]
         results = [replace(entry, elsewhere=elsewhere.get(entry.text)) for entry in results]
         pending = sum(made is None and result.status != "known" for made, result in zip(measured, results, strict=True))
-        return Remembered(results, operation.id, pending)
+        return Remembered(results, operation.id, pending, notes=self._room_notes())
+
+    def _room_notes(self) -> tuple[str, ...]:
+        """What to tell of a store that is nearly full; nothing where that can't be read: what is kept is not refused."""
+        try:
+            return self._store.room().notes
+        except MemoryProblem as problem:
+            log.warning("how full the store is could not be read: %s", problem)
+            return ()
 
     def preview(
         self, statements: Sequence[Statement], *, progress: Progress, inline: int = INLINE_TOKENS

@@ -64,8 +64,8 @@ class Upkeep:
         self._loaded_encoder()
 
     def stats(self) -> Stats:
-        """How much there is, and whether the encoder, which is waited for, knows the languages of it."""
-        encoder = self._encoder.wait()
+        """How much there is; and, where the encoder is up, whether it knows the languages of it."""
+        encoder = self._encoder.ready()
         return replace(self._store.stats(), advice=language_advice(self._store, encoder) if encoder else None)
 
     def audit(self, progress: Progress = no_progress) -> Audit:

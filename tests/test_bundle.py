@@ -110,6 +110,7 @@ def chosen(folder: Path) -> dict[str, str]:
         "MCP_MEMORY_DATABASE": str(folder / "chosen.db"),
         "MCP_MEMORY_PROJECT": "chosen",
         "MCP_MEMORY_SECRETS": "refuse",
+        "MCP_MEMORY_MAX_SIZE": "500MB",
     }
 
 

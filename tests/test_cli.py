@@ -310,9 +310,9 @@ def test_what_is_exported_is_imported_elsewhere_and_again_changes_nothing(run: R
 
 
 def test_importing_what_is_no_export_names_what_can_be_imported(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("The gate is green.")
+    (tmp_path / "gate.bin").write_bytes(bytes(range(256)))
 
-    refused = run("import", str(tmp_path / "notes.txt"))
+    refused = run("import", str(tmp_path / "gate.bin"))
 
     assert refused.exit_code == 1
     assert "What can be imported: jsonl" in refused.output

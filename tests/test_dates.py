@@ -18,6 +18,7 @@ from mcp_memory.domain import Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
+from mcp_memory.understood import ADVICE
 
 FILLER = ["I went to the market with Ann.", "I walked along the river."]
 
@@ -146,7 +147,7 @@ def test_a_store_in_a_language_the_encoder_does_not_know_says_so(
     caplog.clear()
     warning = threading.Event()
     monkeypatch.setattr(caplog.handler, "emit", lambda record, emit=caplog.handler.emit: (emit(record), warning.set()))
-    with caplog.at_level(logging.WARNING), Memory.open(path, model=English(), clock=Clock()):
+    with caplog.at_level(logging.WARNING, ADVICE), Memory.open(path, model=English(), clock=Clock()):
         assert warning.wait(10)
     warned = [record.message for record in caplog.records if "--model" in record.message]
 

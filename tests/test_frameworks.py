@@ -153,8 +153,8 @@ def assert_all_tools_answered(printed: str) -> None:
     assert updated.startswith("updated #")
     assert FACT in digest
     assert FACT in history
-    assert forgotten.startswith("forgot")
-    assert undone.startswith("undid")
+    assert forgotten.startswith("Forgot 1")
+    assert undone.startswith("Took back forget")
     assert FACT in again
 
 

@@ -464,6 +464,18 @@ def test_rows_that_do_not_fit_the_header_and_dates_that_are_none_are_told_by_lin
     assert texts(kept) == ["Dana\nrows", "Dana reads"]
 
 
+@pytest.mark.parametrize("date", ["1e400", "-1e400", "9" * 5_000, "1e300", "true", "[1]"])
+def test_a_date_that_no_calendar_has_is_told_and_the_rest_is_kept(
+    tmp_path: Path, run: Run, kept: Any, date: str
+) -> None:
+    path = tmp_path / "facts.jsonl"
+    path.write_text(f'{{"text": "Dana rows", "created_at": {date}}}\n{{"text": "Dana lives in Ulm"}}\n')
+    result = run("import", path)
+
+    assert texts(kept) == ["Dana lives in Ulm"]
+    assert "1 could not be read, and nothing of them was kept:" in result.output
+
+
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, run: Run, database: Path) -> None:
     bomb = archive(tmp_path / "export.zip", {"conversations.json": b" " * 60_000_000})
     result = run("import", bomb)

@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.client.context import ClientRequestContext
 from mcp.types import ErrorData, ListRootsResult, Root
 
-from mcp_memory import server as server_module
+from mcp_memory import callers
 from mcp_memory.memory import Memory
 from mcp_memory.projects import project_of
 from mcp_memory.requests import ItemQuery
@@ -166,7 +166,7 @@ class TestRoots:
     async def test_a_client_that_never_answers_is_not_waited_for(
         self, memory: Memory, here: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(server_module, "ROOTS_TIMEOUT", 0.0)
+        monkeypatch.setattr(callers, "ROOTS_TIMEOUT", 0.0)
 
         async def roots(_: ClientRequestContext) -> ListRootsResult:
             await anyio.sleep_forever()

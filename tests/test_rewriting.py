@@ -179,7 +179,7 @@ def test_two_that_rekey_at_once_do_not_undo_each_other_nor_what_a_third_remember
 
     run_all(
         [FORKS.Process(target=with_key, args=(open_again_and_again, database, 1, 8))]
-        + [FORKS.Process(target=with_key, args=(rekey_again_and_again, database, 4)) for _ in range(2)]
+        + [FORKS.Process(target=with_key, args=(rekey_again_and_again, database, 2)) for _ in range(2)]
     )
 
     assert texts_of(database) == sorted(f"The aardvark 1 says number {n}." for n in range(8))

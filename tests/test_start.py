@@ -204,7 +204,8 @@ def test_what_serves_is_told_from_what_does_not() -> None:
 def test_a_command_line_that_serves_knows_every_option_of_the_server() -> None:
     options = {name for option in main.commands["serve"].params for name in option.opts}
 
-    assert {*OPTIONS, *FLAGS} == options - {"--help", "-h"}
+    assert {*OPTIONS, *FLAGS} == options - {"--help", "-h", "--http"}
+    assert serving_options(["serve", "--http", "8765"]) is None
 
 
 GATED = """

@@ -25,6 +25,7 @@ def stats(config: Config, as_json: bool) -> None:
 
     memory, _ = open_existing(config)
     with memory:
+        memory.wait_for_encoder()
         found = memory.stats()
     if as_json:
         print_answer(stats_data(found))

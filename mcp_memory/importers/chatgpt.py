@@ -90,7 +90,7 @@ def _turn(message: Mapping[str, Any]) -> Turn | None:
     if role not in ("user", "assistant") or hidden or message.get("recipient", "all") not in ("all", None):
         return None
     content = mapping(message.get("content"))
-    if content.get("content_type", "text") not in SPOKEN:
+    if str(content.get("content_type", "text")) not in SPOKEN:
         return None
     parts = content.get("parts")
     if not isinstance(parts, list):

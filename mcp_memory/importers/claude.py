@@ -4,7 +4,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from mcp_memory.domain import Entry, Turn
-from mcp_memory.importers.given import File, Found, Given, LeftOut, Malformed, Package, each, label_at, mapping, moment
+from mcp_memory.importers.given import (
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    each,
+    label_at,
+    listed,
+    mapping,
+    moment,
+)
 
 SPEAKERS = {"human": "user", "user": "user", "assistant": "assistant"}
 
@@ -47,13 +59,13 @@ def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
 def _turn(message: Mapping[str, Any]) -> Turn | None:
     """What was said, with the text of what was attached to it; None where that is nothing."""
     sender = message.get("sender")
-    if sender not in SPEAKERS:
+    if not isinstance(sender, str) or sender not in SPEAKERS:
         raise Malformed(f"sender {str(sender)[:40]!r} is none of {', '.join(SPEAKERS)}.")
     content = message.get("content")
     parts = [mapping(part) for part in cast("list[Any]", content)] if isinstance(content, list) else []
     text = "\n".join(str(part.get("text") or "") for part in parts if part.get("type") == "text").strip()
     text = text or str(message.get("text") or "").strip()
-    for attached in message.get("attachments") or ():
+    for attached in listed(message.get("attachments"), "attachments"):
         extracted = mapping(attached).get("extracted_content")
         text += f"\n\n{extracted}" if isinstance(extracted, str) and extracted.strip() else ""
     at = moment(message.get("created_at"), "created_at")

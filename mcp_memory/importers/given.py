@@ -291,8 +291,9 @@ def moment(value: object, name: str = "the date") -> str | None:
         return text
     try:
         seconds = float(value)
-        while abs(seconds) > 1e11:
-            seconds /= 1000
+        for _ in ("milliseconds", "microseconds"):
+            if abs(seconds) > 1e11:
+                seconds /= 1000
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError):
         raise Malformed(f"{name} {_shown(value)} is outside what a calendar has.") from None
@@ -301,6 +302,6 @@ def moment(value: object, name: str = "the date") -> str | None:
 def _shown(value: object) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        text = repr(value)
+    except (TypeError, ValueError):  # also a number of more digits than Python writes down
+        text = f"of the type {type(value).__name__}"
     return text if len(text) <= 40 else f"{text[:40]}…"

@@ -16,6 +16,7 @@ from mcp_memory.importers.given import (
     kind_of,
     label_at,
     labels,
+    mapping,
     moment,
     one,
     text_at,
@@ -24,6 +25,8 @@ from mcp_memory.importers.given import (
 UNTAGGED = "untagged"
 """The tag that it gives what has none."""
 SQLITE = b"SQLite format 3\0"
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged database raises; the second is of the names in its errors."""
 _VERSIONS = slice(18, 20)
 """Bytes of a database's header that say whether it has a write-ahead log; one in memory can have none."""
 
@@ -40,7 +43,7 @@ def recognises(package: Package) -> bool:
                 return {"content", "content_hash"} <= _columns(connection)
             finally:
                 connection.close()
-    except (Malformed, sqlite3.Error):
+    except (Malformed, *DAMAGED):
         return False
     value = file.json_or_none()
     return isinstance(value, dict) and "memories" in value and "export_metadata" in value
@@ -52,7 +55,9 @@ def read(package: Package) -> Iterator[Found]:
         if file.data.startswith(SQLITE):
             yield from _rows(file.data, file.name)
         else:
-            yield from each(file.value.get("memories"), lambda n, file=file: f"{file.name} memory {n}", _memory)
+            yield from each(
+                mapping(file.value).get("memories"), lambda n, file=file: f"{file.name} memory {n}", _memory
+            )
 
 
 def _rows(data: bytes, name: str) -> Iterator[Found]:
@@ -68,7 +73,7 @@ def _rows(data: bytes, name: str) -> Iterator[Found]:
             record = dict(zip(wanted, row, strict=True))
             where = f"{name} memory {record.get('id')}"
             yield from one(lambda record=record, where=where: _memory(record, where), where)
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         raise Malformed(f"the database is damaged ({error}).") from None
     finally:
         connection.close()
@@ -94,6 +99,7 @@ def _memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
 def _opened(data: bytes) -> sqlite3.Connection:
     """The database in memory, in which nothing but its tables is trusted. Raises Malformed, sqlite3.Error."""
     connection = sqlite3.connect(":memory:")
+    connection.text_factory = _decoded
     try:
         connection.deserialize(data[: _VERSIONS.start] + b"\1\1" + data[_VERSIONS.stop :])
         connection.execute("PRAGMA trusted_schema = OFF")
@@ -102,6 +108,11 @@ def _opened(data: bytes) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _decoded(data: bytes) -> str:
+    """Text of the database; what is no UTF-8 in it as half surrogates, which the intake refuses with the record."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _columns(connection: sqlite3.Connection) -> set[str]:

@@ -85,7 +85,11 @@ def _csv(file: File) -> Iterator[Found]:
     head = text.partition("\n")[0]
     delimiter = max(",;\t|", key=head.count) if any(mark in head for mark in ",;\t|") else ","
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    names = [name.strip().lower() for name in next(reader, list[str]())]
+    try:
+        names = [name.strip().lower() for name in next(reader, list[str]())]
+    except csv.Error as error:
+        yield Unread(file.name, f"its first line is no CSV ({error}).")
+        return
     if not set(names) & set(CONTENT):
         yield Unread(file.name, f"its first line names no column {', '.join(CONTENT[:-1])} or {CONTENT[-1]}.")
         return

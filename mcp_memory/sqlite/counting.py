@@ -160,7 +160,11 @@ def _sizes(connection: apsw.Connection) -> dict[str, int]:
         table = indexes.get(name, name)
         holds = next((what for what, start in _HOLDING if table.startswith(start)), "other")
         sizes[holds] += size
-    sizes["free"] = connection.pragma("freelist_count") * connection.pragma("page_size")
+    page: int = connection.pragma("page_size")
+    sizes["free"] = connection.pragma("freelist_count") * page
+    sizes["other"] += connection.pragma("page_count") * page - sum(
+        sizes.values()
+    )  # pointer maps: dbstat passes over them
     return sizes
 
 
