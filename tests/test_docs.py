@@ -100,6 +100,17 @@ def test_the_readme_names_every_option_of_the_server() -> None:
     assert "WARNING" in LOG_LEVELS
 
 
+def test_the_readme_says_what_the_tools_cost_in_tokens() -> None:
+    snapshot = json.loads((ROOT / "mcp_memory" / "snapshot.json").read_text("utf-8"))
+    answers = [answer["result"]["tools"] for answer in snapshot["answers"]["tools/list"]]
+    sizes = {f"{len(json.dumps(tools, ensure_ascii=False, separators=(',', ':'))) / 4:,.0f}" for tools in answers}
+    told = re.findall(
+        r"([\d,]+) tokens in all|tools cost the model ([\d,]+) tokens", (ROOT / "README.md").read_text("utf-8")
+    )
+
+    assert {one or other for one, other in told} == sizes
+
+
 def test_no_document_starts_a_package_of_that_name_from_the_index() -> None:
     pages = {page.name: page.read_text("utf-8") for page in PAGES}
 
@@ -111,6 +122,12 @@ def a_memory(home: Path) -> None:
     subprocess.run(["git", "init", "-q", home / "shop"], check=True)
     with Memory.open(home / ".local/share/mcp-memory/memory.db", project="maya/shop") as memory:
         memory.remember("The staging database runs on Postgres 16.")
+
+
+def a_machine_with_codex(home: Path) -> None:
+    """A memory, and a client that setup finds."""
+    a_memory(home)
+    (home / ".codex").mkdir()
 
 
 def another_machine(home: Path) -> None:
@@ -152,7 +169,8 @@ def nothing(home: Path) -> None:
 
 
 PREPARED: dict[str, Callable[[Path], None]] = {
-    "README.md": a_memory,
+    "README.md": a_machine_with_codex,
+    "docs/clients.md": a_machine_with_codex,
     "docs/backup.md": another_machine,
     "docs/how-recall-works.md": a_memory,
     "docs/importing.md": exports_of_others,
