@@ -292,7 +292,10 @@ def together(entrant: Entrant, writes: int) -> str:
 
 
 def killed(entrant: Entrant, rounds: int, writes: int) -> str:
-    """Of what was acknowledged before a kill, how many are missing afterwards."""
+    """Of what was acknowledged before a kill, how many are missing when the server has been started once more.
+
+    Some finish then what they had acknowledged.
+    """
     acknowledged: list[str] = []
     with TemporaryDirectory() as home:
         for number in range(rounds):
@@ -301,6 +304,9 @@ def killed(entrant: Entrant, rounds: int, writes: int) -> str:
                 entrant.peer.keep(client, [made(each)])
                 acknowledged.append(words_of(made(each)))
             client.kill()
+        client = Client(entrant.contender, home)
+        client.idle()
+        client.end()
         lost = len(set(acknowledged) - set(entrant.peer.kept(Path(home))))
     return f"{lost} of {len(acknowledged)}"
 

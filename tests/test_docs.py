@@ -225,6 +225,14 @@ def test_every_benchmark_and_test_file_that_is_named_is_there_with_its_options()
     assert [f"{name_of(page)}: {path}" for page, path in files if not (ROOT / path).exists()] == []
 
 
+def test_every_recipe_that_is_named_is_in_the_justfile() -> None:
+    recipes = re.findall(r"^([a-z]+)[^:\n]*:", (ROOT / "Justfile").read_text("utf-8"), re.MULTILINE)
+    named = [command.split()[1] for page in PAGES for command in shells_of(page) if command.startswith("just ")]
+
+    assert named
+    assert [name for name in named if name not in recipes] == []
+
+
 def _benchmark_is(line: str) -> bool:
     """Whether a benchmark has the options it is called with."""
     words = shlex.split(line.replace("…", "DIR").partition(",")[0].rstrip(").:"), comments=True)
