@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +181,7 @@ RUN = [page for page in PAGES if any(map(is_run, shells_of(page)))]
 
 
 @pytest.mark.model
+@pytest.mark.skipif(sys.platform != "linux", reason="the pages show the paths and the shell of Linux")
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
     session = at_home(tmp_path)
