@@ -37,7 +37,7 @@ class Moment:
         A day's neighbourhood falls with a mean of 7 days, a longer period's with 10 beyond its first 7 days
         (two tenths of a point of hit@5 on LoCoMo's turns over 20 days beyond the first 15, in a prototype of this ranking).
         """
-        period = self._of_year(told.start) if self.yearly else self.period
+        period = self.nearest(told.start) if self.yearly else self.period
         if self.relation == "before":
             return float(told.start < period.start)
         if self.relation == "after":
@@ -49,8 +49,8 @@ class Moment:
             return exp(-gap / 7)
         return exp(-max(gap - 7, 0) / 10)
 
-    def _of_year(self, when: int) -> Period:
-        """The period in the year that brings it nearest to `when`."""
+    def nearest(self, when: int) -> Period:
+        """A yearly period in the year that brings it nearest to `when`."""
         year = datetime.fromtimestamp(when / 1000, UTC).year
         starts = [start for shift in (-1, 0, 1) if (start := self._start_in(year + shift)) is not None]
         length = self.period.end - self.period.start
@@ -131,9 +131,12 @@ def beside_dates(text: str, *, now: datetime) -> tuple[str, list[Moment]]:
 
 
 def told_periods(text: str, *, said: datetime) -> list[Period]:
-    """What a text itself dates, for a match by date: relative words count from the date it was said."""
-    named = (m for m in moments(text, now=said) if not m.yearly and m.relation == "in")
-    return list(dict.fromkeys(m.period for m in named))
+    """What a text itself dates, for a match by date: relative words count from the date it was said.
+
+    A day or a month without its year is the one nearest to that date.
+    """
+    named = (moment for moment in moments(text, now=said) if moment.relation == "in")
+    return list(dict.fromkeys(m.nearest(to_ms(said)) if m.yearly else m.period for m in named))
 
 
 def read_period(text: str, *, now: datetime) -> Period:

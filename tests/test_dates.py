@@ -252,13 +252,16 @@ def test_a_text_too_long_for_the_budget_is_cut_at_a_sentence(tmp_path: Path) -> 
     assert found.tokens <= 150
 
 
+ON_THE_13TH = ["Lunch with Sarah", "The fair opens on 13 February 2026.", "The choir sings on 13 February."]
+
+
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("Anything on 13 February?", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
-        ("What happened on 13 February 2026?", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
-        ("2月13日有什么事？", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
-        ("Was ist am 13. Februar passiert?", ["Lunch with Sarah", "The fair opens on 13 February 2026."]),
+        ("Anything on 13 February?", ON_THE_13TH),
+        ("What happened on 13 February 2026?", ON_THE_13TH),
+        ("2月13日有什么事？", ON_THE_13TH),
+        ("Was ist am 13. Februar passiert?", ON_THE_13TH),
         ("What did I do yesterday?", ["The dentist moved me to Friday"]),
         ("What happened before 2025?", ["We moved to Basel"]),
         ("What happened in June?", []),
@@ -272,6 +275,7 @@ def test_a_question_that_names_a_time_alone_is_answered_with_what_happened_in_it
     told = [
         ("Lunch with Sarah", "2026-02-13"),
         ("The fair opens on 13 February 2026.", "2026-01-07"),
+        ("The choir sings on 13 February.", "2026-01-07"),
         ("The dentist moved me to Friday", yesterday),
         ("We moved to Basel", "2024-05-01"),
     ]

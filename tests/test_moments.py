@@ -113,8 +113,10 @@ def test_what_a_text_dates_counts_from_the_day_it_was_said() -> None:
     said = datetime(2023, 5, 10, tzinfo=UTC)
 
     assert [format_day(p.start) for p in told_periods("Last week I moved; in June I travel.", said=said)] == [
-        "2023-05-01"
+        "2023-05-01",
+        "2023-06-01",
     ]
+    assert [format_day(p.start) for p in told_periods("The dentist is on 13 February.", said=said)] == ["2023-02-13"]
 
 
 PARTS = st.sampled_from(
