@@ -53,6 +53,8 @@ print((time.perf_counter() - began) * 1000)
 OURS, SDK = "mcp-memory", "plain SDK server"
 STILL = 1.0
 """Seconds without using the processor after which a server is idle."""
+PATIENCE = 30.0
+"""Seconds after which a server that goes on using the processor is taken as it is."""
 HANDSHAKE = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
 Call = tuple[str, Mapping[str, Any]]
 
@@ -131,10 +133,15 @@ class Client:
         """Call a tool and wait for its answer."""
         self.ask("tools/call", {"name": call[0], "arguments": call[1]})
 
+    def kill(self) -> None:
+        """SIGKILL, and nothing else."""
+        self._process.kill()
+        self._process.wait()
+
     def idle(self) -> None:
-        """Wait until the server does nothing more."""
-        spent = -1.0
-        while spent != (spent := self._processor_seconds()):
+        """Wait until the server does nothing more, or for PATIENCE where it always does something."""
+        spent, until = -1.0, time.perf_counter() + PATIENCE
+        while spent != (spent := self._processor_seconds()) and time.perf_counter() < until:
             time.sleep(STILL)
 
     def resident(self) -> float:
