@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from difflib import get_close_matches
 
 from mcp_memory import compose, context, paging
 from mcp_memory.digesting import narrows
@@ -15,6 +16,9 @@ from mcp_memory.text import count_tokens
 
 TOPICS = 5
 """Topics that a session's start may name, those that changed last."""
+
+ALIKE = 0.8
+"""How alike the name of a scope must be to be asked about (difflib's ratio): a letter too few or two swapped, of five."""
 
 
 class Answerer:
@@ -31,8 +35,9 @@ class Answerer:
         A lead with the topic's digest stands first where the question is about more of a topic than the answer holds.
         """
         if not found.hits:
-            text = "\n".join(["Nothing relevant is known.", *found.notes])
-            return Recall([], 0, text, count_tokens(text), found.notes, found.timings)
+            notes = (*found.notes, *self._meant(where.scopes))
+            text = "\n".join(["Nothing relevant is known.", *notes])
+            return Recall([], 0, text, count_tokens(text), notes, found.timings)
         start = time.perf_counter()
         contexts = self._contexts([hit.item for hit in found.hits], where, full=full)
         count = max(found.total, len(found.hits))
@@ -59,11 +64,25 @@ class Answerer:
         topics = [] if narrows(where) else self._gatherer.topics(where.scopes, limit=TOPICS)
         parts = self._recaller.core(where=where, topics=topics, now=now, passage=passage if full else None)
         if not any(part.lines for part in parts):
-            text = "Nothing is remembered here yet."
-            return Recall([], 0, text, count_tokens(text))
+            notes = self._meant(where.scopes)
+            text = "\n".join(["Nothing is remembered here yet.", *notes])
+            return Recall([], 0, text, count_tokens(text), notes)
         total = self._store.count(where=where)
         packed = context.pack(parts, max_tokens=max_tokens, limit=limit, total=total, now=now)
         return Recall(packed.hits, max(0, total - len(packed.hits)), packed.text, count_tokens(packed.text))
+
+    def _meant(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """What to tell where nothing is in the one scope asked for, and another's name is nearly or in part the same."""
+        if len(asked) != 1 or (known := self._store.scopes()).count(asked[0]):
+            return ()
+        short = {name.rpartition("/")[2].casefold(): name for name in known} | {name.casefold(): name for name in known}
+        near = [short[name] for name in get_close_matches(asked[0].casefold(), short, cutoff=ALIKE)]
+        near = [f'scope="{compose.one_line(name)}"' for name in dict.fromkeys(near)]
+        return (
+            (f"Nothing has the scope {compose.one_line(asked[0])}; if another is meant: {', '.join(near)}.",)
+            if near
+            else ()
+        )
 
     def _contexts(self, items: Sequence[Item], where: Filter, *, full: bool) -> dict[ItemId, compose.Context]:
         """What stands around each item: its neighbours, and in full what its source says there."""

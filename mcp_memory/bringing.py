@@ -9,6 +9,7 @@ from mcp_memory.domain import USER, Caller, Operation, OperationId, Statement, T
 from mcp_memory.errors import InvalidInput
 from mcp_memory.importers.given import Found, Given, LeftOut, Unread
 from mcp_memory.intake import MAX_BYTES, MAX_TAGS, MAX_TURNS, Intake
+from mcp_memory.origins import IMPORTED
 from mcp_memory.remembering import Progress, Rememberer
 from mcp_memory.results import RememberedItem, Withheld
 from mcp_memory.store import Store
@@ -171,7 +172,7 @@ def _statements(record: Given, origin: Origin, intake: Intake) -> list[Statement
     scope = origin.scope or entry.scope or (None if origin.of_project else USER)
     tags = tuple(dict.fromkeys((*origin.tags, *entry.tags)))[:MAX_TAGS]
     place = record.where if record.where.startswith(origin.name) else f"{origin.name}, {record.where}"
-    entry = replace(entry, scope=scope, tags=tags, source=f"imported from {origin.format}: {place[:MAX_PLACE]}")
+    entry = replace(entry, scope=scope, tags=tags, source=f"{IMPORTED} {origin.format}: {place[:MAX_PLACE]}")
     if not record.turns:
         return [statement for said in intake.entries([entry]) for statement in said]
     return [statement for part in _parts(record.turns) for statement in intake.turns(part, like=entry)]

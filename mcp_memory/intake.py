@@ -185,7 +185,12 @@ def read_scope(scope: str, *, project: str | None) -> str:
         raise InvalidInput("scope is blank; give user, project, or a project's name.")
     if len(name) > MAX_NAME:
         raise InvalidInput(f"scope has {len(name)} characters; keep it under {MAX_NAME}.")
-    if name != "project":
+    folded = name.casefold()
+    if project and folded in (project.casefold(), project.rpartition("/")[2].casefold()):
+        return project  # owner/name, as a repository is called, and its name alone
+    if folded == USER:
+        return USER
+    if folded != "project":
         return name
     if project is None:
         raise InvalidInput(
@@ -196,7 +201,7 @@ def read_scope(scope: str, *, project: str | None) -> str:
 
 def write_scope(scope: str | None, *, kind: Kind, project: str | None) -> str:
     """Where a statement belongs: as said, else preferences to the person and the rest to the project there is."""
-    if scope == "all":
+    if scope and scope.strip().casefold() == "all":
         raise InvalidInput("scope 'all' is for looking up; to remember give user, project, or a project's name.")
     if scope:
         return read_scope(scope, project=project)

@@ -6,6 +6,8 @@ from mcp_memory.domain import Item
 from mcp_memory.injections import instructs
 from mcp_memory.untrusted import line as one_line
 
+IMPORTED = "imported from"
+"""How the source of what another tool remembered begins."""
 ORIGIN = 40
 """Characters of what a source was called that stand beside a memory, its last ones: of a path, the file."""
 
@@ -13,8 +15,10 @@ ORIGIN = 40
 def told_origin(item: Item) -> str:
     """What stands beside a memory in a list: what its source was called, and that it reads as instructions do; often nothing."""
     name = _PARENTHESES.sub("", one_line(item.origin or ""))
+    come = IMPORTED if name.startswith(f"{IMPORTED} ") else "from"
+    name = name.removeprefix(f"{IMPORTED} ")
     name = f"…{name[1 - ORIGIN :]}" if len(name) > ORIGIN else name
-    told = f", from {name}" if name else ""
+    told = f", {come} {name}" if name else ""
     return f"{told}, {INSTRUCTS}" if instructs(item.spoken) else told
 
 

@@ -62,7 +62,7 @@ def where_of(select: ItemQuery, *, caller: Caller, now: datetime) -> Filter:
 
 
 def _scopes(scope: str | None, caller: Caller) -> tuple[str, ...]:
-    if scope == "all":
+    if scope and scope.strip().casefold() == "all":
         return ()
     if scope:
         return (read_scope(scope, project=caller.project),)

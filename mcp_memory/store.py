@@ -149,6 +149,10 @@ class Store(Protocol):
         """How many live items there are."""
         ...
 
+    def scopes(self) -> list[str]:
+        """The scopes that live items are in."""
+        ...
+
     def expired(self, *, before: int, scopes: Sequence[str], kinds: Sequence[Kind]) -> list[Item]:
         """Items last said before a transaction time, the oldest first, whatever their status; empty means any."""
         ...

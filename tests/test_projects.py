@@ -14,6 +14,8 @@ from mcp.client.context import ClientRequestContext
 from mcp.types import ErrorData, ListRootsResult, Root
 
 from mcp_memory import callers
+from mcp_memory.domain import Entry
+from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.projects import project_of
 from mcp_memory.requests import ItemQuery
@@ -173,3 +175,26 @@ class TestRoots:
             raise AssertionError
 
         assert await scope_with_roots(memory, roots) == ["ada/here", "ada/here"]
+
+
+class TestNames:
+    def test_a_project_is_known_by_its_name_alone_and_in_any_case(self, database: Path) -> None:
+        with Memory.open(database, model=HashingEncoder(), project="maya/shop") as memory:
+            for number, scope in enumerate(["shop", "Maya/Shop", "PROJECT", None]):
+                memory.remember(f"Till {number} is red.", like=Entry("", scope=scope))
+            memory.remember("I like red.", like=Entry("", scope="User"))
+            found = memory.recall("till", select=ItemQuery(scope="Shop")).hits
+
+            assert memory.stats().scopes == {"user": 1, "maya/shop": 4}
+            assert len(found) == 4
+
+    def test_a_scope_that_nothing_has_names_the_one_that_may_be_meant(self, database: Path) -> None:
+        with Memory.open(database, model=HashingEncoder()) as memory:
+            memory.remember("The roses are pruned in March.", like=Entry("", scope="maya/garden"))
+
+            meant = 'Nothing has the scope {}; if another is meant: scope="maya/garden".'
+            for scope in ("garden", "gardn"):
+                assert memory.recall("roses", select=ItemQuery(scope=scope)).notes == (meant.format(scope),)
+                assert meant.format(scope) in memory.recall(select=ItemQuery(scope=scope)).text
+            assert memory.recall("roses", select=ItemQuery(scope="kitchen")).notes == ()
+            assert memory.recall("boats", select=ItemQuery(scope="maya/garden")).notes == ()

@@ -253,6 +253,12 @@ class SqliteStore:
         with self._database.read() as connection:
             return listing.count(connection, where=where)
 
+    def scopes(self) -> list[str]:
+        with self._database.read() as connection:
+            return [
+                name for (name,) in connection.execute("SELECT DISTINCT scope FROM revisions WHERE status = 'live'")
+            ]
+
     def expired(self, *, before: int, scopes: Sequence[str], kinds: Sequence[Kind]) -> list[Item]:
         with self._database.read() as connection:
             rows = fetch(
