@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from mcp_memory.importers.given import Malformed, labels
 
 MARKDOWN = (".md", ".markdown", ".mdc")
@@ -74,6 +71,9 @@ def note(text: str) -> Note:
     found = _FRONT.match(text)
     if not found:
         return Note({}, text)
+    from ruamel.yaml import YAML  # 17 ms, which no start of a server should wait for
+    from ruamel.yaml.error import YAMLError
+
     try:
         load: Callable[[str], Any] = cast("Any", YAML(typ="safe", pure=True)).load
         value = load(found["yaml"])
