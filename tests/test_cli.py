@@ -283,8 +283,8 @@ def test_a_backup_is_restored_and_what_it_replaced_is_kept(run: Run, tmp_path: P
     listed = run("list")
 
     assert (refused.exit_code, restored.exit_code) == (1, 0)
-    assert "holds 1 operations that the backup does not have" in refused.output
-    kept = re.search(r"kept as (\S+)\. It holds 1 operations", restored.output)
+    assert "holds 1 operation that the backup does not have" in refused.output
+    kept = re.search(r"kept as (\S+)\. It holds 1 operation", restored.output)
     assert kept
     assert "fence" not in listed.output
     assert "fence" in run("list", "--database", kept[1]).output
@@ -301,9 +301,9 @@ def test_what_is_exported_is_imported_elsewhere_and_again_changes_nothing(run: R
     again = run("import", target, "--database", other)
 
     assert [result.exit_code for result in (exported, planned, imported, again)] == [0] * 4
-    assert "would come: 1 operations, 1 sources, 1 memories" in planned.output
+    assert "would come: 1 operation, 1 source, 1 memory" in planned.output
     assert unmade
-    assert "came: 1 operations" in imported.output
+    assert "came: 1 operation" in imported.output
     assert "is known here already" in again.output
     assert run("export", "-", "--database", other).stdout_bytes == Path(target).read_bytes()
     assert run("recall", "gate", "--database", other).output.count("The gate is green.") == 1
@@ -329,7 +329,7 @@ def test_merging_another_file_is_told_and_can_be_taken_back(run: Run, tmp_path: 
     after = run("list").output
     back = run("restore", merged["backup"], "--force")
 
-    assert "1 memories" in planned.output
+    assert "1 memory" in planned.output
     assert "fence" not in before
     assert merged["came"]["item"] == 1
     assert merged["clashes"] == []

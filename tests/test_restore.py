@@ -47,7 +47,7 @@ def backup(memory: Memory, tmp_path: Path) -> Path:
 def test_a_restore_refuses_to_lose_what_is_newer_and_names_it(memory: Memory, database: Path, backup: Path) -> None:
     newest = memory.operations()[0].id
 
-    with pytest.raises(Conflict, match=f"1 operations[\\s\\S]*remember #{newest}[\\s\\S]*--force"):
+    with pytest.raises(Conflict, match=f"1 operation[\\s\\S]*remember #{newest}[\\s\\S]*--force"):
         restore(database, backup, now=NOW)
 
     assert texts(memory) == ["The door is red.", "The gate is green."]

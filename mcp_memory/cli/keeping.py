@@ -9,6 +9,7 @@ import click
 from mcp_memory import backups
 from mcp_memory.cli.wiring import PATH, configured, main, open_database, progress_bar, require_file, require_writable
 from mcp_memory.config import Config
+from mcp_memory.text import counted
 
 
 @main.command()
@@ -73,7 +74,7 @@ def restore(config: Config, backup: Path, force: bool) -> None:
     restored = restore(config.database, backup, now=datetime.now(UTC), force=force)
     click.echo(f"{config.database} is as {backup} was.")
     if restored.kept_at is not None:
-        lost = f" It holds {restored.lost} operations that the backup lacks." if restored.lost else ""
+        lost = f" It holds {counted(restored.lost, 'operation')} that the backup lacks." if restored.lost else ""
         click.echo(f"The file as it was before is kept as {restored.kept_at}.{lost}")
 
 

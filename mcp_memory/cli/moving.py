@@ -29,6 +29,7 @@ from mcp_memory.cli.wiring import (
 )
 from mcp_memory.config import Config
 from mcp_memory.errors import Conflict, InvalidInput
+from mcp_memory.text import counted
 from mcp_memory.untrusted import visible
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
@@ -38,17 +39,17 @@ if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
 TOLD = 20
 """Clashes that are told as text; --json has them all."""
 NOUNS = {
-    "operation": "operations",
-    "source": "sources",
-    "item": "memories",
-    "revision": "states of memories",
-    "link": "links",
-    "repeat": "repeats",
-    "confirmation": "confirmations",
-    "topic": "digests",
-    "erased": "erasures",
+    "operation": ("operation", ""),
+    "source": ("source", ""),
+    "item": ("memory", "memories"),
+    "revision": ("state of a memory", "states of memories"),
+    "link": ("link", ""),
+    "repeat": ("repeat", ""),
+    "confirmation": ("confirmation", ""),
+    "topic": ("digest", ""),
+    "erased": ("erasure", ""),
 }
-"""What the types of records are called here, in the order they are told."""
+"""What one and (where that is more than an s) several records of a type are called here, in the order they are told."""
 
 
 @main.command("export")
@@ -82,20 +83,20 @@ def export(config: Config, file: Path | None, folder: Path | None, format_: str)
     if folder is not None:
         export_folder(config, folder)
     elif file is not None and format_ == "graph":
-        _deliver(config, file, export_graph(config))
+        _deliver(config, file, export_graph(config), what="the live memories, as a graph, of what")
     elif file is not None:
         with open_database(config) as database:
             _deliver(config, file, exporters.exporter(format_)(export(database)))
 
 
-def _deliver(config: Config, file: Path, lines: Iterable[bytes]) -> None:
+def _deliver(config: Config, file: Path, lines: Iterable[bytes], *, what: str = "all that") -> None:
     if str(file) == "-":
         for line in lines:
             sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
         return
     write_new(file, lines)
-    click.echo(f"{file} has all that {config.database} remembers.")
+    click.echo(f"{file} has {what} {config.database} remembers.")
 
 
 def write_new(file: Path, lines: Iterable[bytes]) -> None:
@@ -266,15 +267,15 @@ def bring_in(
 
 def told(merged: "Merged", *, named: str, dry_run: bool) -> list[str]:
     """What came, what was left out, and what was decided otherwise, line by line."""
-    came = ", ".join(f"{merged.came[type_]} {noun}" for type_, noun in NOUNS.items() if merged.came.get(type_))
+    came = ", ".join(counted(merged.came[type_], *noun) for type_, noun in NOUNS.items() if merged.came.get(type_))
     would = "would come" if dry_run else "came"
     lines = [f"From {named} {would}: {came}." if came else f"All that {named} holds is known here already."]
     if merged.erased:
-        lines.append(f"{merged.erased} memories are erased here because one side had erased them.")
+        lines.append(f"Erased here because one side had erased it: {counted(merged.erased, 'memory', 'memories')}.")
     if merged.skipped:
-        lines.append(f"{merged.skipped} damaged lines, or records that are nothing without them, were left out.")
+        lines.append(f"Left out, as damaged or nothing without what is: {counted(merged.skipped, 'record')}.")
     if merged.clashes:
-        lines.append(f"{len(merged.clashes)} things to look at:")
+        lines.append(f"{counted(len(merged.clashes), 'thing')} to look at:")
         lines += [f"  {clash.told}" for clash in merged.clashes[:TOLD]]
         if len(merged.clashes) > TOLD:
             lines.append(f"  and {len(merged.clashes) - TOLD} more, which --json lists.")

@@ -27,6 +27,7 @@ from mcp_memory.sqlite.place import settle
 from mcp_memory.sqlite.rows import OPERATION_COLUMNS, fetch
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.undo import told
+from mcp_memory.text import counted
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ def _require_nothing_newer(database: Database, source: Database, *, force: bool)
         named = "\n".join(f"  {told(operation)}: {operation.summary}" for operation in newer[:NAMED])
         more = f"\n  and {len(newer) - NAMED} earlier ones" if len(newer) > NAMED else ""
         raise Conflict(
-            f"{database.path} holds {len(newer)} operations that the backup does not have, so nothing was restored:\n"
+            f"{database.path} holds {counted(len(newer), 'operation')} that the backup does not have, so nothing was restored:\n"
             f"{named}{more}\n`mcp-memory merge BACKUP` brings in what only the backup has and loses nothing; "
             "--force restores all the same and keeps the present file."
         )
