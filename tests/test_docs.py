@@ -34,6 +34,7 @@ NOT_RUN = {
     "mcp-memory demo": "is run by tests/test_cli.py",
     "mcp-memory encrypt": "keeps a key in the system's keychain; tests/test_encryption.py runs it",
     "mcp-memory backup /mnt/": "names a disk of an example",
+    "mcp-memory serve --http": "goes on until it is ended; tests/test_http.py does that",
     "mcp-memory sync ~/memories --watch": "goes on until it is interrupted; tests/test_folders.py does that",
     "mcp-memory restore backups/": "names a backup of an example; tests/test_restore.py runs it",
 }
