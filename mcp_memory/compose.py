@@ -361,9 +361,10 @@ def _elsewhere(entry: RememberedItem) -> str:
 
 def forgotten(result: Forgotten) -> str:
     """What went, or what would go and how to confirm it."""
+    alike = _left_alone(result)
     if not result.items:
-        return "Nothing matches, so nothing was forgotten."
-    lines = [f"#{item.id} {item.kind}: {one_line(shorten(item.text, 40))}" for item in result.items[:LISTED]]
+        return "\n".join(["Nothing holds all that the query names, so nothing was forgotten.", *alike])
+    lines = _named(result.items)
     lines += [f"and {len(result.items) - LISTED} more"] if len(result.items) > LISTED else []
     shown = fenced(lines)
     if not result.done:
@@ -372,13 +373,25 @@ def forgotten(result: Forgotten) -> str:
                 f"Would forget {len(result.items)}. Nothing was changed yet.",
                 shown,
                 "To do it call forget again with confirm=true, or with ids to choose among them.",
+                *alike,
             ]
         )
     if result.erased:
         named = [f"#{item.id}" for item in result.items[:LISTED]] + lines[LISTED:]
         return f"Erased {len(result.items)} for good: " + ", ".join(named) + _left_behind(result)
     done = f"Forgot {len(result.items)} (undo brings them back; erase=true removes them for good):"
-    return "\n".join([done, shown, *not_kept(result.withheld)])
+    return "\n".join([done, shown, *alike, *not_kept(result.withheld)])
+
+
+def _named(items: Sequence[Item]) -> list[str]:
+    return [f"#{item.id} {item.kind}: {one_line(shorten(item.text, 40))}" for item in items[:LISTED]]
+
+
+def _left_alone(result: Forgotten) -> list[str]:
+    """What a query resembles and does not name."""
+    if not result.alike:
+        return []
+    return ["Left alone, since these only resemble the query; forget them by their ids:", fenced(_named(result.alike))]
 
 
 def _left_behind(result: Forgotten) -> str:

@@ -37,6 +37,7 @@ from mcp_memory.ids import IdSequence
 from mcp_memory.intake import Intake, read_id
 from mcp_memory.measuring import measure_alone
 from mcp_memory.mirroring import Making, Mirror
+from mcp_memory.naming import names
 from mcp_memory.past import Past, left_behind
 from mcp_memory.policies import Policy
 from mcp_memory.recalling import Recaller
@@ -371,6 +372,8 @@ class Memory:
     ) -> Forgotten:
         """Take items away, by id or, with `confirm`, by query; without it a query only shows what would go.
 
+        A query takes what holds all that it names; what only resembles it is named, and goes by its id alone.
+
         What goes leaves a tombstone and can come back; `erase` takes its words out of the file for good.
         """
         caller, now, guard = by or self._caller, self._clock(), Guard(self._secrets)
@@ -382,11 +385,13 @@ class Memory:
                 raise InvalidInput("ids is empty; give at least one.")
             items = list((require_known if erase else require_present)(self._store, set(wanted)).values())
             done = True
+            alike: list[Item] = []
         else:
             where = where_of(select or ItemQuery(), caller=caller, now=now)
             found = self._recaller.find(read_query(query or ""), where=where, limit=FORGET_LIMIT, now=now)
-            items = [hit.item for hit in found.hits]
-            done = confirm
+            items = [hit.item for hit in found.hits if names(query or "", hit.item.spoken)]
+            alike = [hit.item for hit in found.hits if hit.item not in items]
+            done = confirm and bool(items)
         left = left_behind(self._store, items) if erase and done else []
         if done and items:
             steps: list[Step] = [EraseItem(item.id) if erase else ForgetItem(item.id) for item in items]
@@ -400,7 +405,7 @@ class Memory:
             summary = f"{'erase' if erase else 'forget'} {named}{f' ({because})' if because else ''}"
             self._store.apply(self._operation("forget", summary, caller), steps)
             self._catch_up.stir()
-        return Forgotten(items, done, erase and done, left, guard.withheld)
+        return Forgotten(items, done, erase and done, left, alike, guard.withheld)
 
     def expired(self, older_than: str, select: ItemQuery | None = None, *, by: Caller | None = None) -> list[Item]:
         """The items of some scopes and kinds last said longer ago than `older_than` (such as 90d), the oldest first.

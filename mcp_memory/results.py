@@ -86,6 +86,8 @@ class Forgotten:
     erased: bool
     left: list[Item] = field(default_factory=list[Item])
     """What the erased items had replaced and is still in the file, the latest first."""
+    alike: list[Item] = field(default_factory=list[Item])
+    """What resembles the query without holding all that it names, and is left alone."""
     withheld: Withheld = ALL_KEPT
     """Of the reason."""
 

@@ -253,6 +253,7 @@ def _forget(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
         by=caller,
     )
     data = {"ids": [item.id for item in result.items], "done": result.done, "erased": result.erased}
+    data |= {"alike": [item.id for item in result.alike]} if result.alike else {}
     data |= {"left": [item.id for item in result.left]} if result.erased else {}
     return Answer(compose.forgotten(result), data)
 

@@ -43,7 +43,7 @@ LAYERS = (
     ("outward",),
     ("statements", "secret_shapes"),
     ("sorts",),
-    ("framing",),
+    ("framing", "naming"),
     ("changes",),
     ("comparing",),
     ("interaction", "moments", "strength", "guarding", "origins", "updating"),

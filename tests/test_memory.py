@@ -500,6 +500,20 @@ def test_forgetting_by_query_shows_first_and_needs_a_yes(memory: Memory) -> None
     assert texts(memory, "tea") == []
 
 
+def test_a_query_takes_what_it_names_and_leaves_what_only_resembles_it(memory: Memory) -> None:
+    told = ["I broke my sunglasses.", "The sky is clear.", "I ate sardines.", "Sara likes tea.", "Sarah rows."]
+    memory.remember(items=[Entry(text) for text in told])
+
+    gone = memory.forget(query="my sunglasses", confirm=True)
+    shown = memory.forget(query="everything about Sara")
+    none = memory.forget(query="what did I eat for lunch", confirm=True, erase=True)
+
+    assert [item.text for item in gone.items] == ["I broke my sunglasses."]
+    assert [item.text for item in shown.items] == ["Sara likes tea."]
+    assert (none.items, none.done, none.erased) == ([], False, False)
+    assert sorted(item.text for item in memory.listing(ItemQuery(), limit=9)) == sorted(told[1:])
+
+
 def test_what_was_forgotten_can_be_remembered_anew(memory: Memory) -> None:
     first = memory.remember("The tea is from Assam.").items[0]
     memory.forget([first.id])
