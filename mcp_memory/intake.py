@@ -1,5 +1,6 @@
 """Reading what remember is given, words, documents or a conversation, into statements with their sources."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -135,7 +136,12 @@ class Intake:
             span=span,
             kind=kind,
             tags=read_tags(entry.tags),
-            scope=write_scope(entry.scope, kind=kind, project=self.caller.project),
+            scope=write_scope(
+                entry.scope,
+                kind=kind,
+                project=self.caller.project,
+                of_person=source.kind == "words" and _OF_PERSON.match(source.text.strip()) is not None,
+            ),
             importance=None if entry.importance is None else read_importance(entry.importance),
             occurred_at=occurred_at,
             replaces=read_id(entry.replaces) if entry.replaces else None,
@@ -199,13 +205,23 @@ def read_scope(scope: str, *, project: str | None) -> str:
     return project
 
 
-def write_scope(scope: str | None, *, kind: Kind, project: str | None) -> str:
-    """Where a statement belongs: as said, else preferences to the person and the rest to the project there is."""
+_KIN = "wife|husband|partner|girlfriend|boyfriend|fianc[ée]e?|children|kids?|sons?|daughters?|mother|father|mom|dad|parents"
+_OF_PERSON = re.compile(
+    rf"(?:my|the user['’]s) (?:full |first |last |nick)?(?:name|birthday|age|home|(?:home )?address|phone number|hobb(?:y|ies)|{_KIN})\b"
+    r"|(?:i|the user) (?:lives? in|(?:was|were) born|speaks? [A-Z]|(?:am|is) allergic to|(?:am|is) \d+ years old|grew up)\b"
+    r"|(?:我|用户)(?:叫|姓|住在|出生|的(?:名字|生日|地址|电话|爱好|妻子|丈夫|太太|先生|老婆|老公|孩子|儿子|女儿|父母|妈妈|爸爸)|对.{1,12}过敏|今年.{1,3}岁)",
+    re.IGNORECASE,
+)
+"""How a statement begins that is about who the user is, in whatever project it is told."""
+
+
+def write_scope(scope: str | None, *, kind: Kind, project: str | None, of_person: bool = False) -> str:
+    """Where a statement belongs: as said, else what is about the person and preferences to them, the rest to the project."""
     if scope and scope.strip().casefold() == "all":
         raise InvalidInput("scope 'all' is for looking up; to remember give user, project, or a project's name.")
     if scope:
         return read_scope(scope, project=project)
-    return USER if kind == "preference" or project is None else project
+    return USER if kind == "preference" or of_person or project is None else project
 
 
 def read_moment(text: str, name: str, *, now: datetime) -> int:

@@ -198,3 +198,26 @@ class TestNames:
                 assert meant.format(scope) in memory.recall(select=ItemQuery(scope=scope)).text
             assert memory.recall("roses", select=ItemQuery(scope="kitchen")).notes == ()
             assert memory.recall("boats", select=ItemQuery(scope="maya/garden")).notes == ()
+
+    def test_who_the_user_is_holds_in_every_project_and_what_a_product_does_in_its_own(self, database: Path) -> None:
+        of_user = [
+            "My name is Ines and I like boats.",
+            "I live in Porto.",
+            "The user's wife is called Ana.",
+            "I am allergic to nuts.",
+            "我叫李雷。",
+            "我住在杭州。",
+        ]
+        of_project = [
+            "The user is redirected to the login page.",
+            "My port is 80.",
+            "I moved the tests.",
+            "用户表有三列。",
+        ]
+        with Memory.open(database, model=HashingEncoder(), project="maya/shop") as memory:
+            memory.remember(items=[Entry(text) for text in (*of_user, *of_project)])
+            found = {item.text: item.scope for item in memory.listing(ItemQuery(scope="all"), limit=20)}
+            memory.remember("I live in Lisbon.", like=Entry("", scope="project"))
+
+            assert found == dict.fromkeys(of_user, "user") | dict.fromkeys(of_project, "maya/shop")
+            assert [i.text for i in memory.listing(ItemQuery(scope="shop"), limit=1)] == ["I live in Lisbon."]
