@@ -464,7 +464,7 @@ def kept_digest(topic: Topic, *, newer: int) -> str:
     lines = [f"- {one_line(_MARK.sub('', line))}" for line in topic.digest.splitlines() if line.strip()]
     lines += [f"({INSTRUCTS})"] if instructs(topic.digest) else []
     come = (
-        f"{counted(newer, 'memory has', 'memories have')} come since; summarize again and hand the text back as digest."
+        f"{counted(newer, 'memory has', 'memories have')} come since; summarize with digest=… once the digest tells of that too."
     )
     tail = [come] if newer else []
     return "\n".join([fenced(lines), *tail])

@@ -106,8 +106,15 @@ class Digester:
         items = list(self._store.items(kept.items).values())
         newer = max(0, members.total - len(items))
         text = compose.kept_digest(kept, newer=newer)
-        if count_tokens(text) > max_tokens:
+        left = max_tokens - count_tokens(text)
+        if left < 0:
             return self.digest(members, max_tokens=max_tokens, now=now)
+        if newer:
+            known = set(kept.items)
+            since = Members([hit for hit in members.hits if hit.item.id not in known], newer)
+            added = self.digest(since, max_tokens=max(1, left), now=now)
+            if added.items and count_tokens(whole := f"{text}\n{added.text}") <= max_tokens:
+                text, items, newer = whole, items + added.items, added.left_out
         return Summary(text, items, newer, count_tokens(text))
 
     def keeping(self, name: str, digest: str, *, where: Filter, now: datetime) -> KeepDigest:

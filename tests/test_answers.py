@@ -152,6 +152,19 @@ def test_tool_calls_are_left_out_of_the_count_of_languages(memory: Memory) -> No
     assert memory.stats().languages == {"en": 1}
 
 
+def test_what_came_after_a_kept_digest_is_told_below_it_within_the_budget(memory: Memory) -> None:
+    for text in ("The checkout runs on Fly.", "The checkout uses Stripe."):
+        call(memory, "remember", content=text, tags=["checkout"])
+    call(memory, "summarize", topic="checkout", digest="Fly and Stripe.")
+    call(memory, "remember", content="The checkout freeze begins on 20 November.", tags=["checkout"])
+    whole = call(memory, "summarize", topic="checkout").text
+    small = call(memory, "summarize", topic="checkout", max_tokens=50).text
+
+    assert whole.index("Fly and Stripe.") < whole.index("1 memory has come since") < whole.index("freeze begins")
+    assert "Fly and Stripe." in small
+    assert count_tokens(small) <= 50
+
+
 # counted nouns
 
 
