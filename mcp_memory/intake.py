@@ -184,6 +184,10 @@ def read_id(text: str) -> ItemId:
     return ItemId(text.strip().removeprefix("#").lower())
 
 
+_PERSON = frozenset((USER, "me", "personal", "global"))
+"""What a model calls the scope that holds everywhere."""
+
+
 def read_scope(scope: str, *, project: str | None) -> str:
     """The scope a name stands for: `project` is the caller's. Raises InvalidInput where there is no such project."""
     name = " ".join(require_clean(scope, "scope").split())
@@ -194,7 +198,7 @@ def read_scope(scope: str, *, project: str | None) -> str:
     folded = name.casefold()
     if project and folded in (project.casefold(), project.rpartition("/")[2].casefold()):
         return project  # owner/name, as a repository is called, and its name alone
-    if folded == USER:
+    if folded in _PERSON:
         return USER
     if folded != "project":
         return name

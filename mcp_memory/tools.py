@@ -359,7 +359,7 @@ TOOLS: tuple[Tool, ...] = (
         name="recall",
         title="Recall",
         description=(
-            "Look up what is remembered, best first, within a token budget. Ask in plain words, any language. Without "
+            "Look up what is remembered, best first, within a token budget. Ask in plain words, in the language it was told in. Without "
             "query: what a session should begin with. Each line is '#id date (age) kind [tags]: text'."
         ),
         properties={

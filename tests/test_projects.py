@@ -182,10 +182,11 @@ class TestNames:
         with Memory.open(database, model=HashingEncoder(), project="maya/shop") as memory:
             for number, scope in enumerate(["shop", "Maya/Shop", "PROJECT", None]):
                 memory.remember(f"Till {number} is red.", like=Entry("", scope=scope))
-            memory.remember("I like red.", like=Entry("", scope="User"))
+            for number, scope in enumerate(["User", "global", "me"]):
+                memory.remember(f"I like colour {number}.", like=Entry("", scope=scope))
             found = memory.recall("till", select=ItemQuery(scope="Shop")).hits
 
-            assert memory.stats().scopes == {"user": 1, "maya/shop": 4}
+            assert memory.stats().scopes == {"user": 3, "maya/shop": 4}
             assert len(found) == 4
 
     def test_a_scope_that_nothing_has_names_the_one_that_may_be_meant(self, database: Path) -> None:
