@@ -463,9 +463,7 @@ def kept_digest(topic: Topic, *, newer: int) -> str:
     # With a mark before it no line of the text can pass for one of ours.
     lines = [f"- {one_line(_MARK.sub('', line))}" for line in topic.digest.splitlines() if line.strip()]
     lines += [f"({INSTRUCTS})"] if instructs(topic.digest) else []
-    come = (
-        f"{counted(newer, 'memory has', 'memories have')} come since; summarize with digest=… once the digest tells of that too."
-    )
+    come = f"{counted(newer, 'memory has', 'memories have')} come since; summarize with digest=… once the digest tells of that too."
     tail = [come] if newer else []
     return "\n".join([fenced(lines), *tail])
 
