@@ -464,6 +464,37 @@ def test_rows_that_do_not_fit_the_header_and_dates_that_are_none_are_told_by_lin
     assert texts(kept) == ["Dana\nrows", "Dana reads"]
 
 
+@pytest.mark.parametrize(
+    ("date", "day"),
+    [
+        ("04/13/2025", "2025-04-13"),
+        ("2025/04/03", "2025-04-03"),
+        ("3 April 2025", "2025-04-03"),
+        ("20250403", "2025-04-03"),
+        ("20250403101500", "2025-04-03"),
+        ("Apr 3, 2025", "2025-04-03"),
+        ("13.04.2025", "2025-04-13"),
+        ("2025-04", "2025-04-01"),
+        ("13/4/25 10:30 PM", "2025-04-13"),
+        ("2025年4月3日", "2025-04-03"),
+        ("1743674400", "2025-04-03"),
+    ],
+)
+def test_a_date_is_read_however_it_is_written(tmp_path: Path, bring: Bring, kept: Any, date: str, day: str) -> None:
+    bring(written(tmp_path / "facts.csv", f'content,date\nDana rows,"{date}"\n'))
+    bring(written(tmp_path / "Ulm.md", f"---\ndate: {date}\n---\nDana lives in Ulm"))
+
+    assert [item["occurred_at"][:10] for item in kept()] == [day, day]
+
+
+@pytest.mark.parametrize("date", ["yesterday", "3 days ago", "13 February", "Friday", "2000 days ago", "9/2025/77"])
+def test_a_date_that_means_another_day_tomorrow_is_told_with_its_place(tmp_path: Path, bring: Bring, date: str) -> None:
+    answer = bring(written(tmp_path / "facts.csv", f"content,date\nDana rows,{date}\nDana sings,2025-04-03\n"))
+
+    assert answer["new"] == 1
+    assert [problem["where"] for problem in answer["problems"]] == ["facts.csv line 2"]
+
+
 @pytest.mark.parametrize("date", ["1e400", "-1e400", "9" * 5_000, "1e300", "true", "[1]"])
 def test_a_date_that_no_calendar_has_is_told_and_the_rest_is_kept(
     tmp_path: Path, run: Run, kept: Any, date: str
