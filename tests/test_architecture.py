@@ -39,7 +39,7 @@ LAYERS = (
     ("importers.chatgpt", "importers.claude", "importers.tables", "importers.notes", "importers.texts"),
     ("importers.rules", "importers.memory_folder", "importers.basic_memory"),
     ("exporters", "importers", "unpacking", "markdown", "filenames", "exporters.graph"),
-    ("folders",),
+    ("folders", "importers.sorting"),
     ("mirrored",),
     ("outward",),
     ("statements", "secret_shapes"),

@@ -392,6 +392,72 @@ def test_a_vault_gives_its_notes_and_leaves_its_settings(tmp_path: Path, bring: 
     assert note["occurred_at"].startswith("2024-05-01")
 
 
+MIXED = {
+    "memory.jsonl": '{"type":"entity","name":"Dana","entityType":"person","observations":["rows"]}\n',
+    "mem0.json": {"results": [{"id": "1", "memory": "Dana lives in Ulm"}]},
+    "sub/notes.csv": "content,date\nDana sings,2025-04-03\n",
+    "prose.txt": "Dana keeps bees.",
+    "CLAUDE.md": "- Run the tests first\n",
+    "Ulm.md": "Ulm lies on the Danube.",
+    "package.json": {"name": "shop"},
+    "photo.png": "no text",
+    "broken.json": "{",
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_of_several_formats_in_one_folder_come_each_as_its_own_in_one_operation(
+    tmp_path: Path, run: Run, bring: Bring, kept: Any, packed: bool
+) -> None:
+    path = tmp_path / "mine"
+    if packed:
+        path = archive(path, MIXED)
+    else:
+        for name, value in MIXED.items():
+            written(path / name, value)
+    answer = bring(path)
+    by_text = {item["text"]: item for item in kept()}
+
+    assert by_text.keys() == {
+        "Dana: rows",
+        "Dana lives in Ulm",
+        "Dana sings",
+        "Dana keeps bees.",
+        "Run the tests first",
+        "Ulm lies on the Danube.",
+    }
+    assert set(answer["formats"]["mine"].split(", ")) == {"graph", "mem0", "records", "text", "rules", "markdown"}
+    assert (by_text["Run the tests first"]["kind"], by_text["Run the tests first"]["scope"]) == ("procedure", "demo")
+    assert answer["left_out"] == {"no format reads package.json, photo.png": 2}
+    assert [problem["where"] for problem in answer["problems"]] == ["broken.json line 1"]
+    run("undo")
+    assert kept() == []
+
+
+def test_exports_of_two_tools_in_one_folder_come_both(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    folder = tmp_path / "exports"
+    written(folder / "a" / "conversations.json", chatgpt())
+    written(folder / "a" / "user.json", {"id": "user-1"})
+    written(folder / "b" / "conversations.json", CLAUDE)
+    written(folder / "notes.txt", "Dana keeps bees.")
+    answer = bring(folder)
+
+    assert set(answer["formats"]["exports"].split(", ")) == {"chatgpt", "claude", "text"}
+    assert (len(kept()), answer["problems"], answer["left_out"]) == (5, [], {})
+
+
+def test_a_folder_named_by_a_point_is_told_by_its_own_name(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "memory"
+    written(folder / "MEMORY.md", "- Standup is at nine\n")
+    monkeypatch.chdir(folder)
+    told = run("import", ".").output
+
+    assert told.startswith("From memory (memory-folder) came: 1 new memory")
+    assert "imported from memory-folder: memory, MEMORY.md line 1" in run("history", exported(run)).output
+
+
 def test_what_cannot_be_read_is_told_by_its_place_and_the_rest_is_kept(tmp_path: Path, run: Run, kept: Any) -> None:
     path = tmp_path / "memory.jsonl"
     path.write_bytes(

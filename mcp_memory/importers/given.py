@@ -135,6 +135,8 @@ class Package:
     files: Sequence[File]
     whole: bool
     """Whether it is a folder or an archive."""
+    others: Sequence[str] = ()
+    """The names of what lies there too and is no text by its name."""
 
     def named(self, base: str) -> list[File]:
         """Its files of that name, in whatever folder."""
