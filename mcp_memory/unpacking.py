@@ -40,11 +40,16 @@ def package_of(path: Path) -> Package:
     if path.is_dir():
         others: list[str] = []
         files = list(_walk(path, others))
-        return Package(path.resolve().name or str(path), files, whole=True, others=others)
+        return Package(named(path).name or str(path), files, whole=True, others=others)
     if zipfile.is_zipfile(path):
         files, others = _members(path)
         return Package(path.name, files, whole=True, others=others)
     return Package(path.name, [File(path.name, lambda: _read(path))], whole=False)
+
+
+def named(path: Path) -> Path:
+    """The path itself, or where it ends in `.` or `..` the whole of it, which has a name."""
+    return path.resolve() if path.name in ("", "..") else path
 
 
 def package_from(stream: BinaryIO, head: bytes, name: str) -> Package:

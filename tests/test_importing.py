@@ -314,6 +314,19 @@ def exported(run: Run) -> str:
             ["note: See the map tool."],
         ),
         ("facts.txt", "- Dana lives in Ulm\n- Dana rows\n", "text", ["Dana lives in Ulm", "Dana rows"]),
+        ("said.txt", "Dana lives in Ulm.\n木曜日は休みです。\n", "text", ["Dana lives in Ulm.", "木曜日は休みです。"]),
+        (
+            "prose.txt",
+            "Dana lives in Ulm.\nShe rows on the Danube.\n",
+            "text",
+            ["Dana lives in Ulm.\nShe rows on the Danube."],
+        ),
+        (
+            "wrapped.txt",
+            "Dana lives in Ulm, which\nlies on the Danube.\n",
+            "text",
+            ["Dana lives in Ulm, which\nlies on the Danube."],
+        ),
         ("facts.jsonl", '{"text": "Dana rows"}\n"Dana lives in Ulm"\n', "records", ["Dana lives in Ulm", "Dana rows"]),
         ("facts.csv", 'fact;tags\n"Dana rows; often";sport\n', "records", ["Dana rows; often"]),
         ("chat.json", {"messages": [{"role": "user", "content": "Dana rows"}]}, "records", ["Dana rows"]),
@@ -432,6 +445,58 @@ def test_files_of_several_formats_in_one_folder_come_each_as_its_own_in_one_oper
     assert [problem["where"] for problem in answer["problems"]] == ["broken.json line 1"]
     run("undo")
     assert kept() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("2025-11-03.md", "2025-11-03"),
+        ("2025_11_03.md", "2025-11-03"),
+        ("20251103.md", "2025-11-03"),
+        ("2025-11-03 Monday.md", "2025-11-03"),
+        ("2025-11.md", "2025-11-01"),
+        ("2025-13-45.md", None),
+        ("2025.md", None),
+        ("room 2025-11-03.md", None),
+    ],
+)
+def test_a_daily_note_without_a_date_is_of_the_day_that_it_is_named_by(
+    tmp_path: Path, bring: Bring, kept: Any, name: str, day: str | None
+) -> None:
+    bring(written(tmp_path / name, "Dana rowed to Ulm"))
+    [note] = kept()
+
+    assert (note["occurred_at"] or "")[:10] == (day or "")
+
+
+def test_the_front_matter_of_a_daily_note_goes_before_its_name(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    bring(written(tmp_path / "2025-11-03.md", "---\ndate: 2024-05-01\n---\nDana rowed to Ulm"))
+
+    assert kept()[0]["occurred_at"].startswith("2024-05-01")
+
+
+def test_projects_of_claude_come_with_their_documents_and_instructions(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    document = {"filename": "plan.md", "content": "Atlas ships in May.", "created_at": "2025-03-01T09:00:00Z"}
+    projects = [
+        {"name": "Atlas", "prompt_template": "Answer in German.", "docs": [document, {"filename": "empty.md"}]},
+        {"name": "How to use Claude", "is_starter_project": True, "docs": [document]},
+    ]
+    answer = bring(archive(tmp_path / "claude.zip", {"conversations.json": CLAUDE, "projects.json": projects}))
+    by_text = {item["text"]: item for item in kept()}
+
+    assert by_text["Atlas ships in May."]["tags"] == by_text["Answer in German."]["tags"] == ["atlas"]
+    assert by_text["Atlas ships in May."]["occurred_at"].startswith("2025-03-01")
+    assert by_text["Answer in German."]["kind"] == "procedure"
+    assert answer["left_out"] == {"a document without text": 1, "a project that Claude comes with": 1}
+
+
+def test_what_an_agent_of_letta_is_told_to_be_is_no_fact_about_the_person(
+    tmp_path: Path, bring: Bring, kept: Any
+) -> None:
+    blocks = [{"label": "persona", "value": "I am Sam."}, {"label": "human", "value": "Dana rows"}]
+    answer = bring(written(tmp_path / "agent.af", {"agents": [], "blocks": blocks}))
+
+    assert (texts(kept), answer["left_out"]) == (["Dana rows"], {"what the agent is told to be": 1})
 
 
 def test_exports_of_two_tools_in_one_folder_come_both(tmp_path: Path, bring: Bring, kept: Any) -> None:

@@ -19,6 +19,10 @@ MAX_DATE = 100
 _COUNTED = re.compile(r"(?!(?:19|20)[0-9]{12}$)[0-9]{9,16}(?:\.[0-9]{1,9})?")
 _PACKED = re.compile(r"^((?:19|20)[0-9]{6})([0-9]{6})$")
 _DASHED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAILY = re.compile(
+    r"(?:(?P<day>(?:19|20)[0-9]{2}(?P<mark>[-_.]?)[0-9]{2}(?P=mark)[0-9]{2})|(?P<period>(?:19|20)[0-9]{2}-(?:W?[0-9]{2})))"
+    r"(?:[ _-]+[^\W\d].*)?"
+)
 _DAYS = (datetime(2031, 2, 4, 3, tzinfo=UTC), datetime(2032, 9, 15, 17, tzinfo=UTC))
 """Two moments that share neither year, season, day of the week nor hour: what means the same on both is a date."""
 _BOMS = (
@@ -309,6 +313,18 @@ def moment(value: object, name: str = "the date") -> str | None:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError):
         raise Malformed(f"{name} {_shown(value)} is outside what a calendar has.") from None
+
+
+def day_named(stem: str) -> str | None:
+    """The day, week or month that the name of a daily note begins with or is; None where there is none."""
+    found = _DAILY.fullmatch(stem)
+    if not found:
+        return None
+    day, parted, period = found.group("day", "mark", "period")
+    try:
+        return moment(period or (day.replace(parted, "-") if parted else day))
+    except Malformed:
+        return None
 
 
 def _absolute(text: str) -> str | None:
