@@ -38,10 +38,18 @@ def package_of(path: Path) -> Package:
     if not path.exists():
         raise NotFound(f"There is no file or folder {path}.")
     if path.is_dir():
-        return Package(path.name or str(path), list(_walk(path)), whole=True)
+        others: list[str] = []
+        files = list(_walk(path, others))
+        return Package(named(path).name or str(path), files, whole=True, others=others)
     if zipfile.is_zipfile(path):
-        return Package(path.name, _members(path), whole=True)
+        files, others = _members(path)
+        return Package(path.name, files, whole=True, others=others)
     return Package(path.name, [File(path.name, lambda: _read(path))], whole=False)
+
+
+def named(path: Path) -> Path:
+    """The path itself, or where it ends in `.` or `..` the whole of it, which has a name."""
+    return path.resolve() if path.name in ("", "..") else path
 
 
 def package_from(stream: BinaryIO, head: bytes, name: str) -> Package:
@@ -52,14 +60,20 @@ def package_from(stream: BinaryIO, head: bytes, name: str) -> Package:
     return Package(name, [File(name, lambda: data)], whole=False)
 
 
-def _walk(folder: Path) -> Iterator[File]:
-    """The files of a folder, in the order of their names; links to folders are not followed."""
+def _walk(folder: Path, others: list[str]) -> Iterator[File]:
+    """The files of a folder, in the order of their names; links to folders are not followed.
+
+    The names of those that are not looked at go to `others`, hidden ones aside.
+    """
     count = 0
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if _wanted(name))
         for name in sorted(names):
             path = Path(at, name)
-            if not _wanted(name) or not (path.suffix.lower() in READ or name in HIDDEN) or not path.is_file():
+            if not _wanted(name) or not path.is_file():
+                continue
+            if path.suffix.lower() not in READ and name not in HIDDEN:
+                others.append(path.relative_to(folder).as_posix())
                 continue
             count += 1
             if count > MAX_FILES:
@@ -95,8 +109,11 @@ def _with_log(path: Path) -> bytes:
         raise Malformed(f"the database can't be read ({error}).") from None
 
 
-def _members(path: Path) -> list[File]:
-    """The files of an archive, each with its promised size kept: none is unpacked before it is asked for."""
+def _members(path: Path) -> tuple[list[File], list[str]]:
+    """The files of an archive, each with its promised size kept: none is unpacked before it is asked for.
+
+    Beside them the names of those that are not looked at, hidden ones aside.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -104,7 +121,9 @@ def _members(path: Path) -> list[File]:
         raise InvalidInput(f"{path.name} is no archive that can be opened ({error}).") from None
     if len(entries) > MAX_FILES:
         raise InvalidInput(f"{path.name} holds {len(entries):,} files; at most {MAX_FILES:,} are read.")
-    wanted = [entry for entry in entries if _is_read(entry.filename)]
+    seen = [entry for entry in entries if _is_seen(entry.filename)]
+    wanted = [entry for entry in seen if _is_read(entry.filename)]
+    others = [entry.filename for entry in seen if not _is_read(entry.filename)]
     if sum(entry.file_size for entry in wanted) > MAX_TOTAL:
         raise InvalidInput(
             f"{path.name} would unpack to more than {MAX_TOTAL / 1e9:.0f} GB; unpack it and import parts."
@@ -117,14 +136,16 @@ def _members(path: Path) -> list[File]:
             )
         if entry.flag_bits & 1:
             raise InvalidInput(f"{path.name} is encrypted; unpack it with its password and import the folder.")
-    return [File(entry.filename, lambda entry=entry: _unpacked(path, entry)) for entry in wanted]
+    return [File(entry.filename, lambda entry=entry: _unpacked(path, entry)) for entry in wanted], others
+
+
+def _is_seen(name: str) -> bool:
+    parts = name.split("/")
+    return bool(parts[-1]) and all(_wanted(part) for part in parts)
 
 
 def _is_read(name: str) -> bool:
-    parts = name.split("/")
-    base = parts[-1]
-    if not base or not all(_wanted(part) for part in parts):
-        return False
+    base = name.rpartition("/")[2]
     return base in HIDDEN or Path(base).suffix.lower() in READ
 
 

@@ -314,6 +314,19 @@ def exported(run: Run) -> str:
             ["note: See the map tool."],
         ),
         ("facts.txt", "- Dana lives in Ulm\n- Dana rows\n", "text", ["Dana lives in Ulm", "Dana rows"]),
+        ("said.txt", "Dana lives in Ulm.\n木曜日は休みです。\n", "text", ["Dana lives in Ulm.", "木曜日は休みです。"]),
+        (
+            "prose.txt",
+            "Dana lives in Ulm.\nShe rows on the Danube.\n",
+            "text",
+            ["Dana lives in Ulm.\nShe rows on the Danube."],
+        ),
+        (
+            "wrapped.txt",
+            "Dana lives in Ulm, which\nlies on the Danube.\n",
+            "text",
+            ["Dana lives in Ulm, which\nlies on the Danube."],
+        ),
         ("facts.jsonl", '{"text": "Dana rows"}\n"Dana lives in Ulm"\n', "records", ["Dana lives in Ulm", "Dana rows"]),
         ("facts.csv", 'fact;tags\n"Dana rows; often";sport\n', "records", ["Dana rows; often"]),
         ("chat.json", {"messages": [{"role": "user", "content": "Dana rows"}]}, "records", ["Dana rows"]),
@@ -392,6 +405,124 @@ def test_a_vault_gives_its_notes_and_leaves_its_settings(tmp_path: Path, bring: 
     assert note["occurred_at"].startswith("2024-05-01")
 
 
+MIXED = {
+    "memory.jsonl": '{"type":"entity","name":"Dana","entityType":"person","observations":["rows"]}\n',
+    "mem0.json": {"results": [{"id": "1", "memory": "Dana lives in Ulm"}]},
+    "sub/notes.csv": "content,date\nDana sings,2025-04-03\n",
+    "prose.txt": "Dana keeps bees.",
+    "CLAUDE.md": "- Run the tests first\n",
+    "Ulm.md": "Ulm lies on the Danube.",
+    "package.json": {"name": "shop"},
+    "photo.png": "no text",
+    "broken.json": "{",
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_of_several_formats_in_one_folder_come_each_as_its_own_in_one_operation(
+    tmp_path: Path, run: Run, bring: Bring, kept: Any, packed: bool
+) -> None:
+    path = tmp_path / "mine"
+    if packed:
+        path = archive(path, MIXED)
+    else:
+        for name, value in MIXED.items():
+            written(path / name, value)
+    answer = bring(path)
+    by_text = {item["text"]: item for item in kept()}
+
+    assert by_text.keys() == {
+        "Dana: rows",
+        "Dana lives in Ulm",
+        "Dana sings",
+        "Dana keeps bees.",
+        "Run the tests first",
+        "Ulm lies on the Danube.",
+    }
+    assert set(answer["formats"]["mine"].split(", ")) == {"graph", "mem0", "records", "text", "rules", "markdown"}
+    assert (by_text["Run the tests first"]["kind"], by_text["Run the tests first"]["scope"]) == ("procedure", "demo")
+    assert answer["left_out"] == {"no format reads package.json, photo.png": 2}
+    assert [problem["where"] for problem in answer["problems"]] == ["broken.json line 1"]
+    run("undo")
+    assert kept() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("2025-11-03.md", "2025-11-03"),
+        ("2025_11_03.md", "2025-11-03"),
+        ("20251103.md", "2025-11-03"),
+        ("2025-11-03 Monday.md", "2025-11-03"),
+        ("2025-11.md", "2025-11-01"),
+        ("2025-13-45.md", None),
+        ("2025.md", None),
+        ("room 2025-11-03.md", None),
+    ],
+)
+def test_a_daily_note_without_a_date_is_of_the_day_that_it_is_named_by(
+    tmp_path: Path, bring: Bring, kept: Any, name: str, day: str | None
+) -> None:
+    bring(written(tmp_path / name, "Dana rowed to Ulm"))
+    [note] = kept()
+
+    assert (note["occurred_at"] or "")[:10] == (day or "")
+
+
+def test_the_front_matter_of_a_daily_note_goes_before_its_name(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    bring(written(tmp_path / "2025-11-03.md", "---\ndate: 2024-05-01\n---\nDana rowed to Ulm"))
+
+    assert kept()[0]["occurred_at"].startswith("2024-05-01")
+
+
+def test_projects_of_claude_come_with_their_documents_and_instructions(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    document = {"filename": "plan.md", "content": "Atlas ships in May.", "created_at": "2025-03-01T09:00:00Z"}
+    projects = [
+        {"name": "Atlas", "prompt_template": "Answer in German.", "docs": [document, {"filename": "empty.md"}]},
+        {"name": "How to use Claude", "is_starter_project": True, "docs": [document]},
+    ]
+    answer = bring(archive(tmp_path / "claude.zip", {"conversations.json": CLAUDE, "projects.json": projects}))
+    by_text = {item["text"]: item for item in kept()}
+
+    assert by_text["Atlas ships in May."]["tags"] == by_text["Answer in German."]["tags"] == ["atlas"]
+    assert by_text["Atlas ships in May."]["occurred_at"].startswith("2025-03-01")
+    assert by_text["Answer in German."]["kind"] == "procedure"
+    assert answer["left_out"] == {"a document without text": 1, "a project that Claude comes with": 1}
+
+
+def test_what_an_agent_of_letta_is_told_to_be_is_no_fact_about_the_person(
+    tmp_path: Path, bring: Bring, kept: Any
+) -> None:
+    blocks = [{"label": "persona", "value": "I am Sam."}, {"label": "human", "value": "Dana rows"}]
+    answer = bring(written(tmp_path / "agent.af", {"agents": [], "blocks": blocks}))
+
+    assert (texts(kept), answer["left_out"]) == (["Dana rows"], {"what the agent is told to be": 1})
+
+
+def test_exports_of_two_tools_in_one_folder_come_both(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    folder = tmp_path / "exports"
+    written(folder / "a" / "conversations.json", chatgpt())
+    written(folder / "a" / "user.json", {"id": "user-1"})
+    written(folder / "b" / "conversations.json", CLAUDE)
+    written(folder / "notes.txt", "Dana keeps bees.")
+    answer = bring(folder)
+
+    assert set(answer["formats"]["exports"].split(", ")) == {"chatgpt", "claude", "text"}
+    assert (len(kept()), answer["problems"], answer["left_out"]) == (5, [], {})
+
+
+def test_a_folder_named_by_a_point_is_told_by_its_own_name(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "memory"
+    written(folder / "MEMORY.md", "- Standup is at nine\n")
+    monkeypatch.chdir(folder)
+    told = run("import", ".").output
+
+    assert told.startswith("From memory (memory-folder) came: 1 new memory")
+    assert "imported from memory-folder: memory, MEMORY.md line 1" in run("history", exported(run)).output
+
+
 def test_what_cannot_be_read_is_told_by_its_place_and_the_rest_is_kept(tmp_path: Path, run: Run, kept: Any) -> None:
     path = tmp_path / "memory.jsonl"
     path.write_bytes(
@@ -462,6 +593,37 @@ def test_rows_that_do_not_fit_the_header_and_dates_that_are_none_are_told_by_lin
 
     assert [problem["where"] for problem in answer["problems"]] == ["facts.csv line 4", "facts.csv line 5"]
     assert texts(kept) == ["Dana\nrows", "Dana reads"]
+
+
+@pytest.mark.parametrize(
+    ("date", "day"),
+    [
+        ("04/13/2025", "2025-04-13"),
+        ("2025/04/03", "2025-04-03"),
+        ("3 April 2025", "2025-04-03"),
+        ("20250403", "2025-04-03"),
+        ("20250403101500", "2025-04-03"),
+        ("Apr 3, 2025", "2025-04-03"),
+        ("13.04.2025", "2025-04-13"),
+        ("2025-04", "2025-04-01"),
+        ("13/4/25 10:30 PM", "2025-04-13"),
+        ("2025年4月3日", "2025-04-03"),
+        ("1743674400", "2025-04-03"),
+    ],
+)
+def test_a_date_is_read_however_it_is_written(tmp_path: Path, bring: Bring, kept: Any, date: str, day: str) -> None:
+    bring(written(tmp_path / "facts.csv", f'content,date\nDana rows,"{date}"\n'))
+    bring(written(tmp_path / "Ulm.md", f"---\ndate: {date}\n---\nDana lives in Ulm"))
+
+    assert [item["occurred_at"][:10] for item in kept()] == [day, day]
+
+
+@pytest.mark.parametrize("date", ["yesterday", "3 days ago", "13 February", "Friday", "2000 days ago", "9/2025/77"])
+def test_a_date_that_means_another_day_tomorrow_is_told_with_its_place(tmp_path: Path, bring: Bring, date: str) -> None:
+    answer = bring(written(tmp_path / "facts.csv", f"content,date\nDana rows,{date}\nDana sings,2025-04-03\n"))
+
+    assert answer["new"] == 1
+    assert [problem["where"] for problem in answer["problems"]] == ["facts.csv line 2"]
 
 
 @pytest.mark.parametrize("date", ["1e400", "-1e400", "9" * 5_000, "1e300", "true", "[1]"])

@@ -2,9 +2,10 @@
 
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,8 @@ class Wanted:
 def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: Wanted, *, as_json: bool) -> None:
     """Bring in what paths hold, in one operation; each comes with what was read of standard input already."""
     require_writable(config)
-    packages = [(package, wanted.format or _recognised(package)) for package in map(_package, paths)]
-    found = [_of(package, name, wanted) for package, name in packages]
+    packages = [(package, _sorted(package, wanted.format)) for package in map(_package, paths)]
+    found = [part for package, formats in packages for part in _of(package, formats, wanted)]
     with _where_to(config, dry_run=wanted.dry_run) as config:
         memory, caller = open_memory_for(config)
         with memory, progress_bar() as progress:
@@ -47,7 +48,7 @@ def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: 
             brought = memory.bring(found, by=caller, progress=progress, dry_run=wanted.dry_run)
             if brought.pending:
                 memory.make_vectors(progress)
-    formats = {package.name: name for package, name in packages}
+    formats = {package.name: ", ".join(names) for package, names in packages}
     if as_json:
         print_answer(_data(brought, formats, dry_run=wanted.dry_run))
         return
@@ -64,30 +65,29 @@ def _package(given: tuple[Path, bytes]) -> "Package":
     return unpacking.package_of(path)
 
 
-def _recognised(package: "Package") -> str:
+def _sorted(package: "Package", name: str | None) -> "dict[str, list[Package]]":
+    """What is read of a package, by format: all of it by the one named, else each of its files by its own."""
     from mcp_memory.importers.given import Malformed
+    from mcp_memory.importers.sorting import parts
 
     try:
-        return importers.recognise(package)
+        return {name: [package]} if name else parts(package)
     except Malformed as problem:
         raise InvalidInput(f"{package.name} was not imported: {problem}") from None
 
 
-def _of(package: "Package", name: str, wanted: Wanted) -> "tuple[Origin, Iterator[Found]]":
+def _of(
+    package: "Package", formats: "dict[str, list[Package]]", wanted: Wanted
+) -> "Iterator[tuple[Origin, Iterable[Found]]]":
+    """The records of each format with where they come from, and with the last what no format reads."""
     from mcp_memory.bringing import Origin
+    from mcp_memory.importers.sorting import read, unread
 
-    origin = Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name))
-    return origin, _read(package, name)
-
-
-def _read(package: "Package", name: str) -> "Iterator[Found]":
-    """The records of a package; what is wrong with all of it is told as one problem."""
-    from mcp_memory.importers.given import Malformed, Unread
-
-    try:
-        yield from importers.reader(name)(package)
-    except Malformed as problem:
-        yield Unread(package.name, str(problem))
+    rest = [] if wanted.format else unread(package, formats)
+    for name, packages in formats.items():
+        origin = Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name))
+        yield origin, chain(read(name, packages), rest)
+        rest = []
 
 
 @contextmanager

@@ -121,6 +121,9 @@ def import_folder(
     config: Config, folder: Path, *, keep: str | None, confirm: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Bring in what was changed in a folder that was exported."""
+    from mcp_memory.unpacking import named
+
+    folder = named(folder)
     require_writable(config)
     memory, caller = open_memory_for(config)
     with memory, progress_bar() as progress:

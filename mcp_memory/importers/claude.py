@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from mcp_memory.domain import Entry, Turn
 from mcp_memory.importers.given import (
+    MAX_TAG,
     File,
     Found,
     Given,
@@ -28,12 +29,14 @@ def recognises(package: Package) -> bool:
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each conversation with its name, what both said; and of an archive what Claude remembered by itself."""
+    """Each conversation with its name, what both said; of an archive what Claude remembered by itself, and the projects."""
     files = package.named("conversations.json") if package.whole else package.files
     for file in files:
         yield from each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
     for file in package.named("memories.json") if package.whole else ():
         yield from each(file.value, lambda number, file=file: f"{file.name} account {number}", _memories)
+    for file in package.named("projects.json") if package.whole else ():
+        yield from each(file.value, lambda number, file=file: f"{file.name} project {number}", _project)
 
 
 def _conversations(file: File) -> bool:
@@ -70,6 +73,29 @@ def _turn(message: Mapping[str, Any]) -> Turn | None:
         text += f"\n\n{extracted}" if isinstance(extracted, str) and extracted.strip() else ""
     at = moment(message.get("created_at"), "created_at")
     return Turn(text.strip(), SPEAKERS[sender], at) if text.strip() else None
+
+
+def _project(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    """The instructions and the documents of a project, tagged with its name."""
+    if record.get("is_starter_project"):
+        yield LeftOut("a project that Claude comes with")
+        return
+    name = label_at(record, "name")
+    tags = (name,) if name and len(name) <= MAX_TAG else ()
+    where = f"{where}, {name}" if name else where
+    told = record.get("prompt_template")
+    if isinstance(told, str) and told.strip():
+        at = moment(record.get("created_at"), "created_at")
+        yield Given(f"{where}, instructions", Entry(told.strip(), "procedure", tags, occurred_at=at))
+    for document in listed(record.get("docs"), "docs"):
+        found = mapping(document)
+        file = label_at(found, "filename") or "a document"
+        content = found.get("content")
+        if isinstance(content, str) and content.strip():
+            at = moment(found.get("created_at"), "created_at")
+            yield Given(f"{where}, {file}", Entry(content.strip(), tags=tags, occurred_at=at))
+        else:
+            yield LeftOut("a document without text")
 
 
 def _memories(record: Mapping[str, Any], where: str) -> Iterator[Found]:

@@ -4,14 +4,27 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeAlias, cast
 
 from mcp_memory.domain import KINDS, Entry, Turn
+from mcp_memory.errors import InvalidInput
+from mcp_memory.moments import read_period
 
 MAX_TAG = 200
 """Characters of a tag, as the intake takes them; what is longer is no label."""
+MAX_DATE = 100
+"""Characters of a date; what is longer is a text."""
+_COUNTED = re.compile(r"(?!(?:19|20)[0-9]{12}$)[0-9]{9,16}(?:\.[0-9]{1,9})?")
+_PACKED = re.compile(r"^((?:19|20)[0-9]{6})([0-9]{6})$")
+_DASHED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAILY = re.compile(
+    r"(?:(?P<day>(?:19|20)[0-9]{2}(?P<mark>[-_.]?)[0-9]{2}(?P=mark)[0-9]{2})|(?P<period>(?:19|20)[0-9]{2}-(?:W?[0-9]{2})))"
+    r"(?:[ _-]+[^\W\d].*)?"
+)
+_DAYS = (datetime(2031, 2, 4, 3, tzinfo=UTC), datetime(2032, 9, 15, 17, tzinfo=UTC))
+"""Two moments that share neither year, season, day of the week nor hour: what means the same on both is a date."""
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -126,6 +139,8 @@ class Package:
     files: Sequence[File]
     whole: bool
     """Whether it is a folder or an archive."""
+    others: Sequence[str] = ()
+    """The names of what lies there too and is no text by its name."""
 
     def named(self, base: str) -> list[File]:
         """Its files of that name, in whatever folder."""
@@ -272,9 +287,11 @@ def kind_of(name: str | None) -> tuple[str | None, tuple[str, ...]]:
 
 
 def moment(value: object, name: str = "the date") -> str | None:
-    """A date or a time as ISO 8601: of a number of seconds, milliseconds or microseconds since 1970, or of ISO text.
+    """A date or a time in words that the intake reads: of a number since 1970, or of a text that names it whole.
 
-    None where there is none. Raises Malformed.
+    A number counts seconds, milliseconds or microseconds, or is itself a year or a day as 20260331. What a text means
+    only from some day on, such as "yesterday" or "13 February", is no date here. None where there is none. Raises
+    Malformed.
     """
     if value is None or value == "":
         return None
@@ -282,13 +299,12 @@ def moment(value: object, name: str = "the date") -> str | None:
         return value.isoformat()
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Malformed(f"{name} is no time but {_shown(value)}.")
-    if isinstance(value, str) and not re.fullmatch(r"[0-9]{9,16}(\.[0-9]{1,9})?", value.strip()):
-        text = value.strip()
-        try:
-            datetime.fromisoformat(text)
-        except ValueError:
-            raise Malformed(f"{name} {text[:40]!r} is no date that can be read; give it as 2026-03-31.") from None
-        return text
+    if isinstance(value, int) and (1900 <= value <= 2100 or 19000101 <= value <= 21001231):
+        value = str(value)
+    if isinstance(value, str) and not _COUNTED.fullmatch(value.strip()):
+        if found := _absolute(value.strip()):
+            return found
+        raise Malformed(f"{name} {value.strip()[:40]!r} is no date that can be read; give it as 2026-03-31.")
     try:
         seconds = float(value)
         for _ in ("milliseconds", "microseconds"):
@@ -297,6 +313,36 @@ def moment(value: object, name: str = "the date") -> str | None:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError):
         raise Malformed(f"{name} {_shown(value)} is outside what a calendar has.") from None
+
+
+def day_named(stem: str) -> str | None:
+    """The day, week or month that the name of a daily note begins with or is; None where there is none."""
+    found = _DAILY.fullmatch(stem)
+    if not found:
+        return None
+    day, parted, period = found.group("day", "mark", "period")
+    try:
+        return moment(period or (day.replace(parted, "-") if parted else day))
+    except Malformed:
+        return None
+
+
+def _absolute(text: str) -> str | None:
+    """A date that does not depend on the day it is read on, as the intake reads it; None where it is none."""
+    if len(text) > MAX_DATE:
+        return None
+    text = _PACKED.sub(r"\1T\2", text)
+    for read in (date.fromisoformat, datetime.fromisoformat):
+        try:
+            found = read(text)
+        except ValueError:
+            continue
+        return text if _DASHED.match(text) else found.isoformat()
+    try:
+        periods = {read_period(text, now=now) for now in _DAYS}
+    except InvalidInput:
+        return None
+    return text if len(periods) == 1 else None
 
 
 def _shown(value: object) -> str:

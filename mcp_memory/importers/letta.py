@@ -18,6 +18,9 @@ from mcp_memory.importers.given import (
     moment,
 )
 
+PERSONA = "persona"
+"""The label of the block about the agent itself, which says nothing of the person."""
+
 
 def recognises(package: Package) -> bool:
     """Whether it is a JSON object of agents with blocks, or of one agent with core memory."""
@@ -31,7 +34,7 @@ def recognises(package: Package) -> bool:
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each block that says something, tagged with its label, and each agent's conversation without what is no speech."""
+    """Each block that says something of the person, tagged with its label, and each agent's conversation without what is no speech."""
     for file in package.files:
         value = mapping(file.value)
         agents = value.get("agents", [value])
@@ -46,6 +49,9 @@ def _block(record: Mapping[str, Any], where: str) -> Iterator[Found]:
         raise Malformed("its value is no text.")
     if not value.strip():
         yield LeftOut("an empty block")
+        return
+    if label == PERSONA:
+        yield LeftOut("what the agent is told to be")
         return
     yield Given(where, Entry(value.strip(), tags=(label,) if label else ()))
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
-from mcp_memory.importers.given import Malformed, labels
+from mcp_memory.importers.given import Malformed, labels, moment
 
 MARKDOWN = (".md", ".markdown", ".mdc")
 _FRONT = re.compile(r"---[ \t]*\n(?P<yaml>.*?)(?:^|\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
@@ -24,16 +25,15 @@ class Note:
     body: str
 
     def date(self, *names: str) -> str | None:
-        """The first of the dates that is there and is one, as ISO 8601."""
+        """The first of the dates that is there and is one, in words that the intake reads."""
         for name in names:
             value = self.front.get(name)
             if isinstance(value, datetime | date):
                 return value.isoformat()
-            if isinstance(value, str):
-                try:
-                    return datetime.fromisoformat(value.strip()).isoformat()
-                except ValueError:
-                    continue
+            if isinstance(value, str | int) and not isinstance(value, bool):
+                with suppress(Malformed):
+                    if found := moment(str(value)):
+                        return found
         return None
 
     def tags(self) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, cast
 
 from mcp_memory.domain import Entry, Turn
@@ -32,6 +34,8 @@ WHEN = ("occurred_at", "date", "created_at", "created", "timestamp", "time", "up
 TAGS = ("tags", "labels", "categories", "keywords")
 KIND = ("kind", "type", "category", "memory_type")
 LISTS = ("memories", "items", "results", "records", "facts", "notes", "data")
+SAMPLE = 20
+"""Records that are looked at to tell whether a file of a folder holds memories."""
 MAX_FIELD = 10_000_000
 """Characters of a CSV field; the intake takes no more."""
 
@@ -44,6 +48,28 @@ def recognises(package: Package) -> bool:
         file.suffix in (".json", ".jsonl", ".ndjson", ".csv", ".tsv") or file.json_or_none() is not None
         for file in package.files
     )
+
+
+def fits(file: File) -> bool:
+    """Whether one of the first records of a file has what a memory says, or it can't be told because it is damaged."""
+    try:
+        if file.suffix in (".csv", ".tsv"):
+            head = file.text.partition("\n")[0].lower()
+            return bool({name.strip(' "') for name in re.split(r"[,;\t|]", head)} & set(CONTENT))
+        if file.suffix in (".jsonl", ".ndjson") or file.json_or_none() is None:
+            return any(_says(parsed(decoded(line))) for _, line in islice(lines_of(file), SAMPLE))
+        records = _records(file.value)
+        return any(_says(said) for said in (records or [])[:SAMPLE])
+    except Malformed:
+        return True
+
+
+def _says(said: Any) -> bool:
+    record = object_or_none(said)
+    if record is None:
+        return isinstance(said, str) and bool(said.strip())
+    texts = (record.get(name) for name in CONTENT)
+    return isinstance(record.get("messages"), list) or any(isinstance(text, str) and text.strip() for text in texts)
 
 
 def read(package: Package) -> Iterator[Found]:
@@ -59,18 +85,24 @@ def read(package: Package) -> Iterator[Found]:
 
 def _json(file: File) -> Iterator[Found]:
     value = file.value
-    if (found := object_or_none(value)) is not None:
-        if isinstance(found.get("messages"), list):
-            yield from one(lambda: _conversation(found, file.name), file.name)
-            return
-        alone: list[Any] = [found]
-        value = next((said for name in LISTS if (said := list_or_none(found.get(name))) is not None), alone)
-    if not isinstance(value, list):
+    if (found := object_or_none(value)) is not None and isinstance(found.get("messages"), list):
+        yield from one(lambda: _conversation(found, file.name), file.name)
+        return
+    records = _records(value)
+    if records is None:
         yield Unread(file.name, "it is neither a list nor an object.")
         return
-    for number, said in enumerate(cast("list[Any]", value), start=1):
+    for number, said in enumerate(records, start=1):
         where = f"{file.name} record {number}"
         yield from one(lambda said=said, where=where: _record(said, where), where)
+
+
+def _records(value: Any) -> list[Any] | None:
+    """The records of a JSON value: a list, the list in an object, or the object; None where it is neither."""
+    found = object_or_none(value)
+    if found is None:
+        return list_or_none(value)
+    return next((said for name in LISTS if (said := list_or_none(found.get(name))) is not None), [found])
 
 
 def _json_lines(file: File) -> Iterator[Found]:

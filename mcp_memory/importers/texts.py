@@ -1,5 +1,6 @@
 """Plain text: a list of one thing a line, or a document."""
 
+import re
 from collections.abc import Iterator
 
 from mcp_memory.domain import Entry
@@ -7,6 +8,14 @@ from mcp_memory.importers.given import File, Found, Given, LeftOut, Malformed, P
 from mcp_memory.importers.markup import blocks
 
 SUFFIXES = (".txt", ".text", ".log", ".rst", ".org", "")
+MAX_SENTENCE = 200
+"""Characters of a line that is taken for one sentence."""
+_SENTENCE = re.compile(r"""["'“«‹„(]?[^\Wa-zà-öø-ÿ_](?:(?![.!?]["'”»]?\s|[。！？]).)*[.!?。！？]["'”»)]?""")
+"""A line that begins like a sentence, and that ends where its first sentence ends."""
+_GOES_ON = re.compile(
+    r"(?:he|she|it|they|this|that|these|then|but|and|so|or|however|also|there|therefore)\b", re.IGNORECASE
+)
+"""How a sentence begins that leans on the one before it."""
 PART = 1_000_000
 """Characters of a document: what is longer is cut between paragraphs, so that no part is refused for its size."""
 
@@ -17,7 +26,7 @@ def recognises(package: Package) -> bool:
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each list item where a file is nothing but a list, else the file."""
+    """Each list item or sentence where a file is nothing but those, one a line; else the file."""
     files = package.files if not package.whole else [file for file in package.files if _is_text(file)]
     for file in files:
         yield from one(lambda file=file: _text(file), file.name)
@@ -45,9 +54,21 @@ def _text(file: File) -> Iterator[Found]:
             for block in found:
                 yield Given(f"{file.name} line {block.line}", Entry(block.text))
             return
+        if said := _sentences(text):
+            for number, line in said:
+                yield Given(f"{file.name} line {number}", Entry(line))
+            return
     for number, part in enumerate(parts := list(_parts(text)), start=1):
         where = file.name if len(parts) == 1 else f"{file.name} part {number}"
         yield Given(where, Entry(part))
+
+
+def _sentences(text: str) -> list[tuple[int, str]]:
+    """The lines with their numbers, where each is one short sentence that stands alone; else none."""
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if len(lines) < 2 or any(len(line) > MAX_SENTENCE or not _SENTENCE.fullmatch(line) for _, line in lines):
+        return []
+    return [] if any(_GOES_ON.match(line) for _, line in lines) else lines
 
 
 def _parts(text: str) -> Iterator[str]:
