@@ -60,7 +60,22 @@ def test_a_later_message_goes_first_and_says_what_the_earlier_one_said(
     old = found.hits[1].item
     assert changes(found.hits) == [(newer, [older]), (older, [])]
     assert f"\n  was: {older} (said 2026-03-02, #{old.id})\n" in found.text
-    assert [line.id for line in recital.recited(found.text)] == [hit.item.id for hit in found.hits]
+    assert found.text.count(older) == 1
+    assert recital.recited(found.text)[0].id == found.hits[0].item.id
+    assert (found.more, "more:" in found.text) == (0, False)
+
+
+def test_the_earlier_one_keeps_its_own_line_where_more_is_shown_of_it_or_it_answers_better(
+    memory: Memory, clock: Clock
+) -> None:
+    older, newer = "The deploy port of the shop is 8080.", "The deploy port of the shop is 9090 now."
+    say(memory, older)
+    clock.pass_(days=60)
+    say(memory, newer)
+
+    assert memory.recall("deploy port of the shop").text.count(older) == 1
+    assert memory.recall("deploy port of the shop", detail="full").text.count(older) > 1
+    assert older in memory.recall("Since when is the deploy port 8080?").text.splitlines()[1]
 
 
 @pytest.mark.parametrize(
