@@ -44,6 +44,7 @@ LAYERS = (
     ("statements", "secret_shapes"),
     ("sorts",),
     ("framing",),
+    ("successions",),
     ("changes",),
     ("comparing",),
     ("interaction", "moments", "strength", "guarding", "origins", "updating"),
