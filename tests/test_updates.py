@@ -135,6 +135,21 @@ def test_a_question_about_the_older_value_or_its_time_is_answered_with_it(
             "timeout of the gateway",
         ),
         ("My flight to Oslo leaves at 07:45.", "My flight to Rome leaves at 11:20.", "flight leaves"),
+        (
+            "The search index is built with Tantivy.",
+            "The search index is no longer rebuilt nightly but hourly.",
+            "the search index",
+        ),
+        (
+            "The search index lives on node 4.",
+            "The search index is no longer rebuilt nightly but hourly.",
+            "search index",
+        ),
+        (
+            "The mobile app is no longer supported on iOS 15.",
+            "The mobile app was moved to a new repository.",
+            "the mobile app",
+        ),
         ("免费用户最多可以建10个项目。", "付费用户最多可以建100个项目。", "用户最多可以建几个项目？"),
     ],
 )
@@ -148,6 +163,35 @@ def test_what_is_said_of_two_things_is_no_update(
     hits = memory.recall(question).hits
     assert len(hits) == 2
     assert all(hit.was == () for hit in hits)
+
+
+def test_what_changed_of_the_same_is_an_update(memory: Memory, clock: Clock) -> None:
+    older, newer = "The search index is rebuilt nightly.", "The search index is no longer rebuilt nightly but hourly."
+    say(memory, older)
+    clock.pass_(days=60)
+    say(memory, newer)
+
+    assert changes(memory.recall("search index").hits)[0] == (newer, [older])
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("Alice is the CTO.", "Bob replaced Alice as CTO."),
+        ("小李是组长。", "小王接替小李当组长了。"),
+        ("I am allergic to shellfish.", "I'm not allergic to shellfish any more."),
+        ("The CI runs on GitHub Actions.", "CI was migrated to Buildkite on Monday."),
+        ("The user is 34 years old.", "The user turned 35 today."),
+    ],
+)
+def test_what_is_told_as_a_replacement_takes_the_place_of_the_old(
+    memory: Memory, clock: Clock, older: str, newer: str
+) -> None:
+    memory.remember(older)
+    clock.pass_(days=60)
+
+    assert memory.remember(newer).items[0].status == "replaces"
+    assert changes(memory.recall(newer).hits) == [(newer, [older])]
 
 
 def test_what_two_people_say_of_themselves_is_no_update(memory: Memory, clock: Clock) -> None:
