@@ -194,6 +194,22 @@ def test_what_is_told_as_a_replacement_takes_the_place_of_the_old(
     assert changes(memory.recall(newer).hits) == [(newer, [older])]
 
 
+@pytest.mark.model
+def test_who_has_moved_lives_elsewhere_and_what_else_was_told_stays(tmp_path: Path, clock: Clock) -> None:
+    older, newer, other = "我住在杭州，是一名前端工程师。", "我搬到上海了。", "妈妈住在南京。"
+    with Memory.open(tmp_path / "moved.db", clock=clock) as memory:
+        memory.wait_for_encoder()
+        memory.remember(other)
+        memory.remember(older)
+        clock.pass_(days=60)
+
+        [entry] = memory.remember(newer).items
+        assert (entry.status, entry.of.text if entry.of else "") == ("similar", older)
+        assert changes(memory.recall("我住在哪里？").hits)[0] == (newer, [older])
+        assert memory.recall("妈妈住在哪里？").hits[0].item.text == other
+        assert memory.recall("前端工程师").hits[0].item.text == older
+
+
 def test_what_two_people_say_of_themselves_is_no_update(memory: Memory, clock: Clock) -> None:
     say(memory, "My rent is 1450 a month.", speaker="Ada")
     clock.pass_(days=60)
