@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mcp_memory.framing import is_cue, is_name
 from mcp_memory.lexicon import CHANGED, COPULAS, GIVEN_UP, HAN_CUES, OFFICES, PARTICIPLES, PLACES_AND_TIMES, TOOLS
-from mcp_memory.statements import Reading, Token, stem, surface
+from mcp_memory.statements import WHEN, Reading, Token, stem, surface
 from mcp_memory.text import STOP_WORDS
 
 _CARRIERS = frozenset("use host run live deploy manage lead do be as editor have work for 用 使 的 是 我 们".split())
@@ -13,6 +13,8 @@ _WHO_CHANGED = frozenset("we they us i 我 们 把 将 已".split())
 """Who made a change; what was changed is told besides."""
 _DWELLING = frozenset("live reside".split())
 _LEFT = frozenset("moved relocated".split())
+_RUN_FOR = frozenset("ci cd pipeline".split())
+"""What runs on one service, and is migrated to another one."""
 
 
 def named_change(old: Reading, new: Reading) -> str | None:
@@ -128,7 +130,7 @@ def as_state(tokens: Sequence[Token], old: Sequence[Token]) -> list[Token]:
     "The port changed to 9090" says that the port is 9090; after "the office is in Leeds" "the office moved to York" says
     that it is in York.
     """
-    told = list(tokens)
+    told = list(undated(tokens) if any(token.form == "migrated" for token in tokens) else tokens)
     for place, token in enumerate(told[:-1]):
         if token.form not in CHANGED or not place:
             continue
@@ -154,10 +156,23 @@ def _cue(changed: Sequence[Token], old: Sequence[Token], value: Sequence[Token])
         end += end < len(old) and old[end].form in PARTICIPLES
         end += end < len(old) and old[end].form in PLACES_AND_TIMES
         return list(old[width:end])
+    runs = (
+        same
+        and verb.form in ("migrated", "switched")
+        and [token.form for token in old[width : width + 2]] == ["run", "on"]
+    )
+    if runs and subject[-1].form in _RUN_FOR and is_name(old[width + 2 :]) and is_name(value):
+        return list(old[width : width + 2])
     dwelt = same and verb.form in _LEFT and old[width].form in _DWELLING and len(old) > width + 2
     if dwelt and old[width + 1].form == "in" and is_name(old[width + 2 :]) and is_name(value):
         return list(old[width : width + 2])
     return [Token("is", "word", "is")]
+
+
+def undated(tokens: Sequence[Token]) -> Sequence[Token]:
+    """A statement without the day or the month at its end."""
+    dated = len(tokens) > 2 and tokens[-1].kind in WHEN and tokens[-2].form in ("on", "in", "since")
+    return tokens[:-2] if dated else tokens
 
 
 def tells_change(old: Reading, new: Reading) -> bool:

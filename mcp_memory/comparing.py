@@ -8,6 +8,7 @@ from mcp_memory.changes import as_state, handed_over, named_change, place_of, te
 from mcp_memory.framing import Gap, all_of, is_verb, of_one_role, says_a_value
 from mcp_memory.lexicon import CHANGED, COPULAS, DECIDED, ONCE, PARTICIPLES, PAST, PLACES_AND_TIMES
 from mcp_memory.statements import TYPED, WHEN, Reading, Token, read, surface
+from mcp_memory.successions import aged, succeeded, tells_move
 from mcp_memory.text import STOP_WORDS
 
 VALUE_TOKENS = 8
@@ -46,7 +47,7 @@ def likeness(old: str, new: str) -> float:
     before, after = read(old), read(new)
     if before.asks or after.asks:
         return 0.0
-    if of_one_role(before.tokens, after.tokens) or tells_change(before, after):
+    if of_one_role(before.tokens, after.tokens) or tells_change(before, after) or tells_move(before, after):
         return 1.0
     said, other = _content(before.tokens), _content(after.tokens)
     least = min(len(said), len(other))
@@ -62,7 +63,7 @@ def change_between(old: Reading, new: Reading) -> str | None:
     """`change` of statements that are read already."""
     if old.asks or new.asks or new.hedged or len(old.tokens) < 2 or len(new.tokens) < 2:
         return None
-    told = named_change(old, new) or handed_over(old, new)
+    told = named_change(old, new) or handed_over(old, new) or succeeded(old, new) or aged(old, new)
     if told:
         return told
     was, now = list(old.tokens), as_state(new.tokens, old.tokens)

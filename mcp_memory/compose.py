@@ -22,6 +22,8 @@ LISTED = 20
 """Entries of an answer that are named one by one; beyond them the text counts."""
 SHORTEST = 40
 """Tokens below which a shortened memory says too little to be worth its line."""
+FORMER = 3
+"""Values that a memory had before, shown below it."""
 PASSAGE = 600
 """Characters of the source shown on either side of a memory in full detail."""
 
@@ -54,21 +56,26 @@ def pack(
 ) -> Packed:
     """The hits as lines, best first, fenced as data, in at most `max_tokens`.
 
-    What says the same as a better one is folded into it. A text that does not fit is cut at the end of a sentence,
-    and said to be. A turn that answers the question before it and does not stand alone has that question beside it;
+    What says the same as a better one is folded into it; what a better one says it was has no line of its own, but for
+    more about it. A text that does not fit is cut at the end of a sentence, and said to be. A turn that answers the question before it and does not stand alone has that question beside it;
     a context with a passage is shown whole, where there is room.
     """
     lines: list[str] = []
     shown: list[Hit] = []
+    said: set[ItemId] = set()
     left = max_tokens - count_tokens(f"{OPENING}\n{CLOSING}\n")
     present = {hit.item.id for hit in hits}
     for hit, same in _folded(hits):
         context = (contexts or {}).get(hit.item.id, NOTHING)
+        if hit.item.id in said and not (same or context.passage or context.told):
+            shown.append(hit)
+            continue
         around = _around_lines(hit.item, context, present)
         line = ""
         for extra in dict.fromkeys(((*same, *around), (*same, *around[:1]), same, ())):
             line = "\n".join([entry(hit, now=now), *extra])
             if count_tokens(line) + 1 <= left:
+                said.update(old.id for old in hit.was[:FORMER])
                 break
         else:
             line = _shortened(hit, left - 1, now=now)
@@ -217,7 +224,7 @@ def entry(hit: Hit, *, now: datetime, ago: Callable[[int, int], str] = age) -> s
     lines = [f"{head(hit.item, now=now, ago=ago)} {one_line(hit.item.spoken)}"]
     lines += [
         f"  was: {one_line(old.text)} ({_lasting(old, newer, now=now)}, #{old.id})"
-        for old, newer in zip(hit.was[:3], (hit.item, *hit.was), strict=False)
+        for old, newer in zip(hit.was[:FORMER], (hit.item, *hit.was), strict=False)
     ]
     return "\n".join(lines)
 

@@ -21,7 +21,7 @@ from mcp_memory.store import Store
 from mcp_memory.strength import confirmed_at, standing
 from mcp_memory.text import cjk_share, normal_form
 from mcp_memory.times import Period, to_ms
-from mcp_memory.updating import asks_older, updates
+from mcp_memory.updating import asks_older, searched, updates
 
 REACH = 2
 """Turns on either side that are looked at beside a candidate."""
@@ -154,7 +154,7 @@ class Recaller:
 
     def _candidates(self, query: str, question: Question | None, where: Filter) -> set[int]:
         """The states worth a closer look: the best of both searches together."""
-        found = self._store.search_text(query, where=where, limit=ranking.CANDIDATES)
+        found = self._store.search_text(searched(query), where=where, limit=ranking.CANDIDATES)
         texts = {candidate.revision_id: candidate.score for candidate in found}
         if question is None:
             return set(texts)
@@ -193,7 +193,7 @@ class Recaller:
             coverage = np.where(absent, np.nan, covered(matches, question.weights)).astype(np.float32)
             spread = with_neighbours(matches, places)
             helped = np.where(absent, np.nan, covered(spread, question.weights)).astype(np.float32)
-        texts, full = self._store.word_scores(query, items)
+        texts, full = self._store.word_scores(searched(query), items)
         evidence = ranking.Evidence(
             items=items,
             regimes=[_regime(item) for item in items],

@@ -107,6 +107,7 @@ _CONTRACTIONS = (
         "changed ",
     ),
     (re.compile(r"\b(?:no longer|any longer)\b"), "not"),
+    (re.compile(r"(?<=\w) any more(?=\W*$|[,;.])"), ""),
     (re.compile(r"\b(?:no|not) (?:more|later|longer|greater|larger) than\b"), "at most"),
     (re.compile(r"\b(?:no|not) (?:less|fewer|earlier|shorter|smaller) than\b"), "at least"),
     (re.compile(r"\bnot only\b"), "both"),

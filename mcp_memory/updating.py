@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from mcp_memory.comparing import change_between
+from mcp_memory.framing import is_verb
 from mcp_memory.lexicon import CHANGED
 from mcp_memory.statements import TYPED, Reading, Token, read, stem
 from mcp_memory.text import STOP_WORDS, count_tokens, sentences
@@ -53,6 +54,8 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 """What a question says that is about how it was."""
+_DWELLS = re.compile(r"住(?:在)?[^，。？]{0,2}(?:哪|什么)")
+"""What asks where somebody lives; who has moved lives elsewhere."""
 _HAN_COMMA = re.compile(r"(?<=[，；])")
 
 _SAID = {"moved": "live", "relocated": "live", "lives": "live"}
@@ -91,6 +94,8 @@ class _Text:
     """How many of them are told, and not asked."""
     values: frozenset[tuple[str, str]]
     """What it tells of numbers, days and names, each with its kind."""
+    subjects: frozenset[str]
+    """Of `words` those that its sentences tell something of."""
     changed: bool
     """Whether it says that something changed."""
 
@@ -99,7 +104,8 @@ def updates(old: str, new: str) -> bool:
     """Whether `new`, which is the later text, says otherwise of what `old` says.
 
     Either a sentence of it changes one of the old (comparing.change); or, worded otherwise, both speak of the same and
-    give different values of one kind; or it says that something changed in what the old speaks of.
+    give different values of one kind; or it says that something changed in what the old speaks
+    of, and both tell more of it than what they are about.
 
     >>> updates("I have three tomato plants on the balcony.", "I'm up to seven tomato plants on the balcony now.")
     True
@@ -115,8 +121,9 @@ def updates(old: str, new: str) -> bool:
     if not before.told or len(shared) < SHARED or _told_apart(before.words, after.words):
         return False
     share = len(shared) / max(min(before.length, after.length), 1)
+    told_of_it = after.changed and bool(shared - (before.subjects & after.subjects))
     if share < (SHARE_TOLD if after.changed else SHARE) or not (
-        after.changed or _values_differ(before.values, after.values)
+        told_of_it or _values_differ(before.values, after.values)
     ):
         return False
     alike = [other for said in before.told for now in after.told if (other := _other_things(said, now)) is not None]
@@ -138,6 +145,17 @@ def asks_older(query: str, old: str, new: str) -> bool:
         for now in _read(new).told:
             before |= _former(change_between(said, now))
     return any(token.form in before - after for token in read(query).tokens)
+
+
+def searched(query: str) -> str:
+    """A question with the word of a change that answers it in other words, which a search by words would miss.
+
+    >>> searched("我住在哪里？")
+    '我住在哪里？ 搬到'
+    >>> searched("部署端口是多少？")
+    '部署端口是多少？'
+    """
+    return f"{query} 搬到" if _DWELLS.search(query) else query
 
 
 def _named(tokens: Sequence[Token]) -> set[str]:
@@ -167,6 +185,7 @@ def _read(text: str) -> _Text:
         told=tuple(reading for _, reading in told),
         words=words.union(*(_words(reading.tokens) for _, reading in readings)),
         length=len(words),
+        subjects=frozenset(word for _, reading in told for word in _words(_subject(reading.tokens))),
         values=frozenset((_kind(token), token.form) for token in tokens if token.kind in TYPED),
         changed=any(_CHANGED.search(part) for part, _ in told) or any(token.form in CHANGED for token in tokens),
     )
@@ -187,6 +206,12 @@ def _other_things(old: Reading, new: Reading) -> bool | None:
     places = [place for operation, *place in matcher.get_opcodes() if operation == "replace"]
     words = [(was[at], now[to]) for at, end, to, stop in places if end - at == stop - to == 1]
     return len(places) > 1 and any(_plain(one) and _plain(other) for one, other in words)
+
+
+def _subject(tokens: Sequence[Token]) -> Sequence[Token]:
+    """What stands before the first verb of what holds or changes; nothing where there is none."""
+    at = next((at for at, token in enumerate(tokens) if is_verb(token) or token.form in CHANGED), 0)
+    return tokens[:at]
 
 
 def _plain(token: Token) -> bool:

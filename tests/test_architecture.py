@@ -46,6 +46,7 @@ LAYERS = (
     ("sorts",),
     ("framing", "naming"),
     ("changes",),
+    ("successions",),
     ("comparing",),
     ("interaction", "strength", "guarding", "origins", "updating"),
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),

@@ -60,7 +60,22 @@ def test_a_later_message_goes_first_and_says_what_the_earlier_one_said(
     old = found.hits[1].item
     assert changes(found.hits) == [(newer, [older]), (older, [])]
     assert f"\n  was: {older} (said 2026-03-02, #{old.id})\n" in found.text
-    assert [line.id for line in recital.recited(found.text)] == [hit.item.id for hit in found.hits]
+    assert found.text.count(older) == 1
+    assert recital.recited(found.text)[0].id == found.hits[0].item.id
+    assert (found.more, "more:" in found.text) == (0, False)
+
+
+def test_the_earlier_one_keeps_its_own_line_where_more_is_shown_of_it_or_it_answers_better(
+    memory: Memory, clock: Clock
+) -> None:
+    older, newer = "The deploy port of the shop is 8080.", "The deploy port of the shop is 9090 now."
+    say(memory, older)
+    clock.pass_(days=60)
+    say(memory, newer)
+
+    assert memory.recall("deploy port of the shop").text.count(older) == 1
+    assert memory.recall("deploy port of the shop", detail="full").text.count(older) > 1
+    assert older in memory.recall("Since when is the deploy port 8080?").text.splitlines()[1]
 
 
 @pytest.mark.parametrize(
@@ -120,6 +135,21 @@ def test_a_question_about_the_older_value_or_its_time_is_answered_with_it(
             "timeout of the gateway",
         ),
         ("My flight to Oslo leaves at 07:45.", "My flight to Rome leaves at 11:20.", "flight leaves"),
+        (
+            "The search index is built with Tantivy.",
+            "The search index is no longer rebuilt nightly but hourly.",
+            "the search index",
+        ),
+        (
+            "The search index lives on node 4.",
+            "The search index is no longer rebuilt nightly but hourly.",
+            "search index",
+        ),
+        (
+            "The mobile app is no longer supported on iOS 15.",
+            "The mobile app was moved to a new repository.",
+            "the mobile app",
+        ),
         ("免费用户最多可以建10个项目。", "付费用户最多可以建100个项目。", "用户最多可以建几个项目？"),
     ],
 )
@@ -133,6 +163,51 @@ def test_what_is_said_of_two_things_is_no_update(
     hits = memory.recall(question).hits
     assert len(hits) == 2
     assert all(hit.was == () for hit in hits)
+
+
+def test_what_changed_of_the_same_is_an_update(memory: Memory, clock: Clock) -> None:
+    older, newer = "The search index is rebuilt nightly.", "The search index is no longer rebuilt nightly but hourly."
+    say(memory, older)
+    clock.pass_(days=60)
+    say(memory, newer)
+
+    assert changes(memory.recall("search index").hits)[0] == (newer, [older])
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("Alice is the CTO.", "Bob replaced Alice as CTO."),
+        ("小李是组长。", "小王接替小李当组长了。"),
+        ("I am allergic to shellfish.", "I'm not allergic to shellfish any more."),
+        ("The CI runs on GitHub Actions.", "CI was migrated to Buildkite on Monday."),
+        ("The user is 34 years old.", "The user turned 35 today."),
+    ],
+)
+def test_what_is_told_as_a_replacement_takes_the_place_of_the_old(
+    memory: Memory, clock: Clock, older: str, newer: str
+) -> None:
+    memory.remember(older)
+    clock.pass_(days=60)
+
+    assert memory.remember(newer).items[0].status == "replaces"
+    assert changes(memory.recall(newer).hits) == [(newer, [older])]
+
+
+@pytest.mark.model
+def test_who_has_moved_lives_elsewhere_and_what_else_was_told_stays(tmp_path: Path, clock: Clock) -> None:
+    older, newer, other = "我住在杭州，是一名前端工程师。", "我搬到上海了。", "妈妈住在南京。"
+    with Memory.open(tmp_path / "moved.db", clock=clock) as memory:
+        memory.wait_for_encoder()
+        memory.remember(other)
+        memory.remember(older)
+        clock.pass_(days=60)
+
+        [entry] = memory.remember(newer).items
+        assert (entry.status, entry.of.text if entry.of else "") == ("similar", older)
+        assert changes(memory.recall("我住在哪里？").hits)[0] == (newer, [older])
+        assert memory.recall("妈妈住在哪里？").hits[0].item.text == other
+        assert memory.recall("前端工程师").hits[0].item.text == older
 
 
 def test_what_two_people_say_of_themselves_is_no_update(memory: Memory, clock: Clock) -> None:
