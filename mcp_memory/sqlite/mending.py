@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
-from mcp_memory.sqlite import cipher, gaps, rebuilding, salvage, upkeep
+from mcp_memory.sqlite import cipher, gaps, rebuilding, rerooting, salvage, upkeep
 from mcp_memory.sqlite.agreement import INDEXED
 from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
 from mcp_memory.sqlite.indexed import insert_words
@@ -205,6 +205,7 @@ def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recover
 
 
 def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
+    _list_tables_again(damaged)
     with ExitStack() as stack:
         old = stack.enter_context(closing(apsw.Connection(str(damaged))))
         new = stack.enter_context(closing(apsw.Connection(str(path))))
@@ -232,15 +233,33 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
     return Recovered(saved, {table: len(rows.lost) for table, rows in read.items() if rows.lost}, tuple(notes))
 
 
+def _list_tables_again(path: Path) -> None:
+    """Put back the list of a copy's tables where it can't be read whole. Raises Unusable where too little is known."""
+    version = rerooting.version_in_header(path)
+    with closing(apsw.Connection(str(path))) as connection:
+        try:
+            rows = fetch(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+            names = {name for (name,) in rows}
+            sound = version is None or names >= {"operations", "sources", "items", "revisions"}
+        except apsw.NotADBError as error:
+            raise Unusable(
+                f"The first page of the file can't be read ({error}): it is no memory file, or that page is damaged. "
+                "Restore a backup."
+            ) from error
+        except apsw.CorruptError as error:
+            sound = False
+            if version is None:
+                raise Unusable(
+                    f"The list of its tables can't be read ({error}), and it is not marked as a memory file. Restore a "
+                    "backup."
+                ) from error
+    if not sound and version and not rerooting.restore(path, version, lambda new: _run_migrations(new, 0, version)):
+        raise Unusable("The list of its tables can't be read, and where they begin is not known. Restore a backup.")
+
+
 def _version_of(connection: apsw.Connection) -> int:
-    try:
-        version = schema_version(connection)
-        names = set(salvage.tables(connection))
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise Unusable(
-            f"The first page of the file, which says where everything is, can't be read ({error}). Restore a backup."
-        ) from error
-    if not names >= {"operations", "sources", "items", "revisions"}:
+    version = schema_version(connection)
+    if not set(salvage.tables(connection)) >= {"operations", "sources", "items", "revisions"}:
         raise Unusable("It is no memory file: its tables are others. Nothing was saved.")
     if not 0 < version <= len(migrations()):
         raise Unusable(
