@@ -242,8 +242,11 @@ def test_a_file_whose_list_of_tables_is_damaged_is_saved_whole(tmp_path: Path, r
         assert list(memory.verify()) == []
 
 
-def test_all_the_list_of_tables_lost_but_for_the_head_of_the_file_is_saved_around(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rewritten", [False, True], ids=["grown", "rewritten"])
+def test_a_file_of_which_no_list_of_tables_is_left_is_saved(tmp_path: Path, rewritten: bool) -> None:
     path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    if rewritten:
+        early(path)
     with Memory.open(path, model=HashingEncoder()) as memory:
         before = said(memory)
     with path.open("r+b") as file:
@@ -254,6 +257,30 @@ def test_all_the_list_of_tables_lost_but_for_the_head_of_the_file_is_saved_aroun
 
     with Memory.open(target, model=HashingEncoder()) as memory:
         assert said(memory) == before
+
+
+def test_tables_that_a_layout_unheard_of_hides_are_named(tmp_path: Path) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    early(path)
+    connection = apsw.Connection(str(path))  # a table moved to the end
+    connection.execute(
+        "CREATE TABLE others AS SELECT * FROM links; DROP TABLE links; ALTER TABLE others RENAME TO links; VACUUM"
+    )
+    connection.close()
+    [page] = [
+        page
+        for page in pages_of(path, "sqlite_schema")
+        if b'CREATE TABLE "links"' in path.read_bytes()[(page - 1) * PAGE : page * PAGE]
+    ]
+    with path.open("r+b") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(random.Random(1).randbytes(PAGE))
+
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(target)])
+
+    assert result.exit_code == 1
+    assert "where links begins is not known, so nothing of it is saved" in result.output
+    assert not re.search(r"no memory file|first page", result.output)
 
 
 def test_a_file_whose_head_is_damaged_is_said_to_be(tmp_path: Path) -> None:

@@ -83,8 +83,18 @@ def decrypt(config: Config) -> None:
     from mcp_memory.sqlite import rewriting
 
     _existing(config)
-    rewriting.decrypt(config.database)
-    click.echo(f"{config.database} is not encrypted any more. Its key stays in the keychain, for its backups.")
+    key = rewriting.decrypt(config.database)
+    click.echo(f"{config.database} is not encrypted any more. {_still_needed(key)}")
+
+
+def _still_needed(key: "Key") -> str:
+    """Where the key of a file is that is plain now, and what it is for."""
+    from mcp_memory.sqlite import cipher
+
+    if key.origin == cipher.KEYCHAIN:
+        return "Its key stays in the keychain, for its encrypted backups."
+    where = {cipher.KEY_VARIABLE: f"the one in {cipher.KEY_VARIABLE}"}.get(key.origin, "the one you typed")
+    return f"Keep its key, {where}: its encrypted backups can't be read without it."
 
 
 def _writable(config: Config) -> None:

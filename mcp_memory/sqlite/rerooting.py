@@ -1,7 +1,7 @@
 """A damaged list of tables put back: what a migration makes is known, and so is where a new file has it."""
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import product
 from pathlib import Path
@@ -15,7 +15,13 @@ from mcp_memory.sqlite.schema import APPLICATION_ID, migrations
 HEADER = 100
 """Bytes before the content of the first page: SQLite's file format, 1.3."""
 MAGIC = b"SQLite format 3\x00"
-_ROWS = "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema WHERE name NOT LIKE 'text_index%' ORDER BY rowid"
+_OF_TABLE = (5, 13)
+_OF_INDEX = (2, 10)
+"""The first byte of a page that begins a table; of one that begins an index, or a table sorted as one."""
+_ROWS = (
+    "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema "
+    "WHERE rootpage > 0 AND name NOT LIKE 'text_index%' ORDER BY rowid"
+)
 
 
 class Entry(NamedTuple):
@@ -46,10 +52,11 @@ def restore(path: Path, version: int, make: Callable[[apsw.Connection], None]) -
     `make` runs the migrations of `version` in an empty file. The log, if any, is written into the file first.
     """
     left = _left(path)
-    pages = _page_count(path)
-    known = [layout for layout in _layouts(make) if _agrees(layout, left)]
-    entries = known[0] if known else list(left.values())
-    entries = [entry for entry in entries if 1 < entry.root <= pages]
+    kinds = _kinds(path)
+    known = [layout for layout in _layouts(make) if _agrees(layout, left) and _fits(layout, kinds)]
+    entries = max(known, key=lambda layout: _fitting(layout, kinds), default=list(left.values()))
+    there = {entry.name for entry in entries if entry.type == "table" and entry.root in kinds}
+    entries = [entry for entry in entries if entry.table in there and entry.root in kinds]
     if not entries:
         return False
     _empty_list(path)
@@ -94,21 +101,40 @@ def _agrees(layout: Sequence[Entry], left: dict[str, Entry]) -> bool:
     return all(roots.get(name) == entry.root for name, entry in left.items())
 
 
+def _fits(layout: Sequence[Entry], kinds: Mapping[int, int]) -> bool:
+    """Whether nearly all pages of a layout are what begins a table or an index; a few may be damaged."""
+    return _fitting(layout, kinds) >= len(layout) - max(2, len(layout) // 10)
+
+
+def _fitting(layout: Sequence[Entry], kinds: Mapping[int, int]) -> int:
+    return sum(kinds.get(entry.root) in (_OF_INDEX if _is_sorted(entry) else _OF_TABLE) for entry in layout)
+
+
+def _is_sorted(entry: Entry) -> bool:
+    return entry.type == "index" or "WITHOUT ROWID" in (entry.sql or "")
+
+
+def _kinds(path: Path) -> dict[int, int]:
+    """The first byte of each page but the first, which says what it is a page of."""
+    with path.open("rb") as file:
+        size = _page_size(file.read(HEADER))
+        found: dict[int, int] = {}
+        for number in range(2, path.stat().st_size // size + 1):
+            file.seek((number - 1) * size)
+            found[number] = file.read(1)[0]
+    return found
+
+
 def _page_size(head: bytes) -> int:
     size = int.from_bytes(head[16:18], "big")
     return 65536 if size == 1 else size
-
-
-def _page_count(path: Path) -> int:
-    with path.open("rb") as file:
-        return path.stat().st_size // _page_size(file.read(HEADER))
 
 
 def _empty_list(path: Path) -> None:
     """Make the first page a leaf without rows, in a file without free pages and without a map of pages."""
     with path.open("r+b") as file:
         head = bytearray(file.read(HEADER))
-        size = _page_size(head)
+        size = _page_size(bytes(head))
         head[18:20] = b"\x01\x01"  # no log
         head[32:40] = bytes(8)  # free pages
         head[52:56] = head[64:68] = bytes(4)  # moving pages
