@@ -61,7 +61,7 @@ def rekey(config: Config, ask: bool) -> None:
 
     _existing(config)
     key, salt = _new_key(cipher.NEW_KEY_VARIABLE, ask=ask)
-    with cipher.kept(key, salt):
+    with cipher.kept(key, salt, variable=cipher.NEW_KEY_VARIABLE):
         rewriting.rekey(config.database, key, salt=salt)
     click.echo(f"{config.database} has a new key. Backups made before still need the old one.")
     if os.environ.get(cipher.KEY_VARIABLE):
