@@ -220,6 +220,17 @@ def test_what_can_be_read_of_damaged_truth_is_saved_in_a_sound_file(
         assert memory.recall("life goes on").hits
 
 
+def test_what_was_made_up_is_told_in_words_that_count(tmp_path: Path) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    connection = apsw.Connection(str(path))
+    connection.execute("DELETE FROM items")
+    connection.close()
+
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(target)])
+
+    assert re.search(r"^\d+ memories lost their sources, their words are kept$", result.output, re.MULTILINE)
+
+
 @pytest.mark.parametrize("rewritten", [False, True], ids=["grown", "rewritten"])
 @pytest.mark.parametrize("which", [0, 1, -1])
 def test_a_file_whose_list_of_tables_is_damaged_is_saved_whole(tmp_path: Path, rewritten: bool, which: int) -> None:
