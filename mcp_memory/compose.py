@@ -447,16 +447,18 @@ class Sentence(NamedTuple):
 
 
 def cited(text: str, of: ItemId | None) -> str:
-    """What a memory says, and which; as it is where it is no one memory's."""
-    return f"{one_line(text)} (#{of})" if of else one_line(text)
+    """What a memory says, and which; without that where it is no one memory's. Marked where it holds instructions."""
+    told = [*([f"#{of}"] if of else []), *([INSTRUCTS] if instructs(text) else [])]
+    return f"{one_line(text)} ({', '.join(told)})" if told else one_line(text)
 
 
 def digest_line(sentence: Sentence, *, now: datetime) -> str:
-    """A sentence cited by id and date, a change shown old -> new."""
+    """A sentence cited by id and date, a change shown old -> new, marked where it holds instructions."""
     text = one_line(sentence.text)
+    mark = f", {INSTRUCTS}" if instructs(sentence.text) or instructs(sentence.was or "") else ""
     if sentence.was:
         text = f"{one_line(sentence.was)} -> {text}"
-    return f"- {text} (#{sentence.item.id}, {format_day(face_value(sentence.item, now=now))})"
+    return f"- {text} (#{sentence.item.id}, {format_day(face_value(sentence.item, now=now))}{mark})"
 
 
 def digest(sentences: Sequence[Sentence], *, left_out: int, now: datetime) -> str:

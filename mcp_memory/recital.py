@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mcp_memory.compose import SHORTEST, one_line
 from mcp_memory.domain import KINDS, Item, ItemId
+from mcp_memory.origins import INSTRUCTS
 from mcp_memory.text import sentences
 
 _ID = r"#(?P<id>[0-9a-v]{13})"
@@ -18,7 +19,7 @@ _TOPIC = re.compile(
     r"|\S.{0,200}? \([^()]+\): [\d,]+ memor(?:y|ies)[^;]*\((?:fresh|stale)[^()]*\);(?: keywords: [^;]*;)? )"
 )
 """How a topic's line begins: in a recall, at the start of a session, in a list of topics."""
-_CITED = re.compile(rf"(?P<text>\S.*?) \({_ID}(?:, \d{{4}}-\d\d-\d\d)?\)(?: · |\s*$)")
+_CITED = re.compile(rf"(?P<text>\S.*?) \({_ID}(?:, \d{{4}}-\d\d-\d\d)?(?:, {INSTRUCTS})?\)(?: · |\s*$)")
 """A sentence of a digest, and whose it is."""
 _AROUND = re.compile(
     r"[ \t>]*(?:</?memories>|was: |(?:source|before|after|asked|origin) #[0-9a-v]{13}: |also #[0-9a-v]{13}|cut: "

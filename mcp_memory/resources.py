@@ -6,9 +6,8 @@ from urllib.parse import unquote
 from mcp_memory import compose
 from mcp_memory.domain import Caller, Item, Operation, Source
 from mcp_memory.errors import NotFound
-from mcp_memory.injections import instructs
 from mcp_memory.memory import Memory
-from mcp_memory.origins import INSTRUCTS, origin_line
+from mcp_memory.origins import INSTRUCTS, holds_instructions, origin_line, source_instructs
 from mcp_memory.times import format_moment
 from mcp_memory.untrusted import inert
 
@@ -75,7 +74,7 @@ def _item_text(item: Item, states: list[tuple[Item, Operation]]) -> str:
                 f"{state.status}: {state.kind}{tags}: {state.spoken}"
             )
         )
-    marks = [f"({INSTRUCTS})"] if any(instructs(state.spoken) for state, _ in states) else []
+    marks = [f"({INSTRUCTS})"] if any(holds_instructions(state.text, state.speaker) for state, _ in states) else []
     return "\n".join([f"#{item.id} ({item.status}), source #{item.source_id}", compose.fenced([*lines, *marks])])
 
 
@@ -83,5 +82,5 @@ def _source_text(source: Source) -> str:
     """A source in the fence, each line of it behind a bar, so that none can pass for one of ours."""
     lines = [f"| {inert(line)}".rstrip() for line in source.text.splitlines()]
     called = [f"from {compose.one_line(source.origin)}"] if source.origin else []
-    marks = [f"({INSTRUCTS})"] if instructs(source.text) else []
+    marks = [f"({INSTRUCTS})"] if source_instructs(source) else []
     return "\n".join([f"source #{source.id} ({source.kind})", compose.fenced([*called, *marks, *lines])])

@@ -67,6 +67,7 @@ LAYERS = (
         "sqlite.agreement",
         "sqlite.compacting",
         "sqlite.salvage",
+        "sqlite.rerooting",
     ),
     ("sqlite.search", "sqlite.clusters", "sqlite.toolhistory", "sqlite.erasing", "sqlite.clashes"),
     ("sqlite.lineage", "sqlite.counting", "sqlite.retold"),

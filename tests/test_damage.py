@@ -220,6 +220,91 @@ def test_what_can_be_read_of_damaged_truth_is_saved_in_a_sound_file(
         assert memory.recall("life goes on").hits
 
 
+def test_what_was_made_up_is_told_in_words_that_count(tmp_path: Path) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    connection = apsw.Connection(str(path))
+    connection.execute("DELETE FROM items")
+    connection.close()
+
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(target)])
+
+    assert re.search(r"^\d+ memories lost their sources, their words are kept$", result.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("rewritten", [False, True], ids=["grown", "rewritten"])
+@pytest.mark.parametrize("which", [0, 1, -1])
+def test_a_file_whose_list_of_tables_is_damaged_is_saved_whole(tmp_path: Path, rewritten: bool, which: int) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    if rewritten:
+        early(path)
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        before = said(memory)
+    page = pages_of(path, "sqlite_schema")[which]
+    with path.open("r+b") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(random.Random(which).randbytes(PAGE))
+
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(target)])
+
+    assert (result.exit_code, "Nothing is known to be lost." in result.output) == (0, True)
+    with Memory.open(target, model=HashingEncoder()) as memory:
+        memory.wait_for_encoder()
+        assert said(memory) == before
+        assert list(memory.verify()) == []
+
+
+@pytest.mark.parametrize("rewritten", [False, True], ids=["grown", "rewritten"])
+def test_a_file_of_which_no_list_of_tables_is_left_is_saved(tmp_path: Path, rewritten: bool) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    if rewritten:
+        early(path)
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        before = said(memory)
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(random.Random(5).randbytes(PAGE - 100))
+
+    recover(path, target, clock=lambda: 1_800_000_000_000)
+
+    with Memory.open(target, model=HashingEncoder()) as memory:
+        assert said(memory) == before
+
+
+def test_tables_that_a_layout_unheard_of_hides_are_named(tmp_path: Path) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    early(path)
+    connection = apsw.Connection(str(path))  # a table moved to the end
+    connection.execute(
+        "CREATE TABLE others AS SELECT * FROM links; DROP TABLE links; ALTER TABLE others RENAME TO links; VACUUM"
+    )
+    connection.close()
+    [page] = [
+        page
+        for page in pages_of(path, "sqlite_schema")
+        if b'CREATE TABLE "links"' in path.read_bytes()[(page - 1) * PAGE : page * PAGE]
+    ]
+    with path.open("r+b") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(random.Random(1).randbytes(PAGE))
+
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(target)])
+
+    assert result.exit_code == 1
+    assert "where links begins is not known, so nothing of it is saved" in result.output
+    assert not re.search(r"no memory file|first page", result.output)
+
+
+def test_a_file_whose_head_is_damaged_is_said_to_be(tmp_path: Path) -> None:
+    path = filled(tmp_path / "memory.db")
+    with path.open("r+b") as file:
+        file.write(random.Random(5).randbytes(100))
+
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(tmp_path / "saved.db")])
+
+    assert result.exit_code == 1
+    assert "first page of the file can't be read" in result.output
+
+
 def test_a_page_of_zeros_a_cut_off_end_and_the_log_are_saved_around(tmp_path: Path) -> None:
     path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
     with Memory.open(path, model=HashingEncoder()) as memory:

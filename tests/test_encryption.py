@@ -327,6 +327,29 @@ def test_decrypting_gives_back_what_was_there_and_rekeying_takes_the_old_key_awa
     assert sorted(beside(database)) == ["memory.db"]
 
 
+def test_decrypting_says_where_the_key_is_that_encrypted_backups_need(run: Run, database: Path) -> None:
+    run("remember", TEXT)
+    run("encrypt", MCP_MEMORY_KEY=FIRST)
+    given = run("decrypt", MCP_MEMORY_KEY=FIRST)
+    run("encrypt")
+    kept = run("decrypt")
+
+    assert "Keep its key, the one in MCP_MEMORY_KEY: its encrypted backups can't be read without it." in given.output
+    assert "keychain" not in given.output
+    assert "Its key stays in the keychain, for its encrypted backups." in kept.output
+
+
+def test_without_a_keychain_the_variables_that_may_hold_a_key_are_named(run: Run, database: Path) -> None:
+    run("remember", TEXT)
+    keyring.set_keyring(keyring.backends.fail.Keyring())
+
+    made, renewed = run("encrypt"), run("encrypt", MCP_MEMORY_KEY=FIRST) and run("rekey", MCP_MEMORY_KEY=FIRST)
+
+    assert (made.exit_code, renewed.exit_code) == (1, 1)
+    assert "set MCP_MEMORY_KEY to one" in made.output
+    assert "set MCP_MEMORY_NEW_KEY to one" in renewed.output
+
+
 def test_a_memory_can_begin_encrypted(run: Run, database: Path) -> None:
     made = run("encrypt", MCP_MEMORY_KEY=FIRST)
     run("remember", TEXT, MCP_MEMORY_KEY=FIRST)

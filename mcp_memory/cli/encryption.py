@@ -61,7 +61,7 @@ def rekey(config: Config, ask: bool) -> None:
 
     _existing(config)
     key, salt = _new_key(cipher.NEW_KEY_VARIABLE, ask=ask)
-    with cipher.kept(key, salt):
+    with cipher.kept(key, salt, variable=cipher.NEW_KEY_VARIABLE):
         rewriting.rekey(config.database, key, salt=salt)
     click.echo(f"{config.database} has a new key. Backups made before still need the old one.")
     if os.environ.get(cipher.KEY_VARIABLE):
@@ -83,8 +83,18 @@ def decrypt(config: Config) -> None:
     from mcp_memory.sqlite import rewriting
 
     _existing(config)
-    rewriting.decrypt(config.database)
-    click.echo(f"{config.database} is not encrypted any more. Its key stays in the keychain, for its backups.")
+    key = rewriting.decrypt(config.database)
+    click.echo(f"{config.database} is not encrypted any more. {_still_needed(key)}")
+
+
+def _still_needed(key: "Key") -> str:
+    """Where the key of a file is that is plain now, and what it is for."""
+    from mcp_memory.sqlite import cipher
+
+    if key.origin == cipher.KEYCHAIN:
+        return "Its key stays in the keychain, for its encrypted backups."
+    where = {cipher.KEY_VARIABLE: f"the one in {cipher.KEY_VARIABLE}"}.get(key.origin, "the one you typed")
+    return f"Keep its key, {where}: its encrypted backups can't be read without it."
 
 
 def _writable(config: Config) -> None:

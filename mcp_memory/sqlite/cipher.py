@@ -152,10 +152,10 @@ def random_key() -> Key:
 
 
 @contextlib.contextmanager
-def kept(key: Key, salt: str) -> Generator[None]:
+def kept(key: Key, salt: str, *, variable: str = KEY_VARIABLE) -> Generator[None]:
     """Keep a random key in the keychain before a file is encrypted with it, and take it out where that fails.
 
-    Raises Unusable, with what to do, where there is no keychain.
+    Raises Unusable, with what to do, where there is no keychain; `variable` may hold a passphrase instead.
     """
     if key.origin != KEYCHAIN:
         yield
@@ -164,7 +164,7 @@ def kept(key: Key, salt: str) -> Generator[None]:
     if problem:
         raise Unusable(
             f"The new key cannot be kept in the keychain: {problem}. Give --passphrase to be asked for a passphrase, "
-            "or set the environment variable that the command's --help names. Nothing was changed."
+            f"or set {variable} to one in the environment. Nothing was changed."
         )
     try:
         yield

@@ -9,6 +9,7 @@ from mcp_memory.domain import normal_hash, sha256, spoken
 from mcp_memory.ids import EPOCH_MS, RANDOM_BITS, IdSequence, id_number, id_text
 from mcp_memory.sqlite.redaction import BLANK
 from mcp_memory.sqlite.rows import fetch
+from mcp_memory.text import counted
 
 _OPERATIONS = " UNION ".join(
     f"SELECT operation_id FROM {table}"
@@ -21,9 +22,10 @@ _DANGLING = (
     (
         "topic_revisions",
         "topic_id NOT IN (SELECT id FROM topics) OR revision_id NOT IN (SELECT id FROM revisions)",
-        "part of a digest",
+        "passage of a digest",
     ),
 )
+_PLURALS = {"memory": "memories", "passage of a digest": "passages of a digest"}
 _WITHOUT_FIRST = (
     "SELECT i.id, i.source_id, i.span_start, i.span_end, i.recorded_at FROM items AS i "
     "WHERE NOT EXISTS (SELECT 1 FROM revisions AS r WHERE r.item_id = i.id AND r.number = 1)"
@@ -46,7 +48,7 @@ def fill(connection: apsw.Connection, clock: Callable[[], int]) -> list[str]:
         "WHERE o.operation_id IS NOT NULL AND o.operation_id NOT IN (SELECT id FROM operations)",
         (RANDOM_BITS, EPOCH_MS),
     )
-    _told(notes, connection.changes(), "operation", "is lost, its changes are not")
+    _told(notes, connection.changes(), "operation", "is lost, its changes are not", "are lost, their changes are not")
     ids = IdSequence(clock)
     _mend_texts(connection, notes)
     _make_items(connection, ids, notes)
@@ -63,17 +65,16 @@ def fill(connection: apsw.Connection, clock: Callable[[], int]) -> list[str]:
         notes.append(f"the present state of memory #{id_text(item)} is lost; it is as it was before that")
     for table, condition, noun in _DANGLING:
         connection.execute(f"DELETE FROM {table} WHERE {condition}")
-        _told(notes, connection.changes(), noun, "of what is lost was let go")
+        _told(notes, connection.changes(), noun, "of what is lost was let go", "of what is lost were let go")
     for table in ("revisions", "topics"):
         connection.execute(f"UPDATE {table} SET restores = NULL WHERE restores NOT IN (SELECT id FROM {table})")
     return notes
 
 
-def _told(notes: list[str], number: int, noun: str, what: str) -> None:
+def _told(notes: list[str], number: int, noun: str, one: str, many: str) -> None:
+    """Note what became of a number of things, with the words for one of them and for more."""
     if number:
-        notes.append(
-            f"{number} {noun}{'' if number == 1 else 's'} {what.replace('is lost', 'are lost') if number > 1 else what}"
-        )
+        notes.append(f"{counted(number, noun, _PLURALS.get(noun, ''))} {one if number == 1 else many}")
 
 
 def _mend_texts(connection: apsw.Connection, notes: list[str]) -> None:
@@ -127,7 +128,7 @@ def _make_items(connection: apsw.Connection, ids: IdSequence, notes: list[str]) 
         # Who said it went with the item, and is part of the hash.
         for revision, said in fetch(connection, "SELECT id, text FROM revisions WHERE item_id = ?", (item,)):
             connection.execute("UPDATE revisions SET normal_hash = ? WHERE id = ?", (normal_hash(said), revision))
-    _told(notes, len(rows), "memory", "lost its source, its words are kept")
+    _told(notes, len(rows), "memory", "lost its source, its words are kept", "lost their sources, their words are kept")
 
 
 def _make_first_states(connection: apsw.Connection, notes: list[str]) -> None:
@@ -162,7 +163,13 @@ def _make_first_states(connection: apsw.Connection, notes: list[str]) -> None:
             },
         )
         made += 1
-    _told(notes, made, "first state", "is lost, and was taken from the source")
+    _told(
+        notes,
+        made,
+        "first state",
+        "is lost, and was taken from the source",
+        "are lost, and were taken from their sources",
+    )
 
 
 def _make_sources(connection: apsw.Connection, ids: IdSequence, notes: list[str]) -> None:
@@ -187,7 +194,13 @@ def _make_sources(connection: apsw.Connection, ids: IdSequence, notes: list[str]
                     "UPDATE items SET source_id = ?, span_start = 0, span_end = ? WHERE id = ?", (own, len(words), item)
                 )
         _insert_source(connection, source, said[0][5], text, at=said[0][4])
-    _told(notes, len(lost), "source", "is lost, and was put together from what was said in it")
+    _told(
+        notes,
+        len(lost),
+        "source",
+        "is lost, and was put together from what was said in it",
+        "are lost, and were put together from what was said in them",
+    )
 
 
 def _insert_source(connection: apsw.Connection, number: int, operation: int, text: str, *, at: int) -> int:

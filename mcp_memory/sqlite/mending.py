@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence, Set
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
-from mcp_memory.sqlite import cipher, gaps, rebuilding, salvage, upkeep
+from mcp_memory.sqlite import cipher, gaps, rebuilding, rerooting, salvage, upkeep
 from mcp_memory.sqlite.agreement import INDEXED
 from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
 from mcp_memory.sqlite.indexed import insert_words
@@ -24,6 +24,8 @@ ATTEMPTS = 3
 """Times that others may write while indexes are rebuilt from what was there before."""
 CARRIED = ("encoders", "vectors", "signs", "told", "uses")
 """Indexes that are long in the making, of which each row is worth saving."""
+CORE = frozenset({"operations", "sources", "items", "revisions"})
+"""Tables that every memory file has."""
 CHANGES_AHEAD = 1 << 20
 """How far the count of changes moves on, so that each process reads again what it holds in memory."""
 
@@ -205,11 +207,13 @@ def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recover
 
 
 def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
+    relisted = _list_tables_again(damaged)
     with ExitStack() as stack:
         old = stack.enter_context(closing(apsw.Connection(str(damaged))))
         new = stack.enter_context(closing(apsw.Connection(str(path))))
         new.pragma("auto_vacuum", "incremental")
-        version = _version_of(old)
+        listed = set(salvage.tables(old))
+        version = relisted or _version_of(old, listed)
         _run_migrations(new, 0, version)
         truth = [table for table in salvage.tables(new) if not salvage.is_index(table)]
         new.execute("BEGIN IMMEDIATE")
@@ -217,7 +221,10 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
         new.execute("COMMIT")
         _run_migrations(new, version, len(migrations()))
         new.execute("BEGIN IMMEDIATE")
-        notes = gaps.fill(new, clock)
+        notes = [
+            f"where {table} begins is not known, so nothing of it is saved" for table in truth if table not in listed
+        ]
+        notes += gaps.fill(new, clock)
         if version == len(migrations()):
             _carry_indexes(old, new)
         _index_words(new)
@@ -232,15 +239,39 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
     return Recovered(saved, {table: len(rows.lost) for table, rows in read.items() if rows.lost}, tuple(notes))
 
 
-def _version_of(connection: apsw.Connection) -> int:
-    try:
-        version = schema_version(connection)
-        names = set(salvage.tables(connection))
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise Unusable(
-            f"The first page of the file, which says where everything is, can't be read ({error}). Restore a backup."
-        ) from error
-    if not names >= {"operations", "sources", "items", "revisions"}:
+def _list_tables_again(path: Path) -> int | None:
+    """Put back the list of a copy's tables where it can't be read whole, and give its schema; None where it can.
+
+    Raises Unusable where too little is known.
+    """
+    version = rerooting.version_in_header(path)
+    with closing(apsw.Connection(str(path))) as connection:
+        try:
+            rows = fetch(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+            names = {name for (name,) in rows}
+            sound = version is None or names >= CORE
+        except apsw.NotADBError as error:
+            raise Unusable(
+                f"The first page of the file can't be read ({error}): it is no memory file, or that page is damaged. "
+                "Restore a backup."
+            ) from error
+        except apsw.CorruptError as error:
+            sound = False
+            if version is None:
+                raise Unusable(
+                    f"The list of its tables can't be read ({error}), and it is not marked as a memory file. Restore a "
+                    "backup."
+                ) from error
+    if sound or version is None:
+        return None
+    if not rerooting.restore(path, version, lambda new: _run_migrations(new, 0, version)):
+        raise Unusable("The list of its tables can't be read, and where they begin is not known. Restore a backup.")
+    return version
+
+
+def _version_of(connection: apsw.Connection, listed: Set[str]) -> int:
+    version = schema_version(connection)
+    if not listed >= CORE:
         raise Unusable("It is no memory file: its tables are others. Nothing was saved.")
     if not 0 < version <= len(migrations()):
         raise Unusable(

@@ -38,9 +38,11 @@ def rekey(path: Path, key: Key, *, salt: str) -> None:
     _rewrite(path, _require_encrypted(path), key, salt=salt)
 
 
-def decrypt(path: Path) -> None:
-    """Make an encrypted file a plain one. Raises as rekey does."""
-    _rewrite(path, _require_encrypted(path), None, salt="")
+def decrypt(path: Path) -> Key:
+    """Make an encrypted file a plain one, and give the key it had. Raises as rekey does."""
+    key = _require_encrypted(path)
+    _rewrite(path, key, None, salt="")
+    return key
 
 
 def opening_key(path: Path) -> Key | None:

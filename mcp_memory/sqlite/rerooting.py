@@ -1,0 +1,144 @@
+"""A damaged list of tables put back: what a migration makes is known, and so is where a new file has it."""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from mcp_memory.sqlite.rows import fetch
+from mcp_memory.sqlite.schema import APPLICATION_ID, migrations
+
+HEADER = 100
+"""Bytes before the content of the first page: SQLite's file format, 1.3."""
+MAGIC = b"SQLite format 3\x00"
+_OF_TABLE = (5, 13)
+_OF_INDEX = (2, 10)
+"""The first byte of a page that begins a table; of one that begins an index, or a table sorted as one."""
+_ROWS = (
+    "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema "
+    "WHERE rootpage > 0 AND name NOT LIKE 'text_index%' ORDER BY rowid"
+)
+
+
+class Entry(NamedTuple):
+    """A row of sqlite_schema."""
+
+    type: str
+    name: str
+    table: str
+    root: int
+    sql: str | None
+
+
+def version_in_header(path: Path) -> int | None:
+    """The schema that the first bytes of a plain file name; None where they are not those of a memory file."""
+    with path.open("rb") as file:
+        head = file.read(HEADER)
+    if len(head) < HEADER or not head.startswith(MAGIC):
+        return None
+    version, application = (int.from_bytes(head[at : at + 4], "big") for at in (60, 68))
+    return version if application == APPLICATION_ID and 0 < version <= len(migrations()) else None
+
+
+def restore(path: Path, version: int, make: Callable[[apsw.Connection], None]) -> bool:
+    """Write the list of a file's tables anew, where it is known which page each of them begins in; whether it is.
+
+    For a copy: what is free and how pages may be moved is forgotten, as both may be damaged. What is left of the list
+    says which of the layouts it was that a new file may have; without any agreement, only what is left is listed.
+    `make` runs the migrations of `version` in an empty file. The log, if any, is written into the file first.
+    """
+    left = _left(path)
+    kinds = _kinds(path)
+    known = [layout for layout in _layouts(make) if _agrees(layout, left) and _fits(layout, kinds)]
+    entries = max(known, key=lambda layout: _fitting(layout, kinds), default=list(left.values()))
+    there = {entry.name for entry in entries if entry.type == "table" and entry.root in kinds}
+    entries = [entry for entry in entries if entry.table in there and entry.root in kinds]
+    if not entries:
+        return False
+    _empty_list(path)
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+        connection.pragma("writable_schema", True)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", entries)
+        connection.pragma("user_version", version)
+        connection.execute("COMMIT")
+    return True
+
+
+def _left(path: Path) -> dict[str, Entry]:
+    """The rows that can still be read, from either end, and with the log brought in."""
+    found: dict[str, Entry] = {}
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.pragma("writable_schema", True)  # goes on with what can be read
+        for order in ("", " DESC"):
+            with suppress(apsw.Error):
+                for row in connection.execute(_ROWS + order):
+                    entry = Entry(*row)
+                    found[entry.name] = entry
+        with suppress(apsw.Error):
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    return found
+
+
+def _layouts(make: Callable[[apsw.Connection], None]) -> Iterator[list[Entry]]:
+    """What a file of the schema lists: new or rewritten, giving pages back in steps or not at all."""
+    for vacuum, rewritten in product(("incremental", "none"), (False, True)):
+        with closing(apsw.Connection(":memory:")) as connection:
+            connection.pragma("auto_vacuum", vacuum)
+            make(connection)
+            if rewritten:
+                connection.execute("VACUUM")
+            yield [Entry(*row) for row in fetch(connection, _ROWS)]
+
+
+def _agrees(layout: Sequence[Entry], left: dict[str, Entry]) -> bool:
+    roots = {entry.name: entry.root for entry in layout}
+    return all(roots.get(name) == entry.root for name, entry in left.items())
+
+
+def _fits(layout: Sequence[Entry], kinds: Mapping[int, int]) -> bool:
+    """Whether nearly all pages of a layout are what begins a table or an index; a few may be damaged."""
+    return _fitting(layout, kinds) >= len(layout) - max(2, len(layout) // 10)
+
+
+def _fitting(layout: Sequence[Entry], kinds: Mapping[int, int]) -> int:
+    return sum(kinds.get(entry.root) in (_OF_INDEX if _is_sorted(entry) else _OF_TABLE) for entry in layout)
+
+
+def _is_sorted(entry: Entry) -> bool:
+    return entry.type == "index" or "WITHOUT ROWID" in (entry.sql or "")
+
+
+def _kinds(path: Path) -> dict[int, int]:
+    """The first byte of each page but the first, which says what it is a page of."""
+    with path.open("rb") as file:
+        size = _page_size(file.read(HEADER))
+        found: dict[int, int] = {}
+        for number in range(2, path.stat().st_size // size + 1):
+            file.seek((number - 1) * size)
+            found[number] = file.read(1)[0]
+    return found
+
+
+def _page_size(head: bytes) -> int:
+    size = int.from_bytes(head[16:18], "big")
+    return 65536 if size == 1 else size
+
+
+def _empty_list(path: Path) -> None:
+    """Make the first page a leaf without rows, in a file without free pages and without a map of pages."""
+    with path.open("r+b") as file:
+        head = bytearray(file.read(HEADER))
+        size = _page_size(bytes(head))
+        head[18:20] = b"\x01\x01"  # no log
+        head[32:40] = bytes(8)  # free pages
+        head[52:56] = head[64:68] = bytes(4)  # moving pages
+        usable = size - head[20]
+        leaf = struct.pack(">BHHHB", 13, 0, 0, usable % 65536, 0)
+        file.seek(0)
+        file.write(head + leaf + bytes(size - HEADER - len(leaf)))
