@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from mcp_memory import compose, ranking
+from mcp_memory import compose, outcomes, ranking
 from mcp_memory.answering import Answerer
 from mcp_memory.bringing import Bringer
 from mcp_memory.catchup import CatchUp
@@ -288,7 +288,7 @@ class Memory:
         step = self._digester.keeping(name, guard.text(digest, "digest"), where=where, now=now)
         summary = ", ".join([f"digest of {counted(len(step.items), 'item')}", *guard.summary()])
         self._store.apply(self._operation("summarize", summary, caller), [step])
-        answer = compose.kept_as(step, guard.withheld)
+        answer = outcomes.kept_as(step, guard.withheld)
         items = self._store.items(step.items)
         return Summary(answer, list(items.values()), 0, count_tokens(answer))
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mcp_memory import compose
+from mcp_memory import outcomes
 from mcp_memory.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, Raw, entries_of, entry_of, turns_of
 from mcp_memory.domain import KINDS, Caller, Item, Operation
 from mcp_memory.errors import InvalidInput
@@ -129,7 +129,7 @@ def _remember(memory: Memory, arguments: Arguments, caller: Caller, progress: Pr
         "pending": result.pending,
         "notes": list(result.notes),
     } | withheld_data(result.withheld)
-    return Answer(compose.remembered(result), data)
+    return Answer(outcomes.remembered(result), data)
 
 
 def withheld_data(withheld: Withheld) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def _update(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
         confirm=bool(arguments.flag("confirm")),
         by=caller,
     )
-    return Answer(compose.updated(item, changed), {"item": item_data(item), "changed": changed})
+    return Answer(outcomes.updated(item, changed), {"item": item_data(item), "changed": changed})
 
 
 def _forget(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:
@@ -255,7 +255,7 @@ def _forget(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
     data = {"ids": [item.id for item in result.items], "done": result.done, "erased": result.erased}
     data |= {"alike": [item.id for item in result.alike]} if result.alike else {}
     data |= {"left": [item.id for item in result.left]} if result.erased else {}
-    return Answer(compose.forgotten(result), data)
+    return Answer(outcomes.forgotten(result), data)
 
 
 def _history(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:

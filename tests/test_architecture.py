@@ -50,7 +50,7 @@ LAYERS = (
     ("comparing",),
     ("interaction", "strength", "guarding", "origins", "updating"),
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
-    ("recital",),
+    ("recital", "outcomes"),
     ("dedupe", "intake", "history", "context", "paging"),
     ("opening",),
     ("requests", "topicindex"),

@@ -8,7 +8,7 @@ import pytest
 from clock import Clock
 
 from bench.dedupe import PARTS, Judged, Pair, figures, judge, read_pairs, table
-from mcp_memory import compose
+from mcp_memory import outcomes
 from mcp_memory.comparing import change
 from mcp_memory.domain import Entry, Turn
 from mcp_memory.encoders import bundled_model_directory
@@ -157,7 +157,7 @@ def test_a_correction_hides_the_old_value_which_is_shown_as_was_until_that_day(m
     new = told.items[0]
 
     assert (new.status, new.reason) == ("replaces", "mondays -> wednesdays")
-    assert compose.remembered(told).splitlines()[1:-1] == [
+    assert outcomes.remembered(told).splitlines()[1:-1] == [
         f"created #{new.id}, replaces #{old.id} (was: Our sprint planning is on Mondays. until 2026-03-05)"
     ]
     assert "was: Our sprint planning is on Mondays. (until 2026-03-05" in memory.recall("sprint planning").text
@@ -174,7 +174,7 @@ def test_what_is_similar_is_kept_beside_with_what_to_call_next(memory: Memory) -
     told = memory.remember("The nightly backup goes to the Frankfurt bucket, encrypted with age.")
 
     assert told.items[0].status == "similar"
-    assert f'remember it again with replaces="{old.id}"' in compose.remembered(told)
+    assert f'remember it again with replaces="{old.id}"' in outcomes.remembered(told)
     assert len(live(memory)) == 2
 
 
@@ -183,7 +183,7 @@ def test_a_repetition_says_how_often_it_was_said(memory: Memory) -> None:
     [first] = tell(memory, "The port is 8080.")
     told = memory.remember("the port is 8080")
 
-    assert compose.remembered(told) == f"already known #{first.id} (said 2 times)"
+    assert outcomes.remembered(told) == f"already known #{first.id} (said 2 times)"
     assert told.items[0].reason == "said before in the same words"
 
 

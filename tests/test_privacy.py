@@ -199,8 +199,13 @@ async def test_a_fault_in_a_tool_is_logged_without_the_words_it_was_about(
 
 
 def test_no_command_and_no_error_of_one_puts_words_into_the_log(
-    database: Path, environment: dict[str, str], log: Callable[[], str], tmp_path: Path
+    database: Path,
+    environment: dict[str, str],
+    log: Callable[[], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # some of them write a file of the name they are given
     unset: dict[str, str | None] = {name: None for name in os.environ if name.startswith(("MCP_", "CLAUDE_"))}
     variables = unset | {"MCP_MEMORY_MODEL": environment["MCP_MEMORY_MODEL"], "MCP_MEMORY_DATABASE": str(database)}
     given: dict[str, list[str]] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from clock import Clock
 
-from mcp_memory import compose, resources
+from mcp_memory import compose, outcomes, resources
 from mcp_memory.domain import Caller, Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
@@ -111,7 +111,7 @@ def test_the_same_words_in_another_scope_are_stored_and_told_of(memory: Memory) 
 
     assert told.items[0].status == "created"
     assert (
-        compose.remembered(told)
+        outcomes.remembered(told)
         .splitlines()[1]
         .startswith(f"created #{told.items[0].id} (the same words are known in web as #{known.id}; both are kept")
     )

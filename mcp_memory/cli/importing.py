@@ -102,7 +102,7 @@ def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
 
 def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[str]:
     """What came, what did not and why, line by line."""
-    from mcp_memory.compose import not_kept
+    from mcp_memory.outcomes import not_kept
 
     named = ", ".join(f"{name} ({format_})" for name, format_ in formats.items())
     new = brought.count("created", "similar", "replaces")

@@ -139,7 +139,7 @@ def import_folder(
 
 def told_taken_in(taken: "TakenIn", folder: Path, *, dry_run: bool) -> list[str]:
     """What came in, what did not and why, line by line."""
-    from mcp_memory.compose import not_kept
+    from mcp_memory.outcomes import not_kept
     from mcp_memory.text import counted
 
     new = [item for item in taken.new if item.status != "known"]

@@ -223,7 +223,7 @@ def _forget_old(
     **_: None,
 ) -> None:
     """Show what a rule of retention takes away, and with `confirm` take it away."""
-    from mcp_memory.compose import expired, forgotten
+    from mcp_memory.outcomes import expired, forgotten
     from mcp_memory.requests import ItemQuery
     from mcp_memory.results import Forgotten
 
