@@ -59,7 +59,7 @@ class CatchUp:
     def busy(self) -> bool:
         """Whether there are vectors still to be made."""
         encoder = self._encoder.ready()
-        return self._busy and encoder is not None and self._store.pending(encoder.identity) > 0
+        return self._busy and encoder is not None and self._store.behind(encoder.identity)
 
     def wake(self) -> None:
         """Say that there are vectors to make."""

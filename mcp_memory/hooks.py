@@ -8,6 +8,7 @@ from typing import Any
 from mcp_memory import compose, context, opening, transcripts
 from mcp_memory.domain import USER, Filter, Hit, Turn
 from mcp_memory.sqlite.glance import Glance
+from mcp_memory.times import zone_offset
 from mcp_memory.transcripts import Said
 
 SESSION_TOKENS = 1_000
@@ -32,7 +33,7 @@ def session_start(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[
     """The core context, as recall gives it without a query; nothing for a session that goes on with what it had."""
     if event.get("source") == "resume":
         return None
-    where = Filter(scopes=tuple(scopes), zone_offset=compose.zone_offset(now))
+    where = Filter(scopes=tuple(scopes), zone_offset=zone_offset(now))
     gathered, handed_in = glance.topics(scopes=scopes, limit=TOPICS)
     topics = context.told_topics(gathered, handed_in, scopes=scopes, limit=TOPICS)
     parts = opening.core(glance, where=where, topics=topics, now=now)
@@ -47,7 +48,7 @@ def prompt(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[str], n
     words = str(event.get("prompt", ""))[:PROMPT_CHARACTERS].strip()
     if not words or words[0] in "/!#":
         return None
-    where = Filter(scopes=tuple(scopes), zone_offset=compose.zone_offset(now))
+    where = Filter(scopes=tuple(scopes), zone_offset=zone_offset(now))
     hits = likely(glance.found(words, where=where))
     if hits and (path := transcripts.file_of(event)):
         shown = transcripts.shown_ids(transcripts.read_lines(path, tail=transcripts.TAIL_BYTES))

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from mcp_memory import compose, outcomes, ranking
+from mcp_memory import outcomes, ranking
 from mcp_memory.answering import Answerer
 from mcp_memory.bringing import Bringer
 from mcp_memory.catchup import CatchUp
@@ -57,7 +57,7 @@ from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.strength import review_due, today
 from mcp_memory.text import count_tokens, counted, require_clean
-from mcp_memory.times import to_ms
+from mcp_memory.times import to_ms, zone_offset
 from mcp_memory.toolcalls import RETENTION, Retention
 from mcp_memory.upkeep import Upkeep, no_progress
 from mcp_memory.uses import UseCounts
@@ -121,7 +121,7 @@ class Memory:
             retention=retention,
             operation=self._operation,
         )
-        self._catch_up = CatchUp(store, encoder, upkeep.keep_up, zone_offset=compose.zone_offset(clock()))
+        self._catch_up = CatchUp(store, encoder, upkeep.keep_up, zone_offset=zone_offset(clock()))
         made = Making(lambda by, now: Intake(by, now, self._ids.next, Guard(secrets)), clock, self._operation)
         self.bring = Bringer(store, self._rememberer, intake=made.intake, clock=clock, operation=self._operation).bring
         mirror = Mirror(store, self._rememberer, self._recaller, self._gatherer, self._digester, made)
@@ -486,5 +486,5 @@ class Memory:
             caller.client,
             caller.session,
             summary,
-            zone_offset=compose.zone_offset(now),
+            zone_offset=zone_offset(now),
         )

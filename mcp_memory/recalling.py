@@ -184,10 +184,8 @@ class Recaller:
         unknown = np.full(len(items), np.nan, np.float32)
         cosines = late = coverage = helped = unknown
         if question is not None:
-            cosines = np.array([m.vector @ question.vector if m else np.nan for m in made], np.float32)
-            late = np.array(
-                [m.late @ question.vector if m and m.late is not None else np.nan for m in made], np.float32
-            )
+            cosines = _products([m.vector if m else None for m in made], question.vector)
+            late = _products([m.late if m else None for m in made], question.vector)
             matches = match(question.pieces, [m.pieces if m else b"" for m in made])
             absent = np.isnan(cosines)
             coverage = np.where(absent, np.nan, covered(matches, question.weights)).astype(np.float32)
@@ -267,6 +265,15 @@ class Recaller:
     def _with_replaced(self, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
         replaced = self._store.replaced_by([hit.item.id for hit in hits], as_of=as_of)
         return [replace(hit, was=(*replaced.get(hit.item.id, ()), *hit.was)) for hit in hits]
+
+
+def _products(vectors: Sequence[Vector | None], query: Vector) -> Vector:
+    """The product of each vector with a query, shape (vectors,); not a number where there is none."""
+    found = np.full(len(vectors), np.nan, np.float32)
+    known = {row: vector for row, vector in enumerate(vectors) if vector is not None}
+    if known:
+        found[list(known)] = np.stack(list(known.values())) @ query
+    return found
 
 
 def _present(where: Filter, now: datetime) -> datetime:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mcp_memory.compose import zone_offset
 from mcp_memory.domain import USER, Caller, Filter, OperationId
 from mcp_memory.errors import InvalidInput
 from mcp_memory.guarding import Guard
 from mcp_memory.ids import id_number, id_text
 from mcp_memory.intake import read_importance, read_kind, read_moment, read_period, read_scope, read_tags
 from mcp_memory.text import require_clean
-from mcp_memory.times import to_ms
+from mcp_memory.times import to_ms, zone_offset
 
 MAX_LIMIT = 1_000
 MIN_BUDGET = 50

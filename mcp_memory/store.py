@@ -215,6 +215,10 @@ class Store(Protocol):
         """How many states have no vector of that encoder."""
         ...
 
+    def behind(self, identity: str) -> bool:
+        """Whether any state has no vector of that encoder: what `pending` counts, without counting."""
+        ...
+
     def add_measured(self, identity: str, measured: Mapping[int, Measured]) -> None:
         """Keep what an encoder made of states, by revision id; a state that is gone, or has one already, is passed over."""
         ...

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal, TypeAlias
 
 from mcp_memory.domain import Item, Kind
 from mcp_memory.text import content_words, grams
-from mcp_memory.times import DAY, to_ms
+from mcp_memory.times import DAY, to_ms, zone_offset
 
 """Milliseconds."""
 
@@ -66,6 +66,7 @@ TELLING = 3
 SEEN_ENOUGH = 50
 """States from which on half is believed of how rare a word is: of the first memories every word is rare."""
 
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 _NAME = re.compile(r"(?<=[\w,;:'\"(] )[A-Z][\w-]+|\d+(?:[.,:/-]\d+)*")
 _EMPHASIS = re.compile(
     r"\b(?:important|critical|crucial|essential|vital|urgent|always|never|must|mandatory|remember that|warning|"
@@ -94,7 +95,7 @@ def strength(item: Item, *, now: datetime, uses: int = 0) -> float:
 
 def today(now: datetime) -> int:
     """The day that the clock of `now` shows, in days since 1970."""
-    return to_ms(now.replace(tzinfo=UTC)) // DAY
+    return now.toordinal() - _FIRST_DAY
 
 
 def confirmed_at(item: Item, *, now: datetime) -> int:
@@ -102,7 +103,7 @@ def confirmed_at(item: Item, *, now: datetime) -> int:
     same words or in those it has now."""
     if item.seen == 1 and item.worded_at <= item.recorded_at and item.occurred_at is not None:
         return item.occurred_at
-    return max(item.last_seen_at, item.worded_at) + to_ms(now.replace(tzinfo=UTC)) - to_ms(now)
+    return max(item.last_seen_at, item.worded_at) + zone_offset(now)
 
 
 def stale_since(item: Item, *, now: datetime) -> int | None:
@@ -120,7 +121,7 @@ def review_due(item: Item, *, now: datetime) -> int | None:
     wanted = item.review_after
     if wanted is None or wanted > to_ms(now.replace(tzinfo=UTC)):
         return None
-    offset = to_ms(now.replace(tzinfo=UTC)) - to_ms(now)
+    offset = zone_offset(now)
     return None if item.last_seen_at + offset >= max(wanted, item.changed_at + offset + 1) else wanted
 
 

@@ -75,6 +75,11 @@ def to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
+def zone_offset(now: datetime) -> int:
+    """How far the zone of an aware moment is ahead of UTC, in milliseconds."""
+    return (now.utcoffset() or timedelta()) // timedelta(milliseconds=1)
+
+
 def format_day(ms: int) -> str:
     """The day at face value, as 2023-05-08; milliseconds outside the years 1 to 9999 give the nearest day inside."""
     return _from_ms(ms).date().isoformat()

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from mcp_memory import compose
 from mcp_memory.auditing import Audit, Auditor
 from mcp_memory.catchup import encode_missing
 from mcp_memory.domain import Caller, Operation
@@ -19,7 +18,7 @@ from mcp_memory.gathering import Gatherer
 from mcp_memory.recalling import Recaller
 from mcp_memory.remembering import Progress
 from mcp_memory.store import Store
-from mcp_memory.times import DAY, to_ms
+from mcp_memory.times import DAY, to_ms, zone_offset
 from mcp_memory.toolcalls import Retention
 from mcp_memory.understood import language_advice
 
@@ -93,7 +92,7 @@ class Upkeep:
 
         Where it is interrupted, the next one goes on with the vectors that are still missing.
         """
-        self._store.reindex_words(no_progress, zone_offset=compose.zone_offset(self._clock()))
+        self._store.reindex_words(no_progress, zone_offset=zone_offset(self._clock()))
         encoder = self._loaded_encoder()
         self._store.register_encoder(encoder.identity, encoder.dimensions)
         encode_missing(self._store, encoder, progress=progress)

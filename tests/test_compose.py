@@ -12,6 +12,7 @@ from mcp_memory import compose, recital
 from mcp_memory.domain import Entry, ItemId
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
+from mcp_memory.times import zone_offset
 
 ID = "06p7v2q0000ab"
 
@@ -80,4 +81,4 @@ def test_the_age_counts_from_the_clock_on_the_wall(tmp_path: Path) -> None:
 
 
 def test_the_zone_offset_is_that_of_the_moment() -> None:
-    assert compose.zone_offset(datetime(2026, 3, 2, tzinfo=UTC)) == 0
+    assert zone_offset(datetime(2026, 3, 2, tzinfo=UTC)) == 0

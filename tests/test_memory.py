@@ -813,7 +813,7 @@ def test_recall_says_that_vectors_are_still_being_made(tmp_path: Path) -> None:
     with Memory.open(tmp_path / "memory.db", model=HashingEncoder()) as memory:
         memory.remember("The ferry leaves at noon.")
     with sqlite3.connect(tmp_path / "memory.db") as connection:
-        connection.execute("DELETE FROM vectors")
+        connection.executescript("DELETE FROM vectors; DELETE FROM signs")
     connection.close()
     with Memory.open(tmp_path / "memory.db", model=Waiting()) as memory:
         memory.wait_for_encoder()

@@ -230,8 +230,8 @@ def bring_in(
     config: Config, bring: "Callable[[Database, int], Merged]", *, named: str, dry_run: bool, as_json: bool
 ) -> None:
     """Carry out an import or a merge, after a backup, make the vectors that it lacks, and tell what came."""
-    from mcp_memory import compose
     from mcp_memory.sqlite import upkeep
+    from mcp_memory.times import zone_offset
 
     require_writable(config)
     new, kept_at = not config.database.exists(), None
@@ -245,7 +245,7 @@ def bring_in(
             if not dry_run and not new:
                 kept_at = backups.target(config.database, datetime.now(UTC), before="merge")
                 upkeep.backup(database, kept_at)
-            merged = bring(database, compose.zone_offset(datetime.now().astimezone()))
+            merged = bring(database, zone_offset(datetime.now().astimezone()))
     except BaseException:
         if kept_at is not None:  # nothing was changed, so it is not needed
             kept_at.unlink(missing_ok=True)

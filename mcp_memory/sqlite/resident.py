@@ -72,6 +72,12 @@ class States:
         rows, numbers = rows[inside], numbers[inside]
         return rows[self.numbers[rows] == numbers]
 
+    def holds(self, numbers: NDArray[np.int64]) -> Mask:
+        """Which of these numbers, in ascending order, are those of states here."""
+        held = np.zeros(len(numbers), np.bool_)
+        held[np.searchsorted(numbers, self.numbers[self.rows_of(numbers)])] = True
+        return held
+
     def distances(self, signs: NDArray[np.uint64]) -> NDArray[np.uint16]:
         """In how many bits each state differs, shape (states,)."""
         total = np.zeros(len(self.numbers), np.uint16)
@@ -169,7 +175,7 @@ class Resident:
         fresh = self._columns(found, _width(connection, self._encoder))
         known = self._present()
         known.ended[known.rows_of(numbers)] = 0  # what is not read again is gone
-        again = np.isin(fresh.numbers, known.numbers)
+        again = known.holds(fresh.numbers)
         known.put(known.rows_of(fresh.numbers), fresh.part(again))
         self._append(fresh.part(~again))
 

@@ -255,9 +255,7 @@ class SqliteStore:
 
     def scopes(self) -> list[str]:
         with self._database.read() as connection:
-            return [
-                name for (name,) in connection.execute("SELECT DISTINCT scope FROM revisions WHERE status = 'live'")
-            ]
+            return [name for (name,) in fetch(connection, _SCOPES)]
 
     def expired(self, *, before: int, scopes: Sequence[str], kinds: Sequence[Kind]) -> list[Item]:
         with self._database.read() as connection:
@@ -358,6 +356,14 @@ class SqliteStore:
             number: int = connection.execute(f"SELECT count(*) {LACKING}", (identity,)).get
         return number
 
+    def behind(self, identity: str) -> bool:
+        with self._database.read() as connection:
+            number = _serving_as(connection, identity)
+            if number is not None:
+                states, _ = self._resident.states(connection, number, Filter())
+                return bool((~states.measured & (states.ended != 0)).any())
+        return self.pending(identity) > 0
+
     def add_measured(self, identity: str, measured: Mapping[int, Measured]) -> None:
         with self._database.write() as connection:
             upkeep.add_measured(connection, identity, measured)
@@ -443,6 +449,17 @@ def _serving_number(connection: apsw.Connection) -> int | None:
 def _serving_as(connection: apsw.Connection, identity: str) -> int | None:
     encoder = _serving(connection)
     return encoder[0] if encoder and encoder[1] == identity else None
+
+
+_LIVE = "FROM revisions WHERE until_time IS NULL AND status = 'live'"
+# One look-up in the index a scope: to read every state takes 100 ms among 100,000.
+_SCOPES = f"""
+    WITH RECURSIVE known(scope) AS (
+        SELECT min(scope) {_LIVE}
+        UNION ALL SELECT (SELECT min(scope) {_LIVE} AND scope > known.scope) FROM known WHERE known.scope IS NOT NULL
+    )
+    SELECT scope FROM known WHERE scope IS NOT NULL
+"""
 
 
 def _numbers(ids: Sequence[ItemId]) -> str:
