@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from mcp_memory.text import STOP_WORDS, words
+
 _SCRIPTS = (
     ("ja", "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f"),
     ("ko", "\u1100-\u11ff\u3131-\u318e\uac00-\ud7fb"),
@@ -61,17 +63,69 @@ _COMMON = {
     "ro": "și este sunt era că în pe cu nu la de un o al ai ale mai din pentru când unde cine ce care dar sau am are",
     "hu": "és a az egy nem hogy van volt ez mint de is meg csak már mi mit mikor hol ki én te ő nekem",
 }
+_ASKING = {
+    "de": "warum wieso wohin woher womit wofür worauf wen wem wessen welche welcher welches welchen welchem was wieviel viele viel"
+    " bin bist seid sein kann kannst können könnte muss musst müssen soll sollte sollen will willst wollen darf dürfen mag gibt"
+    " geht macht machen mache gemacht heißt heiße kommt lange oft denn doch schon mal mir mich dir dich uns euch ihm ihn ihnen"
+    " dein deine deinen dieser diese dieses diesem diesen unter über vor hinter durch gegen ohne um seit bis als wenn weil damit"
+    " hier da dort jetzt immer ja nein werden worden würde wurden hatten hast habt ihre ihren ihrem seine seinen seinem meinem"
+    " meiner meines kein keine keinen sehr so",
+    "fr": "quels quelles comment combien pourquoi qui que lequel laquelle est-ce suis es sommes êtes sera serait étais était"
+    " étaient a ai as avez ont avait peut peux pouvons dois doit faut fait faire fais font va vais vont y en me te se leur leurs"
+    " lui moi toi elles on votre vos tes ton ta si très plus moins sans sous entre vers chez depuis pendant avant après déjà"
+    " encore toujours jamais ici là donc car comme quelque aussi ça cela c m t eu",
+    "es": "cuánto cuánta cuántos cuántas cuáles quiénes adónde dónde qué por soy eres somos fueron sea hay tengo tienes tiene"
+    " tenemos tienen había hacer hace hago hacen puede puedo pueden debe debo deben va voy van me te le les nos mí ti él ella ellos"
+    " ellas usted ustedes nuestra nuestros este esta esto ese esa eso aquel sin sobre entre hasta desde durante antes después ya"
+    " también muy tan si porque donde quien cual ser estar estoy estamos cada todo toda todos todas",
+    "pt": "quanto quanta quantos quantas quais porque porquê que sou somos são ser estar estou estamos estão está tenho temos têm"
+    " tinha há faz faço fazer fazem pode posso podem deve devo vai vou vão me te lhe nos mim ti ele ela eles elas vocês nossos nossas"
+    " este esta isto esse essa isso aquele sem sobre entre até desde durante antes depois já também tão se aonde cada todo toda"
+    " todos todas",
+    "it": "quanto quanta quanti quante quali perché cosa che chi dov'è sono sei siamo siete essere stare sto sta stanno era erano"
+    " hai avete hanno avere aveva fare faccio fa fanno fai può posso possono deve devo devono va vado vanno mi ti ci vi si me te lui"
+    " lei noi voi loro mia miei mie tuo tua nostri nostre questo questa questi quello quella senza sopra sotto tra fra fino dopo"
+    " prima già anche così se ogni tutto tutta tutti tutte c dov com cos qual l d un all dall nell sull agli alle ai dai dal dalla sul"
+    " sulla degli delle dei nei nelle negli",
+    "nl": "waarom waarheen waarvandaan waarvoor waarmee welk welke wiens hoeveel ben bent zal zou zullen kan kunt kunnen moet"
+    " moeten mag mogen wil wilt willen gaat ga gaan doe doet doen mij me jou u hem haar hun jouw onze dit deze daar hier onder"
+    " tussen door tegen zonder om sinds tot dan want omdat al heel veel vaak",
+    "pl": "dlaczego czemu skąd dokąd czego czym kogo komu kim jaki jaka jakie jakim jakiej jakich który która które których ile ilu"
+    " jestem jesteś jesteśmy są być będzie ma mam masz mamy mają mieć może mogę można muszę musi mnie mi mną cię ci tobie nam nas"
+    " wam jego jej ich swój swoja swoje ten ta te tego tej tym tych czy przy bez pod nad między do ode jeśli gdy bo też bardzo moje"
+    " moim mojej",
+    "tr": "niçin neden niye nereye nereden neresi neye neyi hangi hangisi kaç kime kimi ben benim beni bana sen senin bizim sizin"
+    " onun onlar şu o olarak mıyım misin mıdır mu mü en ki ya ise var yok diye göre",
+    "sv": "varför vart vilken vilket vilka vems hur mycket många är kan kunde ska skulle måste får vill mig dig oss er honom henne"
+    " dem mitt mina ditt din sin sitt denna detta dessa under mellan genom utan sedan innan efter här där nu redan bara",
+    "da": "hvorfor hvorhen hvilken hvilket hvilke hvis hvordan meget mange er kan kunne skal skulle må vil mig dig os jer ham hende"
+    " dem mit mine dit din sin sit denne dette disse under mellem gennem uden siden før efter her der nu allerede kun",
+    "ru": "а без бы был была были было быть в вам вас ваш ваша ваше во вот все всё вы где да для до его ее её ей ему если есть ещё еще"
+    " же за и из или им их к как какая какие какими каким какое какой какого какую ко когда кого кому кто куда ли мне мной меня мою мои"
+    " моим моими моих мой моя моё мое моей моего моими мы на нам нами нас наш наша наше не него нее неё нет ни них но ну о об он она они"
+    " оно от откуда очень по под почему при про с сам свой своя своё свое сколько со так там те тебе тебя тем то того тоже только"
+    " том ты у уже чего чем чём чему что чтобы эта эти это этот я можно надо нужно чей чья чьё зачем",
+}
+"""What else asks, points and joins in a language, and says nothing of what a question is about."""
 SHORT = 60
 """Characters below which the words of a text may tell too little."""
 DOUBT = 2
 """By how much a language's score may lie below the best: one telling word."""
-_PROFILES = {code: frozenset(words.split()) for code, words in _COMMON.items()}
+_FUNCTION_WORDS = {
+    code: frozenset(f"{_COMMON.get(code, '')} {_ASKING.get(code, '')}".split()) for code in _COMMON | _ASKING
+}
+_FUNCTION_WORDS["en"] |= STOP_WORDS
+LATIN = tuple(_COMMON)
+_PROFILES = {code: _FUNCTION_WORDS[code] for code in LATIN}
+_FOLDED = {code: frozenset(words(" ".join(idle))) for code, idle in _FUNCTION_WORDS.items()}
+"""Without accents, as words are searched for."""
+TOLD_APART = 3
+"""Languages that a text may be in whose function words are taken for such."""
 _CODES = {
     word: [code for code, profile in _PROFILES.items() if word in profile]
     for word in {word for profile in _PROFILES.values() for word in profile}
 }
 """The languages in which a word is common."""
-LATIN = tuple(_PROFILES)
 
 
 def language_of(text: str) -> str | None:
@@ -93,6 +147,19 @@ def likely_languages(text: str) -> tuple[str, ...]:
     if not best:
         return LATIN
     return tuple(code for code, score in scores.items() if score == best)
+
+
+def function_words(text: str) -> frozenset[str]:
+    """The words that say nothing of what a text is about, in the language that most of them speak for.
+
+    As they are searched for, without accents. Those of several languages where they speak for these alike, and none
+    where that is anybody's guess.
+    """
+    if (script := _by_script(text)) != "":
+        return _FOLDED.get(script or "", frozenset())
+    scores = _scores(text)
+    best = [code for code, score in scores.items() if score and score == max(scores.values())]
+    return frozenset[str]().union(*(_FOLDED[code] for code in best)) if len(best) <= TOLD_APART else frozenset()
 
 
 def possible_languages(text: str) -> tuple[str, ...]:

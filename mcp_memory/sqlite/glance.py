@@ -22,7 +22,7 @@ from mcp_memory.sqlite.wording import (
     indexed,
     match_expression,
     prepare,
-    query_terms,
+    searched_terms,
     tokenizer,
 )
 
@@ -82,8 +82,8 @@ class Glance:
         The share is its BM25 over that of a text of average length that holds each of the query's terms once; its parts
         count the terms it shares, of how many.
         """
-        terms = query_terms(query)
         with self._database.read() as connection:
+            terms = searched_terms(connection, query, self._commonness)
             counts = {term: self._commonness.of(connection, term) for term in terms}
             total = self._commonness.total(connection)
             weights = {term: terms[term] * bm25.rarity(counts[term], total=total) for term in terms}

@@ -21,7 +21,7 @@ from mcp_memory.sqlite.wording import (
     conditions,
     indexed,
     match_expression,
-    query_terms,
+    searched_terms,
     tokenizer,
 )
 from mcp_memory.times import Period
@@ -45,7 +45,7 @@ def search_text(
 
     Once PLACES have been read and enough states found, what is left are terms so common that they tell little.
     """
-    terms = query_terms(query)
+    terms = searched_terms(connection, query, commonness)
     counts = {term: commonness.of(connection, term) for term in terms}
     total = commonness.total(connection)
     scores = np.zeros(len(states.numbers), np.float32)
@@ -97,7 +97,7 @@ def word_scores(
 ) -> tuple[Scores, float]:
     """BM25 (ranking.bm25) of texts with who says each, shape (len(texts),), and of a text of average length that holds
     each term once."""
-    terms = query_terms(query)
+    terms = searched_terms(connection, query, commonness)
     tokenize = tokenizer(connection)
     tokens = [tokenize(term) for term in terms]
     wanted = {token for term in tokens for token in term}

@@ -1,13 +1,16 @@
 """What the words of a question are, how common each is in the file, and which rows a filter lets through."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import Any
 
 import apsw
 
 from mcp_memory.bm25 import UNIGRAM_WEIGHT
 from mcp_memory.domain import Filter, spoken
+from mcp_memory.languages import function_words, likely_languages
 from mcp_memory.text import content_words, grams
 
 QUERY_WORDS = 64
@@ -16,6 +19,21 @@ HAPPENED = "coalesce(r.occurred_at, i.recorded_at + :zone_offset)"
 """When it happened, at face value."""
 COUNTED = 100_000
 """Terms whose states are counted that are remembered: 15 MB."""
+
+
+STEM = 4
+"""Letters that two forms of a word have in common at their beginning, at least."""
+ENDING = 3
+"""Letters after these in which they differ, at most."""
+COMPOUND = 5
+"""Letters of a word that may begin another, at least: Zahnarzt, Zahnarzttermin."""
+FORM_WEIGHT = 0.7
+"""What a form of a word counts for, beside the word itself at 1: any of .4 to 1 finds the same (python -m bench.languages)."""
+FORMS_READ = 200
+"""Terms of one beginning that are looked at."""
+_WORD = re.compile(rf"[^\W\d_]{{{STEM},}}")
+# Hiragana join and bend the words of a Japanese question; what it is about is in its Kanji and Katakana.
+_KANA = re.compile("[\u3041-\u309fー]+")
 
 
 def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
@@ -57,10 +75,50 @@ def prepare(connection: apsw.Connection) -> None:
 def query_terms(query: str) -> dict[str, float]:
     """What is searched for and how much each counts: words that are no stop words, pairs of CJK characters, and less
     than these their lone characters."""
-    words = list(dict.fromkeys(content_words(query)))[:QUERY_WORDS]
+    content = content_words(query)
+    idle = function_words(query)
+    words = list(dict.fromkeys(word for word in content if word not in idle) or dict.fromkeys(content))[:QUERY_WORDS]
     found = list(dict.fromkeys(grams(query)))[: 4 * QUERY_WORDS]
+    telling = [gram for gram in found if not _KANA.fullmatch(gram)]
+    if any(len(gram) > 1 for gram in telling):
+        found = telling
     pairs = any(len(gram) > 1 for gram in found)
     return dict.fromkeys(words, 1.0) | {gram: UNIGRAM_WEIGHT if pairs and len(gram) == 1 else 1.0 for gram in found}
+
+
+def searched_terms(connection: apsw.Connection, query: str, commonness: "Commonness") -> dict[str, float]:
+    """The terms of a query, and those of the index that may be forms of its words.
+
+    The index knows the endings of English alone, so of a word in another language every form is searched for; of an
+    English one only where no state holds it, what goes on after it.
+    """
+    terms = query_terms(query)
+    bent = "en" not in likely_languages(query)
+    asked = [term for term in terms if _WORD.fullmatch(term) and (bent or not commonness.of(connection, term))]
+    forms = {form for word in asked for form in _forms(connection, word, bent=bent)}
+    return terms | dict.fromkeys(sorted(forms - terms.keys()), FORM_WEIGHT)
+
+
+def _forms(connection: apsw.Connection, word: str, *, bent: bool) -> list[str]:
+    tokenize = tokenizer(connection)
+    token = "".join(tokenize(word))
+    start = token[: max(STEM, min(COMPOUND, len(token) - ENDING))] if bent else token
+    if len(start) < STEM:
+        return []
+    rows = connection.execute(
+        "SELECT term FROM temp.terms WHERE term > ? AND term < ? LIMIT ?", (start, start + "\U0010ffff", FORMS_READ)
+    ).fetchall()
+    others = [str(other) for (other,) in rows]
+    # What is searched for is stemmed once more, and must stay as it is in the index.
+    return [other for other in others if _is_form(token, other, bent=bent) and tokenize(other) == [other]]
+
+
+def _is_form(word: str, other: str, *, bent: bool) -> bool:
+    """Whether one word goes on after the other, or where `bent` the two differ in their endings."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False)))
+    if same == len(word) >= COMPOUND or (bent and same == len(other) >= COMPOUND):
+        return True
+    return bent and same >= STEM and max(len(word), len(other)) - same <= ENDING
 
 
 def match_expression(terms: Iterable[str]) -> str:
