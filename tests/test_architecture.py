@@ -42,7 +42,7 @@ LAYERS = (
     ("folders", "importers.sorting"),
     ("mirrored",),
     ("outward",),
-    ("statements", "secret_shapes"),
+    ("statements", "secret_shapes", "undertakings"),
     ("sorts",),
     ("framing", "naming"),
     ("changes",),

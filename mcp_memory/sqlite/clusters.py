@@ -336,7 +336,7 @@ def _members(connection: apsw.Connection, revision_ids: Sequence[int], encoder: 
         around[number] = (*around.get(number, ()), text)
     together = told_together(connection, revision_ids)
     return [
-        Member(number, items[number], found.get(number), around.get(number, ()), together.get(number, ""))
+        Member(number, items[number], found.get(number), around.get(number, ()), *together.get(number, ()))
         for number in revision_ids
         if number in items
     ]
