@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcp_memory import compose, summarize
+from mcp_memory.chatter import tells
 from mcp_memory.compose import Sentence
 from mcp_memory.domain import Filter, Hit, Item, ItemId, KeepDigest, Topic, Vector
 from mcp_memory.encoders.hashing import HashingEncoder
@@ -17,7 +18,7 @@ from mcp_memory.intake import MAX_NAME
 from mcp_memory.recalling import Recaller
 from mcp_memory.results import Summary
 from mcp_memory.store import Store
-from mcp_memory.text import count_tokens, require_clean, sentences
+from mcp_memory.text import count_tokens, require_clean, sentences, words
 from mcp_memory.topics import match, terms_of
 
 MEMBERS = 400
@@ -78,6 +79,9 @@ class Digester:
             for number, span in enumerate(sentences(hit.item.text))
             if TELLING.search(hit.item.text, span.start, span.end)
         ]
+        names = {word for hit in members.hits for word in words(hit.item.speaker or "")}
+        # Courtesy and agreement stand for many others, so they would be chosen first.
+        candidates = [sentence for sentence in candidates if tells(sentence.text, names)] or candidates
         candidates, vectors = self._measure(candidates[: 10 * MEASURED], encoded)
         costs = [_cost(sentence, now=now) for sentence in candidates]
         strengths = self._recaller.strengths([sentence.item for sentence in candidates], now=now)

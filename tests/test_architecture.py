@@ -42,7 +42,7 @@ LAYERS = (
     ("folders", "importers.sorting"),
     ("mirrored",),
     ("outward",),
-    ("statements", "secret_shapes", "undertakings"),
+    ("statements", "secret_shapes", "undertakings", "chatter"),
     ("sorts",),
     ("framing", "naming"),
     ("changes",),
