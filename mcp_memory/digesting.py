@@ -17,6 +17,7 @@ from mcp_memory.errors import InvalidInput, NotFound
 from mcp_memory.intake import MAX_NAME
 from mcp_memory.recalling import Recaller
 from mcp_memory.results import Summary
+from mcp_memory.speech import TO_TOOLS, Speech
 from mcp_memory.store import Store
 from mcp_memory.text import count_tokens, require_clean, sentences, words
 from mcp_memory.topics import match, terms_of
@@ -95,7 +96,9 @@ class Digester:
         replaced = self._store.replaced_by([item.id for item in items], as_of=as_of)
         return [Hit(item, 0.0, tuple(replaced.get(item.id, ()))) for item in items]
 
-    def of_topic(self, name: str, *, query: str | None, where: Filter, max_tokens: int, now: datetime) -> Summary:
+    def of_topic(
+        self, name: str, *, query: str | None, where: Filter, max_tokens: int, now: datetime, speech: Speech = TO_TOOLS
+    ) -> Summary:
         """The digest of a topic: the kept one while it is fresh, fits and is asked for as a whole, else a new one."""
         members = self._about(name, query=query, where=where, now=now)
         narrowed = query is not None or narrows(replace(where, as_of=None))
@@ -109,7 +112,7 @@ class Digester:
             return self.digest(members, max_tokens=max_tokens, now=now, note=note)
         items = list(self._store.items(kept.items).values())
         newer = max(0, members.total - len(items))
-        text = compose.kept_digest(kept, newer=newer)
+        text = compose.kept_digest(kept, newer=newer, speech=speech)
         left = max_tokens - count_tokens(text)
         if left < 0:
             return self.digest(members, max_tokens=max_tokens, now=now)

@@ -18,6 +18,10 @@ LAYERS = (
     ("policies",),
     (
         "text",
+        "speech",
+        "scopenames",
+        "speech",
+        "scopenames",
         "times",
         "projects",
         "languages",

@@ -30,6 +30,9 @@ class Together(NamedTuple):
     """Of the item that was asked for."""
 
 
+ALONE = Together("", (), 0)
+
+
 def told_together(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, Together]:
     """By state, what its item was told together with; none for passages, turns and what was told alone.
 
