@@ -94,7 +94,15 @@ LAYERS = (
     ("server",),
     ("config", "demo", "snapshot", "tokens", "http"),
     ("serving",),
-    ("clients", "clients.jsonc", "clients.machine", "clients.launch", "clients.blocks", "clients.files"),
+    (
+        "clients",
+        "clients.jsonc",
+        "clients.toml",
+        "clients.machine",
+        "clients.launch",
+        "clients.blocks",
+        "clients.files",
+    ),
     ("clients.documents",),
     ("clients.catalogue", "clients.settings_hooks"),
     ("clients.entries",),
@@ -123,7 +131,7 @@ HOMES = {
     "click": ("cli", "demo"),
     "platformdirs": ("config",),
     "dateparser": ("foreign_dates",),
-    "tomlkit": ("clients.documents",),
+    "tomlkit": ("clients.toml",),
     "ruamel": ("clients.documents", "importers.markup"),
 }
 """Where each third-party package may be imported. numpy is a vector's type, and at home wherever vectors are."""
