@@ -41,7 +41,13 @@ def of_item(revisions: Sequence[Revision], *, earlier: int = 0, speech: Speech =
         if number < earlier:
             continue
         lines.append(f"{_head(revision)}: {one_line('; '.join(changes(before, revision)))}")
-    more = [f"{earlier} earlier states are left out; a larger {speech.name('limit')} shows them."] if earlier else []
+    more = (
+        [
+            f"{counted(earlier, 'earlier state is', 'earlier states are')} left out; a larger {speech.name('limit')} shows {'it' if earlier == 1 else 'them'}."
+        ]
+        if earlier
+        else []
+    )
     told = f"#{item.id}: {item.kind} in {one_line(item.scope)}, {item.status}{times}"
     return "\n".join([fenced([told, origin_line(item), *lines]), *more])
 

@@ -140,7 +140,7 @@ def test_a_shell_is_told_commands_and_not_tools(run: Run) -> None:
     assert "call mcp-memory forget … --confirm, or with ids" in preview
     assert "come since; mcp-memory summarize … --digest … once the digest" in kept
     assert "mcp-memory recall … --limit 4 or a larger --max-tokens" in more
-    assert "1 earlier states are left out; a larger --limit shows them." in cut
+    assert "1 earlier state is left out; a larger --limit shows it." in cut
     assert "shopp is a scope that nothing had before; if another is meant: --scope shop." in slip
     assert "if another is meant: --scope shop" in unknown
     assert "--erase removes them for good" in gone
