@@ -1,11 +1,15 @@
 """Topics on paragraphs whose articles are known, and what one more memory costs among ten thousand.
 
-    uv run python -m bench.topics --data DIR [--data DIR ...] [--items 10000]
+    uv run python -m bench.topics --data DIR [--data DIR ...] [--items 10000] [--bare FILE]
 
 A DIR holds corpus.jsonl of documents that have a title: those of one title belong together (XQuAD's paragraphs).
 Prints for each how well the topics match the titles: purity, normalised mutual information, and precision and recall of
 pairs that share a topic. Then, on made statements about made subjects, how long the first gathering takes, and how many
 topics are described anew, and how long that takes, when one more memory comes.
+
+FILE (bench/bare_sessions.tsv) has a session in each line: what its statements are about, then the statements, bare of their
+subject; or `unrelated`, or `mixed`, of which no three are about one thing. Prints how many of those about one thing are in a
+topic, and how many of the others.
 """
 
 import argparse
@@ -20,7 +24,7 @@ from pathlib import Path
 
 from bench.data import read_lines
 from mcp_memory import catchup
-from mcp_memory.domain import Entry
+from mcp_memory.domain import Caller, Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 
@@ -67,6 +71,23 @@ def quality(directory: Path) -> dict[str, float]:
         return agreement(
             [topic_of[item] if item in topic_of else next(alone) for item in titles], list(titles.values())
         )
+
+
+def bare(file: Path) -> dict[str, str]:
+    """Tell each session in one scope of its own, a statement in a call, and count what is in a topic."""
+    counts: dict[str, Counter[str]] = {}
+    for line in file.read_text("utf-8").splitlines():
+        about, *told = line.split("\t")
+        with tempfile.TemporaryDirectory() as folder, Memory.open(Path(folder) / "memory.db") as memory:
+            memory.wait_for_encoder()
+            for text in told:
+                memory.remember(text, by=Caller(session="bare"))
+            memory.gather()
+            gathered = sum(len(topic.items) for topic in memory.topics()[0])
+        language = "English" if "".join(told).isascii() else "Chinese"
+        sort = about if about in ("unrelated", "mixed") else "of one thing"
+        counts.setdefault(f"{language}, {sort}", Counter()).update(gathered=gathered, told=len(told))
+    return {sort: f"{count['gathered']} of {count['told']}" for sort, count in counts.items()}
 
 
 def cost(count: int) -> dict[str, float]:
@@ -128,7 +149,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, action="append", default=[], help="directory of a test set with titles")
     parser.add_argument("--items", type=int, default=10_000, help="made statements; 0 for none")
+    parser.add_argument("--bare", type=Path, help="sessions of bare statements")
     options = parser.parse_args()
+    if options.bare:
+        print(bare(options.bare))
     for directory in options.data:
         print(directory.name, {name: round(value, 3) for name, value in quality(directory).items()})
     if options.items:

@@ -1,24 +1,22 @@
 """Answering: what was found, or a session should begin with, as the text that recall gives within its budget."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 
 from mcp_memory import compose, context, paging
 from mcp_memory.digesting import narrows
-from mcp_memory.domain import Filter, Item, ItemId
+from mcp_memory.domain import USER, Caller, Filter, Item, ItemId
 from mcp_memory.gathering import Gatherer
 from mcp_memory.recalling import Found, Recaller
 from mcp_memory.results import Recall
+from mcp_memory.scopenames import meant
+from mcp_memory.speech import Speech
 from mcp_memory.store import Store
 from mcp_memory.text import count_tokens
 
 TOPICS = 5
 """Topics that a session's start may name, those that changed last."""
-
-ALIKE = 0.8
-"""How alike the name of a scope must be to be asked about (difflib's ratio): a letter too few or two swapped, of five."""
 
 
 class Answerer:
@@ -29,13 +27,15 @@ class Answerer:
         self._gatherer = gatherer
         self._recaller = recaller
 
-    def answer(self, query: str, found: Found, *, where: Filter, max_tokens: int, full: bool, now: datetime) -> Recall:
+    def answer(
+        self, query: str, found: Found, *, where: Filter, max_tokens: int, full: bool, now: datetime, speech: Speech
+    ) -> Recall:
         """What was found for a question; with `full` each hit has what stands around it in its source.
 
         A lead with the topic's digest stands first where the question is about more of a topic than the answer holds.
         """
         if not found.hits:
-            notes = (*found.notes, *self._meant(where.scopes))
+            notes = (*found.notes, *self._meant(where.scopes, speech))
             text = "\n".join(["Nothing relevant is known.", *notes])
             return Recall([], 0, text, count_tokens(text), notes, found.timings)
         start = time.perf_counter()
@@ -44,7 +44,7 @@ class Answerer:
 
         def pack(budget: int) -> compose.Packed:
             return compose.answer(
-                found.hits, count=count, notes=found.notes, max_tokens=budget, now=now, contexts=contexts
+                found.hits, count=count, notes=found.notes, max_tokens=budget, now=now, contexts=contexts, speech=speech
             )
 
         packed = pack(max_tokens)
@@ -55,7 +55,9 @@ class Answerer:
         timings = found.timings | {"packing": (time.perf_counter() - start) * 1000}
         return Recall(packed.hits, more, packed.text, count_tokens(packed.text), found.notes, timings)
 
-    def session_start(self, *, where: Filter, limit: int | None, max_tokens: int, full: bool, now: datetime) -> Recall:
+    def session_start(
+        self, *, where: Filter, limit: int | None, max_tokens: int, full: bool, now: datetime, speech: Speech
+    ) -> Recall:
         """What a session should begin with. Nobody counts it as a use: what it shows would keep all else out of it."""
 
         def passage(item: Item) -> str:
@@ -64,24 +66,26 @@ class Answerer:
         topics = [] if narrows(where) else self._gatherer.topics(where.scopes, limit=TOPICS)
         parts = self._recaller.core(where=where, topics=topics, now=now, passage=passage if full else None)
         if not any(part.lines for part in parts):
-            notes = self._meant(where.scopes)
+            notes = self._meant(where.scopes, speech)
             text = "\n".join(["Nothing is remembered here yet.", *notes])
             return Recall([], 0, text, count_tokens(text), notes)
         total = self._store.count(where=where)
         packed = context.pack(parts, max_tokens=max_tokens, limit=limit, total=total, now=now)
         return Recall(packed.hits, max(0, total - len(packed.hits)), packed.text, count_tokens(packed.text))
 
-    def _meant(self, asked: Sequence[str]) -> tuple[str, ...]:
+    def _meant(self, asked: Sequence[str], speech: Speech) -> tuple[str, ...]:
         """What to tell where nothing is in the one scope asked for, and another's name is nearly or in part the same."""
-        if len(asked) != 1 or (known := self._store.scopes()).count(asked[0]):
-            return ()
-        short = {name.rpartition("/")[2].casefold(): name for name in known} | {name.casefold(): name for name in known}
-        near = [short[name] for name in get_close_matches(asked[0].casefold(), short, cutoff=ALIKE)]
-        near = [f'scope="{compose.one_line(name)}"' for name in dict.fromkeys(near)]
-        return (
-            (f"Nothing has the scope {compose.one_line(asked[0])}; if another is meant: {', '.join(near)}.",)
-            if near
-            else ()
+        near = meant(asked[0], self._store.scopes()) if len(asked) == 1 else []
+        return (f"Nothing has the scope {compose.one_line(asked[0])}{_if_another(near, speech)}",) if near else ()
+
+    def slips(self, scopes: Collection[str], caller: Caller) -> tuple[str, ...]:
+        """What to tell of scopes named for what is to be kept that are new and nearly named as another, a line each."""
+        named = sorted(set(scopes) - {USER, caller.project})
+        known = self._store.scopes() if named else []
+        return tuple(
+            f"{compose.one_line(name)} is a scope that nothing had before{_if_another(near, caller.speech)}"
+            for name in named
+            if (near := meant(name, known))
         )
 
     def _contexts(self, items: Sequence[Item], where: Filter, *, full: bool) -> dict[ItemId, compose.Context]:
@@ -97,3 +101,7 @@ class Answerer:
             )
             for item in items
         }
+
+
+def _if_another(near: Sequence[str], speech: Speech) -> str:
+    return f"; if another is meant: {', '.join(speech.option('scope', compose.one_line(name)) for name in near)}."

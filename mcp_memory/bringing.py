@@ -13,6 +13,7 @@ from mcp_memory.origins import IMPORTED
 from mcp_memory.remembering import Progress, Rememberer
 from mcp_memory.results import RememberedItem, Withheld
 from mcp_memory.store import Store
+from mcp_memory.text import counted
 
 MEASURED = 200_000
 """Tokens that are compared by their vectors too before they are kept, about half a minute on two cores; the rest by words."""
@@ -143,7 +144,7 @@ class Bringer:
             return self._rememberer.preview(news, progress=progress, inline=MEASURED), None, 0
         sources = len({statement.source.id for statement in news})
         told = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
-        summary = f"{len(news)} statements, {sources} sources from {told}"
+        summary = f"{counted(len(news), 'statement')}, {counted(sources, 'source')} from {told}"
         operation = self._operation("import", summary, by)
         result = self._rememberer.remember(news, operation=operation, progress=progress, inline=MEASURED)
         return result.items, result.operation_id, result.pending

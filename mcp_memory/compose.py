@@ -9,6 +9,7 @@ from typing import NamedTuple
 from mcp_memory.domain import Hit, Item, ItemId, Source, Topic
 from mcp_memory.injections import instructs
 from mcp_memory.origins import INSTRUCTS, origin_line, told_origin
+from mcp_memory.speech import TO_TOOLS, Speech
 from mcp_memory.strength import review_due, stale_since
 from mcp_memory.text import Span, count_tokens, counted, grams, sentences, shorten, words
 from mcp_memory.times import age, format_day, to_ms, zone_offset
@@ -50,7 +51,12 @@ NOTHING = Context()
 
 
 def pack(
-    hits: Sequence[Hit], *, max_tokens: int, now: datetime, contexts: Mapping[ItemId, Context] | None = None
+    hits: Sequence[Hit],
+    *,
+    max_tokens: int,
+    now: datetime,
+    contexts: Mapping[ItemId, Context] | None = None,
+    speech: Speech = TO_TOOLS,
 ) -> Packed:
     """The hits as lines, best first, fenced as data, in at most `max_tokens`.
 
@@ -76,7 +82,7 @@ def pack(
                 said.update(old.id for old in hit.was[:FORMER])
                 break
         else:
-            line = _shortened(hit, left - 1, now=now)
+            line = _shortened(hit, left - 1, now=now, speech=speech)
         cost = count_tokens(line) + 1
         if not line or cost > left:
             if lines:
@@ -156,23 +162,24 @@ def answer(
     max_tokens: int,
     now: datetime,
     contexts: Mapping[ItemId, Context] | None = None,
+    speech: Speech = TO_TOOLS,
 ) -> Packed:
     """What recall answers, all of it in at most `max_tokens`: the hits packed, how many more there are, the notes.
 
     `count` says how many matched, with those beyond the hits. Notes are left out first where the budget is small.
     """
-    reserve = count_tokens("\n".join([more(count, shown=0), *notes])) + 2
+    reserve = count_tokens("\n".join([more(count, shown=0, speech=speech), *notes])) + 2
     if notes and max_tokens - reserve < 2 * SHORTEST:
-        return answer(hits, count=count, notes=(), max_tokens=max_tokens, now=now, contexts=contexts)
-    packed = pack(hits, max_tokens=max_tokens - reserve, now=now, contexts=contexts)
+        return answer(hits, count=count, notes=(), max_tokens=max_tokens, now=now, contexts=contexts, speech=speech)
+    packed = pack(hits, max_tokens=max_tokens - reserve, now=now, contexts=contexts, speech=speech)
     if not packed.hits:
         # What is remembered says more than that there is more of it.
-        packed, notes = pack(hits, max_tokens=max_tokens - 1, now=now, contexts=contexts), ()
+        packed, notes = pack(hits, max_tokens=max_tokens - 1, now=now, contexts=contexts, speech=speech), ()
     if not packed.hits and hits:
         packed = least(hits[0], max_tokens=max_tokens, now=now)
     shown = {_gist(hit.item) for hit in packed.hits}
     told = [hit for hit in hits if _gist(hit.item) in shown]
-    rest = more(count - len(told), shown=len(told), cut=len(told) < len(hits))
+    rest = more(count - len(told), shown=len(told), cut=len(told) < len(hits), speech=speech)
     if packed.hits and count_tokens(f"{packed.text}\n{rest}") > max_tokens:
         rest = ""
     lines = [packed.text, rest, *notes]
@@ -233,19 +240,17 @@ def _lasting(old: Item, newer: Item, *, now: datetime) -> str:
     )
 
 
-CUT = "  cut: a larger max_tokens shows it whole"
-
-
-def _shortened(hit: Hit, max_tokens: int, *, now: datetime) -> str:
+def _shortened(hit: Hit, max_tokens: int, *, now: datetime, speech: Speech) -> str:
     """The first whole sentences that fit, then "…" and how to see the rest; empty where too little would be seen."""
     start, text = head(hit.item, now=now), one_line(hit.item.spoken)
-    room = max_tokens - count_tokens(start) - count_tokens(CUT) - 4
+    cut = f"  cut: a larger {speech.name('max_tokens')} shows it whole"
+    room = max_tokens - count_tokens(start) - count_tokens(cut) - 4
     if room < SHORTEST:
         return ""
     told = shorten(text, room)
     if told == text:
         return f"{start} {text}"
-    return f"{start} {told.removesuffix('…')}…\n{CUT}"
+    return f"{start} {told.removesuffix('…')}…\n{cut}"
 
 
 def least(hit: Hit, *, max_tokens: int, now: datetime) -> Packed:
@@ -273,12 +278,13 @@ def passage_around(source: Source, span: Span) -> str:
     return f"{before}[[{source.text[span.start : span.end]}]]{after}"
 
 
-def more(count: int, *, shown: int, cut: bool = False) -> str:
+def more(count: int, *, shown: int, cut: bool = False, speech: Speech = TO_TOOLS) -> str:
     """That there is more, and how to get it; empty where there is none. `cut` says that the budget was too small."""
     if not count:
         return ""
-    how = "a larger max_tokens" if cut else f"limit={shown + count} or a larger max_tokens"
-    return f"{count} more: recall again with {how}, or narrow the query."
+    larger = f"a larger {speech.name('max_tokens')}"
+    how = larger if cut else f"{speech.option('limit', shown + count)} or {larger}"
+    return f"{count} more: {speech.again('recall')} {how}, or narrow the query."
 
 
 _MARK = re.compile(r"\s*[-*•]\s+")
@@ -313,12 +319,12 @@ def digest(sentences: Sequence[Sentence], *, left_out: int, now: datetime) -> st
     return "\n".join([fenced([digest_line(sentence, now=now) for sentence in sentences]), *tail])
 
 
-def kept_digest(topic: Topic, *, newer: int) -> str:
+def kept_digest(topic: Topic, *, newer: int, speech: Speech = TO_TOOLS) -> str:
     """A topic's digest as it was handed in, fenced as data, and how many memories it does not know of."""
     # With a mark before it no line of the text can pass for one of ours.
     lines = [f"- {one_line(_MARK.sub('', line))}" for line in topic.digest.splitlines() if line.strip()]
     lines += [f"({INSTRUCTS})"] if instructs(topic.digest) else []
-    come = f"{counted(newer, 'memory has', 'memories have')} come since; summarize with digest=… once the digest tells of that too."
+    come = f"{counted(newer, 'memory has', 'memories have')} come since; {speech.call('summarize', digest='…')} once the digest tells of that too."
     tail = [come] if newer else []
     return "\n".join([fenced(lines), *tail])
 

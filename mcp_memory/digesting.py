@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcp_memory import compose, summarize
+from mcp_memory.chatter import tells
 from mcp_memory.compose import Sentence
 from mcp_memory.domain import Filter, Hit, Item, ItemId, KeepDigest, Topic, Vector
 from mcp_memory.encoders.hashing import HashingEncoder
@@ -16,8 +17,9 @@ from mcp_memory.errors import InvalidInput, NotFound
 from mcp_memory.intake import MAX_NAME
 from mcp_memory.recalling import Recaller
 from mcp_memory.results import Summary
+from mcp_memory.speech import TO_TOOLS, Speech
 from mcp_memory.store import Store
-from mcp_memory.text import count_tokens, require_clean, sentences
+from mcp_memory.text import count_tokens, require_clean, sentences, words
 from mcp_memory.topics import match, terms_of
 
 MEMBERS = 400
@@ -78,6 +80,9 @@ class Digester:
             for number, span in enumerate(sentences(hit.item.text))
             if TELLING.search(hit.item.text, span.start, span.end)
         ]
+        names = {word for hit in members.hits for word in words(hit.item.speaker or "")}
+        # Courtesy and agreement stand for many others, so they would be chosen first.
+        candidates = [sentence for sentence in candidates if tells(sentence.text, names)] or candidates
         candidates, vectors = self._measure(candidates[: 10 * MEASURED], encoded)
         costs = [_cost(sentence, now=now) for sentence in candidates]
         strengths = self._recaller.strengths([sentence.item for sentence in candidates], now=now)
@@ -91,7 +96,9 @@ class Digester:
         replaced = self._store.replaced_by([item.id for item in items], as_of=as_of)
         return [Hit(item, 0.0, tuple(replaced.get(item.id, ()))) for item in items]
 
-    def of_topic(self, name: str, *, query: str | None, where: Filter, max_tokens: int, now: datetime) -> Summary:
+    def of_topic(
+        self, name: str, *, query: str | None, where: Filter, max_tokens: int, now: datetime, speech: Speech = TO_TOOLS
+    ) -> Summary:
         """The digest of a topic: the kept one while it is fresh, fits and is asked for as a whole, else a new one."""
         members = self._about(name, query=query, where=where, now=now)
         narrowed = query is not None or narrows(replace(where, as_of=None))
@@ -105,7 +112,7 @@ class Digester:
             return self.digest(members, max_tokens=max_tokens, now=now, note=note)
         items = list(self._store.items(kept.items).values())
         newer = max(0, members.total - len(items))
-        text = compose.kept_digest(kept, newer=newer)
+        text = compose.kept_digest(kept, newer=newer, speech=speech)
         left = max_tokens - count_tokens(text)
         if left < 0:
             return self.digest(members, max_tokens=max_tokens, now=now)

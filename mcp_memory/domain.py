@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias
 
+from mcp_memory.speech import TO_TOOLS, Speech
 from mcp_memory.text import Span, normal_form
 
 ItemId = NewType("ItemId", str)
@@ -414,6 +415,8 @@ class Caller:
     client: str = "python"
     session: str = ""
     project: str | None = None
+    speech: Speech = TO_TOOLS
+    """How it is told what to call next."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,18 @@ from mcp_memory.topicindex import Batch, Described, Excerpt, Member, Touched
 from mcp_memory.topics import (
     Description,
     Newcomer,
+    Terms,
     counts_of,
     describe,
     gather,
     name_of,
+    parts_with,
     terms_of,
     told_with,
     twins,
     weights,
 )
+from mcp_memory.undertakings import part_of
 
 PATCH_ITEMS = 64
 """Changed items that are placed at once."""
@@ -162,7 +165,11 @@ class Gatherer:
                 revision_id=member.revision_id,
                 tags=member.item.tags,
                 vector=member.vector if _reads(languages, member.item.text) else None,
-                terms={**weights(count, rarity), **told_with(member.together)},
+                terms={
+                    **weights(count, rarity),
+                    **told_with(member.together),
+                    **({} if _reads(languages, member.item.text) else _parts(member)),
+                },
             )
             for member, count in zip(members, counts, strict=True)
         ]
@@ -229,6 +236,11 @@ def _name(topic: Touched, told: Description, taken: Iterable[str]) -> str:
     if len(topic.members) < 2:
         return ""
     return name_of(told.keywords, leading=told.leading, old=topic.name, taken=taken)
+
+
+def _parts(member: Member) -> Terms:
+    """What a statement that the encoder does not understand has in common with those it was told together with."""
+    return parts_with(member.together, part_of(member.told, member.place)) if member.told else {}
 
 
 def _reads(languages: Sequence[str], text: str) -> bool:

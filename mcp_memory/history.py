@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from mcp_memory.compose import fenced, one_line
 from mcp_memory.domain import Item, Operation, Revision, Undoing
 from mcp_memory.origins import origin_line
+from mcp_memory.speech import TO_TOOLS, Speech
 from mcp_memory.text import counted, shorten
 from mcp_memory.times import format_moment
 
@@ -30,7 +31,7 @@ _TOKEN = re.compile(r"\s+|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\
 _REASON = re.compile(r"forget [^(]*\((.*)\)", re.DOTALL)
 
 
-def of_item(revisions: Sequence[Revision], *, earlier: int = 0) -> str:
+def of_item(revisions: Sequence[Revision], *, earlier: int = 0, speech: Speech = TO_TOOLS) -> str:
     """An item's states one a line, the first first, each with what it changed; `earlier` states before are counted."""
     item = revisions[-1].item
     times = "" if item.seen == 1 else f", said {item.seen} times, last {format_moment(item.last_seen_at)} UTC"
@@ -40,7 +41,13 @@ def of_item(revisions: Sequence[Revision], *, earlier: int = 0) -> str:
         if number < earlier:
             continue
         lines.append(f"{_head(revision)}: {one_line('; '.join(changes(before, revision)))}")
-    more = [f"{earlier} earlier states are left out; a larger limit shows them."] if earlier else []
+    more = (
+        [
+            f"{counted(earlier, 'earlier state is', 'earlier states are')} left out; a larger {speech.name('limit')} shows {'it' if earlier == 1 else 'them'}."
+        ]
+        if earlier
+        else []
+    )
     told = f"#{item.id}: {item.kind} in {one_line(item.scope)}, {item.status}{times}"
     return "\n".join([fenced([told, origin_line(item), *lines]), *more])
 
@@ -159,6 +166,9 @@ def _cut(text: str, *, first: bool, last: bool) -> str:
     return f"{start}…{end}"
 
 
+NOTHING = "Nothing was done here yet: nothing has been remembered, so there is nothing to undo."
+
+
 def of_operations(operations: Sequence[Operation]) -> str:
     """Operations one a line, as they come."""
     lines = [f"{line(operation)}{_fate(operation)}" for operation in operations]
@@ -186,7 +196,7 @@ def _head(revision: Revision) -> str:
     )
 
 
-def of_undo(undoing: Undoing, *, by: str | None) -> str:
+def of_undo(undoing: Undoing, *, by: str | None, speech: Speech = TO_TOOLS) -> str:
     """What an undo did, and how to take it back; or, without `by`, what it would do."""
     done, would = ("Brought back", "Would bring back") if undoing.brings_back else ("Took back", "Would take back")
     lines = [line(undoing.operation), *(_gives_back(now, then) for now, then in undoing.changes[:LISTED])]
@@ -195,7 +205,7 @@ def of_undo(undoing: Undoing, *, by: str | None) -> str:
     tail = [
         f"and {counted(rest, 'more memory', 'more memories')}." if rest > 0 else "",
         f"What was said again {counted(undoing.confirmations, 'time')} {said}." if undoing.confirmations else "",
-        f'To change that again: undo with operation="{by}".' if by else "Nothing was changed yet.",
+        f"To change that again: {speech.call('undo', operation=by)}." if by else "Nothing was changed yet.",
     ]
     lines += [f"The digest of {one_line(name)} is {_which(undoing)}." for name in undoing.digests]
     operation = undoing.operation

@@ -213,11 +213,12 @@ class Memory:
         sources = counted(len({statement.source.id for statement in statements}), "source")
         summary = [counted(len(statements), "statement"), sources, *guard.summary()]
         operation = self._operation("remember", ", ".join(summary), caller)
+        notes = self._answerer.slips({statement.scope for statement in statements}, caller)
         result = self._rememberer.remember(statements, operation=operation, progress=progress)
         if result.pending:
             self._catch_up.wake()
         self._catch_up.stir()
-        return replace(result, at=now, withheld=guard.withheld)
+        return replace(result, at=now, withheld=guard.withheld, notes=(*notes, *result.notes))
 
     # recall
 
@@ -243,14 +244,18 @@ class Memory:
         where = where_of(select or ItemQuery(), caller=caller, now=now)
         full = detail == "full"
         if query is None or not query.strip():
-            return self._answerer.session_start(where=where, limit=limit, max_tokens=max_tokens, full=full, now=now)
+            return self._answerer.session_start(
+                where=where, limit=limit, max_tokens=max_tokens, full=full, now=now, speech=caller.speech
+            )
         behind = self._catch_up.busy
         found = self._recaller.find(read_query(query), where=where, limit=limit or LIMIT, now=now)
         if behind and not found.notes:
             found = replace(found, notes=(BEHIND,))
         if limit and limit > ranking.CANDIDATES:
             found = replace(found, notes=(*found.notes, FEWER.format(limit=limit)))
-        result = self._answerer.answer(query, found, where=where, max_tokens=max_tokens, full=full, now=now)
+        result = self._answerer.answer(
+            query, found, where=where, max_tokens=max_tokens, full=full, now=now, speech=caller.speech
+        )
         self._uses.count((hit.item.id for hit in result.hits), day=today(now))
         return result
 
@@ -282,7 +287,9 @@ class Memory:
         guard = Guard(self._secrets)
         name = " ".join(guard.text(read_query(topic, "topic"), "topic").split()).lower()
         if digest is None:
-            return self._digester.of_topic(name, query=query, where=where, max_tokens=max_tokens, now=now)
+            return self._digester.of_topic(
+                name, query=query, where=where, max_tokens=max_tokens, now=now, speech=caller.speech
+            )
         if where.as_of is not None:
             raise InvalidInput("A digest is kept for what is known now; leave out as_of.")
         step = self._digester.keeping(name, guard.text(digest, "digest"), where=where, now=now)
@@ -426,7 +433,7 @@ class Memory:
 
         Raises NotFound for an unknown id.
         """
-        return self._past.history(item_id, since=since, limit=limit, now=self._clock())
+        return self._past.history(item_id, since=since, limit=limit, now=self._clock(), by=by or self._caller)
 
     def undo(self, operation: str | None = None, *, by: Caller | None = None) -> Undone:
         """Take back the last operation of this session, or of this client where the session has none; or the one named.

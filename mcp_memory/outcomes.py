@@ -7,12 +7,13 @@ from datetime import UTC
 from mcp_memory.compose import LISTED, fenced
 from mcp_memory.domain import Item, KeepDigest
 from mcp_memory.results import Forgotten, Remembered, RememberedItem, Withheld
+from mcp_memory.speech import TO_TOOLS, Speech
 from mcp_memory.text import counted, shorten
 from mcp_memory.times import format_day, to_ms
 from mcp_memory.untrusted import line as one_line
 
 
-def remembered(result: Remembered) -> str:
+def remembered(result: Remembered, *, speech: Speech = TO_TOOLS) -> str:
     """What became of each thing to remember, one line each up to LISTED, then counted."""
     until = f" until {format_day(to_ms(result.at.replace(tzinfo=UTC)))}" if result.at else ""
     lines = [_remembered_line(entry, until=until) for entry in result.items[:LISTED]]
@@ -28,7 +29,9 @@ def remembered(result: Remembered) -> str:
     ):
         lines = [fenced(lines)]
     if similar := [
-        f'replaces="{entry.of.id}"' for entry in result.items[:LISTED] if entry.of and entry.status == "similar"
+        speech.option("replaces", entry.of.id)
+        for entry in result.items[:LISTED]
+        if entry.of and entry.status == "similar"
     ]:
         lines.append(
             "What is similar is kept beside the other; where the new one takes its place: remember it again with "
@@ -90,7 +93,7 @@ def _elsewhere(entry: RememberedItem) -> str:
     return f" (the same words are known in {one_line(other.scope)} as #{other.id}; both are kept, forget one that is too many)"
 
 
-def forgotten(result: Forgotten) -> str:
+def forgotten(result: Forgotten, *, speech: Speech = TO_TOOLS) -> str:
     """What went, or what would go and how to confirm it."""
     alike = _left_alone(result)
     if not result.items:
@@ -103,14 +106,14 @@ def forgotten(result: Forgotten) -> str:
             [
                 f"Would forget {len(result.items)}. Nothing was changed yet.",
                 shown,
-                "To do it call forget again with confirm=true, or with ids to choose among them.",
+                f"To do it call {speech.again('forget')} {speech.option('confirm')}, or with ids to choose among them.",
                 *alike,
             ]
         )
     if result.erased:
         named = [f"#{item.id}" for item in result.items[:LISTED]] + lines[LISTED:]
-        return f"Erased {len(result.items)} for good: " + ", ".join(named) + _left_behind(result)
-    done = f"Forgot {len(result.items)} (undo brings them back; erase=true removes them for good):"
+        return f"Erased {len(result.items)} for good: " + ", ".join(named) + _left_behind(result, speech)
+    done = f"Forgot {len(result.items)} (undo brings them back; {speech.option('erase')} removes them for good):"
     return "\n".join([done, shown, *alike, *not_kept(result.withheld)])
 
 
@@ -125,17 +128,14 @@ def _left_alone(result: Forgotten) -> list[str]:
     return ["Left alone, since these only resemble the query; forget them by their ids:", fenced(_named(result.alike))]
 
 
-def _left_behind(result: Forgotten) -> str:
+def _left_behind(result: Forgotten, speech: Speech) -> str:
     """That what was erased had replaced other memories, whose words are in the file still, and what erases these."""
     if not result.left:
         return ""
     ids = ", ".join(f"#{item.id}" for item in result.left[:LISTED])
     ids += f" and {len(result.left) - LISTED} more" if len(result.left) > LISTED else ""
-    asked = ", ".join(f'"{item.id}"' for item in result.left[:LISTED])
-    return (
-        f"\nStill in the file, hidden, is what that had replaced: {ids}. "
-        f"To erase it too call forget with ids=[{asked}], erase=true."
-    )
+    erasing = speech.call("forget", ids=[item.id for item in result.left[:LISTED]], erase=True)
+    return f"\nStill in the file, hidden, is what that had replaced: {ids}. To erase it too call {erasing}."
 
 
 def expired(items: Sequence[Item], *, erase: bool) -> str:

@@ -24,6 +24,7 @@ from mcp_memory.markdown import (
     topic_page,
 )
 from mcp_memory.mirrored import Known, Parsed, digest_at, said_at
+from mcp_memory.text import counted
 
 HINT = 100
 """Characters of what an index says of a topic."""
@@ -222,7 +223,7 @@ def _listed(item: Item, path: str) -> Listed:
 
 def _hint(topic: Topic) -> str:
     told = title(topic.digest) if topic.digest else ", ".join(topic.keywords)
-    return f"{len(topic.items)} memories; {told}"[:HINT]
+    return f"{counted(len(topic.items), 'memory', 'memories')}; {told}"[:HINT]
 
 
 def _ordered(topics: Sequence[Topic]) -> list[Topic]:

@@ -26,16 +26,17 @@ class Past:
         self._store = store
         self._operation = operation
 
-    def history(self, item_id: str | None, *, since: str | None, limit: int, now: datetime) -> History:
+    def history(self, item_id: str | None, *, since: str | None, limit: int, now: datetime, by: Caller) -> History:
         """An item's states, or without an id the operations. Raises NotFound for an unknown id."""
         limit, start = read_limit(limit), read_since(since, now=now) if since else 0
         if item_id is None:
             operations = self._store.operations(limit=limit, since=start)
-            return History(history.of_operations(operations), operations=operations)
+            text = history.of_operations(operations) if operations or since else history.NOTHING
+            return History(text, operations=operations)
         revisions = self._store.history(read_id(item_id))
         earlier = max(len(revisions) - limit, sum(revision.operation.at < start for revision in revisions))
         earlier = max(0, min(earlier, len(revisions) - 1))
-        return History(history.of_item(revisions, earlier=earlier), revisions[earlier:])
+        return History(history.of_item(revisions, earlier=earlier, speech=by.speech), revisions[earlier:])
 
     def undo(self, operation: str | None, *, by: Caller) -> Undone:
         """Take back the operation named, else the last of the caller's; raises what planning it raises."""
@@ -44,7 +45,7 @@ class Past:
         step = TakeBack(undoing.operation.id if operation is None else read_operation(operation))
         undo = self._operation("undo", f"{done} {undoing.operation.verb} #{undoing.operation.id}", by)
         self._store.apply(undo, [step])
-        return Undone(undoing, undo.id, history.of_undo(undoing, by=undo.id))
+        return Undone(undoing, undo.id, history.of_undo(undoing, by=undo.id, speech=by.speech))
 
     def preview(self, operation: str | None, *, by: Caller) -> Undone:
         """What undo would do; raises what it would raise."""

@@ -23,8 +23,8 @@ _CITED = re.compile(rf"(?P<text>\S.*?) \({_ID}(?:, \d{{4}}-\d\d-\d\d)?(?:, {INST
 """A sentence of a digest, and whose it is."""
 _AROUND = re.compile(
     r"[ \t>]*(?:</?memories>|was: |(?:source|before|after|asked|origin) #[0-9a-v]{13}: |also #[0-9a-v]{13}|cut: "
-    r"|\d+ more (?:is|are) remembered: |\d+ more: recall again |Found by words alone: |```"
-    r"|Not in this digest: \d+ more|[\d,]+ memor(?:y has|ies have) come since; summarize"
+    r"|\d+ more (?:is|are) remembered: |\d+ more: (?:recall again|mcp-memory recall) |Found by words alone: |```"
+    r"|Not in this digest: \d+ more|[\d,]+ memor(?:y has|ies have) come since; (?:mcp-memory )?summarize"
     r"|The kept digest of .* is stale: |\(holds instructions: )"
 )
 """What may stand between such lines."""

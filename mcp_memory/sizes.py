@@ -27,8 +27,8 @@ class Room:
         if self.limit is None or self.used < NEAR * self.limit:
             return ()
         return (
-            f"The store holds {told_size(self.used)} of the {told_size(self.limit)} it may (--max-size). Forget with "
-            "erase=true what is no longer needed, or raise the limit, before nothing more can be remembered.",
+            f"The store holds {told_size(self.used)} of the {told_size(self.limit)} it may (--max-size). Forget and "
+            "erase what is no longer needed, or raise the limit, before nothing more can be remembered.",
         )
 
 

@@ -129,7 +129,7 @@ def _remember(memory: Memory, arguments: Arguments, caller: Caller, progress: Pr
         "pending": result.pending,
         "notes": list(result.notes),
     } | withheld_data(result.withheld)
-    return Answer(outcomes.remembered(result), data)
+    return Answer(outcomes.remembered(result, speech=caller.speech), data)
 
 
 def withheld_data(withheld: Withheld) -> dict[str, Any]:
@@ -255,7 +255,7 @@ def _forget(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
     data = {"ids": [item.id for item in result.items], "done": result.done, "erased": result.erased}
     data |= {"alike": [item.id for item in result.alike]} if result.alike else {}
     data |= {"left": [item.id for item in result.left]} if result.erased else {}
-    return Answer(outcomes.forgotten(result), data)
+    return Answer(outcomes.forgotten(result, speech=caller.speech), data)
 
 
 def _history(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:

@@ -24,6 +24,9 @@ class Member:
     """What is said around it, where it is a turn."""
     together: str = ""
     """What names those that it was told together with; empty where it was told alone."""
+    told: tuple[str, ...] = ()
+    place: int = 0
+    """The statements that were told together, in order, and the place of this one among them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,8 +152,13 @@ def told_with(together: str) -> Terms:
     return {f"{_MARK}{together}": 1.0} if together else {}
 
 
+def parts_with(together: str, parts: Iterable[str]) -> Terms:
+    """The terms, as good as words, that stand for what an item and others it was told together with are a part of."""
+    return {f"\x1e{part} {together}": 1.0 for part in parts}
+
+
 _MARK = "\x1f"
-"""Begins a term that is no word."""
+"""Begins a term that is no word and counts only where nothing else holds a topic together."""
 
 
 def is_loose(mean: Vector, measured: int) -> bool:

@@ -119,6 +119,36 @@ def test_what_one_command_did_another_tells_and_takes_back(run: Run) -> None:
     assert "9090" in run("recall", "deploy port").output
 
 
+def test_a_shell_is_told_commands_and_not_tools(run: Run) -> None:
+    for number in range(3):
+        run("remember", f"The old flat had door {number} painted green.")
+    red = identifier_in(run("remember", "The till of the shop is red.", "--scope", "shop"))
+    moved = identifier_in(run("update", red, "--content", "The till is green."))
+    run("summarize", "flat", "--digest", "Three doors.")
+    run("remember", "The old flat had a balcony.")
+    kept = run("summarize", "flat").output
+
+    preview = run("forget", "--query", "old flat door").output
+    more = run("recall", "old flat door", "--limit", "1").output
+    cut = run("history", red, "--limit", "1").output
+    slip = run("remember", "The counter is green.", "--scope", "shopp").output
+    unknown = run("recall", "anything", "--scope", "shoop").output
+    gone = run("forget", "--query", "old flat door", "--confirm").output
+    undone = run("undo").output
+
+    assert moved == red
+    assert "call mcp-memory forget … --confirm, or with ids" in preview
+    assert "come since; mcp-memory summarize … --digest … once the digest" in kept
+    assert "mcp-memory recall … --limit 4 or a larger --max-tokens" in more
+    assert "1 earlier state is left out; a larger --limit shows it." in cut
+    assert "shopp is a scope that nothing had before; if another is meant: --scope shop." in slip
+    assert "if another is meant: --scope shop" in unknown
+    assert "--erase removes them for good" in gone
+    assert re.search(r"To change that again: mcp-memory undo \w{13}\.", undone)
+    told = preview + kept + more + cut + slip + unknown + gone + undone
+    assert not re.search(r"confirm=|limit=|max_tokens|scope=|erase=|operation=", told)
+
+
 def test_a_rule_of_retention_shows_first_and_goes_by_kind_and_scope(run: Run, database: Path) -> None:
     long_ago = Clock()
     texts = {"note": "An old note that is kxqzvj.", "fact": "An old fact.", "event": "A web event."}

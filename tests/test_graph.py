@@ -59,18 +59,58 @@ def test_every_live_memory_is_an_observation_of_one_entity(run: Run, graph: Path
     assert sorted(text for entity in entities for text in entity["observations"]) == texts(run)
     assert len(set(names)) == len(names)
     assert {end for relation in relations for end in (relation["from"], relation["to"])} <= set(names)
-    assert {"user": "person", "demo": "project", "ops": "tag"}.items() <= {
-        entity["name"]: entity["entityType"] for entity in entities
-    }.items()
+    assert {
+        "user": "memories of a person",
+        "demo": "memories of a project",
+        "ops": "memories with a tag",
+    }.items() <= {entity["name"]: entity["entityType"] for entity in entities}.items()
     assert {"type": "relation", "from": "ops", "to": "demo", "relationType": "belongs to"} in relations
 
 
-def test_a_graph_that_was_exported_can_be_imported(run: Run, graph: Path, tmp_path: Path) -> None:
+def memories(run: Run, other: Path | None = None) -> list[tuple[str, str]]:
+    listed = json.loads(run("list", "--scope", "all", "--limit", 500, "--json", other=other).stdout)
+    return sorted((item["scope"], item["text"]) for item in listed)
+
+
+def test_a_graph_that_was_exported_comes_into_another_file_as_it_was(run: Run, graph: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     run("import", graph, other=other)
-    told = "\n".join(texts(run, other))
 
-    assert all(text in told for text in texts(run))
+    assert memories(run, other) == memories(run)
+    tagged = json.loads(run("list", "--scope", "all", "--tag", "ops", "--json", other=other).stdout)
+    assert [item["text"] for item in tagged] == ["Deploy on Tuesdays."]
+
+
+def test_a_graph_that_was_exported_is_known_where_it_comes_from(run: Run, graph: Path, tmp_path: Path) -> None:
+    talk, notes = tmp_path / "talk.md", tmp_path / "notes.md"
+    talk.write_text("\n".join(f"- Step {n}: the ferry to island {n} leaves at dawn." for n in range(40)), "utf-8")
+    notes.write_text("One flat has a view.  \n\n" + "The other flat is near the park and cheap. " * 60, "utf-8")
+    run("remember", "--file", talk, "--tag", "ops", "--scope", "user")
+    run("remember", "--file", notes)
+    run("remember", "The demo is on Friday.", "--tag", "demo")
+    before = memories(run)
+    run("export", again := tmp_path / "again.jsonl", "--format", "graph")
+
+    told = json.loads(run("import", again, "--json").stdout)
+
+    assert (told["new"], told["operation"], told["problems"]) == (0, None, [])
+    assert told["known"] + told["repeated"] == len(before)
+    assert memories(run) == before
+
+
+def test_what_another_program_added_to_the_graph_comes_beside_it(run: Run, graph: Path, tmp_path: Path) -> None:
+    lines = [
+        {"type": "entity", "name": "Ada", "entityType": "person", "observations": ["Owns the parser."]},
+        {"type": "relation", "from": "Ada", "to": "demo", "relationType": "works on"},
+    ]
+    with graph.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+
+    run("import", graph)
+
+    added = set(texts(run)) - {"Deploy on Tuesdays."}
+    assert {"Ada: Owns the parser.", "Ada works on demo"} <= added
+    assert not any("belongs to" in text or "memories" in text for text in added)
 
 
 @pytest.mark.clients

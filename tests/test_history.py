@@ -128,6 +128,10 @@ def test_operations_are_listed_the_latest_first_with_what_became_of_them(memory:
     assert memory.history(since="2027").text == "Nothing was changed in that time."
 
 
+def test_a_history_without_anything_in_it_says_that_nothing_was_remembered(memory: Memory) -> None:
+    assert "nothing has been remembered" in memory.history().text
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -184,9 +184,9 @@ def test_a_store_that_is_nearly_full_says_so_in_the_answer_and_in_stats(database
     far = runner.invoke(main, ["stats", "--database", str(database), "--max-size", "1GB"]).output
     none = runner.invoke(main, ["stats", "--database", str(database)]).output
 
-    assert "Forget with erase=true what is no longer needed, or raise the limit" in near
+    assert "Forget and erase what is no longer needed, or raise the limit" in near
     assert " of 1 GB" in far or " of 1.0 GB" in far
-    assert "Forget with" not in far
+    assert "Forget and erase" not in far
     assert "no limit (--max-size)" in none
     assert Room(95, 100).notes[0].startswith("The store holds 95 B of the 100 B it may")
     assert Room(80, 100).notes == Room(80, None).notes == ()

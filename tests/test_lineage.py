@@ -66,7 +66,7 @@ def test_a_sound_file_has_no_problems(path: Path) -> None:
             [
                 "memory #ID does not say what its source says at its place",
                 "signs: a row refers to a row of revisions that is not there",
-                "the index of words holds 1 states that are not there; run `mcp-memory reindex`",
+                "the index of words holds 1 state that is not there; run `mcp-memory reindex`",
                 "told: a row refers to a row of revisions that is not there",
                 "vectors: row 6 refers to a row of revisions that is not there",
             ],
@@ -76,7 +76,7 @@ def test_a_sound_file_has_no_problems(path: Path) -> None:
             [
                 "memory #ID does not say what its source says at its place",
                 "a state of memory #ID does not have the hash of its text",
-                "1 states are indexed by other words than they say; run `mcp-memory reindex`",
+                "1 state is indexed by other words than said; run `mcp-memory reindex`",
             ],
         ),
         (
@@ -85,7 +85,7 @@ def test_a_sound_file_has_no_problems(path: Path) -> None:
         ),
         (
             "DELETE FROM text_index_docsize WHERE id = (SELECT max(id) FROM text_index_docsize)",
-            ["1 states are missing from the index of words; run `mcp-memory reindex`"],
+            ["1 state is missing from the index of words; run `mcp-memory reindex`"],
         ),
         (
             "UPDATE vectors SET codes = substr(codes, 2) WHERE revision_id = (SELECT max(revision_id) FROM vectors)",

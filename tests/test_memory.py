@@ -596,6 +596,26 @@ def test_a_digest_of_many_sentences_is_still_measured_by_the_vectors_of_the_item
     assert digest.left_out == 300 - len(digest.items)
 
 
+SMALL_TALK = ["How are you?", "Sounds great, thanks!", "OK, will do.", "Thanks, Bo!", "Sure!", "好的，谢谢！", "没问题"]
+
+
+def test_a_digest_of_a_conversation_leaves_small_talk_out(memory: Memory) -> None:
+    told = ["We fly to Oslo on 3 May.", "OK, then the cabin by the fjord.", "你好，民宿已经订好了。"]
+    spoken = [text for pair in zip(SMALL_TALK, (told * 3)[: len(SMALL_TALK)], strict=True) for text in pair]
+    memory.remember(turns=[Turn(text, ("Ada", "Bo")[number % 2]) for number, text in enumerate(spoken)])
+
+    digest = memory.summarize(max_tokens=2000).text
+
+    assert [text for text in told if text in digest] == told
+    assert [text for text in SMALL_TALK if f" {text} " in digest] == []
+
+
+def test_a_digest_of_nothing_but_small_talk_has_it(memory: Memory) -> None:
+    memory.remember(turns=[Turn("Sounds great, thanks!", "Ada"), Turn("Sure!", "Bo")])
+
+    assert "Sounds great, thanks!" in memory.summarize().text
+
+
 def test_a_digest_handed_back_is_served_until_its_memories_change(memory: Memory) -> None:
     item_id = memory.remember("The deploy port is 8080.", like=Entry("", tags=("infra",))).items[0].id
     memory.summarize("infra", digest="Port 8080.\nThat is all.")

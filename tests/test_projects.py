@@ -200,6 +200,26 @@ class TestNames:
             assert memory.recall("roses", select=ItemQuery(scope="kitchen")).notes == ()
             assert memory.recall("boats", select=ItemQuery(scope="maya/garden")).notes == ()
 
+    @pytest.mark.parametrize("scope", ["shopp", "projct:shop", "SHOP"])
+    def test_a_new_scope_that_is_nearly_a_known_one_is_told_of(self, database: Path, scope: str) -> None:
+        with Memory.open(database, model=HashingEncoder(), project="blog") as memory:
+            memory.remember("The till is red.", like=Entry("", scope="shop"))
+
+            told = memory.remember("The counter is green.", like=Entry("", scope=scope))
+            again = memory.remember("The door is blue.", like=Entry("", scope=scope))
+            other = memory.remember("The shelf is white.", like=Entry("", scope="warehouse"))
+
+        assert told.notes == (f'{scope} is a scope that nothing had before; if another is meant: scope="shop".',)
+        assert again.notes == other.notes == ()
+
+    def test_a_memory_of_another_scope_is_updated_by_its_id_and_stays_there(self, database: Path) -> None:
+        with Memory.open(database, model=HashingEncoder(), project="blog") as memory:
+            [told] = memory.remember("The till is red.", like=Entry("", scope="shop")).items
+
+            item, changed = memory.update(told.id, content="The till is green.")
+
+        assert (item.scope, item.text, changed) == ("shop", "The till is green.", ["content"])
+
     def test_who_the_user_is_holds_in_every_project_and_what_a_product_does_in_its_own(self, database: Path) -> None:
         of_user = [
             "My name is Ines and I like boats.",

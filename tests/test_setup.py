@@ -135,6 +135,26 @@ def test_a_file_that_setup_made_is_gone_when_it_is_taken_out(name: str, setup: S
     assert [file for file in machine.home.rglob("*") if file.is_file()] == []
 
 
+def test_folders_that_setup_made_in_a_repository_go_with_their_files(setup: Setup, machine: Machine) -> None:
+    clients = [client.name for client in CLIENTS if client.project_file]
+    put(machine.project / ".vscode" / "tasks.json", "{}\n")
+
+    setup("--project", "--instructions", *clients)
+    setup("--project", "--remove", *clients)
+
+    left = {path.relative_to(machine.project).as_posix() for path in machine.project.rglob("*")}
+    assert left == {".git", ".vscode", ".vscode/tasks.json"}
+
+
+def test_folders_at_home_stay_as_they_may_have_been_there(setup: Setup, machine: Machine) -> None:
+    (machine.home / ".cursor").mkdir()
+
+    setup("cursor")
+    setup("cursor", "--remove")
+
+    assert list((machine.home / ".cursor").iterdir()) == []
+
+
 @pytest.mark.parametrize("name", CLIENT_NAMES)
 def test_what_came_in_between_stays_when_the_entry_is_taken_out(name: str, setup: Setup, machine: Machine) -> None:
     path = put(written(machine, name), CONFIGURATIONS[name])
@@ -650,6 +670,82 @@ def test_any_json_document_takes_an_entry_and_gives_it_back(document: dict[str, 
 
     assert json.loads(added) == document | {"servers": {"x": {"command": "y"}}}
     assert json.loads(back) == document | {"servers": {}}
+
+
+COMMENTED = """\
+# how I like it
+model = "o5"
+
+# the docs
+[mcp_servers.docs]
+command = "docs"
+args = [
+  ["a"], # nested
+]
+
+# how the terminal looks
+# (from a friend)
+[tui]
+theme = "x"
+
+# the last words
+"""
+
+
+def test_a_comment_above_a_table_stays_above_it_when_ours_comes_and_goes(setup: Setup, machine: Machine) -> None:
+    path = put(written(machine, "codex"), COMMENTED)
+
+    setup("codex")
+    added = path.read_text("utf-8")
+    path.write_text(added + "\n# what is mine\n[profiles.fast]\nmodel = 'o5-mini'\n", "utf-8")
+    setup("codex", "--remove")
+    removed = path.read_text("utf-8")
+
+    assert added.startswith(COMMENTED)
+    assert removed.startswith(COMMENTED)
+    assert "# what is mine\n[profiles.fast]" in removed
+    assert "mcp-memory" not in removed
+
+
+def test_a_table_in_the_middle_is_brought_up_to_date_where_it_stands(setup: Setup, machine: Machine) -> None:
+    path = put(
+        written(machine, "codex"),
+        '[mcp_servers.mcp-memory]\ncommand = "/old/mcp-memory"\nargs = ["--project", "x"]\n\n'
+        '[mcp_servers.mcp-memory.env]\nA = "1"\n\n# how the terminal looks\n[tui]\ntheme = "x"\n',
+    )
+
+    setup("codex")
+    changed = path.read_text("utf-8")
+    path.with_name(path.name + BACKUP).unlink()
+    setup("codex", "--remove")
+
+    assert changed.index('command = "mcp-memory"') < changed.index("# how the terminal looks\n[tui]")
+    assert servers_of(changed)["mcp-memory"]["env"] == {"A": "1"}
+    assert path.read_text("utf-8").strip() == '# how the terminal looks\n[tui]\ntheme = "x"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'mcp_servers = { docs = { command = "docs" } } # in braces\n',
+        'mcp_servers.docs.command = "docs"\n',
+        '[mcp_servers]\ndocs = { command = "docs" }\n',
+        'a = """\n[mcp_servers.mcp-memory]\n"""\n',
+    ],
+)
+def test_servers_in_any_form_of_toml_take_an_entry_and_give_it_back(text: str, setup: Setup, machine: Machine) -> None:
+    path = put(written(machine, "codex"), text)
+
+    setup("codex")
+    taken = servers_of(path.read_text("utf-8"))
+    setup("codex", "--remove")
+
+    assert "mcp-memory" in taken
+    assert path.read_text("utf-8") == text
+
+
+def servers_of(text: str) -> dict[str, Any]:
+    return tomllib.loads(text)["mcp_servers"]
 
 
 def test_comments_and_trailing_commas_are_read_and_kept() -> None:

@@ -652,6 +652,56 @@ def test_bare_statements_of_one_trip_that_were_told_together_gather(database: Pa
     assert {BARE[1], BARE[2]} <= hits
 
 
+BLOSS = ["我喜欢高山湖泊", "预算两万", "想住有景观的民宿", "担心高原反应", "喜欢摄影", "订了10月5日的机票"]
+UNVERWANDT = [
+    "部署端口是8080",
+    "我的狗对鸡肉过敏",
+    "我们用Postgres存储",
+    "安娜的生日是6月3日",
+    "我喜欢深色模式",
+    "牙医在榆树街",
+]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("how", ["in one call", "in one session", "minutes apart"])
+def test_bare_chinese_statements_of_one_trip_that_were_told_together_gather(database: Path, how: str) -> None:
+    clock = Clock()
+    with Memory.open(database, clock=clock) as memory:
+        memory.wait_for_encoder()
+        for session, told in (("a", BLOSS), ("b", UNVERWANDT)):
+            for texts in [told] if how == "in one call" else [[text] for text in told]:
+                memory.remember(items=[Entry(text) for text in texts], by=Caller(session=session))
+                if how == "minutes apart":
+                    clock.pass_(minutes=5)
+                    memory.gather()
+        memory.gather()
+
+        gathered = groups(memory)
+
+    assert gathered == {frozenset(BLOSS)}
+
+
+@pytest.mark.model
+def test_what_one_session_told_of_several_things_stays_apart(database: Path) -> None:
+    mixed = [
+        "想住有景观的民宿",
+        "部署端口是8080",
+        "预算两万",
+        "下周三面试",
+        "喜欢爵士乐",
+        "订了10月5日的机票",
+        "部门预算一百万",
+    ]
+    with Memory.open(database) as memory:
+        memory.wait_for_encoder()
+        keep(memory, *mixed)
+        memory.remember("喜欢摄影", by=Caller(session="another"))
+        memory.gather()
+
+        assert groups(memory) == set()
+
+
 @pytest.mark.model
 def test_a_question_that_names_a_tag_begins_with_what_is_known_under_it(database: Path) -> None:
     told = ["我喜欢高山湖泊。", "预算是20000元。", "想住能看风景的民宿。", "我担心高原反应。", "航班订在10月5日。"]

@@ -103,12 +103,15 @@ def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
 def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[str]:
     """What came, what did not and why, line by line."""
     from mcp_memory.outcomes import not_kept
+    from mcp_memory.text import counted
 
     named = ", ".join(f"{name} ({format_})" for name, format_ in formats.items())
     new = brought.count("created", "similar", "replaces")
     would = "would come" if dry_run else "came"
     kinds = ", ".join(f"{number} {kind}" for kind, number in brought.kinds.items())
-    lines = [f"From {named} {would}: {_memories(new)}{f' ({kinds})' if kinds else ''}, of {brought.records} records."]
+    lines = [
+        f"From {named} {would}: {_memories(new)}{f' ({kinds})' if kinds else ''}, of {counted(brought.records, 'record')}."
+    ]
     if known := brought.known + brought.count("known"):
         lines.append(f"{known} {'are' if known > 1 else 'is'} known here already.")
     if brought.forgotten:

@@ -167,7 +167,11 @@ def told_taken_in(taken: "TakenIn", folder: Path, *, dry_run: bool) -> list[str]
 
 def told_written(written: "WrittenOut", folder: Path) -> list[str]:
     """What was done to the folder, line by line."""
-    lines = [f"{folder}: {written.written} files written, {written.removed} removed, {written.untouched} as they were."]
+    from mcp_memory.text import counted
+
+    lines = [
+        f"{folder}: {counted(written.written, 'file')} written, {written.removed} removed, {written.untouched} as they were."
+    ]
     if written.left:
         lines.append(f"Edited there and not taken in, so left as they are (`mcp-memory import {folder}`):")
         lines += _some(written.left)

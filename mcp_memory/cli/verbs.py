@@ -238,7 +238,7 @@ def _forget_old(
     if as_json:
         print_answer({"ids": [item.id for item in result.items], "done": result.done, "erased": result.erased})
     else:
-        print_answer(forgotten(result) if result.done else expired(result.items, erase=erase))
+        print_answer(forgotten(result, speech=caller.speech) if result.done else expired(result.items, erase=erase))
 
 
 @main.command()

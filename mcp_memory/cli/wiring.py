@@ -118,11 +118,12 @@ def open_database(config: Config) -> "Generator[Database]":
 def open_memory_for(config: Config) -> "tuple[Memory, Caller]":
     """The memory, made where there is none, and who asks it from a shell."""
     from mcp_memory.domain import Caller
+    from mcp_memory.speech import TO_SHELL
     from mcp_memory.understood import ADVICE
 
     logging.getLogger(ADVICE).setLevel(logging.ERROR)
     project = config.project or project_here()
-    return open_memory(config), Caller(client=CLIENT, project=project)
+    return open_memory(config), Caller(client=CLIENT, project=project, speech=TO_SHELL)
 
 
 def call_tool(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:

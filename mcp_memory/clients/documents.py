@@ -1,11 +1,10 @@
 """Configuration documents: one entry read, put in and taken out of JSON, TOML or YAML, with all else left as it was."""
 
 import io
-import re
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
-from mcp_memory.clients import jsonc
+from mcp_memory.clients import jsonc, toml
 from mcp_memory.clients.jsonc import Path
 from mcp_memory.errors import InvalidInput
 
@@ -79,48 +78,6 @@ def _without_empty(value: Any) -> Any:
         return value
     cleaned = {str(key): _without_empty(inner) for key, inner in table(value).items()}
     return {key: inner for key, inner in cleaned.items() if inner not in (None, {})}
-
-
-# TOML
-
-
-def _read_toml(text: str) -> Any:
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at (line \d+, column \d+)\)", str(error))
-        where = place[1] if place else f"line {len(text.splitlines())}"  # else the end is where something is missing
-        raise InvalidInput(f"{where}: {str(error).partition(' (at ')[0]}") from error
-
-
-def _write_toml(text: str, path: Path, entry: Mapping[str, Any]) -> str:
-    import tomlkit
-
-    document: Any = tomlkit.parse(text)
-    holder = document
-    for key in path[:-1]:
-        if key not in holder:
-            holder[key] = tomlkit.table(is_super_table=True)
-        holder = holder[key]
-    holder[path[-1]] = dict(entry)
-    return tomlkit.dumps(document)
-
-
-def _remove_toml(text: str, path: Path) -> str:
-    import tomlkit
-
-    document: Any = tomlkit.parse(text)
-    holder = document
-    for key in path[:-1]:
-        if key not in holder:
-            return text
-        holder = holder[key]
-    holder.pop(path[-1], None)
-    if len(path) > 1 and not holder:
-        document.pop(path[0])
-    return tomlkit.dumps(document)
 
 
 # YAML. Entries are put in and taken out by whole lines: a dump would lay the rest of the document out anew.
@@ -212,6 +169,6 @@ def _dumped(text: str, path: Path, entry: Mapping[str, Any] | None) -> str:
     return stream.getvalue()
 
 
-_READERS = {"json": jsonc.parse, "toml": _read_toml, "yaml": _read_yaml}
-_WRITERS = {"json": jsonc.with_member, "toml": _write_toml, "yaml": _write_yaml}
-_REMOVERS = {"json": jsonc.without, "toml": _remove_toml, "yaml": _remove_yaml}
+_READERS = {"json": jsonc.parse, "toml": toml.parse, "yaml": _read_yaml}
+_WRITERS = {"json": jsonc.with_member, "toml": toml.with_table, "yaml": _write_yaml}
+_REMOVERS = {"json": jsonc.without, "toml": toml.without_table, "yaml": _remove_yaml}

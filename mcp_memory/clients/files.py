@@ -24,6 +24,8 @@ class Change:
     after: str | None
     restores: bool = False
     """Whether `after` is what the file was before setup changed it, so that no copy need be kept any more."""
+    inside: Path | None = None
+    """The repository in which folders that are empty without the file go with it."""
 
     @property
     def changes(self) -> bool:
@@ -82,9 +84,19 @@ def carry_out(change: Change) -> Path | None:
             _replace(real, ((BOM if had_bom else "") + change.after).encode())
         if change.restores:
             backup_of(change.path).unlink(missing_ok=True)
+        if change.after is None and change.restores and change.inside:
+            _drop_empty(real.parent, Path(os.path.realpath(change.inside)))
     except OSError as error:
         raise ReadOnly(f"{change.path} can't be written: {error.strerror}. It is as it was.") from error
     return kept
+
+
+def _drop_empty(folder: Path, inside: Path) -> None:
+    """Remove a folder and those around it inside another, as long as they are empty."""
+    with contextlib.suppress(OSError):  # the first that holds anything ends it
+        while folder != inside and folder.is_relative_to(inside):
+            folder.rmdir()
+            folder = folder.parent
 
 
 def _back_up(path: Path) -> Path:

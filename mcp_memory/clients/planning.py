@@ -73,10 +73,14 @@ def plan_setup(machine: Machine, clients: Sequence[Client], wish: Wish) -> list[
 def plan_removal(machine: Machine, clients: Sequence[Client], *, project: bool) -> list[Plan]:
     """What taking this server out of clients would change: its entry, its instructions and its hooks."""
     drafts = Drafts()
-    return [
+    plans = [
         _planned(client, drafts, lambda client, changes: _remove(machine, clients, client, project, changes))
         for client in clients
     ]
+    # Git keeps no empty folder, so one that held nothing but what setup made is nobody's. An empty folder at home may
+    # be a program's that was there before.
+    inside = machine.project if project and (machine.project / ".git").exists() else None
+    return [replace(plan, changes=tuple(replace(change, inside=inside) for change in plan.changes)) for plan in plans]
 
 
 def configuration_files(machine: Machine, client: Client, *, project: bool) -> list[Path]:

@@ -1,9 +1,11 @@
 """The knowledge graph of the reference server `@modelcontextprotocol/server-memory`: entities, observations, relations."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mcp_memory.domain import Entry
+from mcp_memory.exporters.graph import ABOUT, BELONGS, OWNERS, SUBJECTS
 from mcp_memory.importers.given import (
     MAX_TAG,
     File,
@@ -15,6 +17,7 @@ from mcp_memory.importers.given import (
     decoded,
     each,
     lines_of,
+    list_or_none,
     listed,
     object_or_none,
     objects_of,
@@ -38,13 +41,84 @@ def recognises(package: Package) -> bool:
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each observation with the name of its entity, tagged with the entity and its type; each relation as a sentence."""
+    """Each observation with the name of its entity, tagged with the entity and its type; each relation as a sentence.
+
+    Of what mcp-memory wrote itself, each observation as the memory it was, in its scope; relations tell where it belongs.
+    """
     for file in package.files:
         if (whole := _whole(file)) is not None:
-            yield from each(whole["entities"], lambda number, file=file: f"{file.name} entity {number}", _entity)
-            yield from each(whole["relations"], lambda number, file=file: f"{file.name} relation {number}", _relation)
+            ours = _Ours.of([*_objects(whole["entities"]), *_objects(whole["relations"])])
+            yield from each(whole["entities"], lambda number, file=file: f"{file.name} entity {number}", ours.entity)
+            yield from each(
+                whole["relations"], lambda number, file=file: f"{file.name} relation {number}", ours.relation
+            )
         else:
             yield from _lines(file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """What of a graph mcp-memory wrote itself (exporters.graph)."""
+
+    sorts: Mapping[str, str]
+    """The types of its entities, by their names."""
+    owners: Mapping[str, str]
+    """The scope that the memories of each topic and tag belong to."""
+    about: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, records: Sequence[Mapping[str, Any]]) -> "_Ours":
+        sorts = {
+            str(record["name"]): str(record["entityType"])
+            for record in records
+            if record.get("entityType") in _SORTS and isinstance(record.get("name"), str)
+        }
+        owners: dict[str, str] = {}
+        about: dict[str, tuple[str, ...]] = {}
+        for record in records:
+            one_, sort, other = (str(record.get(name)) for name in ("from", "relationType", "to"))
+            if one_ in sorts and other in sorts and sort == BELONGS:
+                owners.setdefault(one_, other)
+            elif one_ in sorts and other in sorts and sort == ABOUT:
+                about[one_] = (*about.get(one_, ()), other)
+        return cls(sorts, owners, about)
+
+    def entity(self, record: Mapping[str, Any], where: str) -> Iterator[Found]:
+        """An entity's observations."""
+        name = text_at(record, "name")
+        if name not in self.sorts:
+            yield from _entity(record, where)
+            return
+        owned = self.sorts[name] in OWNERS.values()
+        told = listed(record.get("observations", False), "observations")
+        scope = name if owned else self.owners.get(name)
+        # Whose tags the others are is told of one memory alone.
+        others = self.about.get(name, ()) if len(told) == 1 else ()
+        tags = tuple(self._label(tag, scope) for tag in (*(() if owned else (name,)), *others))
+        for number, text in enumerate(told, start=1):
+            if not isinstance(text, str) or not text.strip():
+                raise Malformed(f"observation {number} is no text.")
+            yield Given(where, Entry(text, tags=tuple(tag for tag in tags if len(tag) <= MAX_TAG), scope=scope))
+
+    def relation(self, record: Mapping[str, Any], where: str) -> Iterator[Found]:
+        """A relation, but for one that tells where memories belong."""
+        ends = {record.get("from"), record.get("to")}
+        if not (ends <= self.sorts.keys() and record.get("relationType") in (BELONGS, ABOUT)):
+            yield from _relation(record, where)
+
+    def _label(self, name: str, scope: str | None) -> str:
+        """A topic's or a tag's own name, where the entity's has more."""
+        for sort in SUBJECTS:
+            name = name.removesuffix(f" ({sort})")
+        return name.removesuffix(f" ({scope})")
+
+
+_SORTS = frozenset((*OWNERS.values(), *SUBJECTS.values()))
+
+
+def _objects(values: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; what is none is told where it is read."""
+    return [found for value in list_or_none(values) or () if (found := object_or_none(value)) is not None]
 
 
 def _whole(file: File) -> Mapping[str, Any] | None:
@@ -54,15 +128,16 @@ def _whole(file: File) -> Mapping[str, Any] | None:
 
 
 def _lines(file: File) -> Iterator[Found]:
+    ours = _Ours.of([found for _, found in objects_of(file) if not isinstance(found, Unread)])
     for where, found in objects_of(file):
         if isinstance(found, Unread):
             yield found
             continue
         match found.get("type"):
             case "entity":
-                yield from one(lambda found=found, where=where: _entity(found, where), where)
+                yield from one(lambda found=found, where=where: ours.entity(found, where), where)
             case "relation":
-                yield from one(lambda found=found, where=where: _relation(found, where), where)
+                yield from one(lambda found=found, where=where: ours.relation(found, where), where)
             case other:
                 yield Unread(where, f"type {str(other)[:40]!r} is neither entity nor relation.")
 

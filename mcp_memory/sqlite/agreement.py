@@ -29,19 +29,19 @@ def counted_problems(connection: apsw.Connection) -> Iterator[str]:
         f"SELECT count(*) {INDEXED} AND r.id NOT IN (SELECT id FROM text_index_docsize)"
     ).get
     if missing:
-        yield f"{missing} states are missing from the index of words; run `mcp-memory reindex`"
+        yield f"{counted(missing, 'state is', 'states are')} missing from the index of words; run `mcp-memory reindex`"
     extra: int = connection.execute(
         f"SELECT count(*) FROM text_index_docsize WHERE id NOT IN (SELECT r.id {INDEXED})"
     ).get
     if extra:
-        yield f"the index of words holds {extra} states that are not there; run `mcp-memory reindex`"
+        yield f"the index of words holds {counted(extra, 'state that is', 'states that are')} not there; run `mcp-memory reindex`"
 
 
 def words_problems(connection: apsw.Connection) -> Iterator[str]:
     """States whose words are indexed otherwise than they say, by an index made anew in memory beside the one that is."""
     differ = 0 if any(counted_problems(connection)) else len(_differing_words(connection))
     if differ:
-        yield f"{differ} states are indexed by other words than they say; run `mcp-memory reindex`"
+        yield f"{counted(differ, 'state is', 'states are')} indexed by other words than said; run `mcp-memory reindex`"
 
 
 def _differing_words(connection: apsw.Connection) -> set[int]:
@@ -78,7 +78,7 @@ def dates_problems(connection: apsw.Connection) -> Iterator[str]:
     )
     wrong = sum(not _told(text, periods, said, exact=bool(exact)) for text, periods, said, exact in rows)
     if wrong:
-        yield f"the dates of {wrong} states are indexed otherwise than they are read; run `mcp-memory reindex`"
+        yield f"the dates of {counted(wrong, 'state')} are indexed otherwise than they are read; run `mcp-memory reindex`"
 
 
 def _told(text: str, periods: str, said: int, *, exact: bool) -> bool:

@@ -13,7 +13,7 @@ from mcp_memory.sqlite import topicrows, vectors
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
-from mcp_memory.sqlite.together import told_together
+from mcp_memory.sqlite.together import ALONE, told_together
 from mcp_memory.sqlite.topicrows import LIVE, MEMBERSHIP, SHOWN, STALE
 from mcp_memory.text import Span
 from mcp_memory.topicindex import MEMBERS, Around, Batch, Described, Excerpt, Member, Touched
@@ -336,7 +336,7 @@ def _members(connection: apsw.Connection, revision_ids: Sequence[int], encoder: 
         around[number] = (*around.get(number, ()), text)
     together = told_together(connection, revision_ids)
     return [
-        Member(number, items[number], found.get(number), around.get(number, ()), together.get(number, ""))
+        Member(number, items[number], found.get(number), around.get(number, ()), *together.get(number, ALONE))
         for number in revision_ids
         if number in items
     ]

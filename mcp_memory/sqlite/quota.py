@@ -30,7 +30,7 @@ def require_room(connection: apsw.Connection, limit: int | None, steps: Sequence
     if needed > limit:
         raise Unusable(
             f"The store is full: with this it would hold {told_size(needed)}, and it may hold {told_size(limit)} "
-            "(--max-size, MCP_MEMORY_MAX_SIZE). Nothing was kept. Forget with erase=true what is no longer needed, or "
+            "(--max-size, MCP_MEMORY_MAX_SIZE). Nothing was kept. Forget and erase what is no longer needed, or "
             "raise the limit; recall, forget and undo go on working."
         )
 
