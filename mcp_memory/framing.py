@@ -31,7 +31,7 @@ from mcp_memory.lexicon import (
     TOOLS,
     WISHES,
 )
-from mcp_memory.sorts import alike, alike_in_han, alike_in_place, alike_in_unit, told_of_two
+from mcp_memory.sorts import HAN_SORTS, alike, alike_in_han, alike_in_place, alike_in_unit, told_of_two
 from mcp_memory.statements import TYPED, WHEN, Token, stem, surface
 
 POINTING = frozenset("this that it these those".split())
@@ -116,7 +116,11 @@ def _exclusive(was: Sequence[Token], now: Sequence[Token]) -> bool:
     """Whether the values are states of which only one holds at a time."""
     if max(len(was), len(now)) > 4 or any(token.kind in TYPED for token in (*was, *now)):
         return False
-    old_forms, new_forms = {token.form for token in was}, {token.form for token in now}
+    # What is running on something, or late, is not told by that to be no longer done.
+    old_forms, new_forms = (
+        {token.form for at, token in enumerate(value) if token.form != "running" or at + 1 == len(value)}
+        for value in (was, now)
+    )
     return any((mine := old_forms & group) and (other := new_forms & group) and not mine & other for group in STATES)
 
 
@@ -399,6 +403,8 @@ HAN_RENAMED = tuple("项目 产品 公司 服务 系统 应用 仓库 团队 店
 
 def _exclusive_in_han(lead: str, was: Sequence[Token], now: Sequence[Token], tail: str) -> bool:
     old, new = surface(was) + tail, surface(now) + tail
+    if "的" in (old.replace(" ", "")[:1], new.replace(" ", "")[:1]):
+        return False
     old, new = lead[-2:] + old, lead[-2:] + new
     for group in HAN_STATES:
         mine = max((state for state in group if state in old), key=len, default="")
@@ -419,12 +425,33 @@ def _cued_in_han(lead: str, tail: str, was: Sequence[Token], now: Sequence[Token
     if cue == "叫" and "的" in subject:
         return subject.endswith((*HAN_ROLES, *HAN_RENAMED))
     if cue in ("是", "为"):
-        sole = len(subject) >= 2 and ("的" in subject or subject.endswith(HAN_ROLES))
+        sole = len(subject) >= 2 and ("的" in subject[:-1] or subject.endswith(HAN_ROLES + HAN_DONE_BY))
         return sole and alike_in_han(surface(was), surface(now), tail)
     if cue == "在":
         doing = any(value and value[0].form in HAN_DOING for value in (was, now))
+        if any(mark in told for mark in HAN_HAVING for told in (tail, surface(was), surface(now))) or _part_of_a_place(
+            surface(was) + tail, surface(now) + tail
+        ):
+            return False
         return bool(subject) and not doing and (not tail or tail.split("，")[0].endswith(HAN_PLACED))
     return bool(subject)
+
+
+HAN_DONE_BY = ("用的", "负责的", "管的", "主持的", "值班的", "带队的", "要的", "住的", "开的")
+"""What one thing or person is told of before 是; of those who come or like something there may be several."""
+HAN_HAVING = ("有", "设", "开了", "买", "租了")
+"""What one may have or do in several places."""
+_HAN_CITY = re.compile(r".*(?:省|市|国)$")
+_HAN_PART = re.compile(r".*(?:边|附近|旁|对面|园|路|街|大厦|楼|层|广场|号|区|县|乡|镇|站|村|里)$")
+
+
+def _part_of_a_place(was: str, now: str) -> bool:
+    """Whether one is a city and the other may be a part of it: 深圳, 科技园那边."""
+    for one, other in ((was, now), (now, was)):
+        city = any(one in group for group in HAN_SORTS) or _HAN_CITY.match(one)
+        if city and _HAN_PART.match(other):
+            return True
+    return False
 
 
 def all_of(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:

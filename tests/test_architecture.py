@@ -46,7 +46,7 @@ LAYERS = (
     ("sorts",),
     ("framing", "naming"),
     ("changes",),
-    ("successions",),
+    ("successions", "rewordings"),
     ("comparing",),
     ("interaction", "strength", "guarding", "origins", "updating"),
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
