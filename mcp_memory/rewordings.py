@@ -30,7 +30,7 @@ _LASTING = frozenset("the we our".split())
 
 def reworded(old: Reading, new: Reading) -> tuple[Reading, Reading] | None:
     """Both statements in words that they may have in common; None where there are no others."""
-    if new.tokens and new.tokens[0].kind == "han":
+    if min(len(old.tokens), len(new.tokens)) < 3 or new.tokens[0].kind == "han":
         return None
     was = _plainly(old.tokens)
     now = _plainly(_without_when(_without_new(new.tokens)))

@@ -51,7 +51,7 @@ LAYERS = (
     ("interaction", "strength", "guarding", "origins", "updating"),
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
     ("recital", "outcomes"),
-    ("dedupe", "intake", "history", "context", "paging"),
+    ("dedupe", "versions", "intake", "history", "context", "paging"),
     ("opening",),
     ("requests", "topicindex"),
     ("store", "encoders"),

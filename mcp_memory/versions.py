@@ -1,0 +1,145 @@
+"""Versions: a text told again from the same place with changes, and which passages of the earlier one it takes the place of."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mcp_memory.domain import Add, Decision, Item, ItemId, Revise, Source, Statement, normal_hash
+from mcp_memory.text import content_words, counted, grams, normal_form, sentences
+from mcp_memory.times import DAY
+
+KEPT = 0.5
+"""Share of the sentences of a text that a later one from the same place says too, from which that is a version of it.
+
+Less is another part of it, or an excerpt: a client may send a long document in parts under one name. Not measured.
+"""
+_PLACE = re.compile(r"[/\\]|\.[A-Za-z]\w{0,7}$")
+"""What the name of one file or page has, and "mail" or "meeting notes" has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A text that was told before, and what stands for it by now and for no text from elsewhere."""
+
+    source: Source
+    items: Sequence[Item]
+    """Its live items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """What a statement of a later version takes the place of."""
+
+    reworded: tuple[Item, ...] = ()
+    """Passages that it says otherwise, the one that it has most in common with first."""
+    gone: tuple[Item, ...] = ()
+    """Passages that stood near it and that no statement says any more."""
+
+    @property
+    def items(self) -> tuple[ItemId, ...]:
+        """All of them."""
+        return tuple(item.id for item in (*self.reworded, *self.gone))
+
+
+def has_versions(source: Source) -> bool:
+    """Whether a source is named by where it stands, and says enough to be known again when it has changed."""
+    if source.kind == "transcript" or source.origin is None or not _PLACE.search(source.origin):
+        return False
+    return len(_said(source.text)) > 1
+
+
+def is_version(old: str, new: str) -> bool:
+    """Whether a text has most of what an earlier one said, and is not the same.
+
+    >>> is_version("Run make. Then wait. Tell Ann.", "Run just. Then wait. Tell Ann.")
+    True
+    >>> is_version("Run make. Then wait. Tell Ann.", "Then wait.")
+    False
+    """
+    was, now = _said(old), _said(new)
+    return len(was) > 1 and old != new and len(was & now) >= KEPT * len(was)
+
+
+def _said(text: str) -> set[str]:
+    return {normal_form(text[start:end]) for start, end in sentences(text)} - {""}
+
+
+def successions(statements: Sequence[Statement], earlier: Sequence[Earlier]) -> dict[int, Succession]:
+    """By the number of a statement what it takes the place of, where its source is a version of what was told before.
+
+    A passage that the later version has too stays, and so does one that was changed by hand, is pinned and gone, or was
+    recorded after the time that the later version names.
+    """
+    found: dict[int, Succession] = {}
+    for source, numbers in _by_source(statements):
+        said = {normal_hash(statements[number].spoken) for number in numbers}
+        first = statements[numbers[0]]
+        for text in earlier:
+            if text.source.origin != source.origin or not is_version(text.source.text, source.text):
+                continue
+            unchanged = {normal_hash(item.spoken) for item in text.items} & said
+            for item in text.items:
+                if not _may_go(item, text.source, first, said):
+                    continue
+                number, shared = _nearest(item, numbers, statements)
+                at = found.get(number, Succession())
+                if shared and normal_hash(statements[number].spoken) not in unchanged:
+                    found[number] = Succession((*at.reworded, item), at.gone)
+                elif not item.pinned:
+                    found[number] = Succession(at.reworded, (*at.gone, item))
+    return found
+
+
+def _by_source(statements: Sequence[Statement]) -> Iterator[tuple[Source, list[int]]]:
+    numbers: dict[str, list[int]] = {}
+    for number, statement in enumerate(statements):
+        if has_versions(statement.source):
+            numbers.setdefault(statement.source.id, []).append(number)
+    for found in numbers.values():
+        yield statements[found[0]].source, found
+
+
+def _may_go(item: Item, source: Source, new: Statement, said: set[bytes]) -> bool:
+    known = item.recorded_at - DAY if item.occurred_at is None else item.occurred_at
+    return (
+        item.scope == new.scope
+        and item.text in source.text
+        and normal_hash(item.spoken) not in said
+        and (new.occurred_at is None or new.occurred_at >= known)
+    )
+
+
+def _nearest(item: Item, numbers: Sequence[int], statements: Sequence[Statement]) -> tuple[int, bool]:
+    """The statement that says most of what an item says, and whether that is a fair part of it; else that at its place."""
+    words = _words(item.text)
+    shared = {number: len(words & _words(statements[number].text)) for number in numbers}
+    best = max(numbers, key=lambda number: shared[number])
+    if shared[best] >= max(KEPT * len(words), 1):
+        return best, True
+    return numbers[min(item.position, len(numbers) - 1)], False
+
+
+def _words(text: str) -> set[str]:
+    return {*content_words(text), *(gram for gram in grams(text) if len(gram) == 2)}
+
+
+def decided(decisions: Sequence[Decision], found: Mapping[int, Succession]) -> list[Decision]:
+    """The decisions, with what says a passage of an earlier version otherwise replacing that."""
+    return [
+        Revise(decision.statement, found[number].reworded[0], "a later version of the same text")
+        if isinstance(decision, Add) and number in found and found[number].reworded
+        else decision
+        for number, decision in enumerate(decisions)
+    ]
+
+
+def told(found: Mapping[int, Succession]) -> tuple[str, ...]:
+    """What is said of an earlier version that a call has taken the place of; nothing where there was none."""
+    reworded = sum(len(one.reworded) for one in found.values())
+    gone = sum(len(one.gone) for one in found.values())
+    if not found:
+        return ()
+    return (
+        f"This is a later version of what is known from the same source: {counted(reworded + gone, 'passage')} of the "
+        f"earlier one replaced{f', {gone} of them with nothing in its place' if gone else ''}; undo brings them back.",
+    )
