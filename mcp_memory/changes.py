@@ -70,7 +70,8 @@ def _former(new: Reading) -> tuple[list[Token], list[Token], list[Token], list[T
                 if head[cut - 1].form in COPULAS | TOOLS | {"用", "是", "在", "叫"}:
                     return head[:cut], head[cut:], told[place + 2 : place + 2 + len(head) - cut], []
         if form in GIVEN_UP and 0 < place <= 2:
-            between = next((at for at in range(place + 2, len(forms)) if forms[at] in ("with", "for")), None)
+            by = ("with",) if form == "replaced" else ("with", "for")
+            between = next((at for at in range(place + 2, len(forms)) if forms[at] in by), None)
             if between is not None and between + 1 < len(forms):
                 value, rest = _until_purpose(told[between + 1 :])
                 return told[:place] + rest, told[place + 1 : between], value, []
@@ -164,6 +165,8 @@ def as_state(tokens: Sequence[Token], old: Sequence[Token]) -> list[Token]:
             return [*told[:place], *_cue(told[: place + 1], old, told[place + 2 :]), *told[place + 2 :]]
         if told[place + 1].form == "from" and any(later.form == "to" for later in told[place + 3 :]):
             to = next(at for at, later in enumerate(told) if at > place + 1 and later.form == "to")
+            if place_of([later.form for later in told[place + 2 : to]], [before.form for before in old]) is None:
+                return told
             return [*told[:place], *_cue(told[: place + 1], old, told[to + 1 :]), *told[to + 1 :]]
     return told
 

@@ -177,11 +177,16 @@ def _flip(old: Sequence[Token], gaps: Sequence[Gap], *, denied: bool) -> str | N
     [first, *rest] = gaps
     extra = not rest and denied and first.new_start == first.new_end and first.end == len(old) and first.start >= 2
     extra = extra and old[first.start].form not in ("and", "or", "but", "和", "跟", "与", "但", ":")
-    if extra and first.end - first.start <= first.start + 1:
+    particular = extra and (old[first.start].kind != "word" or old[first.start].form in _PARTICULAR)
+    if particular and first.end - first.start <= first.start + 1:
         return "no longer so"
     return None
 
 
+_PARTICULAR = PLACES_AND_TIMES | frozenset(
+    "with without when while during every each as because if also outside".split()
+)
+"""What begins the particulars of what is told, while another noun is another thing: "coffee", "coffee ice cream"."""
 OFTEN = frozenset("每天 经常 常 一直 每周 often usually sometimes regularly daily".split())
 """How often something was so; what is so no longer is not so at all."""
 

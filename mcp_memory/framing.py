@@ -121,7 +121,15 @@ def _exclusive(was: Sequence[Token], now: Sequence[Token]) -> bool:
         {token.form for at, token in enumerate(value) if token.form != "running" or at + 1 == len(value)}
         for value in (was, now)
     )
+    # Enabled for images and disabled in production are told of two things.
+    of_two = {token.form for token in was[1:]} != {token.form for token in now[1:]}
+    if of_two and all(_restricted(value) for value in (was, now)):
+        return False
     return any((mine := old_forms & group) and (other := new_forms & group) and not mine & other for group in STATES)
+
+
+def _restricted(value: Sequence[Token]) -> bool:
+    return any(token.form in PLACES_AND_TIMES for token in value[1:])
 
 
 def is_verb(token: Token) -> bool:
@@ -236,7 +244,8 @@ def _says_a_name(
     if was[0].article != now[0].article and not (is_name(was) and is_name(now)):
         return False
     if not tail:
-        return bool(was) and was[0].form in prepositions and now[0].form in prepositions
+        both = {value[0].form for value in (was, now)}
+        return both <= prepositions and (len(both) == 1 or both <= {"in", "at", "on"} or both <= {"at", "for"})
     reached = [place for place, word in enumerate(tail) if word in prepositions]
     if form in ("work", "live") and "in" not in prepositions and tail[-1] == "in":
         reached = [len(tail) - 1]
@@ -445,13 +454,19 @@ _HAN_CITY = re.compile(r".*(?:省|市|国)$")
 _HAN_PART = re.compile(r".*(?:边|附近|旁|对面|园|路|街|大厦|楼|层|广场|号|区|县|乡|镇|站|村|里)$")
 
 
+_HAN_DISTRICT = re.compile(r".*(?:区|县|乡|镇)$")
+
+
 def _part_of_a_place(was: str, now: str) -> bool:
-    """Whether one is a city and the other may be a part of it: 深圳, 科技园那边."""
+    """Whether one is a town and the other a part of it or no place at all: 深圳, 科技园那边; 阿里, 北京."""
     for one, other in ((was, now), (now, was)):
         city = any(one in group for group in HAN_SORTS) or _HAN_CITY.match(one)
-        if city and _HAN_PART.match(other):
+        if (city or _HAN_DISTRICT.match(one)) and _HAN_PART.match(other) and not _HAN_DISTRICT.match(other):
             return True
-    return False
+        if city and _HAN_DISTRICT.match(other):
+            return True
+    groups = [next((at for at, group in enumerate(HAN_SORTS) if value in group), None) for value in (was, now)]
+    return None not in groups and groups[0] != groups[1]
 
 
 def all_of(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:

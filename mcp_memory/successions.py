@@ -117,7 +117,8 @@ def _went(old: Reading, new: Reading) -> str | None:
     told = undated(new.tokens)
     if moved and was[: moved + 2] in ([*forms[:moved], "live", "in"], [*forms[:moved], "reside", "in"]):
         before, after = old.tokens[moved + 2 :], told[moved + 2 :]
-        names = before and after and is_dwelling(after) and all(_is_name(token) for token in (*before, *after))
+        same = surface(old.tokens[:moved]) == surface(new.tokens[:moved])  # my brothers are not my brother
+        names = same and before and after and is_dwelling(after) and all(_is_name(token) for token in (*before, *after))
         return f"{surface(before)} -> {surface(after)}" if names and surface(before) != surface(after) else None
     at = next((place for place, form in enumerate(forms) if form == "left"), 0)
     then = next((place for place, form in enumerate(forms) if form in ("and", "for") and place > at + 1), 0)

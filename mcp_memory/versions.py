@@ -13,6 +13,8 @@ KEPT = 0.5
 
 Less is another part of it, or an excerpt: a client may send a long document in parts under one name. Not measured.
 """
+KEPT_UNDER_A_BARE_NAME = 0.8
+"""The same where the name has no folder: many projects have a README.md, and many of these begin from one pattern."""
 _PLACE = re.compile(r"[/\\]|\.[A-Za-z]\w{0,7}$")
 """What the name of one file or page has, and "mail" or "meeting notes" has not."""
 
@@ -48,8 +50,8 @@ def has_versions(source: Source) -> bool:
     return len(_said(source.text)) > 1
 
 
-def is_version(old: str, new: str) -> bool:
-    """Whether a text has most of what an earlier one said, and is not the same.
+def is_version(old: str, new: str, *, share: float = KEPT) -> bool:
+    """Whether a text has that share of the sentences of an earlier one, and is not the same.
 
     >>> is_version("Run make. Then wait. Tell Ann.", "Run just. Then wait. Tell Ann.")
     True
@@ -57,7 +59,7 @@ def is_version(old: str, new: str) -> bool:
     False
     """
     was, now = _said(old), _said(new)
-    return len(was) > 1 and old != new and len(was & now) >= KEPT * len(was)
+    return len(was) > 1 and old != new and len(was & now) >= share * len(was)
 
 
 def _said(text: str) -> set[str]:
@@ -74,8 +76,9 @@ def successions(statements: Sequence[Statement], earlier: Sequence[Earlier]) -> 
     for source, numbers in _by_source(statements):
         said = {normal_hash(statements[number].spoken) for number in numbers}
         first = statements[numbers[0]]
+        share = KEPT if re.search(r"[/\\]", source.origin or "") else KEPT_UNDER_A_BARE_NAME
         for text in earlier:
-            if text.source.origin != source.origin or not is_version(text.source.text, source.text):
+            if text.source.origin != source.origin or not is_version(text.source.text, source.text, share=share):
                 continue
             unchanged = {normal_hash(item.spoken) for item in text.items} & said
             for item in text.items:

@@ -177,11 +177,20 @@ def test_a_passage_changed_by_hand_stays(memory: Memory) -> None:
 
 
 def test_a_short_note_from_one_file_is_replaced_by_its_later_version(memory: Memory) -> None:
-    memory.remember("Run make deploy. Then tell Ann about it.", like=Entry("", source="todo.txt"))
+    memory.remember("Run make deploy. Then tell Ann about it.", like=Entry("", source="notes/todo.txt"))
 
-    memory.remember("Run just ship. Then tell Ann about it.", like=Entry("", source="todo.txt"))
+    memory.remember("Run just ship. Then tell Ann about it.", like=Entry("", source="notes/todo.txt"))
 
     assert live(memory) == ["Run just ship. Then tell Ann about it."]
+
+
+def test_under_a_bare_name_most_of_the_text_must_be_the_same(memory: Memory) -> None:
+    readme = "This project is called {0}. It is written by {0}. Run make to build it. Run make test to test it."
+    memory.remember(readme.format("Heron"), like=Entry("", source="README.md"))
+
+    memory.remember(readme.format("Kestrel"), like=Entry("", source="README.md"))
+
+    assert holding(memory, "Heron") == 1
 
 
 def test_an_earlier_day_of_a_dated_text_replaces_nothing(memory: Memory) -> None:
