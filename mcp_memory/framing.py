@@ -31,7 +31,7 @@ from mcp_memory.lexicon import (
     TOOLS,
     WISHES,
 )
-from mcp_memory.sorts import HAN_SORTS, alike, alike_in_han, alike_in_place, alike_in_unit, told_of_two
+from mcp_memory.sorts import alike, alike_in_han, alike_in_place, alike_in_unit, apart_in_han, told_of_two
 from mcp_memory.statements import TYPED, WHEN, Token, stem, surface
 
 POINTING = frozenset("this that it these those".split())
@@ -438,9 +438,8 @@ def _cued_in_han(lead: str, tail: str, was: Sequence[Token], now: Sequence[Token
         return sole and alike_in_han(surface(was), surface(now), tail)
     if cue == "在":
         doing = any(value and value[0].form in HAN_DOING for value in (was, now))
-        if any(mark in told for mark in HAN_HAVING for told in (tail, surface(was), surface(now))) or _part_of_a_place(
-            surface(was) + tail, surface(now) + tail
-        ):
+        told = (surface(was), surface(now), tail)
+        if any(mark in part for mark in HAN_HAVING for part in told) or apart_in_han(*told):
             return False
         return bool(subject) and not doing and (not tail or tail.split("，")[0].endswith(HAN_PLACED))
     return bool(subject)
@@ -450,23 +449,6 @@ HAN_DONE_BY = ("用的", "负责的", "管的", "主持的", "值班的", "带�
 """What one thing or person is told of before 是; of those who come or like something there may be several."""
 HAN_HAVING = ("有", "设", "开了", "买", "租了")
 """What one may have or do in several places."""
-_HAN_CITY = re.compile(r".*(?:省|市|国)$")
-_HAN_PART = re.compile(r".*(?:边|附近|旁|对面|园|路|街|大厦|楼|层|广场|号|区|县|乡|镇|站|村|里)$")
-
-
-_HAN_DISTRICT = re.compile(r".*(?:区|县|乡|镇)$")
-
-
-def _part_of_a_place(was: str, now: str) -> bool:
-    """Whether one is a town and the other a part of it or no place at all: 深圳, 科技园那边; 阿里, 北京."""
-    for one, other in ((was, now), (now, was)):
-        city = any(one in group for group in HAN_SORTS) or _HAN_CITY.match(one)
-        if (city or _HAN_DISTRICT.match(one)) and _HAN_PART.match(other) and not _HAN_DISTRICT.match(other):
-            return True
-        if city and _HAN_DISTRICT.match(other):
-            return True
-    groups = [next((at for at, group in enumerate(HAN_SORTS) if value in group), None) for value in (was, now)]
-    return None not in groups and groups[0] != groups[1]
 
 
 def all_of(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:
