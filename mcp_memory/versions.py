@@ -1,6 +1,7 @@
 """Versions: a text told again from the same place with changes, and which passages of the earlier one it takes the place of."""
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ Less is another part of it, or an excerpt: a client may send a long document in 
 """
 KEPT_UNDER_A_BARE_NAME = 0.8
 """The same where the name has no folder: many projects have a README.md, and many of these begin from one pattern."""
+WIDESPREAD = 64
+"""Passages of a text that may share a word for it to tell them apart."""
 _PLACE = re.compile(r"[/\\]|\.[A-Za-z]\w{0,7}$")
 """What the name of one file or page has, and "mail" or "meeting notes" has not."""
 
@@ -74,19 +77,20 @@ def successions(statements: Sequence[Statement], earlier: Sequence[Earlier]) -> 
     """
     found: dict[int, Succession] = {}
     for source, numbers in _by_source(statements):
-        said = {normal_hash(statements[number].spoken) for number in numbers}
-        first = statements[numbers[0]]
+        said = {normal_hash(statements[number].spoken): number for number in numbers}
         share = KEPT if re.search(r"[/\\]", source.origin or "") else KEPT_UNDER_A_BARE_NAME
+        new: _Passages | None = None
         for text in earlier:
             if text.source.origin != source.origin or not is_version(text.source.text, source.text, share=share):
                 continue
-            unchanged = {normal_hash(item.spoken) for item in text.items} & said
+            new = new or _Passages([(number, statements[number].text) for number in numbers])
+            unchanged = {said[digest] for item in text.items if (digest := normal_hash(item.spoken)) in said}
             for item in text.items:
-                if not _may_go(item, text.source, first, said):
+                if not _may_go(item, text.source, statements[numbers[0]]) or normal_hash(item.spoken) in said:
                     continue
-                number, shared = _nearest(item, numbers, statements)
+                number, shared = new.nearest(item)
                 at = found.get(number, Succession())
-                if shared and normal_hash(statements[number].spoken) not in unchanged:
+                if shared and number not in unchanged:
                     found[number] = Succession((*at.reworded, item), at.gone)
                 elif not item.pinned:
                     found[number] = Succession(at.reworded, (*at.gone, item))
@@ -96,30 +100,43 @@ def successions(statements: Sequence[Statement], earlier: Sequence[Earlier]) -> 
 def _by_source(statements: Sequence[Statement]) -> Iterator[tuple[Source, list[int]]]:
     numbers: dict[str, list[int]] = {}
     for number, statement in enumerate(statements):
-        if has_versions(statement.source):
-            numbers.setdefault(statement.source.id, []).append(number)
+        numbers.setdefault(statement.source.id, []).append(number)
     for found in numbers.values():
-        yield statements[found[0]].source, found
+        source = statements[found[0]].source
+        if has_versions(source):
+            yield source, found
 
 
-def _may_go(item: Item, source: Source, new: Statement, said: set[bytes]) -> bool:
+def _may_go(item: Item, source: Source, new: Statement) -> bool:
     known = item.recorded_at - DAY if item.occurred_at is None else item.occurred_at
     return (
-        item.scope == new.scope
-        and item.text in source.text
-        and normal_hash(item.spoken) not in said
-        and (new.occurred_at is None or new.occurred_at >= known)
+        item.scope == new.scope and item.text in source.text and (new.occurred_at is None or new.occurred_at >= known)
     )
 
 
-def _nearest(item: Item, numbers: Sequence[int], statements: Sequence[Statement]) -> tuple[int, bool]:
-    """The statement that says most of what an item says, and whether that is a fair part of it; else that at its place."""
-    words = _words(item.text)
-    shared = {number: len(words & _words(statements[number].text)) for number in numbers}
-    best = max(numbers, key=lambda number: shared[number])
-    if shared[best] >= max(KEPT * len(words), 1):
-        return best, True
-    return numbers[min(item.position, len(numbers) - 1)], False
+class _Passages:
+    """The passages of a text, to be found by their words."""
+
+    def __init__(self, passages: Sequence[tuple[int, str]]) -> None:
+        self._numbers = [number for number, _ in passages]
+        self._holding: dict[str, list[int]] = defaultdict(list)
+        for number, text in passages:
+            for word in _words(text):
+                self._holding[word].append(number)
+
+    def nearest(self, item: Item) -> tuple[int, bool]:
+        """The passage that says most of what an item says, and whether that is a fair part of it; else that at its place.
+
+        Words of more than WIDESPREAD passages count for all of them.
+        """
+        words = _words(item.text)
+        told = {word: numbers for word in words if (numbers := self._holding.get(word))}
+        widespread = sum(len(numbers) > WIDESPREAD for numbers in told.values())
+        shared = Counter(number for numbers in told.values() if len(numbers) <= WIDESPREAD for number in numbers)
+        best = max(shared, key=lambda number: (shared[number], -number), default=None)
+        if best is not None and shared[best] + widespread >= max(KEPT * len(words), 1):
+            return best, True
+        return self._numbers[min(item.position, len(self._numbers) - 1)], False
 
 
 def _words(text: str) -> set[str]:
