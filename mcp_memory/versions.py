@@ -50,11 +50,11 @@ def has_versions(source: Source) -> bool:
     """Whether a source is named by where it stands, and says enough to be known again when it has changed."""
     if source.kind == "transcript" or source.origin is None or not _PLACE.search(source.origin):
         return False
-    return len(_said(source.text)) > 1
+    return len(_said(source.text)) > 2
 
 
 def is_version(old: str, new: str, *, share: float = KEPT) -> bool:
-    """Whether a text has that share of the sentences of an earlier one, and is not the same.
+    """Whether a text has that share of the sentences of an earlier one, two at least, and is not the same.
 
     >>> is_version("Run make. Then wait. Tell Ann.", "Run just. Then wait. Tell Ann.")
     True
@@ -62,7 +62,7 @@ def is_version(old: str, new: str, *, share: float = KEPT) -> bool:
     False
     """
     was, now = _said(old), _said(new)
-    return len(was) > 1 and old != new and len(was & now) >= share * len(was)
+    return old != new and len(was & now) >= max(share * len(was), 2)
 
 
 def _said(text: str) -> set[str]:

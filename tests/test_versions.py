@@ -177,11 +177,19 @@ def test_a_passage_changed_by_hand_stays(memory: Memory) -> None:
 
 
 def test_a_short_note_from_one_file_is_replaced_by_its_later_version(memory: Memory) -> None:
-    memory.remember("Run make deploy. Then tell Ann about it.", like=Entry("", source="notes/todo.txt"))
+    memory.remember("Run make deploy. Tell Ann about it. Then go home.", like=Entry("", source="notes/todo.txt"))
 
-    memory.remember("Run just ship. Then tell Ann about it.", like=Entry("", source="notes/todo.txt"))
+    memory.remember("Run just ship. Tell Ann about it. Then go home.", like=Entry("", source="notes/todo.txt"))
 
-    assert live(memory) == ["Run just ship. Then tell Ann about it."]
+    assert live(memory) == ["Run just ship. Tell Ann about it. Then go home."]
+
+
+def test_two_facts_from_one_file_that_share_a_sentence_stand_side_by_side(memory: Memory) -> None:
+    memory.remember("Deploy with make. Ask Ann first.", like=Entry("", source="notes/deploy.md"))
+
+    memory.remember("Deploy with make. The canary takes an hour.", like=Entry("", source="notes/deploy.md"))
+
+    assert len(live(memory)) == 2
 
 
 def test_under_a_bare_name_most_of_the_text_must_be_the_same(memory: Memory) -> None:
