@@ -1,12 +1,12 @@
 """What remember makes of a statement that comes after another, against a table that says what it should.
 
-    uv run python -m bench.dedupe [--table FILE] [--part dev|held-out|fresh|second|third] [--wrong] [--words] [--cosines]
+    uv run python -m bench.dedupe [--table FILE] [--part dev|held-out|fresh|second|third|fourth] [--wrong] [--words] [--cosines]
 
 The table is tests/statement_pairs.tsv: a part, a category, what is expected (`add`, `confirm`, `revise`; `may` where replacing
 is right and keeping beside is too), the statement that is known, and the new one. Each pair has a scope of its own in
 one memory; the old statements are remembered first, then the new ones, with the encoder that comes with the package.
 The rules were made on the part `dev`. `held-out` is every pair of the first table whose SHA-256 is odd: of it mostly the
-totals were looked at, and some pairs too. `fresh`, `second` and `third` were each written after the rules of their day,
+totals were looked at, and some pairs too. `fresh`, `second`, `third` and `fourth` were each written after the rules of their day,
 of other kinds, and measured once before they joined; what they showed was mended after that.
 """
 
@@ -21,7 +21,7 @@ from mcp_memory.encoders import Encoder
 from mcp_memory.memory import Memory
 
 TABLE = Path(__file__).parent.parent / "tests" / "statement_pairs.tsv"
-PARTS = ("dev", "held-out", "fresh", "second", "third")
+PARTS = ("dev", "held-out", "fresh", "second", "third", "fourth")
 EXPECTED = {"created": "add", "similar": "add", "known": "confirm", "replaces": "revise"}
 """By the status that remember answers, what that is in the table."""
 

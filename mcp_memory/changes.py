@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 
 from mcp_memory.framing import is_cue, is_name
-from mcp_memory.lexicon import CHANGED, COPULAS, GIVEN_UP, HAN_CUES, OFFICES, PARTICIPLES, PLACES_AND_TIMES, TOOLS
+from mcp_memory.lexicon import (
+    CHANGED,
+    COPULAS,
+    GIVEN_UP,
+    HAN_CUES,
+    HAN_NOT_DWELT_IN,
+    NOT_DWELT_IN,
+    OFFICES,
+    PARTICIPLES,
+    PLACES_AND_TIMES,
+    TOOLS,
+)
 from mcp_memory.statements import WHEN, Reading, Token, stem, surface
 from mcp_memory.text import STOP_WORDS
 
@@ -59,7 +70,8 @@ def _former(new: Reading) -> tuple[list[Token], list[Token], list[Token], list[T
                 if head[cut - 1].form in COPULAS | TOOLS | {"用", "是", "在", "叫"}:
                     return head[:cut], head[cut:], told[place + 2 : place + 2 + len(head) - cut], []
         if form in GIVEN_UP and 0 < place <= 2:
-            between = next((at for at in range(place + 2, len(forms)) if forms[at] in ("with", "for")), None)
+            by = ("with",) if form == "replaced" else ("with", "for")
+            between = next((at for at in range(place + 2, len(forms)) if forms[at] in by), None)
             if between is not None and between + 1 < len(forms):
                 value, rest = _until_purpose(told[between + 1 :])
                 return told[:place] + rest, told[place + 1 : between], value, []
@@ -86,9 +98,24 @@ def _former_beside(
         cue = max((i for i in range(at) if told[i].form in COPULAS), default=None)
         if cue is not None and cue >= 1:
             return told[:cue], told[cue + 1 : at], told[at + 1 :], []
+    again = _said_again(new, forms)
+    if again:
+        width, at = again
+        return told[:width], told[width:at], told[at + width :], []
     if "took" in forms and forms[forms.index("took") + 1 :][:1] == ["over"] and "from" in forms:
         at, start = forms.index("took"), forms.index("from")
         return told[at + 2 : start], told[start + 1 :], told[:at], []
+    return None
+
+
+def _said_again(new: Reading, forms: Sequence[str]) -> tuple[int, int] | None:
+    """How many words a second clause begins with that the first one did, which is denied, and where: "don't use A, use B"."""
+    if len(new.denials) != 1 or new.denials[0] < 0:
+        return None
+    for at in range(max(new.denials[0], 2), len(forms) - 1):
+        width = next((n for n in range(at) if at + n >= len(forms) or forms[n] != forms[at + n]), at)
+        if 0 < width < at and at + width < len(forms) and new.denials[0] <= width:
+            return width, at
     return None
 
 
@@ -138,6 +165,8 @@ def as_state(tokens: Sequence[Token], old: Sequence[Token]) -> list[Token]:
             return [*told[:place], *_cue(told[: place + 1], old, told[place + 2 :]), *told[place + 2 :]]
         if told[place + 1].form == "from" and any(later.form == "to" for later in told[place + 3 :]):
             to = next(at for at, later in enumerate(told) if at > place + 1 and later.form == "to")
+            if place_of([later.form for later in told[place + 2 : to]], [before.form for before in old]) is None:
+                return told
             return [*told[:place], *_cue(told[: place + 1], old, told[to + 1 :]), *told[to + 1 :]]
     return told
 
@@ -148,7 +177,11 @@ def _cue(changed: Sequence[Token], old: Sequence[Token], value: Sequence[Token])
     width = len(subject)
     same = [token.form for token in subject] == [token.form for token in old[:width]] and len(old) > width
     if subject[0].kind == "han":
+        if verb.form in _LEFT and not is_dwelling(value):
+            return [verb]
         rest = surface(old[width:]).replace(" ", "") if same else ""
+        if value and same and value[0].kind == "han" and rest.startswith(surface(value[:2]).replace(" ", "")):
+            return []
         cue = next((cue for cue in HAN_CUES if rest.startswith(cue)), "住在" if verb.form in _LEFT else "是")
         return [Token(character, "han", character) for character in cue]
     if same and old[width].form in COPULAS:
@@ -161,12 +194,21 @@ def _cue(changed: Sequence[Token], old: Sequence[Token], value: Sequence[Token])
         and verb.form in ("migrated", "switched")
         and [token.form for token in old[width : width + 2]] == ["run", "on"]
     )
-    if runs and subject[-1].form in _RUN_FOR and is_name(old[width + 2 :]) and is_name(value):
+    named = all(token.capital or token.kind == "name" for token in value)
+    if runs and subject[-1].form in _RUN_FOR and is_name(old[width + 2 :]) and named:
         return list(old[width : width + 2])
     dwelt = same and verb.form in _LEFT and old[width].form in _DWELLING and len(old) > width + 2
-    if dwelt and old[width + 1].form == "in" and is_name(old[width + 2 :]) and is_name(value):
+    if dwelt and old[width + 1].form == "in" and is_name(old[width + 2 :]) and is_name(value) and is_dwelling(value):
         return list(old[width : width + 2])
     return [Token("is", "word", "is")]
+
+
+def is_dwelling(place: Sequence[Token]) -> bool:
+    """Whether what somebody moved to may be where they live: no department, no tool, no other room of the same town."""
+    if any(token.kind == "han" for token in place):
+        told = surface(place).replace(" ", "")
+        return not told.startswith(("新", "另")) and not told.endswith(HAN_NOT_DWELT_IN)
+    return not any(token.kind == "word" and token.surface in NOT_DWELT_IN for token in place)
 
 
 def undated(tokens: Sequence[Token]) -> Sequence[Token]:
@@ -185,7 +227,7 @@ def tells_change(old: Reading, new: Reading) -> bool:
     former = _former(new)
     if former is not None and place_of([t.form for t in former[1]], [t.form for t in old.tokens]) is not None:
         return True
-    end = next((place for place in range(at, len(forms)) if forms[place] in ("to", "from")), at)
+    end = next((place for place in range(at, len(forms)) if forms[place] in ("to", "from")), min(at + 2, len(forms)))
     about = [token for token in (*new.tokens[:at], *new.tokens[at + 1 : end]) if token.form not in _WHO_CHANGED]
     about = [token for token in about if token.form not in STOP_WORDS and token.form not in PLACES_AND_TIMES]
     return bool(about) and all(_bare(token.form) in known for token in about)

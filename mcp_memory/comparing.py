@@ -7,8 +7,9 @@ from itertools import pairwise
 from mcp_memory.changes import as_state, handed_over, named_change, place_of, tells_change
 from mcp_memory.framing import Gap, all_of, is_verb, of_one_role, says_a_value
 from mcp_memory.lexicon import CHANGED, COPULAS, DECIDED, ONCE, PARTICIPLES, PAST, PLACES_AND_TIMES
+from mcp_memory.rewordings import reworded, unsaid
 from mcp_memory.statements import TYPED, WHEN, Reading, Token, read, surface
-from mcp_memory.successions import aged, succeeded, tells_move
+from mcp_memory.successions import employed, succession, tells_move
 from mcp_memory.text import STOP_WORDS
 
 VALUE_TOKENS = 8
@@ -61,9 +62,27 @@ def _content(tokens: Sequence[Token]) -> set[str]:
 
 def change_between(old: Reading, new: Reading) -> str | None:
     """`change` of statements that are read already."""
-    if old.asks or new.asks or new.hedged or len(old.tokens) < 2 or len(new.tokens) < 2:
+    if old.asks or new.asks or new.hedged:
         return None
-    told = named_change(old, new) or handed_over(old, new) or succeeded(old, new) or aged(old, new)
+    return (
+        _change_between(old, new)
+        or ((told := reworded(old, new)) and _change_between(*told))
+        or ((told := unsaid(new)) and _change_to(old, *told))
+        or (new.later and (employed(old, new.later) or change_between(old, new.later)))
+        or None
+    )
+
+
+def _change_to(old: Reading, new: Reading, denied: str) -> str | None:
+    """A change whose statement denies what was so besides: "B, not A"."""
+    reason = _change_between(old, new)
+    return reason if reason and reason.partition(" -> ")[0] == denied else None
+
+
+def _change_between(old: Reading, new: Reading) -> str | None:
+    if len(old.tokens) < 2 or len(new.tokens) < 2:
+        return None
+    told = named_change(old, new) or handed_over(old, new) or succession(old, new)
     if told:
         return told
     was, now = list(old.tokens), as_state(new.tokens, old.tokens)
@@ -71,7 +90,7 @@ def change_between(old: Reading, new: Reading) -> str | None:
         return None
     if _happened(was, once=old.once) or _happened(now, once=new.once):
         return None
-    gaps = _gaps(was, now)
+    gaps = [_with_prefix(was, now, gap) for gap in _gaps(was, now)]
     if len(now) != len(new.tokens) or now != list(new.tokens):
         gaps = [
             gap
@@ -80,7 +99,7 @@ def change_between(old: Reading, new: Reading) -> str | None:
         ]
     if old.denied != new.denied:
         return _flip(was, gaps, denied=new.denied)
-    if not gaps:
+    if not gaps or new.adds:
         return None
     if reason := _swapped(was, now, gaps):
         return reason
@@ -99,6 +118,20 @@ def change_between(old: Reading, new: Reading) -> str | None:
 def _gaps(old: Sequence[Token], new: Sequence[Token]) -> list[Gap]:
     matcher = SequenceMatcher(None, [token.form for token in old], [token.form for token in new], autojunk=False)
     return [Gap(*places) for operation, *places in matcher.get_opcodes() if operation != "equal"]
+
+
+_PREFIXES = frozenset("老小阿")
+"""What stands before a surname: 小赵 and 小钱 are two persons."""
+
+
+def _with_prefix(old: Sequence[Token], new: Sequence[Token], gap: Gap) -> Gap:
+    """A difference of Chinese names with what both have before the surname."""
+    before = old[gap.start - 1 : gap.start]
+    same = [token.form for token in before] == [token.form for token in new[gap.new_start - 1 : gap.new_start]]
+    single = gap.end - gap.start == gap.new_end - gap.new_start == 1
+    if same and single and before and before[0].form in _PREFIXES:
+        return Gap(gap.start - 1, gap.end, gap.new_start - 1, gap.new_end)
+    return gap
 
 
 # what happened once, and the negative
@@ -144,11 +177,16 @@ def _flip(old: Sequence[Token], gaps: Sequence[Gap], *, denied: bool) -> str | N
     [first, *rest] = gaps
     extra = not rest and denied and first.new_start == first.new_end and first.end == len(old) and first.start >= 2
     extra = extra and old[first.start].form not in ("and", "or", "but", "和", "跟", "与", "但", ":")
-    if extra and first.end - first.start <= first.start + 1:
+    particular = extra and (old[first.start].kind != "word" or old[first.start].form in _PARTICULAR)
+    if particular and first.end - first.start <= first.start + 1:
         return "no longer so"
     return None
 
 
+_PARTICULAR = PLACES_AND_TIMES | frozenset(
+    "with without when while during every each as because if also outside".split()
+)
+"""What begins the particulars of what is told, while another noun is another thing: "coffee", "coffee ice cream"."""
 OFTEN = frozenset("每天 经常 常 一直 每周 often usually sometimes regularly daily".split())
 """How often something was so; what is so no longer is not so at all."""
 

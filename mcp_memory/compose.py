@@ -11,7 +11,17 @@ from mcp_memory.injections import instructs
 from mcp_memory.origins import INSTRUCTS, origin_line, told_origin
 from mcp_memory.speech import TO_TOOLS, Speech
 from mcp_memory.strength import review_due, stale_since
-from mcp_memory.text import Span, count_tokens, counted, grams, sentences, shorten, words
+from mcp_memory.text import (
+    Span,
+    content_words,
+    count_tokens,
+    counted,
+    grams,
+    normal_form,
+    sentences,
+    shorten,
+    words,
+)
 from mcp_memory.times import age, format_day, to_ms, zone_offset
 from mcp_memory.untrusted import line as one_line
 
@@ -23,6 +33,8 @@ SHORTEST = 40
 """Tokens below which a shortened memory says too little to be worth its line."""
 FORMER = 3
 """Values that a memory had before, shown below it."""
+FORMER_TOKENS = 60
+"""Tokens shown of the sentences that an earlier version of a passage had, at most."""
 PASSAGE = 600
 """Characters of the source shown on either side of a memory in full detail."""
 
@@ -223,10 +235,29 @@ def entry(hit: Hit, *, now: datetime, ago: Callable[[int, int], str] = age) -> s
     """A hit as recall prints it: its line, and what it replaced."""
     lines = [f"{head(hit.item, now=now, ago=ago)} {one_line(hit.item.spoken)}"]
     lines += [
-        f"  was: {one_line(old.text)} ({_lasting(old, newer, now=now)}, #{old.id})"
+        f"  was: {one_line(said)} ({_lasting(old, newer, now=now)}, #{old.id})"
         for old, newer in zip(hit.was[:FORMER], (hit.item, *hit.was), strict=False)
+        if (said := _former(old, newer))
     ]
     return "\n".join(lines)
+
+
+def _former(old: Item, newer: Item) -> str:
+    """What an older state said; of a passage that a later version of its text says otherwise, the sentences it no longer has.
+
+    Nothing of a passage that is gone, which the newer one has no part of.
+    """
+    if old.source_kind != "document" or old.status == "live":
+        return old.text
+    said = {normal_form(newer.text[start:end]) for start, end in sentences(newer.text)}
+    was = [old.text[start:end] for start, end in sentences(old.text)]
+    left = [sentence for sentence in was if normal_form(sentence) not in said]
+    told = {*content_words(old.text), *grams(old.text)}
+    if len(left) == len(was) and 2 * len(told.intersection([*content_words(newer.text), *grams(newer.text)])) < len(
+        told
+    ):
+        return ""
+    return shorten(" ".join(left), FORMER_TOKENS)
 
 
 def _lasting(old: Item, newer: Item, *, now: datetime) -> str:

@@ -240,7 +240,8 @@ class Unmeasured:
 class AddItem:
     """Step: store a new item and its source, or confirm the item that says the same by then.
 
-    With `replaces` that item is hidden and linked to; with `confirms` that item counts as saying the same.
+    With `replaces` that item is hidden and linked to; with `confirms` that item counts as saying the same. `supersedes`
+    are hidden and linked to besides.
     """
 
     id: ItemId
@@ -248,6 +249,9 @@ class AddItem:
     measured: Measured | None = None
     replaces: ItemId | None = None
     confirms: ItemId | None = None
+    supersedes: tuple[ItemId, ...] = ()
+    anew: bool = False
+    """Whether what was hidden of the same text counts as never told: it is told as the latest version of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from mcp_memory.lexicon import (
     TOOLS,
     WISHES,
 )
-from mcp_memory.sorts import alike, alike_in_han, alike_in_place, alike_in_unit, told_of_two
+from mcp_memory.sorts import alike, alike_in_han, alike_in_place, alike_in_unit, apart_in_han, told_of_two
 from mcp_memory.statements import TYPED, WHEN, Token, stem, surface
 
 POINTING = frozenset("this that it these those".split())
@@ -116,8 +116,20 @@ def _exclusive(was: Sequence[Token], now: Sequence[Token]) -> bool:
     """Whether the values are states of which only one holds at a time."""
     if max(len(was), len(now)) > 4 or any(token.kind in TYPED for token in (*was, *now)):
         return False
-    old_forms, new_forms = {token.form for token in was}, {token.form for token in now}
+    # What is running on something, or late, is not told by that to be no longer done.
+    old_forms, new_forms = (
+        {token.form for at, token in enumerate(value) if token.form != "running" or at + 1 == len(value)}
+        for value in (was, now)
+    )
+    # Enabled for images and disabled in production are told of two things.
+    of_two = {token.form for token in was[1:]} != {token.form for token in now[1:]}
+    if of_two and all(_restricted(value) for value in (was, now)):
+        return False
     return any((mine := old_forms & group) and (other := new_forms & group) and not mine & other for group in STATES)
+
+
+def _restricted(value: Sequence[Token]) -> bool:
+    return any(token.form in PLACES_AND_TIMES for token in value[1:])
 
 
 def is_verb(token: Token) -> bool:
@@ -232,7 +244,8 @@ def _says_a_name(
     if was[0].article != now[0].article and not (is_name(was) and is_name(now)):
         return False
     if not tail:
-        return bool(was) and was[0].form in prepositions and now[0].form in prepositions
+        both = {value[0].form for value in (was, now)}
+        return both <= prepositions and (len(both) == 1 or both <= {"in", "at", "on"} or both <= {"at", "for"})
     reached = [place for place, word in enumerate(tail) if word in prepositions]
     if form in ("work", "live") and "in" not in prepositions and tail[-1] == "in":
         reached = [len(tail) - 1]
@@ -399,6 +412,8 @@ HAN_RENAMED = tuple("项目 产品 公司 服务 系统 应用 仓库 团队 店
 
 def _exclusive_in_han(lead: str, was: Sequence[Token], now: Sequence[Token], tail: str) -> bool:
     old, new = surface(was) + tail, surface(now) + tail
+    if "的" in (old.replace(" ", "")[:1], new.replace(" ", "")[:1]):
+        return False
     old, new = lead[-2:] + old, lead[-2:] + new
     for group in HAN_STATES:
         mine = max((state for state in group if state in old), key=len, default="")
@@ -419,12 +434,21 @@ def _cued_in_han(lead: str, tail: str, was: Sequence[Token], now: Sequence[Token
     if cue == "叫" and "的" in subject:
         return subject.endswith((*HAN_ROLES, *HAN_RENAMED))
     if cue in ("是", "为"):
-        sole = len(subject) >= 2 and ("的" in subject or subject.endswith(HAN_ROLES))
+        sole = len(subject) >= 2 and ("的" in subject[:-1] or subject.endswith(HAN_ROLES + HAN_DONE_BY))
         return sole and alike_in_han(surface(was), surface(now), tail)
     if cue == "在":
         doing = any(value and value[0].form in HAN_DOING for value in (was, now))
+        told = (surface(was), surface(now), tail)
+        if any(mark in part for mark in HAN_HAVING for part in told) or apart_in_han(*told):
+            return False
         return bool(subject) and not doing and (not tail or tail.split("，")[0].endswith(HAN_PLACED))
     return bool(subject)
+
+
+HAN_DONE_BY = ("用的", "负责的", "管的", "主持的", "值班的", "带队的", "要的", "住的", "开的")
+"""What one thing or person is told of before 是; of those who come or like something there may be several."""
+HAN_HAVING = ("有", "设", "开了", "买", "租了")
+"""What one may have or do in several places."""
 
 
 def all_of(tokens: Sequence[Token], kinds: frozenset[str]) -> bool:

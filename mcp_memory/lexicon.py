@@ -98,7 +98,7 @@ KEPT_E = _set(
 STATES: tuple[frozenset[str], ...] = tuple(
     _set(group)
     for group in (
-        "open opened closed pending done merged progress planned blocked waiting draft accepted approved rejected resolved "
+        "open opened closed pending done merged progress running planned blocked waiting draft accepted approved rejected resolved "
         "finished completed complete started ongoing cancelled canceled postponed review ready shipped released paused",
         "available taken sold rented vacant filled occupied free reserved booked",
         "on off enabled disabled active inactive activated deactivated",
@@ -145,7 +145,7 @@ HAN_STATES: tuple[tuple[str, ...], ...] = (
     ("详细", "简短", "简洁", "冗长"),
     ("在职", "离职", "退休", "失业"),
     ("空闲", "占用", "租出", "出租", "售出"),
-    ("上线", "下线"),
+    ("上线", "下线", "在开发", "开发中"),
     ("在线", "离线"),
     ("坏", "修好"),
     ("付清", "未付", "欠款", "支付"),
@@ -333,5 +333,16 @@ HAN_PLACED = tuple(
 HAN_DOING = "学看写做吃玩找等招休处开跑读听睡谈出办想准忙逛打维升迁修"
 """Characters that begin what somebody is doing, after 在."""
 HAN_ROLES = tuple(
-    "长 人 师 员 主管 经理 总监 主任 教练 秘书 名 号 口 址 码 支 架 言 库 器 色 具 期 间 医生 软件 区 部 任 负责人 总部 数据库 分支".split()
+    "长 人 师 员 主管 经理 总监 主任 教练 秘书 名 号 口 址 码 支 架 言 库 器 色 具 期 间 医生 软件 区 部 任 负责人 总部 数据库 分支 老板 房东 导师".split()
 )
+NOT_DWELT_IN = _set(
+    "accounting marketing sales engineering product design finance hr legal support operation research security platform "
+    "vim neovim emacs helix vscode notion obsidian slack team discord gmail outlook firefox chrome safari arch nixos aws "
+    "azure gcp kubernetes docker postgre mysql redis mongodb react vue svelte angular django flask rail kafka github gitlab "
+    "linux windows macos freebsd ubuntu debian fedora android ios go rust python java javascript typescript kotlin swift ruby"
+)
+"""Names after "moved to" that are no place to live in: departments, tools, languages."""
+HAN_NOT_DWELT_IN = tuple(
+    "工位 座位 位置 部门 组 群 岗 系统 平台 家 房 公寓 宿舍 房间 办公室 办公楼 卧室 客厅 学校".split()
+)
+"""What ends a place that one may move to without leaving the town."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mcp_memory import dedupe
+from mcp_memory import dedupe, versions
 from mcp_memory.domain import (
     Add,
     AddItem,
@@ -36,6 +36,7 @@ from mcp_memory.results import Remembered, RememberedItem
 from mcp_memory.store import Store
 from mcp_memory.strength import estimate_importance, terms
 from mcp_memory.text import content_words, count_tokens, grams
+from mcp_memory.versions import Earlier, Succession
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -90,9 +91,11 @@ class Rememberer:
         operation does before; `fields` are what a statement, by its number, is to say besides where it is new. Raises
         NotFound where a statement replaces what is not there.
         """
-        encoder, measured, ids, decisions = self._planned(statements, progress, inline)
+        encoder, measured, ids, decisions, over = self._planned(statements, progress, inline)
         elsewhere = self._elsewhere(decisions)
-        steps: list[Step] = [_step(*planned) for planned in zip(decisions, measured, ids, strict=True)]
+        steps: list[Step] = [
+            _step(*planned, over) for planned in zip(range(len(ids)), decisions, measured, ids, strict=True)
+        ]
         new = [number for number in fields or {} if not isinstance(decisions[number], Confirm)]
         amended = [AmendItem(ids[number], 1, (fields or {})[number]) for number in new]
         outcomes = self._store.apply(
@@ -101,7 +104,7 @@ class Rememberer:
         results = [_result(decision, outcome) for decision, outcome in zip(decisions, outcomes, strict=True)]
         results = [replace(entry, elsewhere=elsewhere.get(entry.text)) for entry in results]
         pending = sum(made is None and result.status != "known" for made, result in zip(measured, results, strict=True))
-        return Remembered(results, operation.id, pending, notes=self._room_notes())
+        return Remembered(results, operation.id, pending, notes=(*versions.told(over), *self._room_notes()))
 
     def _room_notes(self) -> tuple[str, ...]:
         """What to tell of a store that is nearly full; nothing where that can't be read: what is kept is not refused."""
@@ -115,13 +118,14 @@ class Rememberer:
         self, statements: Sequence[Statement], *, progress: Progress, inline: int = INLINE_TOKENS
     ) -> list[RememberedItem]:
         """What would become of each statement, in the order given; nothing is kept. Raises what remember raises."""
-        _, _, ids, decisions = self._planned(statements, progress, inline)
+        _, _, ids, decisions, _ = self._planned(statements, progress, inline)
         return [_result(decision, _expected(decision, new)) for decision, new in zip(decisions, ids, strict=True)]
 
     def _planned(
         self, statements: Sequence[Statement], progress: Progress, inline: int
-    ) -> tuple[Encoder | None, list[Measured | None], list[ItemId], list[Decision]]:
-        """The encoder that is up, what it made of the statements, their ids where they are new, and what they are."""
+    ) -> tuple[Encoder | None, list[Measured | None], list[ItemId], list[Decision], Mapping[int, Succession]]:
+        """The encoder that is up, what it made of the statements, their ids where they are new, what they are, and by
+        their numbers what they take the place of as a later version of a text."""
         named = require_present(self._store, {s.replaces for s in statements if s.replaces})
         named |= self._store.items([s.echoes for s in statements if s.echoes])
         statements = self._estimated(statements)
@@ -137,7 +141,15 @@ class Rememberer:
             neighbours=self._neighbours(encoder, statements, measured),
             named=named,
         )
-        return encoder, measured, ids, decisions
+        over = self._successions(statements)
+        return encoder, measured, ids, versions.decided(decisions, over), over
+
+    def _successions(self, statements: Sequence[Statement]) -> dict[int, Succession]:
+        """By the number of a statement what of an earlier version of the same text it takes the place of."""
+        sources = {statement.source.id: statement.source for statement in statements}
+        origins = [source.origin for source in sources.values() if source.origin and versions.has_versions(source)]
+        earlier = [Earlier(*told) for told in self._store.told_from(origins)] if origins else []
+        return versions.successions(statements, earlier)
 
     def estimate(self, text: str, kind: Kind) -> float:
         """What the importance of a statement probably is, by what is known beside it."""
@@ -251,13 +263,21 @@ def _holding(rarity: float, *, total: int) -> int:
     return round((total + 0.5 - 0.5 * math.expm1(rarity)) / (math.expm1(rarity) + 1)) if rarity else total
 
 
-def _step(decision: Decision, measured: Measured | None, identifier: ItemId) -> AddItem:
+def _step(
+    number: int,
+    decision: Decision,
+    measured: Measured | None,
+    identifier: ItemId,
+    over: Mapping[int, Succession],
+) -> AddItem:
     return AddItem(
         identifier,
         decision.statement,
         measured,
         replaces=decision.of.id if isinstance(decision, Revise) else None,
         confirms=decision.of.id if isinstance(decision, Confirm) else None,
+        supersedes=over[number].items if number in over else (),
+        anew=bool(over),
     )
 
 

@@ -179,3 +179,30 @@ def _person(value: str) -> bool:
     if value[:1] not in _SURNAMES:
         return False
     return bool(_TITLED.match(value)) or (2 <= len(value) <= 3 and value[-1] not in _UNNAMED_ENDS)
+
+
+_TOWN = re.compile(r".*(?:省|市|国)$")
+_DISTRICT = re.compile(r".*(?:区|县|乡|镇)$")
+_SPOT = re.compile(r".*(?:边|附近|旁|对面|园|路|街|大厦|楼|层|广场|号|站|村|里)$")
+
+
+def apart_in_han(was: str, now: str, tail: str) -> bool:
+    """Whether of two values after 在 one is a town and the other may be a part of it, or they are of two known sorts.
+
+    >>> apart_in_han("深圳", "科技园那边", ""), apart_in_han("阿里", "北京", "工作"), apart_in_han("深圳", "北京", "")
+    (True, True, False)
+    """
+    groups = [next((at for at, group in enumerate(HAN_SORTS) if value in group), None) for value in (was, now)]
+    if None not in groups:
+        return groups[0] != groups[1]
+    levels = [
+        0
+        if group is not None or _TOWN.match(value)
+        else 1
+        if _DISTRICT.match(value)
+        else 2
+        if _SPOT.match(value)
+        else None
+        for group, value in zip(groups, (was + tail, now + tail), strict=True)
+    ]
+    return None not in levels and levels[0] != levels[1]

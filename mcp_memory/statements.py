@@ -63,6 +63,10 @@ class Reading:
     """Whether it only says what may be."""
     once: bool
     """Whether it tells of what happened at a time that is told by today or yesterday."""
+    adds: bool = False
+    """Whether it says that this is so besides what else is so: "also", 还有."""
+    later: "Reading | None" = None
+    """What its last clause says of now, where one before it tells of an end: "Helen left; my boss is Raj now"."""
 
     @property
     def denied(self) -> bool:
@@ -106,8 +110,17 @@ _CONTRACTIONS = (
         re.compile(r"\b(?:went (?:up|down)|brought forward|(?:pushed|put|moved) (?:back|forward|off|out)) (?=to\b)"),
         "changed ",
     ),
-    (re.compile(r"\b(?:no longer|any longer)\b"), "not"),
-    (re.compile(r"(?<=\w) any more(?=\W*$|[,;.])"), ""),
+    (re.compile(r"\bno longer\b"), "not"),
+    (re.compile(r"(?<=\w) any (?:more|longer)(?=\W*$|[,;.])"), ""),
+    (re.compile(r"(?<=\w) (?:these days|by now|as of (?:now|today))(?=\W*$|[,;.])"), ""),
+    (re.compile(r"\b(on|at|to) port (?=\d)"), r"\1 "),
+    (
+        re.compile(
+            r"\bha(?:s|ve) (?:just )?been (?=(?:merged|closed|resolved|released|shipped|cancell?ed|rejected|approved|completed|deprecated|removed)\b)"
+        ),
+        "is ",
+    ),
+    (re.compile(r"\b(?:has |have )?(?:taken|took) the place of\b"), "replaced"),
     (re.compile(r"\b(?:no|not) (?:more|later|longer|greater|larger) than\b"), "at most"),
     (re.compile(r"\b(?:no|not) (?:less|fewer|earlier|shorter|smaller) than\b"), "at least"),
     (re.compile(r"\bnot only\b"), "both"),
@@ -126,6 +139,11 @@ _DONE = re.compile(r"(?<!changed to )(?<![为除])了(?=[\w])")
 _FORMERLY = re.compile(
     r"(?<!am )(?<!is )(?<!are )(?<!be )(?<!get )\bused to\b|\bformerly\b|\bonce (?:was|had)\b|以前|曾|过去|小时候|从前"
 )
+_ADDS = re.compile(
+    r"^[^,;，；。]*(?:\b(?:also|additionally|in addition|besides|as well(?! as)|another)\b|\btoo\W*$"
+    r"|还(?=[有用会养要做学]|喜欢|支持|负责|需要)|也|另外|此外|另一)"
+)
+"""What says in the first clause that something is so besides what else is so."""
 _NUMERAL = "零〇一二两三四五六七八九十百千万亿"
 _DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _COUNTED = "点|个月|月|号|日|年级|年|天|周|个|小时|分钟|分|秒|元|块|公斤|公里|千米|米|厘米|毫米|克|毫克|毫升|升|片|杯|次|人|岁|楼|层|%|台|节点|份|章|页|条|位|名|室|倍|折|票|级|组|班|欧|美"
@@ -149,6 +167,12 @@ _HAN_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] =
 
 
 _HAN_SAID = (
+    (
+        re.compile(
+            r"不再?用\s*([^，,。；]{1,20}?)\s*了?[，,]\s*(?:现在|而是)?(?:改|换成?)?用\s*([^，,。；]{1,20}?)\s*了?(?=\s*[。.！!]?$)"
+        ),
+        r"从 \1 changed to \2",
+    ),
     (re.compile(r"住 在"), "住在"),
     (re.compile(r"(?:搬|迁)(?:家)?(?:到|去|至)了?"), " relocated to "),
     (re.compile(r"(?:跳槽|转行|转职)(?:到|去)了?(.{1,12}?)了?(?=$|[。，,；;！!])"), r"在\1工作"),
@@ -161,12 +185,13 @@ _HAN_SAID = (
 def read(text: str) -> Reading:
     """The statement as comparing sees it: case, width, contractions, fillers, openers and the style of numbers do not count."""
     plain = unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("\u2018", "'").replace("\u2011", "-")
+    plain_text = plain
     hedged = any(mark in plain for mark in HAN_HEDGES) or bool(
         HEDGES.intersection(re.findall(r"[a-z]+", plain.replace("May", "").lower()))
     )
     capitals = {word.lower() for word in _INNER_CAPITAL.findall(plain)}
     plain = plain.lower()
-    asks = _asks(plain)
+    asks, adds = _asks(plain), bool(_ADDS.search(plain))
     once = any(mark in plain for mark in HAN_ONCE) or bool(_FORMERLY.search(plain))
     for pattern, becomes in _CONTRACTIONS:
         plain = pattern.sub(becomes, plain)
@@ -176,7 +201,26 @@ def read(text: str) -> Reading:
         once = once or done
     tokens = _after_opener(_typed(_cut(plain, capitals)))
     told, places = _affirmed(tokens)
-    return Reading(tuple(told), (-1,) * denials + places, asks, hedged, once)
+    return Reading(tuple(told), (-1,) * denials + places, asks, hedged, once, adds, _later(plain_text))
+
+
+_ENDED_THEN = re.compile(
+    r"^(?P<end>[^.;:,，。；：]*(?:\b(?:left|quit|moved|changed|switched|replaced|sold|resigned|retired|dropped|not|no longer)\b"
+    r"|n't\b|离职|换|搬|辞职|辞了|跳槽|毕业|分手|离婚|不)[^.;:,，。；：]*)[.;:,，。；：]+\s*(?:and |so |but |而是)?"
+    r"(?P<now>(?:.*\bnow\b|(?:他们?|她们?|我们?)?(?:现在|如今|目前)).+|.*\bnow\W*)$",
+    re.IGNORECASE,
+)
+_HAN_SUBJECT = re.compile(r"^(?:他们|她们|我们|他|她|我)(?=已经|刚|从|换|搬|不|辞|离|在|跳槽|毕业|和|跟)")
+_HAN_OMITTED = re.compile(r"^(?:现在|如今|目前)(?=[的在住是用叫])")
+
+
+def _later(text: str) -> Reading | None:
+    found = _ENDED_THEN.match(text.strip())
+    if not found:
+        return None
+    subject = _HAN_SUBJECT.match(found["end"].strip())
+    now = found["now"]
+    return read(f"{subject[0]}{_HAN_OMITTED.sub('', now)}" if subject and _HAN_OMITTED.match(now) else now)
 
 
 def _han_read(plain: str) -> tuple[str, int, bool]:

@@ -98,6 +98,13 @@ class Store(Protocol):
         """
         ...
 
+    def told_from(self, origins: Sequence[str]) -> list[tuple[Source, list[Item]]]:
+        """What was told from places of these names, no conversations, the latest first, with the live items of each.
+
+        Left out are items that stand for something from elsewhere too. Of one name the latest twenty are read.
+        """
+        ...
+
     def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
         """The present states of items, whatever their status; unknown ids are left out."""
         ...

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from mcp_memory.changes import undated
-from mcp_memory.lexicon import COPULAS, OFFICES
+from mcp_memory.changes import is_dwelling, place_of, undated
+from mcp_memory.lexicon import COPULAS, HAN_STATES, OFFICES, TOOLS
 from mcp_memory.statements import Reading, Token, surface
+from mcp_memory.text import STOP_WORDS
 
 _SUCCEEDED = frozenset("replaced succeeded".split())
 _HAN_SUCCEEDED = re.compile(
@@ -14,6 +15,19 @@ _HAN_SUCCEEDED = re.compile(
 _HAN_OURS = re.compile(r"^(?:我们|咱们|公司|团队|小组|我)的")
 _AGED_BY = frozenset("today yesterday".split())
 _MOVED = frozenset("moved relocated".split())
+_STARTED = frozenset("started joined work began".split())
+_HAN_EXCHANGED = re.compile(
+    r"(?P<who>我|他|她|我们)换了?(?:新)?(?P<what>[^，。用是的]{1,6}?)(?:的|用的|开的|住的)是(?P<now>[^，。]{1,16})"
+)
+
+
+def succession(old: Reading, new: Reading) -> str | None:
+    """A change of who has an office, how old somebody is, where somebody lives or works, what is used or owned, as it is told."""
+    if old.denied:
+        return None
+    if new.tokens and new.tokens[0].kind == "han":
+        return succeeded(old, new) or _exchanged(old, new) or _become(old, new)
+    return succeeded(old, new) or aged(old, new) or _supplanted(old, new) or _went(old, new)
 
 
 def succeeded(old: Reading, new: Reading) -> str | None:
@@ -47,7 +61,10 @@ def _succession(tokens: Sequence[Token]) -> tuple[str, str, str] | None:
     if place is None or not 0 < between < at:
         return None
     before, after, office = told[: place - passive], told[between:at], told[at + 1 :]
-    if not office or office[-1].form not in OFFICES or office[0].article in ("a", "an") or len(before) > 3:
+    head = next((at for at, token in enumerate(office) if at and token.form in ("for", "of", "at")), len(office))
+    if not office or office[head - 1].form not in OFFICES or office[0].article in ("a", "an") or len(before) > 3:
+        return None
+    if any(token.kind not in ("word", "name") for token in office[head:]):
         return None
     was, now = (before, after) if passive else (after, before)
     if not was or not now or any(token.kind != "word" or token.article for token in (*was, *now)):
@@ -69,6 +86,89 @@ def _had(tokens: Sequence[Token]) -> tuple[str, str] | None:
     if tokens[at].form == "是":
         return _HAN_OURS.sub("", sides[0].replace(" ", "")), _HAN_OURS.sub("", sides[1].replace(" ", ""))
     return sides
+
+
+def _supplanted(old: Reading, new: Reading) -> str | None:
+    """A tool that another has replaced: "we use Webpack for bundling", "Vite replaced Webpack for bundling"."""
+    told, was = list(new.tokens), list(old.tokens)
+    forms = [token.form for token in told]
+    at = next((place for place, form in enumerate(forms) if form == "replaced"), 0)
+    if new.denied or not 0 < at < 3 or any(token.form in STOP_WORDS or token.article for token in told[:at]):
+        return None
+    end = next((place for place in range(at + 1, len(told)) if not _is_name(told[place])), len(told))
+    former, rest = forms[at + 1 : end], forms[end:]
+    start = place_of(former, [token.form for token in was]) if former else None
+    if not start or was[start - 1].form not in TOOLS:
+        return None
+    left = [token.form for token in was[start + len(former) :]]
+    return f"{' '.join(former)} -> {surface(told[:at])}" if rest in ([], left) else None
+
+
+def _is_name(token: Token) -> bool:
+    return token.capital or token.kind == "name"
+
+
+def _went(old: Reading, new: Reading) -> str | None:
+    """Where somebody works or lives by now: "I left Siemens and started at Bosch", "my sister moved to Marseille"."""
+    forms, was = [token.form for token in new.tokens], [token.form for token in old.tokens]
+    if new.denied:
+        return None
+    moved = next((at for at, form in enumerate(forms) if form in _MOVED and forms[at + 1 : at + 2] == ["to"]), 0)
+    told = undated(new.tokens)
+    if moved and was[: moved + 2] in ([*forms[:moved], "live", "in"], [*forms[:moved], "reside", "in"]):
+        before, after = old.tokens[moved + 2 :], told[moved + 2 :]
+        same = surface(old.tokens[:moved]) == surface(new.tokens[:moved])  # my brothers are not my brother
+        names = same and before and after and is_dwelling(after) and all(_is_name(token) for token in (*before, *after))
+        return f"{surface(before)} -> {surface(after)}" if names and surface(before) != surface(after) else None
+    at = next((place for place, form in enumerate(forms) if form == "left"), 0)
+    then = next((place for place, form in enumerate(forms) if form in ("and", "for") and place > at + 1), 0)
+    if not at or not then or was[: at + 1] != [*forms[:at], "work"] or was[at + 1 : at + 2] not in (["at"], ["for"]):
+        return None
+    if was[at + 2 :] != forms[at + 1 : then]:
+        return None
+    rest = [*told[then + 1 :]]
+    if forms[then] == "and":
+        if not rest or rest.pop(0).form not in _STARTED:
+            return None
+        rest = rest[1:] if rest and rest[0].form in ("at", "for", "with") else rest
+    return f"{surface(old.tokens[at + 2 :])} -> {surface(rest)}" if rest and all(map(_is_name, rest)) else None
+
+
+def employed(old: Reading, new: Reading) -> str | None:
+    """What somebody works as, told after an end of it: "I quit nursing; I work as an analyst now"."""
+    forms, was = [token.form for token in new.tokens], [token.form for token in old.tokens]
+    at = forms.index("as") + 1 if "as" in forms else 0
+    if at < 3 or forms[at - 2] != "work" or forms[:at] != was[:at] or old.denied or new.denied:
+        return None
+    before, after = surface(old.tokens[at:]), surface(new.tokens[at:])
+    return f"{before} -> {after}" if before and after and before != after else None
+
+
+def _exchanged(old: Reading, new: Reading) -> str | None:
+    """What somebody has another of: 我的手机是iPhone, 我换手机了，现在用的是小米."""
+    found = _HAN_EXCHANGED.fullmatch(surface(new.tokens).replace(" ", ""))
+    if found is None:
+        return None
+    had = f"{found['who']}的{found['what']}"
+    was = surface(old.tokens).replace(" ", "")
+    for cue in ("是", "用的是"):
+        if was.startswith(had + cue):
+            return f"{was[len(had + cue) :]} -> {found['now']}"
+    return None
+
+
+def _become(old: Reading, new: Reading) -> str | None:
+    """A state that stands alone beside who is in it: 我单身, 我结婚了."""
+    was, now = (surface(reading.tokens).replace(" ", "") for reading in (old, new))
+    if new.denied or old.once or new.once:
+        return None
+    for group in HAN_STATES:
+        for state, other in ((one, two) for one in group for two in group if one != two):
+            if was.endswith(state) and now.endswith(other):
+                who = was.removesuffix(state)
+                if who and len(who) <= 4 and who == now.removesuffix(other):
+                    return f"{state} -> {other}"
+    return None
 
 
 def aged(old: Reading, new: Reading) -> str | None:

@@ -54,6 +54,18 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 """What a question says that is about how it was."""
+_IF = re.compile(r"\W*(?:if|in case|suppose|unless)\b|如果|要是|假如", re.IGNORECASE)
+"""How a sentence begins of what might be."""
+_KIN = (
+    "wife|husband|mother|father|mom|mum|dad|sister|brother|son|daughter|uncle|aunt|cousin|girlfriend|boyfriend|partner|boss|"
+    "friend|flatmate|roommate|neighbou?r|grandmother|grandfather|grandma|grandpa"
+)
+_HAN_KIN = "老婆|老公|妻子|丈夫|爸爸?|妈妈?|爸妈|父母|弟弟|妹妹|哥哥|姐姐|儿子|女儿|奶奶|爷爷|外婆|外公|朋友|同事|室友|邻居|姑姑|叔叔|表弟|表妹"
+_OF_WHOM = re.compile(
+    rf"\s*(?:my|his|her|our) ((?:\w+ )?(?:{_KIN})(?:['’]s \w+)?)\b(?! and\b)|\s*[我他她]的?({_HAN_KIN})", re.IGNORECASE
+)
+"""Whose the first sentence of a text is, where it begins with somebody's relation."""
+_OF_ONESELF = re.compile(r"\s*(?:i\b|我)", re.IGNORECASE)
 _DWELLS = re.compile(r"住(?:在)?[^，。？]{0,2}(?:哪|什么)")
 """What asks where somebody lives; who has moved lives elsewhere."""
 _HAN_COMMA = re.compile(r"(?<=[，；])")
@@ -76,6 +88,7 @@ _APART = tuple(
         "cat dog",
         "测试 生产 开发 预发",
         "前端 后端",
+        "手机 网页 桌面",
         "爸爸 妈妈 姐姐 妹妹 哥哥 弟弟 儿子 女儿 妻子 丈夫",
     )
 )
@@ -115,6 +128,8 @@ def updates(old: str, new: str) -> bool:
     if _too_long(old) or _too_long(new):
         return False
     before, after = _read(old), _read(new)
+    if _of_two_persons(old, new):
+        return False
     if any(change_between(said, now) for said in before.told for now in after.told):
         return True
     shared = before.words & after.words
@@ -128,6 +143,15 @@ def updates(old: str, new: str) -> bool:
         return False
     alike = [other for said in before.told for now in after.told if (other := _other_things(said, now)) is not None]
     return not alike or (after.changed and share >= SHARE_ALIKE and not any(alike))
+
+
+def _of_two_persons(old: str, new: str) -> bool:
+    """Whether the texts begin with different persons: my sister and her boyfriend, myself and my brother."""
+    whose = [_OF_WHOM.match(text) for text in (old, new)]
+    named = ["" if found is None else (found[1] or found[2]).casefold() for found in whose]
+    if named[0] == named[1]:
+        return False
+    return all(name or _OF_ONESELF.match(text) for name, text in zip(named, (old, new), strict=True))
 
 
 def asks_older(query: str, old: str, new: str) -> bool:
@@ -178,7 +202,9 @@ def _too_long(text: str) -> bool:
 def _read(text: str) -> _Text:
     parts = _parts(text)[:PARTS]
     readings = [(part, read(part)) for part in parts]
-    told = [(part, reading) for part, reading in readings if reading.tokens and not reading.asks]
+    told = [
+        (part, reading) for part, reading in readings if reading.tokens and not reading.asks and not _IF.match(part)
+    ]
     tokens = [token for _, reading in told for token in reading.tokens]
     words = _words(tokens)
     return _Text(
@@ -205,7 +231,7 @@ def _other_things(old: Reading, new: Reading) -> bool | None:
         return None
     places = [place for operation, *place in matcher.get_opcodes() if operation == "replace"]
     words = [(was[at], now[to]) for at, end, to, stop in places if end - at == stop - to == 1]
-    return len(places) > 1 and any(_plain(one) and _plain(other) for one, other in words)
+    return (len(places) > 1 or old.denied != new.denied) and any(_plain(one) and _plain(other) for one, other in words)
 
 
 def _subject(tokens: Sequence[Token]) -> Sequence[Token]:

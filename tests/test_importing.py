@@ -660,6 +660,28 @@ def test_a_damaged_archive_and_an_unknown_file_change_nothing(tmp_path: Path, ru
     assert not database.exists()
 
 
+def test_a_document_that_has_changed_takes_the_place_of_what_was_brought_in_before(
+    run: Run, bring: Bring, kept: Any, tmp_path: Path
+) -> None:
+    sections = [f"## Part {name}\n\n" + f"The {name} part is about {name} things of the house. " * 30 for name in NAMES]
+    path = written(tmp_path / "notes" / "house.md", "\n\n".join(sections))
+    bring(path.parent)
+    before = texts(kept)
+
+    written(path, "\n\n".join(sections).replace("about roof things", "about tiles", 3))
+    bring(path.parent)
+
+    after = texts(kept)
+    assert len(after) == len(before)
+    assert any("about tiles" in text for text in after)
+    assert len(set(before) - set(after)) == 1
+    run("undo")
+    assert texts(kept) == before
+
+
+NAMES = ("roof", "cellar", "garden", "kitchen", "attic", "garage")
+
+
 def test_several_paths_come_in_one_operation_and_what_two_of_them_say_comes_once(
     tmp_path: Path, run: Run, bring: Bring, kept: Any
 ) -> None:

@@ -150,6 +150,9 @@ def test_a_question_about_the_older_value_or_its_time_is_answered_with_it(
             "The mobile app was moved to a new repository.",
             "the mobile app",
         ),
+        ("My sister lives in Lyon.", "My sister's boyfriend moved to Marseille.", "where does my sister live"),
+        ("I use Vim for notes.", "I don't use Vim for code any more.", "what do I use Vim for"),
+        ("The default branch is master.", "If we renamed it, the default branch would be main.", "default branch"),
         ("免费用户最多可以建10个项目。", "付费用户最多可以建100个项目。", "用户最多可以建几个项目？"),
     ],
 )

@@ -1,12 +1,13 @@
-"""What was told to a file before, in whatever state it is by now: so that what is imported again brings nothing back."""
+"""What was told to a file before: so that what is imported again brings nothing back, and a new version takes an old one's place."""
 
 import json
 from collections.abc import Sequence
 
 import apsw
 
-from mcp_memory.domain import Statement, normal_hash
-from mcp_memory.sqlite.rows import fetch
+from mcp_memory.domain import Item, Source, SourceId, Statement, normal_hash
+from mcp_memory.ids import id_text
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, item
 from mcp_memory.store import Before
 
 _COUNTS = """
@@ -28,6 +29,40 @@ _SOURCES = f"""
     JOIN revisions AS r ON r.item_id = place.item_id {_COUNTS}
     AND s.sha256 IN (SELECT unhex(value) FROM json_each(?)) GROUP BY s.sha256, r.scope
 """
+
+
+_FROM = """
+    SELECT id, kind, text, origin, recorded_at FROM (
+        SELECT *, row_number() OVER (PARTITION BY origin ORDER BY id DESC) AS place FROM sources
+        WHERE origin IN (SELECT value FROM json_each(?)) AND kind <> 'transcript'
+    ) WHERE place <= 20 ORDER BY id DESC
+"""
+_STANDING = f"""
+    WITH asked (id, origin) AS (SELECT id, origin FROM sources WHERE id IN (SELECT value FROM json_each(?))),
+    place (source_id, item_id) AS (
+        SELECT i.source_id, i.id FROM asked JOIN items AS i ON i.source_id = asked.id
+        UNION SELECT p.source_id, p.item_id FROM asked JOIN repeats AS p ON p.source_id = asked.id AND p.until_time IS NULL
+    )
+    SELECT place.source_id, {ITEM_COLUMNS} FROM place JOIN items AS i ON i.id = place.item_id
+    JOIN revisions AS r ON r.item_id = i.id AND r.until_time IS NULL AND r.status = 'live'
+    JOIN asked ON asked.id = place.source_id
+    WHERE (SELECT origin FROM sources WHERE id = i.source_id) = asked.origin AND NOT EXISTS (
+        SELECT 1 FROM repeats AS e JOIN sources AS o ON o.id = e.source_id
+        WHERE e.item_id = i.id AND e.until_time IS NULL AND o.origin IS NOT asked.origin
+    ) ORDER BY place.source_id, i.position
+"""
+
+
+def told_from(connection: apsw.Connection, origins: Sequence[str]) -> list[tuple[Source, list[Item]]]:
+    """See Store."""
+    rows = fetch(connection, _FROM, (json.dumps(sorted(set(origins))),)) if origins else []
+    found: dict[int, tuple[Source, list[Item]]] = {
+        number: (Source(SourceId(id_text(number)), kind, text, origin, recorded_at), [])
+        for number, kind, text, origin, recorded_at in rows
+    }
+    for source, *row in fetch(connection, _STANDING, (json.dumps(list(found)),)) if found else ():
+        found[source][1].append(item(tuple(row)))
+    return list(found.values())
 
 
 def told_before(connection: apsw.Connection, statements: Sequence[Statement]) -> list[Before]:

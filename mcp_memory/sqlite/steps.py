@@ -96,6 +96,14 @@ class Steps:
                 return Outcome("undone", None)
 
     def _add(self, step: AddItem) -> Outcome:
+        outcome = self._added(step)
+        assert outcome.id is not None
+        for old in step.supersedes:
+            if old != outcome.id:
+                self._replace(number_of(outcome.id), number_of(old), step.statement)
+        return outcome
+
+    def _added(self, step: AddItem) -> Outcome:
         statement = step.statement
         known_source, digest = self._known_source(statement.source)
         known = self._known(step, known_source or self._grown_from(statement.source))
@@ -188,6 +196,7 @@ class Steps:
             "confirms": None if step.confirms is None else number_of(step.confirms),
             "occurred_at": statement.occurred_at,
             "at": self._at,
+            "anew": step.anew,
         }
         live = f"SELECT r.item_id FROM revisions AS r WHERE r.normal_hash = :hash AND {present} = 'live'"
         queries: list[str] = []
@@ -199,7 +208,8 @@ class Steps:
             queries.append(
                 "SELECT r.item_id FROM (SELECT id FROM items WHERE source_id = :source AND span_start = :start UNION ALL "
                 "SELECT item_id FROM repeats WHERE source_id = :source AND span_start = :start AND until_time IS NULL) AS place "
-                f"CROSS JOIN revisions AS r ON r.item_id = place.id WHERE {present} <> 'forgotten'"
+                "CROSS JOIN revisions AS r ON r.item_id = place.id "
+                f"WHERE {present} <> 'forgotten' AND (r.status = 'live' OR NOT :anew)"
             )
         if statement.source.kind != "transcript":
             queries.append(live)

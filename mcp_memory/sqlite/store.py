@@ -173,6 +173,10 @@ class SqliteStore:
         with self._database.read() as connection:
             return retold.told_before(connection, statements)
 
+    def told_from(self, origins: Sequence[str]) -> list[tuple[Source, list[Item]]]:
+        with self._database.read() as connection:
+            return retold.told_from(connection, origins)
+
     def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
         with self._database.read() as connection:
             rows = fetch(
