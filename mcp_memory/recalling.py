@@ -9,7 +9,7 @@ import numpy as np
 
 from mcp_memory import context, opening, ranking
 from mcp_memory.compose import face_value
-from mcp_memory.dated import periods_asked
+from mcp_memory.dated import perhaps_asked, periods_asked
 from mcp_memory.dedupe import contradicts
 from mcp_memory.domain import Filter, Hit, Item, SourceId, Topic, Vector
 from mcp_memory.encoders import Encoder
@@ -71,10 +71,21 @@ class Recaller:
         self._encoder = encoder
 
     def find(self, query: str, *, where: Filter, limit: int, now: datetime) -> Found:
-        """The items that answer a question, never more than `limit`."""
-        start = time.perf_counter()
-        if periods := periods_asked(query, now=_present(where, now)):
+        """The items that answer a question, never more than `limit`.
+
+        Where it ends with a month that may be a person too, what answers it otherwise goes before what happened then.
+        """
+        present = _present(where, now)
+        if periods := periods_asked(query, now=present):
             return self._happened(periods, where=where, limit=limit, now=now)
+        found = self._searched(query, where=where, limit=limit, now=now)
+        if periods := perhaps_asked(query, now=present):
+            return _followed(found, self._happened(periods, where=where, limit=limit, now=now), limit=limit)
+        return found
+
+    def _searched(self, query: str, *, where: Filter, limit: int, now: datetime) -> Found:
+        """What words and meaning find."""
+        start = time.perf_counter()
         encoder, notes = self.usable_encoder()
         if encoder is not None and not _reads(encoder.languages, query):
             encoder = None
@@ -267,6 +278,14 @@ class Recaller:
     def _with_replaced(self, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
         replaced = self._store.replaced_by([hit.item.id for hit in hits], as_of=as_of)
         return [replace(hit, was=(*replaced.get(hit.item.id, ()), *hit.was)) for hit in hits]
+
+
+def _followed(found: Found, more: Found, *, limit: int) -> Found:
+    """What was found, and after it what else was."""
+    known = {hit.item.id for hit in found.hits}
+    added = [hit for hit in more.hits if hit.item.id not in known]
+    hits = [*found.hits, *added][:limit]
+    return replace(found, hits=hits, total=found.total + len(added))
 
 
 def _present(where: Filter, now: datetime) -> datetime:
