@@ -80,6 +80,13 @@ SAME = 0.97
 
 COVERAGE_FLOOR = 0.34
 """Share of a question that an unrelated text covers in one case of a hundred."""
+FEWEST = 5
+"""Texts that count as searched at least: of three the expected largest cosine is .15, which one unrelated question in 16
+reaches, and hardly an answer lies between that and .18 (bench.everyday, 2026-11-21)."""
+DOUBT = 0.5
+"""Deviations below the floor that the one nearest may lie where nothing reaches it."""
+DOUBTED = 8
+"""Texts among which there is no doubt yet: with so few, more of what lies below the floor is noise (bench.everyday)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +215,25 @@ def noise_floor(*, mean: float, deviation: float, searched: int) -> float:
 
     The maximum of n normal variables lies about sqrt(2 ln n) deviations above their mean.
     """
-    return mean + deviation * math.sqrt(2 * math.log(max(searched, 2)))
+    return mean + deviation * math.sqrt(2 * math.log(max(searched, FEWEST)))
 
 
-def relevant(evidence: Evidence, *, floor: float | None) -> NDArray[np.bool_]:
+def doubtful_floor(*, mean: float, deviation: float, searched: int) -> float:
+    """The cosine from which the one nearest is taken where nothing reaches the noise floor.
+
+    The floor rises with what is searched and the cosine of an answer does not: of questions worded quite otherwise than
+    their answer a tenth lies just below the floor of 40 texts.
+    """
+    highest = noise_floor(mean=mean, deviation=deviation, searched=searched)
+    return max(
+        highest - DOUBT * deviation, noise_floor(mean=mean, deviation=deviation, searched=min(searched, DOUBTED))
+    )
+
+
+def relevant(evidence: Evidence, *, floor: float | None, doubtful: float = math.inf) -> NDArray[np.bool_]:
     """Which candidates have anything to do with the query: their cosine stands out of the noise, or they cover much of it.
 
+    Where none does, the one whose cosine is largest and at least `doubtful`, if no two others cover more of the query.
     Where no vector tells, or the encoder does not know the query's language (no `floor`), shared words are all there
     is to go by: enough of the query's, and a good part of those that the best shares.
     """
@@ -223,7 +243,17 @@ def relevant(evidence: Evidence, *, floor: float | None) -> NDArray[np.bool_]:
     near = np.nan_to_num(evidence.cosines, nan=0.0) >= floor
     covering = np.nan_to_num(evidence.coverage, nan=0.0) >= COVERAGE_FLOOR
     found = near | covering | (np.isnan(evidence.cosines) | evidence.foreign) & wordy
-    return found | _told_along(evidence, found)
+    return found | _told_along(evidence, found) if found.any() else _nearest(evidence, doubtful)
+
+
+def _nearest(evidence: Evidence, doubtful: float) -> NDArray[np.bool_]:
+    """The one candidate that is nearest by cosine, if that is at least `doubtful` and no two others cover more."""
+    cosines = np.where(evidence.foreign, 0, np.nan_to_num(evidence.cosines, nan=0.0))
+    coverage = np.where(evidence.foreign, 0, np.nan_to_num(evidence.coverage, nan=0.0))
+    best = int(cosines.argmax())
+    nearest = np.zeros(len(cosines), np.bool_)
+    nearest[best] = cosines[best] >= doubtful and np.count_nonzero(coverage > coverage[best]) < 2
+    return nearest
 
 
 def _told_along(evidence: Evidence, found: NDArray[np.bool_]) -> NDArray[np.bool_]:

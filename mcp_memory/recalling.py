@@ -42,6 +42,8 @@ class Question:
     """Inverse document frequency of each piece's word, shape (pieces,)."""
     floor: float
     """The largest cosine that is to be expected of what has nothing to do with it."""
+    doubtful: float
+    """The cosine from which the nearest may have to do with it where nothing reaches the floor."""
     languages: tuple[str, ...]
     """What the encoder knows; empty for any."""
     understood: bool
@@ -151,14 +153,15 @@ class Recaller:
         kept = [] if reading.states is None else content_pieces(query, reading.spans)
         words = piece_words(query, [reading.spans[number] for number in kept])
         weights, searched = self._store.rarity(words)
-        floor = ranking.noise_floor(mean=encoder.noise.mean, deviation=encoder.noise.deviation, searched=searched)
+        noise = encoder.noise
         states = np.zeros((0, encoder.dimensions), np.float32) if reading.states is None else reading.states[kept]
         return Question(
             encoder.identity,
             reading.vector,
             reduce_states(states),
             np.array(weights, np.float32),
-            floor,
+            ranking.noise_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
+            ranking.doubtful_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
             encoder.languages,
             not encoder.languages or unknown_share([query], encoder.languages)[0] == 0,
         )
@@ -251,8 +254,11 @@ class Recaller:
         parts = ranking.fuse(evidence, query=query)
         parts |= ranking.weigh(evidence.items, regimes=evidence.regimes, strengths=evidence.strengths, now=to_ms(now))
         scores = ranking.sum_of(parts)
-        floor = question.floor if question and question.understood else None
-        relevant = ranking.relevant(evidence, floor=floor)
+        relevant = (
+            ranking.relevant(evidence, floor=question.floor, doubtful=question.doubtful)
+            if question and question.understood
+            else ranking.relevant(evidence, floor=None)
+        )
         order: list[int] = [i for i in np.argsort(-scores, kind="stable").tolist() if relevant[i] and eligible[i]]
         distinct = ranking.diversify(order, evidence, scores=scores)
         rivals = ranking.rivals(distinct, evidence, differ=_says_otherwise)

@@ -316,6 +316,7 @@ def test_a_month_or_a_week_of_one_is_a_time_in_a_question_that_names_nothing_els
         "The fair opens on 2 May.",
         "Lecture on 3 September.",
         "Library books are due on 9 September.",
+        "My car is a Skoda from 2017.",
     ]
     with opened(tmp_path / "memory.db", Clock()) as memory:
         memory.remember(items=[Entry(text, occurred_at="2026-01-07") for text in told])
