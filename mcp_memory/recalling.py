@@ -15,13 +15,14 @@ from mcp_memory.domain import Filter, Hit, Item, SourceId, Topic, Vector
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
+from mcp_memory.kindred import kindred, names_nothing, searched
 from mcp_memory.languages import unknown_share
 from mcp_memory.moments import Moment, moments
 from mcp_memory.store import Store
 from mcp_memory.strength import confirmed_at, standing
 from mcp_memory.text import cjk_share, normal_form
 from mcp_memory.times import Period, to_ms
-from mcp_memory.updating import asks_older, searched, updates
+from mcp_memory.updating import asks_older, updates
 
 REACH = 2
 """Turns on either side that are looked at beside a candidate."""
@@ -80,24 +81,26 @@ class Recaller:
         present = _present(where, now)
         if periods := periods_asked(query, now=present):
             return self._happened(periods, where=where, limit=limit, now=now)
-        found = self._searched(query, where=where, limit=limit, now=now)
+        found = self._searched(query, searched(query), where=where, limit=limit, now=now)
+        if not found.hits and (instead := kindred(query)):
+            found = self._searched(query, instead, where=where, limit=limit, now=now)
         if periods := perhaps_asked(query, now=present):
             return _followed(found, self._happened(periods, where=where, limit=limit, now=now), limit=limit)
         return found
 
-    def _searched(self, query: str, *, where: Filter, limit: int, now: datetime) -> Found:
-        """What words and meaning find."""
+    def _searched(self, query: str, looked_for: str, *, where: Filter, limit: int, now: datetime) -> Found:
+        """What meaning finds, and the words that are looked for."""
         start = time.perf_counter()
         encoder, notes = self.usable_encoder()
-        if encoder is not None and not _reads(encoder.languages, query):
+        if encoder is not None and (names_nothing(query) or not _reads(encoder.languages, query)):
             encoder = None
         question = self._question(encoder, query) if encoder else None
         encoded = time.perf_counter()
-        candidates = self._candidates(query, question, where)
+        candidates = self._candidates(looked_for, question, where)
         searched = time.perf_counter()
         if not candidates:
             return Found([], 0, notes)
-        evidence, eligible = self._evidence(query, question, candidates, where=where, now=now)
+        evidence, eligible = self._evidence(query, looked_for, question, candidates, where=where, now=now)
         matched = time.perf_counter()
         found = self._rank(query, question, evidence, eligible, limit=limit, now=now)
         found = replace(found, hits=self._with_replaced(found.hits, as_of=where.as_of))
@@ -166,9 +169,9 @@ class Recaller:
             not encoder.languages or unknown_share([query], encoder.languages)[0] == 0,
         )
 
-    def _candidates(self, query: str, question: Question | None, where: Filter) -> set[int]:
+    def _candidates(self, looked_for: str, question: Question | None, where: Filter) -> set[int]:
         """The states worth a closer look: the best of both searches together."""
-        found = self._store.search_text(searched(query), where=where, limit=ranking.CANDIDATES)
+        found = self._store.search_text(looked_for, where=where, limit=ranking.CANDIDATES)
         texts = {candidate.revision_id: candidate.score for candidate in found}
         if question is None:
             return set(texts)
@@ -184,7 +187,14 @@ class Recaller:
         return {numbers[place] for place in best}
 
     def _evidence(
-        self, query: str, question: Question | None, candidates: set[int], *, where: Filter, now: datetime
+        self,
+        query: str,
+        looked_for: str,
+        question: Question | None,
+        candidates: set[int],
+        *,
+        where: Filter,
+        now: datetime,
     ) -> tuple[ranking.Evidence, list[bool]]:
         """All that is known about the candidates and the turns around them, and which of these the filter lets through."""
         states = self._store.states(sorted(candidates), as_of=where.as_of)
@@ -207,7 +217,8 @@ class Recaller:
             coverage = np.where(absent, np.nan, covered(matches, question.weights)).astype(np.float32)
             spread = with_neighbours(matches, places)
             helped = np.where(absent, np.nan, covered(spread, question.weights)).astype(np.float32)
-        texts, full = self._store.word_scores(searched(query), items)
+        texts, _ = self._store.word_scores(looked_for, items)
+        _, full = self._store.word_scores(searched(query), [])
         evidence = ranking.Evidence(
             items=items,
             regimes=[_regime(item) for item in items],

@@ -48,7 +48,7 @@ LAYERS = (
     ("changes",),
     ("successions",),
     ("comparing",),
-    ("interaction", "strength", "guarding", "origins", "updating"),
+    ("interaction", "strength", "guarding", "origins", "updating", "kindred"),
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
     ("recital", "outcomes"),
     ("dedupe", "intake", "history", "context", "paging"),
