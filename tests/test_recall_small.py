@@ -91,3 +91,29 @@ def test_a_single_letter_finds_what_holds_it_as_a_word(memory: Memory, query: st
     memory.remember(items=[Entry(text) for text in [*LIVES, "The plot has x on one axis and z on the other."]])
 
     assert found(memory, query) == (["The plot has x on one axis and z on the other."] if query in "xZ" else [])
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("我的职业是什么？", "我在杭州的一家医院做麻醉师。"),
+        ("我不能吃什么？", "我对海鲜过敏，尤其是虾。"),
+        ("我怎么锻炼身体？", "我每天早上六点去西湖边跑步。"),
+        ("我丈夫爱好什么？", "我老公常去河边钓鱼。"),
+        ("我有猫吗？", "我们家养了一只橘猫，名字叫团子。"),
+    ],
+)
+def test_a_chinese_question_finds_an_answer_that_says_it_in_kindred_words(
+    memory: Memory, question: str, answer: str
+) -> None:
+    told = [
+        "我在杭州的一家医院做麻醉师。",
+        "我对海鲜过敏，尤其是虾。",
+        "我每天早上六点去西湖边跑步。",
+        "我老公常去河边钓鱼。",
+        "我们家养了一只橘猫，名字叫团子。",
+        "车险每年三月到期。",
+    ]
+    memory.remember(items=[Entry(text) for text in told])
+
+    assert found(memory, question)[:1] == [answer]
