@@ -7,6 +7,7 @@ from datetime import datetime
 from mcp_memory.moments import Moment, beside_dates
 from mcp_memory.text import STOP_WORDS, grams, words
 from mcp_memory.times import Period
+from mcp_memory.tongues import ENGLISH
 
 EVER = 10**15
 """Milliseconds after 1970 that nothing remembered lies beyond, nor before it the other way."""
@@ -17,7 +18,7 @@ _ANYTHING = frozenset(
     """
     happen happens happened happening anything something everything going went on around know known remember remembered recall
     tell show list see give find memories memory notes noted events event things thing stuff plan plans planned schedule
-    scheduled calendar agenda say said tell told discuss discussed talk talked mention mentioned note please there us new news
+    scheduled calendar agenda booked due coming upcoming say said tell told discuss discussed talk talked mention mentioned note please there us new news
     was ist sind ich wir habe haben hatte hat passiert passierte geschah geschehen gemacht getan los gab es steht an mir uns
     gesagt besprochen geplant erzahl erzahle zeig alles etwas irgendetwas und der die das war
     que qu est ce qui s il passe est arrive avons nous ai je j a fait y quoi de quels etaient evenements tout dit prevu etait
@@ -38,6 +39,17 @@ _NOTHING_NAMED = re.compile(
 """The same in Chinese, Japanese and Korean, where words are not parted."""
 
 
+_MONTH_LAST = re.compile(
+    rf"(?:^|\b(?:for|about|on)\s+)(?P<month>{'|'.join(ENGLISH.months.split())})(?=\W*$)", re.IGNORECASE
+)
+"""A month that ends a question, after a word that a person or a thing may follow as well: "for June", "about May"."""
+_PLANS = frozenset(
+    "happen happens happened happening going plan plans planned schedule scheduled calendar agenda booked due coming upcoming "
+    "event events".split()
+)
+"""Words with which such a month is a time and no person."""
+
+
 def periods_asked(query: str, *, now: datetime) -> list[Period]:
     """The stretches of time that a question asks for, at face value, where it names nothing else to look for; else none.
 
@@ -49,10 +61,24 @@ def periods_asked(query: str, *, now: datetime) -> list[Period]:
     >>> periods_asked("who came to the party yesterday?", now=datetime(2026, 11, 21))
     []
     """
+    if _PLANS.intersection(words(query)):
+        query = _MONTH_LAST.sub(r"in \g<month>", query)
     rest, moments = beside_dates(query, now=now)
     if not moments or _names_anything(rest):
         return []
     return [period for moment in moments for period in _periods(moment, now.year)]
+
+
+def perhaps_asked(query: str, *, now: datetime) -> list[Period]:
+    """The same where a question ends with a month that may be meant, or somebody of that name: "for June", "about May".
+
+    >>> from datetime import datetime
+    >>> [bool(perhaps_asked(text, now=datetime(2026, 11, 21))) for text in ("about May", "about May's brother")]
+    [True, False]
+    """
+    if not _MONTH_LAST.search(query):
+        return []
+    return periods_asked(_MONTH_LAST.sub(r"in \g<month>", query), now=now)
 
 
 def _names_anything(text: str) -> bool:

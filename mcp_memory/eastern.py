@@ -15,12 +15,19 @@ from mcp_memory.phrases import (
     counted,
     decade_period,
     grammar_of,
-    half_period,
-    quarter_period,
     recent,
-    season_period,
 )
-from mcp_memory.times import Period, day_period, month_period, shifted_period, year_period
+from mcp_memory.times import (
+    Period,
+    day_period,
+    half_period,
+    month_period,
+    quarter_period,
+    season_period,
+    shifted_period,
+    week_of_month,
+    year_period,
+)
 
 _TRADITIONAL = str.maketrans("週個後號兩裡禮開終節聖誕這過間從點內來慶國", "周个后号两里礼开终节圣诞这过间从点内来庆国")
 _HAN_DIGITS = {han: number for number, han in enumerate("零一二三四五六七八九")} | {"〇": 0, "○": 0, "两": 2}
@@ -163,7 +170,9 @@ def east_grammar(east: East) -> Grammar:
         holidays,
     ]
     if east is CHINESE:
+        of_month = "的?(?:第(?P<wk>[一二三四1-4])|(?P<wl>最后一))个?(?:周|星期|礼拜)(?!" + east.weekday + ")"
         forms += [
+            f"(?:{year} ?{east.link} ?)?(?:{month}|{month_words}){of_month}",
             f"(?:周|星期|礼拜){east.weekday}{clock}",
             "(?P<only>年|月)(?:(?P<p_begin>初)|(?P<p_end>底|末))",
             f"(?:在|去)?{seasons}(?=的|里|我|去|发|做|，|。|$)",
@@ -258,6 +267,9 @@ def _in_week(groups: Mapping[str, str], shift: int, now: datetime) -> Period:
 
 
 def _of_month(month: Period, groups: Mapping[str, str], part: str | None) -> Period:
+    if "wk" in groups or "wl" in groups:
+        begun = datetime.fromtimestamp(month.start / 1000, UTC)
+        return week_of_month(begun.year, begun.month, han_number(groups["wk"]) if "wk" in groups else 0)
     if "d" not in groups:
         return _part(month, part)
     start = month.start + (han_number(groups["d"]) - 1) * DAY

@@ -8,7 +8,19 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 
 from mcp_memory.errors import InvalidInput
-from mcp_memory.times import DAY, Period, day_period, month_period, parse_period, shifted_period, year_period
+from mcp_memory.times import (
+    DAY,
+    Period,
+    day_period,
+    half_period,
+    month_period,
+    parse_period,
+    quarter_period,
+    season_period,
+    shifted_period,
+    week_of_month,
+    year_period,
+)
 from mcp_memory.tongues import ENGLISH, Tongue
 
 LEAP = 2024
@@ -282,17 +294,6 @@ def occurrence(of_year: Callable[[int], Period], shift: int, now: datetime) -> P
     return next(period for year in years if (period := of_year(year)).end <= today.start)
 
 
-def season_period(year: int, season: int) -> Period:
-    """Three months from March, June, September or December of the year; 0 is spring. Winter ends in the next year."""
-    last = (year, 3 * season + 5) if season < 3 else (year + 1, 2)
-    return Period(month_period(year, 3 * season + 3).start, month_period(*last).end)
-
-
-def quarter_period(year: int, quarter: int) -> Period:
-    """Three months; quarter is 1 to 4."""
-    return Period(month_period(year, 3 * quarter - 2).start, month_period(year, 3 * quarter).end)
-
-
 def _dated(match: re.Match[str], _now: datetime) -> Read:
     parts = match.groupdict()
     yearly = parts.get("y") is None
@@ -364,11 +365,6 @@ def _quarter(match: re.Match[str], now: datetime) -> Read:
     return Read(quarter_period(_year(parts["y"]), number))
 
 
-def half_period(year: int, half: int) -> Period:
-    """Six months; half is 1 or 2."""
-    return Period(month_period(year, 6 * half - 5).start, month_period(year, 6 * half).end)
-
-
 def _half(match: re.Match[str], _now: datetime) -> Read:
     return Read(half_period(_year(match["y"]), int(match["h"])))
 
@@ -422,13 +418,20 @@ TENS = {
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": 4}
 
 
+_ONLY_MONTHS = {1: "january", 2: "february", 7: "july", 9: "september", 10: "october", 11: "november", 12: "december"}
+"""Months whose names are nobody's, and no other word: after "for" and "about" the others may be a person or a verb."""
+
+
 def _english_rules() -> list[Rule]:
     rule = partial(_rule, ENGLISH)
+    only_months = "|".join(f"(?P<m_{number}>{name})" for number, name in _ONLY_MONTHS.items())
     ordinals = "|".join(_ORDINALS)
     return [
         rule(f"(?:the )?(?P<o>{ordinals}) quarter (?:of |in )?{{y}}", _ordinal_quarter),
         rule("{m} (?P<a>\\d{1,2})(?:st|nd|rd|th)?\\s?(?:-|–|to)\\s?(?P<b>\\d{1,2})(?:st|nd|rd|th)?(?:,? {y})?", _days),
         rule("(?P<a>\\d{1,2})(?:st|nd|rd|th)?\\s?(?:-|–|to)\\s?(?P<b>\\d{1,2})(?:st|nd|rd|th)? (?:of )?{m}(?:,? {y})?", _days),
+        rule(f"(?:{only_months})", _dated, lead="for|about"),
+        rule(f"(?:the )?(?P<o>{ordinals}) (?:full )?week (?:of|in) {{m}}(?:,? {{y}})?", _week_of_month),
         rule("half (?:a|of a|an) {u} ago", partial(_some, 0.5)),
         rule("an? {u} and a half ago", partial(_some, 1.5)),
         rule("an? half {u} ago", partial(_some, 0.5)),
@@ -447,6 +450,12 @@ def _english_rules() -> list[Rule]:
 
 def _ordinal_quarter(match: re.Match[str], _now: datetime) -> Read:
     return Read(quarter_period(_year(match["y"]), _ORDINALS[match["o"]]))
+
+
+def _week_of_month(match: re.Match[str], _now: datetime) -> Read:
+    year = _year(match["y"]) if match["y"] else LEAP
+    month = int(_which(match, "m") or 0)
+    return Read(week_of_month(year, month, 0 if match["o"] == "last" else _ORDINALS[match["o"]]), yearly=not match["y"])
 
 
 def _days(match: re.Match[str], _now: datetime) -> Read:

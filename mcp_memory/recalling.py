@@ -9,19 +9,20 @@ import numpy as np
 
 from mcp_memory import context, opening, ranking
 from mcp_memory.compose import face_value
-from mcp_memory.dated import periods_asked
+from mcp_memory.dated import perhaps_asked, periods_asked
 from mcp_memory.dedupe import contradicts
 from mcp_memory.domain import Filter, Hit, Item, SourceId, Topic, Vector
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
+from mcp_memory.kindred import kindred, names_nothing, searched
 from mcp_memory.languages import unknown_share
 from mcp_memory.moments import Moment, moments
 from mcp_memory.store import Store
 from mcp_memory.strength import confirmed_at, standing
 from mcp_memory.text import cjk_share, normal_form
 from mcp_memory.times import Period, to_ms
-from mcp_memory.updating import asks_older, searched, updates
+from mcp_memory.updating import asks_older, updates
 
 REACH = 2
 """Turns on either side that are looked at beside a candidate."""
@@ -42,6 +43,8 @@ class Question:
     """Inverse document frequency of each piece's word, shape (pieces,)."""
     floor: float
     """The largest cosine that is to be expected of what has nothing to do with it."""
+    doubtful: float
+    """The cosine from which the nearest may have to do with it where nothing reaches the floor."""
     languages: tuple[str, ...]
     """What the encoder knows; empty for any."""
     understood: bool
@@ -71,20 +74,33 @@ class Recaller:
         self._encoder = encoder
 
     def find(self, query: str, *, where: Filter, limit: int, now: datetime) -> Found:
-        """The items that answer a question, never more than `limit`."""
-        start = time.perf_counter()
-        if periods := periods_asked(query, now=_present(where, now)):
+        """The items that answer a question, never more than `limit`.
+
+        Where it ends with a month that may be a person too, what answers it otherwise goes before what happened then.
+        """
+        present = _present(where, now)
+        if periods := periods_asked(query, now=present):
             return self._happened(periods, where=where, limit=limit, now=now)
+        found = self._searched(query, searched(query), where=where, limit=limit, now=now)
+        if not found.hits and (instead := kindred(query)):
+            found = self._searched(query, instead, where=where, limit=limit, now=now)
+        if periods := perhaps_asked(query, now=present):
+            return _followed(found, self._happened(periods, where=where, limit=limit, now=now), limit=limit)
+        return found
+
+    def _searched(self, query: str, looked_for: str, *, where: Filter, limit: int, now: datetime) -> Found:
+        """What meaning finds, and the words that are looked for."""
+        start = time.perf_counter()
         encoder, notes = self.usable_encoder()
-        if encoder is not None and not _reads(encoder.languages, query):
+        if encoder is not None and (names_nothing(query) or not _reads(encoder.languages, query)):
             encoder = None
         question = self._question(encoder, query) if encoder else None
         encoded = time.perf_counter()
-        candidates = self._candidates(query, question, where)
+        candidates = self._candidates(looked_for, question, where)
         searched = time.perf_counter()
         if not candidates:
             return Found([], 0, notes)
-        evidence, eligible = self._evidence(query, question, candidates, where=where, now=now)
+        evidence, eligible = self._evidence(query, looked_for, question, candidates, where=where, now=now)
         matched = time.perf_counter()
         found = self._rank(query, question, evidence, eligible, limit=limit, now=now)
         found = replace(found, hits=self._with_replaced(found.hits, as_of=where.as_of))
@@ -140,21 +156,22 @@ class Recaller:
         kept = [] if reading.states is None else content_pieces(query, reading.spans)
         words = piece_words(query, [reading.spans[number] for number in kept])
         weights, searched = self._store.rarity(words)
-        floor = ranking.noise_floor(mean=encoder.noise.mean, deviation=encoder.noise.deviation, searched=searched)
+        noise = encoder.noise
         states = np.zeros((0, encoder.dimensions), np.float32) if reading.states is None else reading.states[kept]
         return Question(
             encoder.identity,
             reading.vector,
             reduce_states(states),
             np.array(weights, np.float32),
-            floor,
+            ranking.noise_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
+            ranking.doubtful_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
             encoder.languages,
             not encoder.languages or unknown_share([query], encoder.languages)[0] == 0,
         )
 
-    def _candidates(self, query: str, question: Question | None, where: Filter) -> set[int]:
+    def _candidates(self, looked_for: str, question: Question | None, where: Filter) -> set[int]:
         """The states worth a closer look: the best of both searches together."""
-        found = self._store.search_text(searched(query), where=where, limit=ranking.CANDIDATES)
+        found = self._store.search_text(looked_for, where=where, limit=ranking.CANDIDATES)
         texts = {candidate.revision_id: candidate.score for candidate in found}
         if question is None:
             return set(texts)
@@ -170,7 +187,14 @@ class Recaller:
         return {numbers[place] for place in best}
 
     def _evidence(
-        self, query: str, question: Question | None, candidates: set[int], *, where: Filter, now: datetime
+        self,
+        query: str,
+        looked_for: str,
+        question: Question | None,
+        candidates: set[int],
+        *,
+        where: Filter,
+        now: datetime,
     ) -> tuple[ranking.Evidence, list[bool]]:
         """All that is known about the candidates and the turns around them, and which of these the filter lets through."""
         states = self._store.states(sorted(candidates), as_of=where.as_of)
@@ -191,7 +215,8 @@ class Recaller:
             coverage = np.where(absent, np.nan, covered(matches, question.weights)).astype(np.float32)
             spread = with_neighbours(matches, places)
             helped = np.where(absent, np.nan, covered(spread, question.weights)).astype(np.float32)
-        texts, full = self._store.word_scores(searched(query), items)
+        texts, _ = self._store.word_scores(looked_for, items)
+        _, full = self._store.word_scores(searched(query), [])
         evidence = ranking.Evidence(
             items=items,
             regimes=[_regime(item) for item in items],
@@ -238,8 +263,11 @@ class Recaller:
         parts = ranking.fuse(evidence, query=query)
         parts |= ranking.weigh(evidence.items, regimes=evidence.regimes, strengths=evidence.strengths, now=to_ms(now))
         scores = ranking.sum_of(parts)
-        floor = question.floor if question and question.understood else None
-        relevant = ranking.relevant(evidence, floor=floor)
+        relevant = (
+            ranking.relevant(evidence, floor=question.floor, doubtful=question.doubtful)
+            if question and question.understood
+            else ranking.relevant(evidence, floor=None)
+        )
         order: list[int] = [i for i in np.argsort(-scores, kind="stable").tolist() if relevant[i] and eligible[i]]
         distinct = ranking.diversify(order, evidence, scores=scores)
         rivals = ranking.rivals(distinct, evidence, differ=_says_otherwise)
@@ -274,6 +302,14 @@ def _products(vectors: Sequence[Vector | None], query: Vector) -> Vector:
     if known:
         found[list(known)] = np.stack(list(known.values())) @ query
     return found
+
+
+def _followed(found: Found, more: Found, *, limit: int) -> Found:
+    """What was found, and after it what else was."""
+    known = {hit.item.id for hit in found.hits}
+    added = [hit for hit in more.hits if hit.item.id not in known]
+    hits = [*found.hits, *added][:limit]
+    return replace(found, hits=hits, total=found.total + len(added))
 
 
 def _present(where: Filter, now: datetime) -> datetime:

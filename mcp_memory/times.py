@@ -187,6 +187,34 @@ def year_period(year: int) -> Period:
     return Period(day_period(date(year, 1, 1)).start, day_period(date(year, 12, 31)).end)
 
 
+def season_period(year: int, season: int) -> Period:
+    """Three months from March, June, September or December of the year; 0 is spring. Winter ends in the next year."""
+    last = (year, 3 * season + 5) if season < 3 else (year + 1, 2)
+    return Period(month_period(year, 3 * season + 3).start, month_period(*last).end)
+
+
+def quarter_period(year: int, quarter: int) -> Period:
+    """Three months; quarter is 1 to 4."""
+    return Period(month_period(year, 3 * quarter - 2).start, month_period(year, 3 * quarter).end)
+
+
+def half_period(year: int, half: int) -> Period:
+    """Six months; half is 1 or 2."""
+    return Period(month_period(year, 6 * half - 5).start, month_period(year, 6 * half).end)
+
+
+def week_of_month(year: int, month: int, number: int) -> Period:
+    """Seven days of a month, the first from the 1st, the second from the 8th; 0 is the last, to the month's end.
+
+    February's last is its fourth, in a leap year too.
+    """
+    whole = month_period(year, month)
+    if number == 0 and month != 2:
+        return Period(whole.end - 7 * DAY, whole.end)
+    start = whole.start + 7 * ((number or 4) - 1) * DAY
+    return Period(start, start + 7 * DAY)
+
+
 # Relative words
 
 _ENGLISH = "a one two three four five six seven eight nine ten eleven twelve"

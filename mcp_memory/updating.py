@@ -66,8 +66,6 @@ _OF_WHOM = re.compile(
 )
 """Whose the first sentence of a text is, where it begins with somebody's relation."""
 _OF_ONESELF = re.compile(r"\s*(?:i\b|我)", re.IGNORECASE)
-_DWELLS = re.compile(r"住(?:在)?[^，。？]{0,2}(?:哪|什么)")
-"""What asks where somebody lives; who has moved lives elsewhere."""
 _HAN_COMMA = re.compile(r"(?<=[，；])")
 
 _SAID = {"moved": "live", "relocated": "live", "lives": "live"}
@@ -169,17 +167,6 @@ def asks_older(query: str, old: str, new: str) -> bool:
         for now in _read(new).told:
             before |= _former(change_between(said, now))
     return any(token.form in before - after for token in read(query).tokens)
-
-
-def searched(query: str) -> str:
-    """A question with the word of a change that answers it in other words, which a search by words would miss.
-
-    >>> searched("我住在哪里？")
-    '我住在哪里？ 搬到'
-    >>> searched("部署端口是多少？")
-    '部署端口是多少？'
-    """
-    return f"{query} 搬到" if _DWELLS.search(query) else query
 
 
 def _named(tokens: Sequence[Token]) -> set[str]:

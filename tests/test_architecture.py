@@ -53,7 +53,7 @@ LAYERS = (
     ("changes",),
     ("successions", "rewordings"),
     ("comparing",),
-    ("interaction", "strength", "guarding", "origins", "updating"),
+    ("interaction", "strength", "guarding", "origins", "updating", "kindred"),
     ("ranking", "summarize", "compose", "topics", "toolcalls", "dated"),
     ("recital", "outcomes"),
     ("dedupe", "versions", "intake", "history", "context", "paging"),

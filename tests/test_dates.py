@@ -292,3 +292,56 @@ def test_a_question_that_names_more_than_a_time_is_answered_with_what_it_names(t
         memory.remember("Dinner with Tom", like=Entry("", occurred_at="2026-02-13"))
 
         assert first(memory, "Who was at the dinner on 13 February?") == "Dinner with Tom"
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("anything planned for February?", ["The dentist is on 13 February."]),
+        ("what is on in March", ["The race is on 20 March."]),
+        ("Anything on the calendar for May?", ["The fair opens on 2 May."]),
+        ("what about February", ["The dentist is on 13 February."]),
+        ("about May", ["The fair opens on 2 May."]),
+        ("March?", ["The race is on 20 March."]),
+        ("九月第一周有什么安排？", ["Lecture on 3 September."]),
+        ("What is on in the first week of September?", ["Lecture on 3 September."]),
+    ],
+)
+def test_a_month_or_a_week_of_one_is_a_time_in_a_question_that_names_nothing_else(
+    tmp_path: Path, question: str, expected: list[str]
+) -> None:
+    told = [
+        "The dentist is on 13 February.",
+        "The race is on 20 March.",
+        "The fair opens on 2 May.",
+        "Lecture on 3 September.",
+        "Library books are due on 9 September.",
+        "My car is a Skoda from 2017.",
+    ]
+    with opened(tmp_path / "memory.db", Clock()) as memory:
+        memory.remember(items=[Entry(text, occurred_at="2026-01-07") for text in told])
+
+        assert [hit.item.text for hit in memory.recall(question).hits] == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("about April's brother", "April has a brother with a vineyard."),
+        ("anything for June?", "June collects stamps for her shop, and June paints."),
+        ("a present for June", "June collects stamps for her shop, and June paints."),
+    ],
+)
+def test_a_month_that_may_be_a_person_is_still_looked_for_by_its_name(
+    tmp_path: Path, question: str, expected: str
+) -> None:
+    told = [
+        "April has a brother with a vineyard.",
+        "June collects stamps for her shop, and June paints.",
+        "The market opens on 3 April.",
+        "The choir sings on 5 June.",
+    ]
+    with opened(tmp_path / "memory.db", Clock()) as memory:
+        memory.remember(items=[Entry(text, occurred_at="2026-01-07") for text in told])
+
+        assert first(memory, question) == expected

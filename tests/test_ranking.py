@@ -223,10 +223,25 @@ def test_a_shared_word_is_enough_in_a_language_the_encoder_does_not_know() -> No
 
 
 def test_the_noise_floor_rises_with_how_much_was_searched() -> None:
-    few, many = (ranking.noise_floor(mean=0.05, deviation=0.085, searched=n) for n in (6, 100_000))
+    few, many = (ranking.noise_floor(mean=0.05, deviation=0.085, searched=n) for n in (9, 100_000))
 
-    assert few == pytest.approx(0.211, abs=1e-3)
+    assert few == pytest.approx(0.228, abs=1e-3)
     assert many == pytest.approx(0.458, abs=1e-3)
+
+
+def test_a_store_of_few_texts_is_held_to_the_floor_of_eight() -> None:
+    floors = [ranking.noise_floor(mean=0.0, deviation=0.1, searched=n) for n in (0, 1, 8)]
+
+    assert floors == [pytest.approx(0.204, abs=1e-3)] * 3
+
+
+def test_where_nothing_is_relevant_the_nearest_is_if_it_is_only_little_short_and_covers_as_much_as_others() -> None:
+    found = evidence(notes(3), cosines=array(0.27, 0.26, 0.1), coverage=array(0.1, 0.2, 0.0))
+    covered_otherwise = evidence(notes(3), cosines=array(0.27, 0.1, 0.1), coverage=array(0.1, 0.2, 0.2))
+
+    assert ranking.relevant(found, floor=0.3, doubtful=0.25).tolist() == [True, False, False]
+    assert ranking.relevant(found, floor=0.3, doubtful=0.28).tolist() == [False, False, False]
+    assert ranking.relevant(covered_otherwise, floor=0.3, doubtful=0.25).tolist() == [False, False, False]
 
 
 def test_what_repeats_anothers_words_is_dropped_and_what_nearly_does_comes_last() -> None:

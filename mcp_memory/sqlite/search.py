@@ -24,7 +24,7 @@ from mcp_memory.sqlite.wording import (
     searched_terms,
     tokenizer,
 )
-from mcp_memory.times import Period
+from mcp_memory.times import DAY, Period
 
 NEAR = 2_000
 """Nearest by the signs of both, state and query, that are looked at again with the query as it is."""
@@ -34,6 +34,8 @@ RESCORED = 300
 Of the ten nearest by an exact scan these 300 hold .998 among 100,000 states and .993 among 1,000,000; the 300 nearest by
 the signs of both would hold .98 and .93 (40 questions over the stores of python -m bench.scale, 2026-11-21).
 """
+VAGUE = 100 * DAY
+"""A season, which may still tell of a day in it; a year does not."""
 PLACES = 50_000
 """Places of terms that are read before common terms are left out: 10 ms."""
 
@@ -124,16 +126,20 @@ def _frequency(counts: Mapping[str, int], tokens: Sequence[str]) -> int:
 
 
 def dated(connection: apsw.Connection, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
-    """The states that happened in one of the periods, or tell of a time that shares a part with one, the latest first."""
+    """The states that happened in one of the periods, or tell of a time that shares a part with one, the latest first.
+
+    A time told of that is longer than a VAGUE one and than the period says nothing of it: a car from 2017, of a February.
+    """
     condition, bound = conditions(where)
     rows = fetch(
         connection,
         f"SELECT r.id FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE {condition} AND ("
         f"EXISTS (SELECT 1 FROM json_each(:periods) AS p WHERE {HAPPENED} >= p.value ->> 0 AND {HAPPENED} < p.value ->> 1)"
         " OR EXISTS (SELECT 1 FROM told, json_each(told.periods) AS t, json_each(:periods) AS p"
-        " WHERE told.revision_id = r.id AND t.value ->> 0 < p.value ->> 1 AND t.value ->> 1 > p.value ->> 0)"
+        " WHERE told.revision_id = r.id AND t.value ->> 0 < p.value ->> 1 AND t.value ->> 1 > p.value ->> 0"
+        " AND (t.value ->> 1) - (t.value ->> 0) <= max(:vague, (p.value ->> 1) - (p.value ->> 0)))"
         f") ORDER BY {HAPPENED} DESC, r.id DESC LIMIT :limit",
-        {**bound, "periods": json.dumps(periods), "limit": limit},
+        {**bound, "periods": json.dumps(periods), "vague": VAGUE, "limit": limit},
     )
     return [number for (number,) in rows]
 
