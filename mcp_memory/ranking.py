@@ -25,9 +25,9 @@ CANDIDATES = 200
 """Items each search hands to the ranking; 100 lose .3 hit@5 on LoCoMo's turns to a full scan."""
 
 CONVERSATION = {"meaning": 2.0, "words": 1.0, "around": 3.0}
-NOTE = {"meaning": 3.0, "words": 1.0, "coverage": 1.0}
-"""Weights of the z-scores. With 1, 1 and 2 for NOTE SciFact's nDCG@10 is 73.2, with 2, 1 and 1 it is 73.9, and everyday
-questions among few memories have their answer first in 1 to 3 of 100 fewer (bench.everyday, 2026-11-21).
+NOTE = {"meaning": 1.0, "words": 1.0, "coverage": 2.0}
+"""Weights of the z-scores. Any of the three of NOTE at 1 instead of 2 moves SciFact's nDCG@10 (73) by under half a point;
+3, 1 and 1 give it 74.0, but between two notes the least difference of cosine then outweighs which of them still counts.
 In CONVERSATION coverage by the turn itself, at 1 beside 2 around, costs .7 nDCG@10 on LoCoMo's turns (prototype)."""
 SPEAKER = 0.5
 """For what the one speaker said whom the query names."""

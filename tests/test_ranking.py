@@ -108,9 +108,9 @@ def test_words_alone_rank_where_there_are_no_vectors() -> None:
 
 
 def test_a_note_that_covers_the_question_goes_before_one_that_is_only_near() -> None:
-    found = evidence(notes(2), texts=array(1, 1), cosines=array(0.5, 0.6), coverage=array(0.9, 0.2))
+    found = evidence(notes(3), texts=array(1, 1, 0), cosines=array(0.5, 0.6, 0.1), coverage=array(0.9, 0.2, 0.1))
 
-    assert order(found) == [0, 1]
+    assert order(found) == [0, 1, 2]
 
 
 def test_a_turn_is_raised_by_a_good_turn_before_it_and_a_note_is_not() -> None:
