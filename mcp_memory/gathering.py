@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
@@ -200,10 +200,12 @@ class Gatherer:
         if not query or narrows(where):
             return []
         index = self._store.topic_index
+        asked = set(terms_of(query))
+        if lead := self._lead_with_kept(asked, hits, scopes=where.scopes):
+            return lead
         of_items = index.of_items([hit.item.id for hit in hits])
         of_hits = [of_items.get(hit.item.id, ()) for hit in hits]
         about = paging.subject(of_hits, more=more)
-        asked = set(terms_of(query))
         told: list[Topic] = []
         cluster = 0
         for cluster in dict.fromkeys([about] if about is not None else [one for topics in of_hits for one in topics]):
@@ -213,8 +215,24 @@ class Gatherer:
             told = []
         if not told:
             return []
+        shown = [hit.item.id for hit in hits]
+        if kept := self._handed_in(told[0]):
+            return paging.leads_kept(kept, shown=shown)
         sentences = self._digester.kept_sentences(cluster)
-        return paging.leads(told[0], sentences, query=query, shown=[hit.item.id for hit in hits], now=now)
+        return paging.leads(told[0], sentences, query=query, shown=shown, now=now)
+
+    def _lead_with_kept(self, asked: Set[str], hits: Sequence[Hit], *, scopes: Sequence[str]) -> list[str]:
+        """With a digest that was handed in under a name that the question says, where the answer holds any of what it is of."""
+        shown = {hit.item.id for hit in hits}
+        for topic in self._store.topics():
+            if not topic.stale and (not scopes or topic.scope in scopes) and paging.named(topic, asked):
+                return paging.leads_kept(topic, shown=shown) if shown.intersection(topic.items) else []
+        return []
+
+    def _handed_in(self, topic: Topic) -> Topic | None:
+        """The digest that was handed in under a topic's name, while none of what it is of has changed."""
+        found = (kept for kept in self._store.topics() if (kept.name, kept.scope) == (topic.name, topic.scope))
+        return next((kept for kept in found if not kept.stale), None)
 
 
 def _patch_of(touched: Sequence[Touched]) -> list[Touched]:

@@ -1,12 +1,14 @@
 """Paging: a digest before its memories, where a question is about more of a topic than an answer can hold."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from mcp_memory.compose import OPENING, Packed, Sentence, digest_line, one_line
+from mcp_memory.compose import OPENING, Packed, Sentence, cited, digest_line, one_line
 from mcp_memory.domain import ItemId, Topic
-from mcp_memory.text import count_tokens, counted
+from mcp_memory.text import count_tokens, counted, grams, sentences
+from mcp_memory.times import format_day
 from mcp_memory.topics import match, terms_of
 
 HITS = 3
@@ -15,6 +17,9 @@ SHARE = 0.5
 """Of the hits that are of the topic, at least."""
 LEAD_TOKENS = 120
 """A lead's length at most: three or four sentences."""
+
+
+_MARK = re.compile(r"^(?:[-*•#>]+\s+)+")
 
 
 def subject(of_hits: Sequence[Iterable[int]], *, more: int) -> int | None:
@@ -30,9 +35,14 @@ def subject(of_hits: Sequence[Iterable[int]], *, more: int) -> int | None:
 
 
 def named(topic: Topic, asked: Iterable[str]) -> bool:
-    """Whether a question, by its terms, names a topic: an answer that holds any of it may then begin with its digest."""
-    terms = set(terms_of(topic.name))
-    return bool(terms) and terms <= set(asked)
+    """Whether a question, by its terms, names a topic: an answer that holds any of it may then begin with its digest.
+
+    With half of the name's words at least; of a Chinese name with its beginning, where what it is of stands: 瑞士旅行.
+    """
+    told, known = terms_of(topic.name), set(asked)
+    if told and grams(told[0]):
+        return told[0] in known
+    return 2 * len(known.intersection(told)) >= len(set(told)) > 0
 
 
 def leads(
@@ -46,11 +56,27 @@ def leads(
     if not match(terms_of(query), [*topic.keywords, topic.name]):
         return []
     told = set(shown)
-    head = f"topic {one_line(topic.name)} ({counted(len(topic.items), 'memory', 'memories')}"
-    start = f"{head}{', digest stale' if topic.stale else ''}): "
     lines = [
         digest_line(sentence, now=now).removeprefix("- ") for sentence in sentences if sentence.item.id not in told
     ]
+    return _fullest_first(_start(topic, "digest stale" if topic.stale else ""), lines)
+
+
+def leads_kept(topic: Topic, *, shown: Iterable[ItemId]) -> list[str]:
+    """The same of a digest that was handed in, whose sentences are of no one memory; nothing where all it is of is shown."""
+    if set(topic.items) <= set(shown):
+        return []
+    lines = [cited(_MARK.sub("", topic.digest[start:end]), None) for start, end in sentences(topic.digest)]
+    return _fullest_first(_start(topic, f"kept digest {format_day(topic.made_at)}"), lines)
+
+
+def _start(topic: Topic, state: str) -> str:
+    told = [counted(len(topic.items), "memory", "memories"), *([state] if state else [])]
+    return f"topic {one_line(topic.name)} ({', '.join(told)}): "
+
+
+def _fullest_first(start: str, lines: Sequence[str]) -> list[str]:
+    """The lines that fit into LEAD_TOKENS in one, then fewer of them."""
     fitting: list[str] = []
     for line in lines:
         if count_tokens(start + " · ".join([*fitting, line])) > LEAD_TOKENS:

@@ -287,6 +287,22 @@ def test_recall_leads_with_the_digest_where_a_question_is_about_more_than_fits(m
     assert shown == [hit.item.text for hit in plain.hits]
 
 
+def test_recall_leads_with_the_digest_that_was_handed_in_while_it_is_fresh(memory: Memory) -> None:
+    keep(memory, *BREAD, tags=("baking",))
+    keep(memory, *BIKES)
+    memory.gather()
+    memory.summarize("baking", digest="- The rye loaf works at last.\n- It needs a day.")
+
+    paged = memory.recall("how is the baking of rye bread going", limit=3)
+    memory.forget([paged.hits[0].item.id])
+    changed = memory.recall("how is the baking of rye bread going", limit=3)
+
+    lead = paged.text.splitlines()[1]
+    assert lead.startswith("topic baking (4 memories, kept digest ")
+    assert lead.endswith("The rye loaf works at last. · It needs a day.")
+    assert "loaf works" not in changed.text
+
+
 def test_recall_has_no_lead_where_all_that_matches_is_there(memory: Memory) -> None:
     keep(memory, *BREAD)
     memory.gather()
@@ -703,17 +719,18 @@ def test_what_one_session_told_of_several_things_stays_apart(database: Path) -> 
 
 
 @pytest.mark.model
-def test_a_question_that_names_a_tag_begins_with_what_is_known_under_it(database: Path) -> None:
+@pytest.mark.parametrize("tag", ["瑞士", "瑞士旅行"])
+def test_a_question_that_names_a_tag_begins_with_what_is_known_under_it(database: Path, tag: str) -> None:
     told = ["我喜欢高山湖泊。", "预算是20000元。", "想住能看风景的民宿。", "我担心高原反应。", "航班订在10月5日。"]
     with Memory.open(database) as memory:
         memory.wait_for_encoder()
         for text in told:
-            memory.remember(text, like=Entry("", tags=("瑞士",)))
+            memory.remember(text, like=Entry("", tags=(tag,)))
         keep(memory, *OTHERS)
         memory.gather()
 
         answer = memory.recall("我去瑞士的预算和住宿怎么样？").text
 
-    assert answer.splitlines()[1].startswith("topic 瑞士 (5 memories): ")
+    assert answer.splitlines()[1].startswith(f"topic {tag} (5 memories): ")
     assert "20000" in answer
     assert "民宿" in answer
