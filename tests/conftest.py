@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clock import Clock
 from mcp import StdioServerParameters
 from mcp.server import Server
 
@@ -54,9 +55,15 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def memory(database: Path) -> Iterator[Memory]:
+def clock() -> Clock:
+    """What time it is, until a test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def memory(database: Path, clock: Clock) -> Iterator[Memory]:
     """An open memory whose encoder is up."""
-    with Memory.open(database, model=HashingEncoder()) as memory:
+    with Memory.open(database, model=HashingEncoder(), clock=clock) as memory:
         memory.wait_for_encoder()
         yield memory
 

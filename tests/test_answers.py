@@ -1,7 +1,6 @@
 """What tools answer, as a client reads it: moments, small budgets, what an erase leaves, tool calls, counted nouns."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +11,12 @@ from clock import Clock
 from mcp_memory import compose
 from mcp_memory.cli import main
 from mcp_memory.domain import Caller, Entry
-from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput
 from mcp_memory.memory import Memory
 from mcp_memory.requests import MIN_BUDGET
 from mcp_memory.text import count_tokens
 from mcp_memory.tools import Answer, tool_named
 from mcp_memory.upkeep import no_progress
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory.open(tmp_path / "memory.db", model=HashingEncoder(), clock=clock) as memory:
-        memory.wait_for_encoder()
-        yield memory
 
 
 def call(memory: Memory, tool: str, **arguments: Any) -> Answer:

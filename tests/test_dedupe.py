@@ -1,6 +1,5 @@
 """Deciding what is new, known or corrected: by a table of pairs, and as remember and recall show it."""
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,18 +18,6 @@ from mcp_memory.results import RememberedItem
 
 PRECISION = 0.97
 RECALL = 0.80
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory.open(tmp_path / "memory.db", model=HashingEncoder(), clock=clock) as memory:
-        memory.wait_for_encoder()
-        yield memory
 
 
 @cache

@@ -1,8 +1,6 @@
 """History: what was done to a memory and by whom, in words and as data."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,24 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_memory.domain import Caller, Entry
-from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, NotFound
 from mcp_memory.history import word_diff
 from mcp_memory.memory import Memory
 
 ANN = Caller("ann 1.0", "a1")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory.open(tmp_path / "memory.db", model=HashingEncoder(), clock=clock) as memory:
-        memory.wait_for_encoder()
-        yield memory
 
 
 def say(memory: Memory, text: str, **like: Any) -> str:

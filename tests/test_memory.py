@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -19,18 +19,6 @@ from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound, ReadOnly
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
 from mcp_memory.text import sentences
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory.open(tmp_path / "memory.db", model=HashingEncoder(), clock=clock) as memory:
-        memory.wait_for_encoder()
-        yield memory
 
 
 def texts(memory: Memory, query: str | None = None, **select: object) -> list[str]:

@@ -1,8 +1,6 @@
 """Numbers for a person: what stats counts, and what an audit finds."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from clock import Clock
@@ -10,24 +8,11 @@ from test_cli import Run, run
 
 from mcp_memory.auditing import Audit
 from mcp_memory.domain import Entry, Turn
-from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
 from mcp_memory.secret_shapes import secrets_in
 
 __all__ = ["run"]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory.open(tmp_path / "memory.db", model=HashingEncoder(), clock=clock) as memory:
-        memory.wait_for_encoder()
-        yield memory
 
 
 # stats

@@ -27,11 +27,6 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
     with opened(tmp_path, clock) as memory:
         yield memory

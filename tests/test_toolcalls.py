@@ -1,7 +1,6 @@
 """Tool histories: what is kept of calls, for how long, and what many of one shape become."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,18 +24,6 @@ TOOLS = ItemQuery(scope="all", kinds=("tool",))
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let calls wait until a test folds them."""
     monkeypatch.setattr(catchup, "LINGER", 3600.0)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def memory(database: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory.open(database, model=HashingEncoder(), clock=clock) as memory:
-        memory.wait_for_encoder()
-        yield memory
 
 
 def call(name: str, *, outcome: str = "ok", ms: int = 20, **arguments: object) -> str:

@@ -1,7 +1,6 @@
 """Topics: what gathers, what it is called, when a digest is stale, and how much is done at once."""
 
 import multiprocessing
-from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -34,18 +33,6 @@ BIKES = [
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let topics wait until a test gathers them."""
     monkeypatch.setattr(catchup, "LINGER", 3600.0)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def memory(database: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory.open(database, model=HashingEncoder(), clock=clock) as memory:
-        memory.wait_for_encoder()
-        yield memory
 
 
 def keep(memory: Memory, *texts: str, **fields: object) -> list[str]:

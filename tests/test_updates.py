@@ -1,6 +1,5 @@
 """Updates: of two memories that say otherwise of the same thing the newer comes first and says what the older said."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,21 +7,8 @@ from clock import Clock
 
 from mcp_memory import recital
 from mcp_memory.domain import Entry, Hit, Turn
-from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory.open(tmp_path / "memory.db", model=HashingEncoder(), clock=clock) as memory:
-        memory.wait_for_encoder()
-        yield memory
 
 
 def say(memory: Memory, text: str, *, speaker: str = "user", scope: str | None = None) -> None:

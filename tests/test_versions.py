@@ -1,14 +1,11 @@
 """A text told again from the same place with changes: what of the earlier version is replaced, known, or left alone."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from clock import Clock
 
 from mcp_memory.domain import Entry
-from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.outcomes import remembered
 from mcp_memory.requests import ItemQuery
@@ -44,18 +41,6 @@ FIRST = {
     "to be restarted after a power cut. Whoever arrives first in the morning switches them on, and whoever leaves last "
     "turns them off again. The password of the Raspberry is in the vault under kitchen, and its key hangs by the door.",
 }
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory.open(tmp_path / "memory.db", model=HashingEncoder(), clock=clock) as memory:
-        memory.wait_for_encoder()
-        yield memory
 
 
 def tell(memory: Memory, source: str = "notes/deploy.md", **changed: str) -> Remembered:
