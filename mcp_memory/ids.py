@@ -14,7 +14,9 @@ _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 def id_text(number: int) -> str:
     """The 13 letters and digits of a 63-bit id; texts sort as their numbers do."""
-    return ALPHABET[number >> 60] + "".join([_PAIRS[number >> shift & 1023] for shift in range(50, -1, -10)])
+    two = _PAIRS  # a recall makes hundreds: without a loop it takes a third of the time
+    high = f"{ALPHABET[number >> 60]}{two[number >> 50 & 1023]}{two[number >> 40 & 1023]}{two[number >> 30 & 1023]}"
+    return f"{high}{two[number >> 20 & 1023]}{two[number >> 10 & 1023]}{two[number & 1023]}"
 
 
 def id_number(text: str) -> int:

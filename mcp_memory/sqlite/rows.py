@@ -49,10 +49,12 @@ def item_columns(as_of: int | None = None) -> str:
     return f"""
     i.id, i.source_id, (SELECT kind FROM sources WHERE id = i.source_id), i.position, i.span_start, i.span_end, r.text,
     r.kind, r.tags, r.scope, i.speaker, r.importance, r.confidence, r.occurred_at, r.valid_until, r.pinned,
-    r.review_after, i.recorded_at, coalesce((SELECT b.from_time FROM revisions AS b WHERE b.id = r.restores), r.from_time),
+    r.review_after, i.recorded_at, iif(r.restores IS NULL, r.from_time,
+        coalesce((SELECT b.from_time FROM revisions AS b WHERE b.id = r.restores), r.from_time)),
     r.number, r.status, i.seen + coalesce((SELECT sum(c.times) {said}), 0),
     max(i.last_seen_at, coalesce((SELECT max(c.said_at) {said}), 0)), r.importance_given,
-    (SELECT min(b.from_time) FROM revisions AS b WHERE b.item_id = i.id AND b.normal_hash = r.normal_hash),
+    iif(r.number = 1, r.from_time,
+        (SELECT min(b.from_time) FROM revisions AS b WHERE b.item_id = i.id AND b.normal_hash = r.normal_hash)),
     (SELECT origin FROM sources WHERE id = i.source_id),
     (SELECT w.client FROM sources AS s JOIN operations AS w ON w.id = s.operation_id WHERE s.id = i.source_id)
     """
