@@ -60,6 +60,8 @@ class Brought:
     """What was masked in them; records that were private as a whole are among those left out."""
     pending: int = 0
     """Vectors still to be made."""
+    not_read: tuple[str, ...] = ()
+    """Names of columns and fields that hold something and were not read."""
 
     def count(self, *statuses: str) -> int:
         """How many statements became one of these."""
@@ -74,6 +76,8 @@ class _Read:
     records: int = 0
     left_out: Counter[str] = field(default_factory=Counter[str])
     problems: list[Unread] = field(default_factory=list[Unread])
+    not_read: dict[str, None] = field(default_factory=dict[str, None])
+    """Names, in the order they were met."""
 
 
 class Bringer:
@@ -133,6 +137,7 @@ class Bringer:
             read.problems,
             replace(intake.guard.withheld, entries=()),
             pending,
+            tuple(read.not_read),
         )
 
     def _keep(
@@ -162,6 +167,7 @@ class Bringer:
             read.problems.append(Unread(record.where, str(problem)))
             return
         read.records += 1
+        read.not_read |= dict.fromkeys(record.not_read)
         if not statements:
             read.left_out["private"] += 1
         read.statements += [replace(said, corrects=said.occurred_at is not None) for said in statements]

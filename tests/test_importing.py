@@ -595,6 +595,48 @@ def test_rows_that_do_not_fit_the_header_and_dates_that_are_none_are_told_by_lin
     assert texts(kept) == ["Dana\nrows", "Dana reads"]
 
 
+def test_a_title_stands_before_the_text_and_columns_that_are_not_read_are_named(
+    tmp_path: Path, run: Run, bring: Bring, kept: Any
+) -> None:
+    titled = bring(written(tmp_path / "rooms.csv", "Title,Note\nKitchen,12 m2 large\nHall,The hall has no window\n"))
+    german = written(tmp_path / "notes.csv", "Text,Datum,Wichtigkeit,Leer\nDana rows,1.2.2024,hoch,\n")
+    told = run("import", german)
+    both = bring(written(tmp_path / "x.jsonl", '{"id": 1, "text": "Dana sings", "note": "in a choir", "created": 1}\n'))
+
+    assert texts(kept) == ["Dana rows", "Dana sings", "Kitchen: 12 m2 large", "The hall has no window"]
+    assert (titled["not_read"], both["not_read"]) == ([], ["note"])
+    assert "Columns and fields not read: Datum, Wichtigkeit.\n" in told.output
+
+
+def test_relations_of_mem0_come_as_sentences(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    graph = [{"source": "dana", "relationship": "works_with", "target": "tom"}, {"source": "dana"}]
+    noted = [{**MEM0["results"][0], "metadata": {"place": "Alps"}}, MEM0["results"][1]]
+    answer = bring(written(tmp_path / "mem0.json", {"results": noted, "relations": graph}))
+
+    assert texts(kept) == ["Is allergic to peanuts", "Loves hiking in the Alps", "dana works with tom"]
+    assert [problem["where"] for problem in answer["problems"]] == ["mem0.json relation 2"]
+    assert answer["not_read"] == ["metadata"]
+
+
+def test_what_was_deleted_there_is_not_brought_back(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    lines = [
+        {"text": "Dana rows", "state": "active", "deleted_at": None, "deleted": False},
+        {"text": "Dana sings", "state": "deleted"},
+        {"text": "Dana swims", "deleted_at": "2026-01-01"},
+        {"text": "Dana dives", "is_deleted": True},
+    ]
+    records = bring(written(tmp_path / "records.json", lines))
+    trimmed = {name: value for name, value in OPENMEMORY.items() if name != "export_meta"}
+    memories = bring(archive(tmp_path / "openmemory.zip", {"memories.json": trimmed}))
+
+    assert records["left_out"] == {"deleted there": 3}
+    assert (memories["formats"], memories["left_out"]) == ({"openmemory.zip": "mem0"}, {"deleted there": 1})
+    assert {item["text"]: item["tags"] for item in kept()} == {
+        "Dana rows": [],
+        "Maps are drawn in QGIS": ["cursor", "work"],
+    }
+
+
 @pytest.mark.parametrize(
     ("date", "day"),
     [

@@ -123,6 +123,8 @@ def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[
     )
     lines += _beside(brought, "similar", ("resembles what is known", "resemble what is known"))
     lines += [f"{number} left out: {reason}." for reason, number in brought.left_out.items()]
+    if brought.not_read:
+        lines.append(f"Columns and fields not read: {_listed(brought.not_read)}.")
     lines += not_kept(brought.withheld)
     if brought.problems:
         lines.append(f"{len(brought.problems)} could not be read, and nothing of them was kept:")
@@ -134,6 +136,11 @@ def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[
     elif not dry_run:
         lines.append("Nothing was changed.")
     return lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return ", ".join(_short(name) for name in names[:TOLD]) + more
 
 
 def _memories(number: int) -> str:
@@ -168,6 +175,7 @@ def _data(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> dict
         "repeated": brought.repeated,
         "kinds": brought.kinds,
         "left_out": brought.left_out,
+        "not_read": list(brought.not_read),
         "masked": dict(brought.withheld.secrets),
         "items": [
             {"id": item.id, "status": item.status, "text": item.text, "of": item.of.id if item.of else None}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from mcp_memory.domain import Entry
-from mcp_memory.importers.given import MAX_TAG, File, Found, Given, LeftOut, Package, day_named, kind_of, one
+from mcp_memory.importers.given import MAX_TAG, File, Found, Given, LeftOut, Package, day_named, kind_of, one, titled
 from mcp_memory.importers.markup import MARKDOWN, Note, linked, links, note
 
 _INLINE_TAG = re.compile(r"(?:^|(?<=\s))#([\w][\w/-]{0,60})", re.MULTILINE)
@@ -38,9 +38,7 @@ def given(file: File, found: Note, *, body: str, tags: tuple[str, ...] = ()) -> 
     title = found.text("title") or found.text("name") or file.stem
     kind, also = kind_of(found.text("type"))
     linking = tuple(name for name in links(body) if len(name) <= MAX_TAG)
-    text = linked(body).strip()
-    if not text.startswith("#") and title.casefold() not in text.casefold()[:200]:
-        text = f"{title}: {text}" if "\n" not in text else f"# {title}\n\n{text}"
+    text = titled(linked(body).strip(), title)
     tags = tuple(dict.fromkeys((*found.tags(), *tags, *also, *linking)))[:MAX_TAGS]
     entry = Entry(text, kind=kind, tags=tags, occurred_at=found.date(*DATES) or day_named(file.stem))
     return Given(file.name, entry)
