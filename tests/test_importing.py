@@ -38,8 +38,10 @@ def bring(run: Run) -> Bring:
 
     def bring(*arguments: object, stdin: bytes | None = None) -> dict[str, Any]:
         result = run("import", *arguments, "--json", stdin=stdin)
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
+        assert result.stdout, result.output
+        answer = json.loads(result.stdout)
+        assert result.exit_code == (1 if answer["problems"] and not answer["records"] else 0)
+        return answer
 
     return bring
 
@@ -773,6 +775,68 @@ def test_standard_input_is_recognised_too(bring: Bring, kept: Any) -> None:
     answer = bring("-", stdin=(MADE / "server-memory" / "memory.jsonl").read_bytes())
 
     assert (answer["formats"], answer["new"]) == ({"standard input": "graph"}, 10)
+
+
+def test_archives_in_a_folder_and_on_standard_input_are_read(tmp_path: Path, run: Run, bring: Bring, kept: Any) -> None:
+    mixed = tmp_path / "mixed"
+    written(mixed / "a.md", "The tent is in the attic.")
+    (mixed / "old").mkdir()
+    archive(mixed / "old" / "chatgpt.zip", {"conversations.json": chatgpt()})
+    archive(mixed / "claude.zip", {"conversations.json": CLAUDE})
+    archive(mixed / "pictures.zip", {"one.png": b"\x89PNG"})
+    archive(mixed / "bomb.zip", {"conversations.json": b" " * 60_000_000})
+    folder = bring(mixed)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    archive(alone / "memories.zip", {"memories.json": OPENMEMORY})
+    archives = bring(alone)
+    bombs = tmp_path / "bombs"
+    bombs.mkdir()
+    shutil.copy(mixed / "bomb.zip", bombs)
+    refused = run("import", bombs)
+    stream = bring(
+        "-", stdin=archive(tmp_path / "again.zip", {"conversations.json": chatgpt("We ship Bo.")}).read_bytes()
+    )
+
+    assert folder["formats"] == {
+        "mixed": "markdown",
+        "mixed/claude.zip": "claude",
+        "mixed/old/chatgpt.zip": "chatgpt",
+    }
+    assert folder["left_out"] == {"no format reads pictures.zip": 1}
+    assert [problem["where"] for problem in folder["problems"]] == ["mixed/bomb.zip"]
+    assert (refused.exit_code, "as a zip bomb does" in refused.output) == (1, True)
+    assert (archives["formats"], archives["new"]) == ({"alone/memories.zip": "mem0"}, 1)
+    assert (stream["formats"], stream["new"]) == ({"standard input": "chatgpt"}, 1)
+    assert {"The tent is in the attic.", "We ship Atlas on Friday.", "We ship Bo."} <= set(texts(kept))
+
+
+def test_an_unknown_file_among_several_is_told_and_the_others_come(
+    tmp_path: Path, run: Run, bring: Bring, kept: Any
+) -> None:
+    unknown, other = tmp_path / "bin.dat", tmp_path / "other.dat"
+    unknown.write_bytes(b"\0\1\2")
+    other.write_bytes(b"\0\1\2")
+    known = written(tmp_path / "facts.jsonl", '{"text": "Dana rows"}\n')
+    answer = bring(unknown, known)
+    nothing = run("import", unknown, other)
+
+    assert [problem["where"] for problem in answer["problems"]] == ["bin.dat"]
+    assert answer["problems"][0]["problem"].startswith("The format of bin.dat is not known.")
+    assert texts(kept) == ["Dana rows"]
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
+    assert "bin.dat is not known" in nothing.stderr
+    assert "other.dat is not known" in nothing.stderr
+
+
+def test_an_import_of_which_nothing_could_be_read_ends_with_an_error(tmp_path: Path, run: Run) -> None:
+    bad = written(tmp_path / "bad.csv", "a,b\n1,2\n")
+    result, again = run("import", bad, "--format", "graph"), run("import", bad, "--format", "graph", "--json")
+    known = written(tmp_path / "good.jsonl", '{"text": "Dana rows"}\n')
+
+    assert (result.exit_code, again.exit_code) == (1, 1)
+    assert "2 could not be read" in result.stdout
+    assert [run("import", known).exit_code for _ in range(2)] == [0, 0]
 
 
 def test_a_database_in_use_is_read_with_what_is_still_in_its_log(tmp_path: Path, bring: Bring) -> None:

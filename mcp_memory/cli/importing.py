@@ -2,13 +2,13 @@
 
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -21,6 +21,9 @@ from mcp_memory.untrusted import visible
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.bringing import Brought, Origin
     from mcp_memory.importers.given import Found, Package
+
+    _Sorted: TypeAlias = tuple[Package, dict[str, list[Package]]]
+    """A package, and what is read of it by format."""
 
 TOLD = 20
 """Problems, and memories that resemble or replace others, that are told as text; --json has them all."""
@@ -37,10 +40,13 @@ class Wanted:
 
 
 def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: Wanted, *, as_json: bool) -> None:
-    """Bring in what paths hold, in one operation; each comes with what was read of standard input already."""
+    """Bring in what paths hold, in one operation; each comes with what was read of standard input already.
+
+    Of several paths those that can't be read are told, and the others come. Ends with 1 where nothing could be read.
+    """
     require_writable(config)
-    packages = [(package, _sorted(package, wanted.format)) for package in map(_package, paths)]
-    found = [part for package, formats in packages for part in _of(package, formats, wanted)]
+    packages, besides = _opened(paths, wanted.format)
+    found = _found(packages, besides, wanted)
     with _where_to(config, dry_run=wanted.dry_run) as config:
         memory, caller = open_memory_for(config)
         with memory, progress_bar() as progress:
@@ -51,9 +57,32 @@ def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: 
     formats = {package.name: ", ".join(names) for package, names in packages}
     if as_json:
         print_answer(_data(brought, formats, dry_run=wanted.dry_run))
-        return
-    for line in told(brought, formats, dry_run=wanted.dry_run):
-        click.echo(visible(line))
+    else:
+        for line in told(brought, formats, dry_run=wanted.dry_run):
+            click.echo(visible(line))
+    if brought.problems and not brought.records:
+        click.get_current_context().exit(1)
+
+
+def _opened(paths: Sequence[tuple[Path, bytes]], format_: str | None) -> "tuple[list[_Sorted], list[Found]]":
+    """What paths hold, each with what is read of it by format, and what is not read. Raises InvalidInput for all of it."""
+    from mcp_memory.importers.given import Unread
+
+    packages: list[_Sorted] = []
+    besides: list[Found] = []
+    refused: list[InvalidInput] = []
+    for path in paths:
+        try:
+            found, left = _sorted(_package(path), format_)
+        except InvalidInput as problem:
+            refused.append(problem)
+            besides.append(Unread("standard input" if str(path[0]) == "-" else path[0].name, str(problem)))
+            continue
+        packages += found
+        besides += left
+    if not packages:
+        raise InvalidInput("\n".join(str(problem) for problem in refused))
+    return packages, besides
 
 
 def _package(given: tuple[Path, bytes]) -> "Package":
@@ -65,29 +94,55 @@ def _package(given: tuple[Path, bytes]) -> "Package":
     return unpacking.package_of(path)
 
 
-def _sorted(package: "Package", name: str | None) -> "dict[str, list[Package]]":
-    """What is read of a package, by format: all of it by the one named, else each of its files by its own."""
-    from mcp_memory.importers.given import Malformed
-    from mcp_memory.importers.sorting import parts
+def _sorted(package: "Package", name: str | None) -> "tuple[list[_Sorted], list[Found]]":
+    """What is read of a package and of the archives in it, by format: all by the one named, else each file by its own.
 
+    Beside it what no format reads. Raises InvalidInput where nothing is read.
+    """
+    from mcp_memory.importers.given import LeftOut, Malformed, Unread
+    from mcp_memory.importers.sorting import parts, unread
+
+    if name:
+        return [(package, {name: [package]})], []
+    packages: list[_Sorted] = []
+    besides: list[Found] = []
+    for found in package.within:
+        if isinstance(found, Unread):
+            besides.append(found)
+            continue
+        try:
+            packages.append((found, parts(found)))
+            besides += unread(*packages[-1])
+        except (InvalidInput, Malformed):
+            besides.append(LeftOut(f"no format reads {found.name.partition('/')[2]}"))
+    if not package.files and packages:
+        return packages, [*besides, *unread(package, {})]
     try:
-        return {name: [package]} if name else parts(package)
+        formats = parts(package)
     except Malformed as problem:
         raise InvalidInput(f"{package.name} was not imported: {problem}") from None
+    except InvalidInput as problem:
+        if not packages:
+            told = [str(found) for found in besides if isinstance(found, Unread)]
+            raise InvalidInput("\n".join([*told, str(problem)])) from None
+        formats = {}
+    return [*([(package, formats)] if formats else []), *packages], [*unread(package, formats), *besides]
 
 
-def _of(
-    package: "Package", formats: "dict[str, list[Package]]", wanted: Wanted
-) -> "Iterator[tuple[Origin, Iterable[Found]]]":
-    """The records of each format with where they come from, and with the last what no format reads."""
+def _found(
+    packages: "Sequence[_Sorted]", besides: "Sequence[Found]", wanted: Wanted
+) -> "list[tuple[Origin, Iterable[Found]]]":
+    """The records of each format with where they come from, and with the last what is not read."""
     from mcp_memory.bringing import Origin
-    from mcp_memory.importers.sorting import read, unread
+    from mcp_memory.importers.sorting import read
 
-    rest = [] if wanted.format else unread(package, formats)
-    for name, packages in formats.items():
-        origin = Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name))
-        yield origin, chain(read(name, packages), rest)
-        rest = []
+    found = [
+        (Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name)), read(name, parts))
+        for package, formats in packages
+        for name, parts in formats.items()
+    ]
+    origin, last = found[-1]
+    return [*found[:-1], (origin, chain(last, besides))]
 
 
 @contextmanager

@@ -169,6 +169,8 @@ class Package:
     """Whether it is a folder or an archive."""
     others: Sequence[str] = ()
     """The names of what lies there too and is no text by its name."""
+    within: Sequence["Package | Unread"] = ()
+    """The archives in a folder, each by itself, or why it can't be opened."""
 
     def named(self, base: str) -> list[File]:
         """Its files of that name, in whatever folder."""
