@@ -46,13 +46,13 @@ class Brought:
     kinds: dict[str, int]
     """How many of each kind are new, the commonest first."""
     known: int
-    """Statements that were known in the same words."""
+    """Statements that were known."""
     forgotten: int
     """Statements that were forgotten here, and stay so."""
     repeated: int
     """Statements that the records say more than once."""
     records: int
-    """How many records were read."""
+    """How many records there were, with those that could not be read."""
     left_out: dict[str, int]
     """By reason, what was read and is no memory."""
     problems: list[Unread]
@@ -124,15 +124,17 @@ class Bringer:
         before = Counter(told)
         news = [statement for statement, known in zip(statements, told, strict=True) if known == "new"]
         items, operation, pending = self._keep(news, named, by=by, progress=progress, dry_run=dry_run)
+        made = {item.id for item in items if item.status != "known"}
+        again = [item.id in made for item in items if item.status == "known"]
         kinds = Counter(statement.kind for statement, item in zip(news, items, strict=True) if item.status != "known")
         return Brought(
             operation,
             items,
             dict(kinds.most_common()),
-            before["known"],
+            before["known"] + again.count(False),
             before["forgotten"],
-            repeated,
-            read.records,
+            repeated + again.count(True),
+            read.records + len(read.problems),
             dict(read.left_out.most_common()),
             read.problems,
             replace(intake.guard.withheld, entries=()),

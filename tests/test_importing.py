@@ -40,7 +40,7 @@ def bring(run: Run) -> Bring:
         result = run("import", *arguments, "--json", stdin=stdin)
         assert result.stdout, result.output
         answer = json.loads(result.stdout)
-        assert result.exit_code == (1 if answer["problems"] and not answer["records"] else 0)
+        assert result.exit_code == (1 if answer["problems"] and len(answer["problems"]) == answer["records"] else 0)
         return answer
 
     return bring
@@ -837,6 +837,25 @@ def test_an_import_of_which_nothing_could_be_read_ends_with_an_error(tmp_path: P
     assert (result.exit_code, again.exit_code) == (1, 1)
     assert "2 could not be read" in result.stdout
     assert [run("import", known).exit_code for _ in range(2)] == [0, 0]
+
+
+def test_what_a_text_says_twice_is_not_told_as_known(tmp_path: Path, run: Run, bring: Bring) -> None:
+    rows = "\n\n".join(
+        f"Dana rows on the {river} in the summer, and she has a boat there." for river in ("Isar", "Inn")
+    )
+    path = written(tmp_path / "rows.txt", "\n\n".join([rows] * 40))
+    preview, told = bring(path, "--dry-run"), run("import", path).output
+
+    assert (preview["new"], preview["known"], preview["repeated"]) == (2, 0, 78)
+    assert "known here already" not in told
+    assert "78 said more than once there: they come once.\n" in told
+
+
+def test_records_that_could_not_be_read_are_counted_with_the_others(tmp_path: Path, run: Run) -> None:
+    memories = [MEM0["results"][1], {"id": "1", "memory": 5}, {"id": "2"}, 3]
+    told = run("import", written(tmp_path / "mem0.json", memories)).output
+
+    assert "came: 1 new memory (1 fact), of 4 records.\n3 could not be read" in told
 
 
 def test_a_database_in_use_is_read_with_what_is_still_in_its_log(tmp_path: Path, bring: Bring) -> None:

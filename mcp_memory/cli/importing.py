@@ -1,7 +1,6 @@
 """Importing from a shell what other tools remembered: recognised, read, brought in, and told."""
 
 import sys
-from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -60,7 +59,7 @@ def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: 
     else:
         for line in told(brought, formats, dry_run=wanted.dry_run):
             click.echo(visible(line))
-    if brought.problems and not brought.records:
+    if brought.problems and len(brought.problems) == brought.records:
         click.get_current_context().exit(1)
 
 
@@ -167,8 +166,8 @@ def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[
     lines = [
         f"From {named} {would}: {_memories(new)}{f' ({kinds})' if kinds else ''}, of {counted(brought.records, 'record')}."
     ]
-    if known := brought.known + brought.count("known"):
-        lines.append(f"{known} {'are' if known > 1 else 'is'} known here already.")
+    if brought.known:
+        lines.append(f"{brought.known} {'are' if brought.known > 1 else 'is'} known here already.")
     if brought.forgotten:
         lines.append(f"{brought.forgotten} forgotten here before: they stay so.")
     if brought.repeated:
@@ -220,12 +219,11 @@ def _short(text: str) -> str:
 
 
 def _data(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> dict[str, Any]:
-    statuses = Counter(item.status for item in brought.items)
     return {
         "formats": formats,
         "records": brought.records,
         "new": brought.count("created", "similar", "replaces"),
-        "known": brought.known + statuses["known"],
+        "known": brought.known,
         "forgotten": brought.forgotten,
         "repeated": brought.repeated,
         "kinds": brought.kinds,
