@@ -858,6 +858,18 @@ def test_records_that_could_not_be_read_are_counted_with_the_others(tmp_path: Pa
     assert "came: 1 new memory (1 fact), of 4 records.\n3 could not be read" in told
 
 
+def test_a_rule_that_is_a_block_of_code_is_told_by_its_own_line(tmp_path: Path, run: Run, bring: Bring) -> None:
+    rules = "# Atlas\n\n- Use tabs\n- Use uv\n\n## Commands\n\n```sh\njust test\n```\n\n- Ask first\n"
+    bring(written(tmp_path / "CLAUDE.md", rules))
+    lines = {line: number for number, line in enumerate(rules.splitlines(), start=1)}
+    told = [json.loads(line) for line in exported(run).splitlines()]
+    origins = [record["origin"] for record in told if record.get("origin")]
+
+    assert [int(origin.rpartition(" ")[2]) for origin in origins] == [
+        lines[line] for line in ("- Use tabs", "- Use uv", "```sh", "- Ask first")
+    ]
+
+
 def test_a_database_in_use_is_read_with_what_is_still_in_its_log(tmp_path: Path, bring: Bring) -> None:
     import sqlite3
 
