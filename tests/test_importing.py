@@ -407,6 +407,25 @@ def test_a_vault_gives_its_notes_and_leaves_its_settings(tmp_path: Path, bring: 
     assert note["occurred_at"].startswith("2024-05-01")
 
 
+def test_of_a_note_comes_what_obsidian_shows(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    note = written(
+        tmp_path / "Lamp.md",
+        "---\naliases: [Light, 灯]\nstatus: bought\nprice: 20\ncssclasses: [wide]\n---\n"
+        "Bought ![[pic.png]] a lamp ![[Plans/hall.PDF|200]] for [[Hall]], see [[bill.pdf]] ^block1\n"
+        "%% the shop was\nrude #rude %%\n![[Kitchen]] has one. %%hidden%%\n\n`%% code %%` stays\n\n```\nx ^2\n```\n",
+    )
+    answer = bring(note)
+    picture = bring(written(tmp_path / "Only.md", "![[pic.png]]\n"))
+    [lamp] = kept()
+
+    assert lamp["text"] == (
+        "Bought a lamp for Hall, see bill.pdf\n\nKitchen has one.\n\n`%% code %%` stays\n\n```\nx ^2\n```"
+    )
+    assert lamp["tags"] == sorted(["hall", "kitchen", "light", "灯"])
+    assert answer["not_read"] == ["status", "price"]
+    assert picture["left_out"] == {"an empty note": 1}
+
+
 MIXED = {
     "memory.jsonl": '{"type":"entity","name":"Dana","entityType":"person","observations":["rows"]}\n',
     "mem0.json": {"results": [{"id": "1", "memory": "Dana lives in Ulm"}]},

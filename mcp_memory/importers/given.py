@@ -67,7 +67,7 @@ WORKINGS = frozenset(
         ),
         *("project_id", "category_ids", "session_id", "score", "embedding", "vector", "structured_attributes"),
         *("occurred_at", "date", "created_at", "created", "timestamp", "time", "updated_at", "archived_at"),
-        *("state", "status", "deleted", "is_deleted", "deleted_at", "created_at_iso", "updated_at_iso"),
+        *("state", "deleted", "is_deleted", "deleted_at", "created_at_iso", "updated_at_iso"),
     )
 )
 """Fields that say how a tool keeps a record and not what it says, and dates, of which one is enough."""
