@@ -279,6 +279,13 @@ def test_observations_and_relations_of_basic_memory_stand_alone(bring: Bring, ke
     assert "# Atlas deployment\n\nAtlas is deployed by hand on Fridays." in by_text
 
 
+def test_a_check_box_of_basic_memory_is_no_observation(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    boxes = "- [ ] Call the plumber\n- [x] Buy paint\n- [-] Sell it\n"
+    bring(written(tmp_path / "Flat.md", f"---\npermalink: flat\n---\n- [fact] It has two rooms\n{boxes}"))
+
+    assert texts(kept) == [f"# Flat\n\n{boxes.strip()}", "Flat: It has two rooms"]
+
+
 def test_where_it_came_from_is_kept_with_it(run: Run, bring: Bring) -> None:
     bring(MADE / "server-memory" / "memory.jsonl")
     origins = [json.loads(line).get("origin") for line in exported(run).splitlines()]
