@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mcp_memory.domain import USER, Caller, Operation, OperationId, Statement, Turn, normal_hash
 from mcp_memory.errors import InvalidInput
-from mcp_memory.importers.given import Found, Given, LeftOut, Unread
+from mcp_memory.importers.given import Found, Given, LeftOut, Noted, Unread
 from mcp_memory.intake import MAX_BYTES, MAX_TAGS, MAX_TURNS, Intake
 from mcp_memory.origins import IMPORTED
 from mcp_memory.remembering import Progress, Rememberer
@@ -62,6 +62,7 @@ class Brought:
     """Vectors still to be made."""
     not_read: tuple[str, ...] = ()
     """Names of columns and fields that hold something and were not read."""
+    notes: tuple[Noted, ...] = ()
 
     def count(self, *statuses: str) -> int:
         """How many statements became one of these."""
@@ -78,6 +79,7 @@ class _Read:
     problems: list[Unread] = field(default_factory=list[Unread])
     not_read: dict[str, None] = field(default_factory=dict[str, None])
     """Names, in the order they were met."""
+    notes: list[Noted] = field(default_factory=list[Noted])
 
 
 class Bringer:
@@ -140,6 +142,7 @@ class Bringer:
             replace(intake.guard.withheld, entries=()),
             pending,
             tuple(read.not_read),
+            tuple(read.notes),
         )
 
     def _keep(
@@ -159,6 +162,9 @@ class Bringer:
     def _take(self, read: _Read, record: Found, origin: Origin, intake: Intake) -> None:
         if isinstance(record, Unread):
             read.problems.append(record)
+            return
+        if isinstance(record, Noted):
+            read.notes.append(record)
             return
         if isinstance(record, LeftOut):
             read.left_out[record.reason] += 1

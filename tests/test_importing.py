@@ -610,6 +610,28 @@ def test_encodings_of_windows_are_read_and_others_are_named(tmp_path: Path, brin
     assert "it is not in UTF-8 (byte 0xdf at 6)" in second["problems"][0]["problem"]
 
 
+def test_a_table_of_western_excel_is_read_and_said_to_be_so(tmp_path: Path, run: Run, bring: Bring, kept: Any) -> None:
+    rows = "Text;Datum\nDana aß Crème brûlée für 5 € – „süß“ auf 20 m²;2025-03-01\n¿Dónde está el niño?;2025-03-02\n"
+    (tmp_path / "notes.csv").write_bytes(rows.encode("cp1252"))
+    told = run("import", tmp_path / "notes.csv").output
+
+    assert texts(kept) == ["Dana aß Crème brûlée für 5 € – „süß“ auf 20 m²", "¿Dónde está el niño?"]
+    assert "notes.csv: it is not in UTF-8 and was read as Windows-1252." in told
+    run("undo")
+    for text, encoding in (
+        ("我住在北京。", "gbk"),
+        ("Дана живёт в Москве", "cp1251"),
+        ("Zażółć gęślą jaźń", "cp1250"),
+        ("Ο Δάνα τρέχει", "cp1253"),
+        ("ダナは東京に住む", "shift-jis"),
+        ("Çalışıyor, değil mi", "cp1254"),
+        ("我每天早上喝茶", "big5"),
+        ("저는 서울에 살아요", "cp949"),
+    ):
+        (tmp_path / "other.csv").write_bytes(f"text\n{text}\n".encode(encoding))
+        assert "it is not in UTF-8" in bring(tmp_path / "other.csv")["problems"][0]["problem"], encoding
+
+
 def test_rows_that_do_not_fit_the_header_and_dates_that_are_none_are_told_by_line(
     tmp_path: Path, bring: Bring, kept: Any
 ) -> None:

@@ -177,6 +177,7 @@ def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[
     )
     lines += _beside(brought, "similar", ("resembles what is known", "resemble what is known"))
     lines += [f"{number} left out: {reason}." for reason, number in brought.left_out.items()]
+    lines += [str(note) for note in brought.notes[:TOLD]]
     if brought.not_read:
         lines.append(f"Columns and fields not read: {_listed(brought.not_read)}.")
     lines += not_kept(brought.withheld)
@@ -229,6 +230,7 @@ def _data(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> dict
         "kinds": brought.kinds,
         "left_out": brought.left_out,
         "not_read": list(brought.not_read),
+        "notes": [{"where": note.where, "note": note.note} for note in brought.notes],
         "masked": dict(brought.withheld.secrets),
         "items": [
             {"id": item.id, "status": item.status, "text": item.text, "of": item.of.id if item.of else None}

@@ -107,7 +107,18 @@ class LeftOut:
     reason: str
 
 
-Found: TypeAlias = Given | Unread | LeftOut
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something about how a file was read that a person should know."""
+
+    where: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.note}"
+
+
+Found: TypeAlias = Given | Unread | LeftOut | Noted
 
 
 @dataclass(frozen=True)

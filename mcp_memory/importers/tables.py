@@ -16,6 +16,7 @@ from mcp_memory.importers.given import (
     Given,
     LeftOut,
     Malformed,
+    Noted,
     Package,
     Unread,
     decoded,
@@ -44,6 +45,14 @@ SAMPLE = 20
 """Records that are looked at to tell whether a file of a folder holds memories."""
 MAX_FIELD = 10_000_000
 """Characters of a CSV field; the intake takes no more."""
+
+
+_OTHERS = re.compile(
+    r"[^\W\d_\x00-\x7f]{3}"  # more letters outside ASCII in a row than a language of western Europe has
+    r"|[^\x00-\x7f\u2010-\u2027]{4}|[ÐÞÝðþýŸ]"
+    r"|(?<=[^\W\d_])[^\x00-\x7f\w’‘·–—…](?=[^\W\d_])|(?<=[^\W\d_])[²³¹¼½¾ªº](?=[^\W\d_])"  # a sign inside a word
+)
+"""What no language of western Europe writes, or hardly any, and other code pages look like when read as this one."""
 
 
 def recognises(package: Package) -> bool:
@@ -117,8 +126,24 @@ def _json_lines(file: File) -> Iterator[Found]:
         yield from one(lambda line=line, where=where: _record(parsed(decoded(line)), where), where)
 
 
+def _western(file: File) -> str | None:
+    """The text of a file in Windows-1252, as older Excel writes it in western Europe; None where it may be another."""
+    try:
+        text = file.data.decode("cp1252").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError:
+        return None
+    return None if _OTHERS.search(text) or "\0" in text else text
+
+
 def _csv(file: File) -> Iterator[Found]:
-    text = file.text
+    try:
+        text = file.text
+    except Malformed:
+        text = _western(file)
+        if text is None:
+            raise
+        told = "it is not in UTF-8 and was read as Windows-1252. Look whether its letters are right; else undo and convert it."
+        yield Noted(file.name, told)
     csv.field_size_limit(MAX_FIELD)
     head = text.partition("\n")[0]
     delimiter = max(",;\t|", key=head.count) if any(mark in head for mark in ",;\t|") else ","
