@@ -918,6 +918,23 @@ def test_a_rule_that_is_a_block_of_code_is_told_by_its_own_line(tmp_path: Path, 
     ]
 
 
+def test_what_is_nested_under_a_rule_stays_nested(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    rules = "- Use tabs\n  - except in YAML:\n    - two spaces there\n  - and Makefiles too\n- Use uv\n"
+    bring(written(tmp_path / "CLAUDE.md", rules))
+
+    assert texts(kept) == ["Use tabs\n  - except in YAML:\n    - two spaces there\n  - and Makefiles too", "Use uv"]
+
+
+def test_a_list_tells_what_is_neither_a_text_nor_an_object(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    answer = bring(written(tmp_path / "list.json", ["Dana rows", 3, None]))
+
+    assert texts(kept) == ["Dana rows"]
+    assert [problem["problem"] for problem in answer["problems"]] == [
+        "it is neither a text nor a JSON object but 3.",
+        "it is neither a text nor a JSON object but null.",
+    ]
+
+
 def test_a_database_in_use_is_read_with_what_is_still_in_its_log(tmp_path: Path, bring: Bring) -> None:
     import sqlite3
 

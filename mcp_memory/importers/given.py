@@ -271,10 +271,10 @@ def listed(value: object, name: str) -> list[Any]:
     return found
 
 
-def mapping(value: object) -> Mapping[str, Any]:
-    """Raises Malformed where it is no JSON object."""
+def mapping(value: object, wanted: str = "no JSON object") -> Mapping[str, Any]:
+    """Raises Malformed where it is no JSON object, in the words of what it is not."""
     if not isinstance(value, dict):
-        raise Malformed(f"it is no JSON object but {_shown(value)}.")
+        raise Malformed(f"it is {wanted} but {_shown(value)}.")
     return cast("dict[str, Any]", value)
 
 

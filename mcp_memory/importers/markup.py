@@ -114,7 +114,7 @@ def blocks(body: str) -> Iterator[Block]:
         elif found := _ITEM.fullmatch(line):
             nested = item and bool(lines) and len(found["indent"].expandtabs(4)) > indent
             if nested:
-                lines.append(line.strip())
+                lines.append(line.expandtabs(4)[indent:].rstrip())
                 continue
             yield from finished()
             start, item, indent = number, True, len(found["indent"].expandtabs(4))

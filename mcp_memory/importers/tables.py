@@ -186,7 +186,7 @@ def _record(said: Any, where: str) -> Iterator[Found]:
             raise Malformed("it is empty.")
         yield Given(where, Entry(said))
         return
-    record = mapping(said)
+    record = mapping(said, "neither a text nor a JSON object")
     if isinstance(record.get("messages"), list):
         yield from _conversation(record, where)
         return
