@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mcp_memory.domain import USER, Caller, Operation, OperationId, Statement, Turn, normal_hash
 from mcp_memory.errors import InvalidInput
-from mcp_memory.importers.given import Found, Given, LeftOut, Unread
+from mcp_memory.importers.given import Found, Given, LeftOut, Noted, Unread
 from mcp_memory.intake import MAX_BYTES, MAX_TAGS, MAX_TURNS, Intake
 from mcp_memory.origins import IMPORTED
 from mcp_memory.remembering import Progress, Rememberer
@@ -46,13 +46,13 @@ class Brought:
     kinds: dict[str, int]
     """How many of each kind are new, the commonest first."""
     known: int
-    """Statements that were known in the same words."""
+    """Statements that were known."""
     forgotten: int
     """Statements that were forgotten here, and stay so."""
     repeated: int
     """Statements that the records say more than once."""
     records: int
-    """How many records were read."""
+    """How many records there were, with those that could not be read."""
     left_out: dict[str, int]
     """By reason, what was read and is no memory."""
     problems: list[Unread]
@@ -60,6 +60,9 @@ class Brought:
     """What was masked in them; records that were private as a whole are among those left out."""
     pending: int = 0
     """Vectors still to be made."""
+    not_read: tuple[str, ...] = ()
+    """Names of columns and fields that hold something and were not read."""
+    notes: tuple[Noted, ...] = ()
 
     def count(self, *statuses: str) -> int:
         """How many statements became one of these."""
@@ -74,6 +77,9 @@ class _Read:
     records: int = 0
     left_out: Counter[str] = field(default_factory=Counter[str])
     problems: list[Unread] = field(default_factory=list[Unread])
+    not_read: dict[str, None] = field(default_factory=dict[str, None])
+    """Names, in the order they were met."""
+    notes: list[Noted] = field(default_factory=list[Noted])
 
 
 class Bringer:
@@ -120,19 +126,23 @@ class Bringer:
         before = Counter(told)
         news = [statement for statement, known in zip(statements, told, strict=True) if known == "new"]
         items, operation, pending = self._keep(news, named, by=by, progress=progress, dry_run=dry_run)
+        made = {item.id for item in items if item.status != "known"}
+        again = [item.id in made for item in items if item.status == "known"]
         kinds = Counter(statement.kind for statement, item in zip(news, items, strict=True) if item.status != "known")
         return Brought(
             operation,
             items,
             dict(kinds.most_common()),
-            before["known"],
+            before["known"] + again.count(False),
             before["forgotten"],
-            repeated,
-            read.records,
+            repeated + again.count(True),
+            read.records + len(read.problems),
             dict(read.left_out.most_common()),
             read.problems,
             replace(intake.guard.withheld, entries=()),
             pending,
+            tuple(read.not_read),
+            tuple(read.notes),
         )
 
     def _keep(
@@ -153,6 +163,9 @@ class Bringer:
         if isinstance(record, Unread):
             read.problems.append(record)
             return
+        if isinstance(record, Noted):
+            read.notes.append(record)
+            return
         if isinstance(record, LeftOut):
             read.left_out[record.reason] += 1
             return
@@ -162,6 +175,7 @@ class Bringer:
             read.problems.append(Unread(record.where, str(problem)))
             return
         read.records += 1
+        read.not_read |= dict.fromkeys(record.not_read)
         if not statements:
             read.left_out["private"] += 1
         read.statements += [replace(said, corrects=said.occurred_at is not None) for said in statements]

@@ -4,6 +4,8 @@ import re
 
 from mcp_memory.text import grams, words
 
+_OPERATOR = re.compile(r"\b(?:AND|OR|NOT|NEAR)\b")
+"""What searches elsewhere are put together with, as they are written there."""
 _DWELLS = re.compile(r"住(?:在)?[^，。？]{0,2}(?:哪|什么)")
 """What asks where somebody lives; who has moved lives elsewhere."""
 _THE_USER = re.compile(
@@ -80,10 +82,11 @@ def kindred(query: str) -> str:
 
 
 def names_nothing(query: str) -> bool:
-    """Whether a question says nothing but single letters or figures, of which no meaning can be made.
+    """Whether a question says nothing but signs, operators of a search, single letters or figures, of which no meaning can
+    be made.
 
-    >>> names_nothing("x"), names_nothing("C?"), names_nothing("Go")
-    (True, True, False)
+    >>> names_nothing("x"), names_nothing("C?"), names_nothing("Go"), names_nothing('" OR NEAR( * ) AND')
+    (True, True, False, True)
     """
-    said = words(query)
-    return bool(said) and not grams(query) and all(len(word) == 1 for word in said)
+    query = _OPERATOR.sub(" ", query)
+    return not grams(query) and all(len(word) == 1 for word in words(query))

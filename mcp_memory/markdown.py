@@ -34,6 +34,8 @@ OWN = frozenset(
 )
 """What the front matter of a memory's file may name; whatever else someone put there stays as it is."""
 MOMENTS = ("occurred_at", "valid_until", "review_after")
+RENEWED = ("name", "description", "type", "id", "revision")
+"""What is made from a memory and may be another with each of its states."""
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _WORDS_OF_YAML = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
@@ -41,6 +43,7 @@ _UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _LEADING = re.compile(r"^(?:[#>*+\-\s]|\d{1,9}[.)]\s)+")
 _KEY = re.compile(r"^(?=[^\s#-])", re.MULTILINE)
 _FRONT = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_RAW_FRONT = re.compile(r"(---[ \t]*(?:\r\n|\r|\n))(.*?)(?=(?:\r\n|\r|\n)(?:---|\.\.\.)[ \t]*(?:[\r\n]|$))", re.DOTALL)
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -134,6 +137,34 @@ def normal(text: str) -> str:
 
 def page(item: Item, *, kept: str = "") -> str:
     """The file of an item; `kept` is front matter that someone else wrote (foreign_front)."""
+    front = "".join(f"{name}: {value}\n" for name, value in _front_of(item).items())
+    return f"---\n{front}{kept}---\n\n{item.text}\n"
+
+
+def renewed(text: str, item: Item) -> str:
+    """A file that says what an item does, with the lines that are made from it as they are by now, and those it lacks.
+
+    All else stays as someone wrote it; of a file that had no id all lines do. The text itself where its id and revision
+    are the item's.
+    """
+    found = _RAW_FRONT.match(text)
+    parts = _parts_of(normal(found[2])) if found else []
+    there = {name: part.partition(":")[2].strip().strip("\"'") for name, part in parts}
+    if there.get("id") == item.id and there.get("revision") == str(item.revision):
+        return text
+    made = _front_of(item)
+    lines = [f"{name}: {value}\n" for name, value in made.items() if name not in there]
+    stale = RENEWED if {"id", "revision"} <= there.keys() else ()
+    lines += [f"{name}: {made[name]}\n" if name in stale else part for name, part in parts]
+    end = "\r\n" if "\r\n" in text else "\n"
+    front = "".join(lines).rstrip("\n").replace("\n", end)
+    if found:
+        return f"{found[1]}{front}{text[found.end() :]}"
+    return f"---{end}{front}{end}---{end}{end}{text}"
+
+
+def _front_of(item: Item) -> dict[str, str]:
+    """The front matter of an item: names, and their values as YAML."""
     first, description = _first_line(item.text), _one_line(item.text)[:DESCRIPTION].strip()
     fields: dict[str, str] = {
         "name": _quoted(title(item.text)),
@@ -159,8 +190,7 @@ def page(item: Item, *, kept: str = "") -> str:
     if item.origin:
         fields["source"] = _quoted(item.origin)
     fields["recorded"] = _quoted(datetime.fromtimestamp(item.recorded_at / 1000, UTC).isoformat(timespec="seconds"))
-    front = "".join(f"{name}: {value}\n" for name, value in fields.items())
-    return f"---\n{front}{kept}---\n\n{item.text}\n"
+    return fields
 
 
 def topic_page(topic: Topic, members: Sequence[Listed]) -> str:
@@ -294,9 +324,15 @@ def foreign_front(text: str) -> str:
     front = _FRONT.match(text.replace("\r\n", "\n"))
     if not front:
         return ""
-    parts = [part for part in _KEY.split(front[1] + "\n") if part.strip()]
-    names = [(part.partition(":")[0].strip().strip("\"'"), part) for part in parts]
-    return "".join(part for name, part in names if name not in OWN and not name.startswith(("---", "...")))
+    return "".join(
+        part for name, part in _parts_of(front[1]) if name not in OWN and not name.startswith(("---", "..."))
+    )
+
+
+def _parts_of(front: str) -> list[tuple[str, str]]:
+    """The names of a front matter, each with its lines and their ends of line."""
+    parts = [part for part in _KEY.split(front + "\n") if part.strip()]
+    return [(part.partition(":")[0].strip().strip("\"'"), part) for part in parts]
 
 
 def _moment_in(front: Mapping[str, Any], name: str) -> int | str | None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC
 
 from mcp_memory.compose import LISTED, fenced
@@ -39,9 +40,11 @@ def remembered(result: Remembered, *, speech: Speech = TO_TOOLS) -> str:
         )
     if result.pending:
         lines.append(f"Vectors still being made: {result.pending}. Recall finds them by their words until then.")
+    withheld = result.withheld
     if not result.items:
-        lines.append("Nothing was stored: all of it is private.")
-    return "\n".join([*lines, *not_kept(result.withheld), *result.notes])
+        lines.append(f"Nothing was stored: all of it is private.{_UNPAIRED if withheld.unpaired else ''}")
+        withheld = replace(withheld, private=0, entries=())
+    return "\n".join([*lines, *not_kept(withheld), *result.notes])
 
 
 _UNPAIRED = " A <private> that is not closed hides all that follows it, a </private> that was not opened all that stands before it."

@@ -1,5 +1,6 @@
 """Writing the memories and topics of a store into a folder of Markdown: what is there and says so already stays untouched."""
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from mcp_memory.markdown import (
     index,
     new_lines,
     page,
+    read,
+    renewed,
     said_of,
     title,
     topic_page,
@@ -125,12 +128,34 @@ def _write_memory(work: _Writing, item: Item, path: str) -> None:
     before = entry.said if entry is not None and own else ""
     said = before if found is None else _said(found, item, own=own)
     if said == there:
-        work.keep(path, Entry("memory", item.id, fingerprint(data), there, there))
+        text = _renewed(data, item, there)
+        kept = Entry("memory", item.id, fingerprint(text), there, there)
+        if text == data:
+            work.keep(path, kept)
+        else:
+            work.put(path, text, kept)
     elif found is not None and (not before or said != before):
         work.leave(path)
     else:
         text = page(item, kept=_others_front(data)).encode()
         work.put(path, text, Entry("memory", item.id, fingerprint(text), there, there))
+
+
+def _renewed(data: bytes, item: Item, there: str) -> bytes:
+    """A file that says what an item does with what is made from the item as it is by now; as it is where that can't be."""
+    front = data.partition(b"\n---\n")[0]
+    if (
+        f'\nid: "{item.id}"\nrevision: {item.revision}\n'.encode() in front
+    ):  # as most are: 10,000 are looked at in no time
+        return data
+    mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+    try:
+        text = renewed(data.removeprefix(mark).decode(), item)
+        found = read(text)
+        same = isinstance(found, Page) and found.id == item.id and said_at(found, item).print == there
+    except (Malformed, UnicodeDecodeError):
+        return data
+    return mark + text.encode() if same else data
 
 
 def _said(found: Parsed, item: Item, *, own: bool) -> str:

@@ -14,6 +14,8 @@ EQUAL, FORM, KEY = 1.0, 0.8, 0.6
 """How alike an argument is that both calls give: the same value, values of one form, any two values."""
 VALUES = 5
 """Values of an argument that a pattern names."""
+MORE = "\u2026"
+"""What stands after those values where there were more."""
 LONGEST_VALUE = 60
 """Characters of a value that a pattern shows."""
 
@@ -57,7 +59,7 @@ class Pattern:
     duration_ms: float | None
     """The median."""
     values: Mapping[str, tuple[str, ...]]
-    """By argument the values it was given, the first VALUES of them."""
+    """By argument the values it was given, the first VALUES of them, and MORE where there were more."""
 
     @property
     def text(self) -> str:
@@ -245,8 +247,8 @@ def _merged(old: Pattern | None, calls: Sequence[tuple[Item, Call]]) -> Pattern:
         for key, value in call.arguments.items():
             shown = _shown(value)
             told = values.setdefault(_shown(key), [])
-            if shown not in told and len(told) < VALUES:
-                told.append(shown)
+            if shown not in told and len(told) <= VALUES:
+                told.append(shown if len(told) < VALUES else MORE)
     took = [call.duration_ms for _, call in calls if call.duration_ms is not None]
     if old and old.duration_ms is not None:
         took += [old.duration_ms] * old.count

@@ -1,16 +1,17 @@
 """Unpacking: the files of a path that is to be imported, of a folder or an archive, within limits on what they hold."""
 
 import contextlib
+import io
 import os
 import sqlite3
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from mcp_memory.errors import InvalidInput, NotFound
-from mcp_memory.importers.given import File, Malformed, Package
+from mcp_memory.importers.given import File, Malformed, Package, Unread
 
 MAX_FILE = 512_000_000
 """Bytes of one file, unpacked: ten years of conversations fit, and its JSON takes five times as much memory."""
@@ -40,9 +41,13 @@ def package_of(path: Path) -> Package:
     if path.is_dir():
         others: list[str] = []
         files = list(_walk(path, others))
-        return Package(named(path).name or str(path), files, whole=True, others=others)
+        name = named(path).name or str(path)
+        within = [found for other in others if (found := _archive_in(path, other, name)) is not None]
+        opened = {found.name if isinstance(found, Package) else found.where for found in within}
+        others = [other for other in others if f"{name}/{other}" not in opened]
+        return Package(name, files, whole=True, others=others, within=within)
     if zipfile.is_zipfile(path):
-        files, others = _members(path)
+        files, others = _members(lambda: zipfile.ZipFile(path), path.name)
         return Package(path.name, files, whole=True, others=others)
     return Package(path.name, [File(path.name, lambda: _read(path))], whole=False)
 
@@ -57,7 +62,22 @@ def package_from(stream: BinaryIO, head: bytes, name: str) -> Package:
     data = head + stream.read(MAX_FILE + 1 - len(head))
     if len(data) > MAX_FILE:
         raise InvalidInput(f"{name} holds more than {MAX_FILE / 1e6:.0f} MB; import it in parts.")
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        files, others = _members(lambda: zipfile.ZipFile(io.BytesIO(data)), name)
+        return Package(name, files, whole=True, others=others)
     return Package(name, [File(name, lambda: data)], whole=False)
+
+
+def _archive_in(folder: Path, name: str, of: str) -> Package | Unread | None:
+    """An archive that lies in a folder, or why it can't be opened; None where it is none."""
+    path = folder / name
+    if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
+        return None
+    try:
+        files, others = _members(lambda: zipfile.ZipFile(path), name)
+    except InvalidInput as problem:
+        return Unread(f"{of}/{name}", str(problem))
+    return Package(f"{of}/{name}", files, whole=True, others=others)
 
 
 def _walk(folder: Path, others: list[str]) -> Iterator[File]:
@@ -109,34 +129,32 @@ def _with_log(path: Path) -> bytes:
         raise Malformed(f"the database can't be read ({error}).") from None
 
 
-def _members(path: Path) -> tuple[list[File], list[str]]:
+def _members(opened: Callable[[], zipfile.ZipFile], name: str) -> tuple[list[File], list[str]]:
     """The files of an archive, each with its promised size kept: none is unpacked before it is asked for.
 
     Beside them the names of those that are not looked at, hidden ones aside.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened() as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-        raise InvalidInput(f"{path.name} is no archive that can be opened ({error}).") from None
+        raise InvalidInput(f"{name} is no archive that can be opened ({error}).") from None
     if len(entries) > MAX_FILES:
-        raise InvalidInput(f"{path.name} holds {len(entries):,} files; at most {MAX_FILES:,} are read.")
+        raise InvalidInput(f"{name} holds {len(entries):,} files; at most {MAX_FILES:,} are read.")
     seen = [entry for entry in entries if _is_seen(entry.filename)]
     wanted = [entry for entry in seen if _is_read(entry.filename)]
     others = [entry.filename for entry in seen if not _is_read(entry.filename)]
     if sum(entry.file_size for entry in wanted) > MAX_TOTAL:
-        raise InvalidInput(
-            f"{path.name} would unpack to more than {MAX_TOTAL / 1e9:.0f} GB; unpack it and import parts."
-        )
+        raise InvalidInput(f"{name} would unpack to more than {MAX_TOTAL / 1e9:.0f} GB; unpack it and import parts.")
     for entry in wanted:
         if entry.file_size > max(SMALL, RATIO * entry.compress_size):
             raise InvalidInput(
-                f"{path.name} was not imported: {entry.filename} would unpack to {entry.file_size / 1e6:.0f} MB from "
+                f"{name} was not imported: {entry.filename} would unpack to {entry.file_size / 1e6:.0f} MB from "
                 f"{entry.compress_size / 1e6:.2f} MB, as a zip bomb does. Unpack it yourself if you trust it."
             )
         if entry.flag_bits & 1:
-            raise InvalidInput(f"{path.name} is encrypted; unpack it with its password and import the folder.")
-    return [File(entry.filename, lambda entry=entry: _unpacked(path, entry)) for entry in wanted], others
+            raise InvalidInput(f"{name} is encrypted; unpack it with its password and import the folder.")
+    return [File(entry.filename, lambda entry=entry: _unpacked(opened, entry)) for entry in wanted], others
 
 
 def _is_seen(name: str) -> bool:
@@ -149,11 +167,11 @@ def _is_read(name: str) -> bool:
     return base in HIDDEN or Path(base).suffix.lower() in READ
 
 
-def _unpacked(path: Path, entry: zipfile.ZipInfo) -> bytes:
+def _unpacked(opened: Callable[[], zipfile.ZipFile], entry: zipfile.ZipInfo) -> bytes:
     if entry.file_size > MAX_FILE:
         raise Malformed(f"it holds {entry.file_size / 1e6:.0f} MB; at most {MAX_FILE / 1e6:.0f} MB are read.")
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(entry) as stream:
+        with opened() as archive, archive.open(entry) as stream:
             return stream.read(MAX_FILE + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise Malformed(f"the archive is damaged there ({error}).") from None

@@ -202,6 +202,18 @@ def test_a_file_and_standard_input_are_remembered_as_utf8(run: Run, tmp_path: Pa
     assert {item["text"] for item in listed} == {"Die Tür ist grün.", "奶奶的生日是农历八月十五。"}
 
 
+def test_a_text_beside_a_file_is_refused_and_neither_is_dropped(run: Run, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("The llamas moved to the upper meadow.", "utf-8")
+
+    for text in ("The cats have a new door.", "-"):
+        result = run("remember", text, "--file", str(notes), stdin=b"The cats have a new door.")
+
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "Give either a text or --file, not both: call it once for each." in result.stderr
+    assert "There is no memory file" in run("list").stderr
+
+
 def test_options_stand_before_or_after_the_command(run: Run, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     before = run("--database", str(other), "remember", "One fact.")

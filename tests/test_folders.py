@@ -225,6 +225,76 @@ def test_a_new_file_is_that_memorys_from_then_on(run: Run, answer: Answer, folde
     assert len(list(folder.rglob("*.md"))) == 3  # it, the other memory's and the index
 
 
+def test_an_edited_file_gets_the_name_description_and_revision_of_what_it_says(
+    run: Run, answer: Answer, remember: Callable[..., str], folder: Path
+) -> None:
+    identifier = remember("First fact about rivers.", "--tag", "water")
+    export(run, folder)
+    path = file_of(folder, identifier)
+    edit(path, "tags: [water]\n", "aliases: [the wide one]\ntags:\n  - Water # mine\n")
+    edit(path, "\nFirst fact about rivers.\n", "\n\nFirst fact about oceans.\n\n\n")
+    answer("sync", folder)
+    first = path.read_text("utf-8")
+    before = everything(folder)
+    again = answer("sync", folder)
+
+    assert 'name: "First fact about oceans."\ndescription: "First fact about oceans."\n' in first
+    assert f'id: "{identifier}"\nrevision: 2\n' in first
+    assert "aliases: [the wide one]\ntags:\n  - Water # mine\n" in first
+    assert first.endswith("\n---\n\n\nFirst fact about oceans.\n\n\n")
+    assert "rivers" not in first
+    assert (again["taken_in"]["operation"], again["written_out"]["written"]) == (None, 0)
+    assert everything(folder) == before
+
+
+def test_a_file_made_by_hand_gets_its_id_and_is_no_stranger_in_a_copy(
+    run: Run, answer: Answer, folder: Path, tmp_path: Path
+) -> None:
+    run("remember", "The office is in Lisbon.")
+    export(run, folder)
+    (folder / "dog.md").write_bytes(b"The dog is called Bruno.\r\n")
+    own = "---\nname: cat\nsource: https://example.org/cat\ntags: [pets]\n---\nThe cat is called Mia.\n"
+    (folder / "cat.md").write_text(own)
+    new = {item["text"]: item["id"] for item in answer("sync", folder)["taken_in"]["new"]}
+    dog, cat = (folder / "dog.md").read_bytes().decode(), (folder / "cat.md").read_bytes().decode()
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".mcp-memory.json"))
+    edit(copy / "dog.md", "is called Bruno.\r\n", "is called Rex.\r\n")
+    told = answer("import", copy)
+
+    assert f'id: "{new["The dog is called Bruno."]}"\r\nrevision: 1\r\n' in dog
+    assert 'name: "The dog is called Bruno."\r\n' in dog
+    assert dog.endswith("\r\n---\r\n\r\nThe dog is called Bruno.\r\n")
+    assert cat.endswith("name: cat\nsource: https://example.org/cat\ntags: [pets]\n---\nThe cat is called Mia.\n")
+    assert f'id: "{new["The cat is called Mia."]}"\nrevision: 1\n' in cat
+    assert (told["edited"], told["new"]) == ([new["The dog is called Bruno."]], [])
+
+
+def test_a_file_that_changed_before_its_made_lines_are_written_keeps_the_change(
+    run: Run, answer: Answer, remember: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mcp_memory import outward
+
+    identifier = remember("First fact about rivers.")
+    export(run, folder)
+    path = file_of(folder, identifier)
+    edit(path, "\nFirst fact about rivers.\n", "\nFirst fact about oceans.\n")
+    real = outward.renewed
+
+    def meanwhile(*arguments: Any) -> str:
+        edit(path, "about oceans.\n", "about lakes.\n")
+        return real(*arguments)
+
+    monkeypatch.setattr(outward, "renewed", meanwhile)
+    told = answer("sync", folder)
+    monkeypatch.undo()
+    answer("sync", folder)
+
+    assert [Path(name).name for name in told["written_out"]["left"]] == [path.name]
+    assert path.read_text("utf-8").endswith("First fact about lakes.\n")
+    assert item_of(run, identifier)["text"] == "First fact about lakes."
+
+
 def test_a_new_file_is_known_again_where_the_state_of_the_folder_was_lost(
     run: Run, answer: Answer, folder: Path
 ) -> None:

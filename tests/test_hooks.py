@@ -268,6 +268,14 @@ def test_whatever_comes_in_a_hook_ends_well_and_says_nothing(
     assert (ended.exit_code, ended.stdout if name != "session-start" else "") == (0, "")
 
 
+@pytest.mark.parametrize("name", ["session-start", "prompt", "pre-compact", "stop"])
+@pytest.mark.parametrize("event", ["null", "5", '"text"', "[]", '[["prompt", "staging database"]]', "true"])
+def test_what_is_no_object_is_passed_over_in_silence(name: str, event: str, hook: Hook, notes: Memory) -> None:
+    ended = hook(name, event)
+
+    assert (ended.exit_code, ended.output) == (0, "")
+
+
 @pytest.mark.parametrize("name", ["session-start", "prompt"])
 def test_a_file_that_is_missing_or_no_memory_holds_nobody_up(name: str, hook: Hook, database: Path) -> None:
     event = {"prompt": "staging database"}

@@ -38,8 +38,10 @@ def bring(run: Run) -> Bring:
 
     def bring(*arguments: object, stdin: bytes | None = None) -> dict[str, Any]:
         result = run("import", *arguments, "--json", stdin=stdin)
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
+        assert result.stdout, result.output
+        answer = json.loads(result.stdout)
+        assert result.exit_code == (1 if answer["problems"] and len(answer["problems"]) == answer["records"] else 0)
+        return answer
 
     return bring
 
@@ -277,6 +279,13 @@ def test_observations_and_relations_of_basic_memory_stand_alone(bring: Bring, ke
     assert "# Atlas deployment\n\nAtlas is deployed by hand on Fridays." in by_text
 
 
+def test_a_check_box_of_basic_memory_is_no_observation(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    boxes = "- [ ] Call the plumber\n- [x] Buy paint\n- [-] Sell it\n"
+    bring(written(tmp_path / "Flat.md", f"---\npermalink: flat\n---\n- [fact] It has two rooms\n{boxes}"))
+
+    assert texts(kept) == [f"# Flat\n\n{boxes.strip()}", "Flat: It has two rooms"]
+
+
 def test_where_it_came_from_is_kept_with_it(run: Run, bring: Bring) -> None:
     bring(MADE / "server-memory" / "memory.jsonl")
     origins = [json.loads(line).get("origin") for line in exported(run).splitlines()]
@@ -403,6 +412,25 @@ def test_a_vault_gives_its_notes_and_leaves_its_settings(tmp_path: Path, bring: 
     assert (answer["formats"], answer["left_out"]) == ({"vault": "markdown"}, {"an empty note": 1})
     assert note["tags"] == ["maps", "qgis", "tools"]
     assert note["occurred_at"].startswith("2024-05-01")
+
+
+def test_of_a_note_comes_what_obsidian_shows(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    note = written(
+        tmp_path / "Lamp.md",
+        "---\naliases: [Light, 灯]\nstatus: bought\nprice: 20\ncssclasses: [wide]\n---\n"
+        "Bought ![[pic.png]] a lamp ![[Plans/hall.PDF|200]] for [[Hall]], see [[bill.pdf]] ^block1\n"
+        "%% the shop was\nrude #rude %%\n![[Kitchen]] has one. %%hidden%%\n\n`%% code %%` stays\n\n```\nx ^2\n```\n",
+    )
+    answer = bring(note)
+    picture = bring(written(tmp_path / "Only.md", "![[pic.png]]\n"))
+    [lamp] = kept()
+
+    assert lamp["text"] == (
+        "Bought a lamp for Hall, see bill.pdf\n\nKitchen has one.\n\n`%% code %%` stays\n\n```\nx ^2\n```"
+    )
+    assert lamp["tags"] == sorted(["hall", "kitchen", "light", "灯"])
+    assert answer["not_read"] == ["status", "price"]
+    assert picture["left_out"] == {"an empty note": 1}
 
 
 MIXED = {
@@ -582,6 +610,28 @@ def test_encodings_of_windows_are_read_and_others_are_named(tmp_path: Path, brin
     assert "it is not in UTF-8 (byte 0xdf at 6)" in second["problems"][0]["problem"]
 
 
+def test_a_table_of_western_excel_is_read_and_said_to_be_so(tmp_path: Path, run: Run, bring: Bring, kept: Any) -> None:
+    rows = "Text;Datum\nDana aß Crème brûlée für 5 € – „süß“ auf 20 m²;2025-03-01\n¿Dónde está el niño?;2025-03-02\n"
+    (tmp_path / "notes.csv").write_bytes(rows.encode("cp1252"))
+    told = run("import", tmp_path / "notes.csv").output
+
+    assert texts(kept) == ["Dana aß Crème brûlée für 5 € – „süß“ auf 20 m²", "¿Dónde está el niño?"]
+    assert "notes.csv: it is not in UTF-8 and was read as Windows-1252." in told
+    run("undo")
+    for text, encoding in (
+        ("我住在北京。", "gbk"),
+        ("Дана живёт в Москве", "cp1251"),
+        ("Zażółć gęślą jaźń", "cp1250"),
+        ("Ο Δάνα τρέχει", "cp1253"),
+        ("ダナは東京に住む", "shift-jis"),
+        ("Çalışıyor, değil mi", "cp1254"),
+        ("我每天早上喝茶", "big5"),
+        ("저는 서울에 살아요", "cp949"),
+    ):
+        (tmp_path / "other.csv").write_bytes(f"text\n{text}\n".encode(encoding))
+        assert "it is not in UTF-8" in bring(tmp_path / "other.csv")["problems"][0]["problem"], encoding
+
+
 def test_rows_that_do_not_fit_the_header_and_dates_that_are_none_are_told_by_line(
     tmp_path: Path, bring: Bring, kept: Any
 ) -> None:
@@ -593,6 +643,48 @@ def test_rows_that_do_not_fit_the_header_and_dates_that_are_none_are_told_by_lin
 
     assert [problem["where"] for problem in answer["problems"]] == ["facts.csv line 4", "facts.csv line 5"]
     assert texts(kept) == ["Dana\nrows", "Dana reads"]
+
+
+def test_a_title_stands_before_the_text_and_columns_that_are_not_read_are_named(
+    tmp_path: Path, run: Run, bring: Bring, kept: Any
+) -> None:
+    titled = bring(written(tmp_path / "rooms.csv", "Title,Note\nKitchen,12 m2 large\nHall,The hall has no window\n"))
+    german = written(tmp_path / "notes.csv", "Text,Datum,Wichtigkeit,Leer\nDana rows,1.2.2024,hoch,\n")
+    told = run("import", german)
+    both = bring(written(tmp_path / "x.jsonl", '{"id": 1, "text": "Dana sings", "note": "in a choir", "created": 1}\n'))
+
+    assert texts(kept) == ["Dana rows", "Dana sings", "Kitchen: 12 m2 large", "The hall has no window"]
+    assert (titled["not_read"], both["not_read"]) == ([], ["note"])
+    assert "Columns and fields not read: Datum, Wichtigkeit.\n" in told.output
+
+
+def test_relations_of_mem0_come_as_sentences(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    graph = [{"source": "dana", "relationship": "works_with", "target": "tom"}, {"source": "dana"}]
+    noted = [{**MEM0["results"][0], "metadata": {"place": "Alps"}}, MEM0["results"][1]]
+    answer = bring(written(tmp_path / "mem0.json", {"results": noted, "relations": graph}))
+
+    assert texts(kept) == ["Is allergic to peanuts", "Loves hiking in the Alps", "dana works with tom"]
+    assert [problem["where"] for problem in answer["problems"]] == ["mem0.json relation 2"]
+    assert answer["not_read"] == ["metadata"]
+
+
+def test_what_was_deleted_there_is_not_brought_back(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    lines = [
+        {"text": "Dana rows", "state": "active", "deleted_at": None, "deleted": False},
+        {"text": "Dana sings", "state": "deleted"},
+        {"text": "Dana swims", "deleted_at": "2026-01-01"},
+        {"text": "Dana dives", "is_deleted": True},
+    ]
+    records = bring(written(tmp_path / "records.json", lines))
+    trimmed = {name: value for name, value in OPENMEMORY.items() if name != "export_meta"}
+    memories = bring(archive(tmp_path / "openmemory.zip", {"memories.json": trimmed}))
+
+    assert records["left_out"] == {"deleted there": 3}
+    assert (memories["formats"], memories["left_out"]) == ({"openmemory.zip": "mem0"}, {"deleted there": 1})
+    assert {item["text"]: item["tags"] for item in kept()} == {
+        "Dana rows": [],
+        "Maps are drawn in QGIS": ["cursor", "work"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -731,6 +823,116 @@ def test_standard_input_is_recognised_too(bring: Bring, kept: Any) -> None:
     answer = bring("-", stdin=(MADE / "server-memory" / "memory.jsonl").read_bytes())
 
     assert (answer["formats"], answer["new"]) == ({"standard input": "graph"}, 10)
+
+
+def test_archives_in_a_folder_and_on_standard_input_are_read(tmp_path: Path, run: Run, bring: Bring, kept: Any) -> None:
+    mixed = tmp_path / "mixed"
+    written(mixed / "a.md", "The tent is in the attic.")
+    (mixed / "old").mkdir()
+    archive(mixed / "old" / "chatgpt.zip", {"conversations.json": chatgpt()})
+    archive(mixed / "claude.zip", {"conversations.json": CLAUDE})
+    archive(mixed / "pictures.zip", {"one.png": b"\x89PNG"})
+    archive(mixed / "bomb.zip", {"conversations.json": b" " * 60_000_000})
+    folder = bring(mixed)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    archive(alone / "memories.zip", {"memories.json": OPENMEMORY})
+    archives = bring(alone)
+    bombs = tmp_path / "bombs"
+    bombs.mkdir()
+    shutil.copy(mixed / "bomb.zip", bombs)
+    refused = run("import", bombs)
+    stream = bring(
+        "-", stdin=archive(tmp_path / "again.zip", {"conversations.json": chatgpt("We ship Bo.")}).read_bytes()
+    )
+
+    assert folder["formats"] == {
+        "mixed": "markdown",
+        "mixed/claude.zip": "claude",
+        "mixed/old/chatgpt.zip": "chatgpt",
+    }
+    assert folder["left_out"] == {"no format reads pictures.zip": 1}
+    assert [problem["where"] for problem in folder["problems"]] == ["mixed/bomb.zip"]
+    assert (refused.exit_code, "as a zip bomb does" in refused.output) == (1, True)
+    assert (archives["formats"], archives["new"]) == ({"alone/memories.zip": "mem0"}, 1)
+    assert (stream["formats"], stream["new"]) == ({"standard input": "chatgpt"}, 1)
+    assert {"The tent is in the attic.", "We ship Atlas on Friday.", "We ship Bo."} <= set(texts(kept))
+
+
+def test_an_unknown_file_among_several_is_told_and_the_others_come(
+    tmp_path: Path, run: Run, bring: Bring, kept: Any
+) -> None:
+    unknown, other = tmp_path / "bin.dat", tmp_path / "other.dat"
+    unknown.write_bytes(b"\0\1\2")
+    other.write_bytes(b"\0\1\2")
+    known = written(tmp_path / "facts.jsonl", '{"text": "Dana rows"}\n')
+    answer = bring(unknown, known)
+    nothing = run("import", unknown, other)
+
+    assert [problem["where"] for problem in answer["problems"]] == ["bin.dat"]
+    assert answer["problems"][0]["problem"].startswith("The format of bin.dat is not known.")
+    assert texts(kept) == ["Dana rows"]
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
+    assert "bin.dat is not known" in nothing.stderr
+    assert "other.dat is not known" in nothing.stderr
+
+
+def test_an_import_of_which_nothing_could_be_read_ends_with_an_error(tmp_path: Path, run: Run) -> None:
+    bad = written(tmp_path / "bad.csv", "a,b\n1,2\n")
+    result, again = run("import", bad, "--format", "graph"), run("import", bad, "--format", "graph", "--json")
+    known = written(tmp_path / "good.jsonl", '{"text": "Dana rows"}\n')
+
+    assert (result.exit_code, again.exit_code) == (1, 1)
+    assert "2 could not be read" in result.stdout
+    assert [run("import", known).exit_code for _ in range(2)] == [0, 0]
+
+
+def test_what_a_text_says_twice_is_not_told_as_known(tmp_path: Path, run: Run, bring: Bring) -> None:
+    rows = "\n\n".join(
+        f"Dana rows on the {river} in the summer, and she has a boat there." for river in ("Isar", "Inn")
+    )
+    path = written(tmp_path / "rows.txt", "\n\n".join([rows] * 40))
+    preview, told = bring(path, "--dry-run"), run("import", path).output
+
+    assert (preview["new"], preview["known"], preview["repeated"]) == (2, 0, 78)
+    assert "known here already" not in told
+    assert "78 said more than once there: they come once.\n" in told
+
+
+def test_records_that_could_not_be_read_are_counted_with_the_others(tmp_path: Path, run: Run) -> None:
+    memories = [MEM0["results"][1], {"id": "1", "memory": 5}, {"id": "2"}, 3]
+    told = run("import", written(tmp_path / "mem0.json", memories)).output
+
+    assert "came: 1 new memory (1 fact), of 4 records.\n3 could not be read" in told
+
+
+def test_a_rule_that_is_a_block_of_code_is_told_by_its_own_line(tmp_path: Path, run: Run, bring: Bring) -> None:
+    rules = "# Atlas\n\n- Use tabs\n- Use uv\n\n## Commands\n\n```sh\njust test\n```\n\n- Ask first\n"
+    bring(written(tmp_path / "CLAUDE.md", rules))
+    lines = {line: number for number, line in enumerate(rules.splitlines(), start=1)}
+    told = [json.loads(line) for line in exported(run).splitlines()]
+    origins = [record["origin"] for record in told if record.get("origin")]
+
+    assert [int(origin.rpartition(" ")[2]) for origin in origins] == [
+        lines[line] for line in ("- Use tabs", "- Use uv", "```sh", "- Ask first")
+    ]
+
+
+def test_what_is_nested_under_a_rule_stays_nested(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    rules = "- Use tabs\n  - except in YAML:\n    - two spaces there\n  - and Makefiles too\n- Use uv\n"
+    bring(written(tmp_path / "CLAUDE.md", rules))
+
+    assert texts(kept) == ["Use tabs\n  - except in YAML:\n    - two spaces there\n  - and Makefiles too", "Use uv"]
+
+
+def test_a_list_tells_what_is_neither_a_text_nor_an_object(tmp_path: Path, bring: Bring, kept: Any) -> None:
+    answer = bring(written(tmp_path / "list.json", ["Dana rows", 3, None]))
+
+    assert texts(kept) == ["Dana rows"]
+    assert [problem["problem"] for problem in answer["problems"]] == [
+        "it is neither a text nor a JSON object but 3.",
+        "it is neither a text nor a JSON object but null.",
+    ]
 
 
 def test_a_database_in_use_is_read_with_what_is_still_in_its_log(tmp_path: Path, bring: Bring) -> None:

@@ -117,3 +117,12 @@ def test_a_chinese_question_finds_an_answer_that_says_it_in_kindred_words(
     memory.remember(items=[Entry(text) for text in told])
 
     assert found(memory, question)[:1] == [answer]
+
+
+@pytest.mark.parametrize("query", ['" OR NEAR( * ^ ) -- AND', '"', "*()", "{}", "%", "!!! ???", "。？", "🙂", "____"])
+def test_a_question_of_signs_alone_is_answered_with_nothing(memory: Memory, query: str) -> None:
+    memory.remember(
+        items=[Entry(text) for text in ("I prefer tabs.", "My cat is black.", "我喜欢高山湖泊。", "我住在北京。")]
+    )
+
+    assert memory.recall(query).text == "Nothing relevant is known."

@@ -196,14 +196,14 @@ def test_what_is_private_as_a_whole_is_not_stored_and_said_not_to_be(memory: Mem
 async def test_the_answer_says_that_all_was_private(server: Server[Any]) -> None:
     async with Client(server) as client:
         one = await client.call_tool("remember", {"content": "<private>my salary"})
+        closed = await client.call_tool("remember", {"content": "<private>my salary</private>"})
         some = await client.call_tool("remember", {"items": ["The sky is blue.", "<private>x</private>"]})
 
-    assert one.content[0].text.splitlines() == [  # type: ignore[union-attr]
-        "Nothing was stored: all of it is private.",
-        "Not kept: 1 private part. A <private> that is not closed hides all that follows it, a </private> that was not "
-        "opened all that stands before it.",
-        "Private as a whole, so nothing was stored of items 0, counted from 0.",
-    ]
+    assert one.content[0].text == (  # type: ignore[union-attr]
+        "Nothing was stored: all of it is private. A <private> that is not closed hides all that follows it, a "
+        "</private> that was not opened all that stands before it."
+    )
+    assert closed.content[0].text == "Nothing was stored: all of it is private."  # type: ignore[union-attr]
     assert not one.is_error
     assert some.content[0].text.splitlines()[1:] == [  # type: ignore[union-attr]
         "Not kept: 1 private part.",

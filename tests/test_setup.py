@@ -240,6 +240,20 @@ def test_setup_without_names_takes_the_clients_that_are_there(setup: Setup, mach
     assert listed["zed"][:4] == ["-", "not", "set", "up"]
 
 
+def test_without_a_name_whatever_carries_our_mark_is_taken_out(setup: Setup, machine: Machine) -> None:
+    (machine.home / ".cursor").mkdir()  # a client that is here
+    before = sorted(machine.home.rglob("*"))
+    for arguments in (("cline", "--instructions"), ("claude-code", "--instructions"), ("vscode",), ("cursor",)):
+        assert setup(*arguments, "--project").exit_code == 0
+    put_in = sorted(machine.home.rglob("*"))
+    result = setup("--project", "--remove")
+
+    assert result.exit_code == 0, result.output
+    assert len(put_in) > len(before)
+    assert sorted(machine.home.rglob("*")) == before
+    assert setup("--project", "--remove").output == "Cursor: nothing to take out.\n"
+
+
 def test_project_files_name_the_command_that_others_have_too(setup: Setup, machine: Machine) -> None:
     setup("--project", "claude-code", "cursor", "vscode", "codex", "gemini", "zed", "opencode", "copilot")
 

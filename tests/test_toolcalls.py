@@ -65,6 +65,23 @@ def test_repeated_calls_become_one_pattern(memory: Memory, clock: Clock) -> None
     assert memory.stats().tool_history == {"whole": 1, "patterns": 1, "hidden": 5}
 
 
+def test_a_pattern_says_where_there_were_more_values_than_it_names(memory: Memory, clock: Clock) -> None:
+    def told() -> list[str]:
+        return [item.text.rpartition("; ")[2] for item in shown(memory) if "\u00d7" in item.text]
+
+    keep(memory, *READS)
+    clock.pass_(days=8)
+    memory.fold()
+    five = told()
+    named = "path: src/m1.py | src/m2.py | src/m3.py | src/m4.py | src/m5.py"
+    for name in ("six", "seven"):
+        keep(memory, call("read_file", path=f"src/{name}.py", ms=30))
+        clock.pass_(days=8)
+        memory.fold()
+
+    assert (five, told()) == ([named], [f"{named} | \u2026"])
+
+
 def test_two_calls_of_a_shape_make_no_pattern(memory: Memory, clock: Clock) -> None:
     keep(memory, *READS[:2], call("read_file", path="a.py", lines="1-5", encoding="utf-8"))
     clock.pass_(days=8)

@@ -1,21 +1,24 @@
 """hook: answers Claude Code's hooks from standard input, quickly, and with silence where anything is wrong."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from mcp_memory.cli.wiring import main, open_memory
 from mcp_memory.config import Config, read_config
+from mcp_memory.logs import log_to_stderr
 
 HOOKS = ("session-start", "prompt", "pre-compact", "stop")
 CLIENT = "Claude Code"
 TAG = "transcript"
 """What the turns of a kept session are tagged with."""
+log = logging.getLogger(__name__)
 
 
 @main.command()
@@ -35,7 +38,12 @@ def hook(event: str, database: str | None, wait: bool) -> None:
     """
     try:
         given = sys.stdin.buffer.read()
-        told: dict[str, Any] = dict(json.loads(given or b"{}"))
+        told: Any = json.loads(given or b"{}")
+        if not isinstance(told, dict):
+            log_to_stderr(read_config(os.environ, database=database).log_level)
+            log.info("hook %s: what came on standard input is no JSON object", event)
+            return
+        told = cast("dict[str, Any]", told)
         config = read_config(_environment(told), database=database)
         answer = _ANSWERS[event](told, config) if event != "pre-compact" else _pre_compact(told, config, wait=wait)
         if answer:

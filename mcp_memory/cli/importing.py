@@ -1,14 +1,13 @@
 """Importing from a shell what other tools remembered: recognised, read, brought in, and told."""
 
 import sys
-from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -21,6 +20,9 @@ from mcp_memory.untrusted import visible
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mcp_memory.bringing import Brought, Origin
     from mcp_memory.importers.given import Found, Package
+
+    _Sorted: TypeAlias = tuple[Package, dict[str, list[Package]]]
+    """A package, and what is read of it by format."""
 
 TOLD = 20
 """Problems, and memories that resemble or replace others, that are told as text; --json has them all."""
@@ -37,10 +39,13 @@ class Wanted:
 
 
 def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: Wanted, *, as_json: bool) -> None:
-    """Bring in what paths hold, in one operation; each comes with what was read of standard input already."""
+    """Bring in what paths hold, in one operation; each comes with what was read of standard input already.
+
+    Of several paths those that can't be read are told, and the others come. Ends with 1 where nothing could be read.
+    """
     require_writable(config)
-    packages = [(package, _sorted(package, wanted.format)) for package in map(_package, paths)]
-    found = [part for package, formats in packages for part in _of(package, formats, wanted)]
+    packages, besides = _opened(paths, wanted.format)
+    found = _found(packages, besides, wanted)
     with _where_to(config, dry_run=wanted.dry_run) as config:
         memory, caller = open_memory_for(config)
         with memory, progress_bar() as progress:
@@ -51,9 +56,32 @@ def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: 
     formats = {package.name: ", ".join(names) for package, names in packages}
     if as_json:
         print_answer(_data(brought, formats, dry_run=wanted.dry_run))
-        return
-    for line in told(brought, formats, dry_run=wanted.dry_run):
-        click.echo(visible(line))
+    else:
+        for line in told(brought, formats, dry_run=wanted.dry_run):
+            click.echo(visible(line))
+    if brought.problems and len(brought.problems) == brought.records:
+        click.get_current_context().exit(1)
+
+
+def _opened(paths: Sequence[tuple[Path, bytes]], format_: str | None) -> "tuple[list[_Sorted], list[Found]]":
+    """What paths hold, each with what is read of it by format, and what is not read. Raises InvalidInput for all of it."""
+    from mcp_memory.importers.given import Unread
+
+    packages: list[_Sorted] = []
+    besides: list[Found] = []
+    refused: list[InvalidInput] = []
+    for path in paths:
+        try:
+            found, left = _sorted(_package(path), format_)
+        except InvalidInput as problem:
+            refused.append(problem)
+            besides.append(Unread("standard input" if str(path[0]) == "-" else path[0].name, str(problem)))
+            continue
+        packages += found
+        besides += left
+    if not packages:
+        raise InvalidInput("\n".join(str(problem) for problem in refused))
+    return packages, besides
 
 
 def _package(given: tuple[Path, bytes]) -> "Package":
@@ -65,29 +93,55 @@ def _package(given: tuple[Path, bytes]) -> "Package":
     return unpacking.package_of(path)
 
 
-def _sorted(package: "Package", name: str | None) -> "dict[str, list[Package]]":
-    """What is read of a package, by format: all of it by the one named, else each of its files by its own."""
-    from mcp_memory.importers.given import Malformed
-    from mcp_memory.importers.sorting import parts
+def _sorted(package: "Package", name: str | None) -> "tuple[list[_Sorted], list[Found]]":
+    """What is read of a package and of the archives in it, by format: all by the one named, else each file by its own.
 
+    Beside it what no format reads. Raises InvalidInput where nothing is read.
+    """
+    from mcp_memory.importers.given import LeftOut, Malformed, Unread
+    from mcp_memory.importers.sorting import parts, unread
+
+    if name:
+        return [(package, {name: [package]})], []
+    packages: list[_Sorted] = []
+    besides: list[Found] = []
+    for found in package.within:
+        if isinstance(found, Unread):
+            besides.append(found)
+            continue
+        try:
+            packages.append((found, parts(found)))
+            besides += unread(*packages[-1])
+        except (InvalidInput, Malformed):
+            besides.append(LeftOut(f"no format reads {found.name.partition('/')[2]}"))
+    if not package.files and packages:
+        return packages, [*besides, *unread(package, {})]
     try:
-        return {name: [package]} if name else parts(package)
+        formats = parts(package)
     except Malformed as problem:
         raise InvalidInput(f"{package.name} was not imported: {problem}") from None
+    except InvalidInput as problem:
+        if not packages:
+            told = [str(found) for found in besides if isinstance(found, Unread)]
+            raise InvalidInput("\n".join([*told, str(problem)])) from None
+        formats = {}
+    return [*([(package, formats)] if formats else []), *packages], [*unread(package, formats), *besides]
 
 
-def _of(
-    package: "Package", formats: "dict[str, list[Package]]", wanted: Wanted
-) -> "Iterator[tuple[Origin, Iterable[Found]]]":
-    """The records of each format with where they come from, and with the last what no format reads."""
+def _found(
+    packages: "Sequence[_Sorted]", besides: "Sequence[Found]", wanted: Wanted
+) -> "list[tuple[Origin, Iterable[Found]]]":
+    """The records of each format with where they come from, and with the last what is not read."""
     from mcp_memory.bringing import Origin
-    from mcp_memory.importers.sorting import read, unread
+    from mcp_memory.importers.sorting import read
 
-    rest = [] if wanted.format else unread(package, formats)
-    for name, packages in formats.items():
-        origin = Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name))
-        yield origin, chain(read(name, packages), rest)
-        rest = []
+    found = [
+        (Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name)), read(name, parts))
+        for package, formats in packages
+        for name, parts in formats.items()
+    ]
+    origin, last = found[-1]
+    return [*found[:-1], (origin, chain(last, besides))]
 
 
 @contextmanager
@@ -112,8 +166,8 @@ def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[
     lines = [
         f"From {named} {would}: {_memories(new)}{f' ({kinds})' if kinds else ''}, of {counted(brought.records, 'record')}."
     ]
-    if known := brought.known + brought.count("known"):
-        lines.append(f"{known} {'are' if known > 1 else 'is'} known here already.")
+    if brought.known:
+        lines.append(f"{brought.known} {'are' if brought.known > 1 else 'is'} known here already.")
     if brought.forgotten:
         lines.append(f"{brought.forgotten} forgotten here before: they stay so.")
     if brought.repeated:
@@ -123,6 +177,9 @@ def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[
     )
     lines += _beside(brought, "similar", ("resembles what is known", "resemble what is known"))
     lines += [f"{number} left out: {reason}." for reason, number in brought.left_out.items()]
+    lines += [str(note) for note in brought.notes[:TOLD]]
+    if brought.not_read:
+        lines.append(f"Columns and fields not read: {_listed(brought.not_read)}.")
     lines += not_kept(brought.withheld)
     if brought.problems:
         lines.append(f"{len(brought.problems)} could not be read, and nothing of them was kept:")
@@ -134,6 +191,11 @@ def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[
     elif not dry_run:
         lines.append("Nothing was changed.")
     return lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return ", ".join(_short(name) for name in names[:TOLD]) + more
 
 
 def _memories(number: int) -> str:
@@ -158,16 +220,17 @@ def _short(text: str) -> str:
 
 
 def _data(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> dict[str, Any]:
-    statuses = Counter(item.status for item in brought.items)
     return {
         "formats": formats,
         "records": brought.records,
         "new": brought.count("created", "similar", "replaces"),
-        "known": brought.known + statuses["known"],
+        "known": brought.known,
         "forgotten": brought.forgotten,
         "repeated": brought.repeated,
         "kinds": brought.kinds,
         "left_out": brought.left_out,
+        "not_read": list(brought.not_read),
+        "notes": [{"where": note.where, "note": note.note} for note in brought.notes],
         "masked": dict(brought.withheld.secrets),
         "items": [
             {"id": item.id, "status": item.status, "text": item.text, "of": item.of.id if item.of else None}

@@ -80,7 +80,7 @@ def setup(
     if show_list:
         _show_list(machine, of_project=of_project)
         return
-    chosen = planning.chosen(machine, clients)
+    chosen = planning.leaving(machine, clients, project=of_project) if remove else planning.chosen(machine, clients)
     if not chosen:
         raise click.ClickException(f"No client was found here. Name one: mcp-memory setup {'|'.join(CLIENT_NAMES)}")
     if remove:

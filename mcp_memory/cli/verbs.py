@@ -36,6 +36,8 @@ def remember(
       git log -1 --format=%B | mcp-memory remember - --kind decision
     """
     source = None
+    if file is not None and content is not None:
+        raise click.UsageError("Give either a text or --file, not both: call it once for each.")
     if file is not None:
         content, source = _utf8(file.read_bytes(), str(file)), str(file)
     elif content == "-":

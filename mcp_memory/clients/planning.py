@@ -1,6 +1,7 @@
 """Planning: what setup would change in which files, decided before anything is written."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -236,3 +237,30 @@ def _hooks_file(machine: Machine, client: Client, *, project: bool) -> Path | No
 def chosen(machine: Machine, names: Sequence[str]) -> list[Client]:
     """The clients of these names, in the catalogue's order; without names those found on the machine."""
     return [client for client in CLIENTS if client.name in names] if names else found(machine)
+
+
+def leaving(machine: Machine, names: Sequence[str], *, project: bool) -> list[Client]:
+    """The clients of these names, in the catalogue's order; without names those found, and those whose files say that
+    setup was here, whether the client is found or not.
+    """
+    here = chosen(machine, names)
+    if names:
+        return here
+    for client in CLIENTS:
+        if client not in here and _is_marked(machine, client, here, project=project):
+            here.append(client)
+    return [client for client in CLIENTS if client in here]
+
+
+def _is_marked(machine: Machine, client: Client, others: Sequence[Client], *, project: bool) -> bool:
+    """Whether a client has something of setup's, other than in a file of instructions that one of the others reads too."""
+    if is_set_up(machine, client, project=project):
+        return True
+    hooks = _hooks_file(machine, client, project=project)
+    file = _instructions(machine, client, project=project)
+    read = {found.path for other in others if (found := _instructions(machine, other, project=project))}
+    with suppress(MemoryProblem):
+        if hooks and has_hooks(read_text(hooks) or ""):
+            return True
+        return bool(file and file.path not in read and has_block(read_text(file.path) or ""))
+    return False

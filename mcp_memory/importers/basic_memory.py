@@ -10,7 +10,7 @@ from mcp_memory.importers.markup import MARKDOWN, Note, linked, note
 from mcp_memory.importers.notes import DATES
 from mcp_memory.importers.notes import given as whole_note
 
-_OBSERVATION = re.compile(r"[ \t]*[-*][ \t]+\[(?P<category>[^\[\]()\n]{1,60})\][ \t]+(?P<text>\S.*)")
+_OBSERVATION = re.compile(r"[ \t]*[-*][ \t]+\[(?![ xX-]\])(?P<category>[^\[\]()\n]{1,60})\][ \t]+(?P<text>\S.*)")
 _RELATION = re.compile(r"[ \t]*[-*][ \t]+(?P<sort>[^\[\]\n]{0,100}?)[ \t]*\[\[(?P<to>[^\[\]\n]{1,300})\]\](?P<rest>.*)")
 _TAG = re.compile(r"(?:^|(?<=\s))#([\w][\w/-]*)")
 _CONTEXT = re.compile(r"\s*\((?P<context>[^()]*)\)\s*$")

@@ -47,6 +47,32 @@ _ALIKE = {
 """What other tools call a kind of ours."""
 
 
+_NOT = ("", "0", "false", "no", "null", "none")
+NAMES = ("title", "name")
+"""Fields of what a text is about, which stands before it."""
+WORKINGS = frozenset(
+    (
+        *(
+            "id",
+            "uuid",
+            "hash",
+            "content_hash",
+            "user",
+            "user_id",
+            "agent_id",
+            "run_id",
+            "app_id",
+            "actor_id",
+            "org_id",
+        ),
+        *("project_id", "category_ids", "session_id", "score", "embedding", "vector", "structured_attributes"),
+        *("occurred_at", "date", "created_at", "created", "timestamp", "time", "updated_at", "archived_at"),
+        *("state", "deleted", "is_deleted", "deleted_at", "created_at_iso", "updated_at_iso"),
+    )
+)
+"""Fields that say how a tool keeps a record and not what it says, and dates, of which one is enough."""
+
+
 class Malformed(Exception):
     """A record is not what its format says; the message tells why, in words that follow its place."""
 
@@ -59,6 +85,8 @@ class Given:
     """Its file and its place in it, as a person would look it up."""
     entry: Entry
     turns: tuple[Turn, ...] = ()
+    not_read: tuple[str, ...] = ()
+    """Names of its fields that say something and were not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +107,18 @@ class LeftOut:
     reason: str
 
 
-Found: TypeAlias = Given | Unread | LeftOut
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something about how a file was read that a person should know."""
+
+    where: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.note}"
+
+
+Found: TypeAlias = Given | Unread | LeftOut | Noted
 
 
 @dataclass(frozen=True)
@@ -141,6 +180,8 @@ class Package:
     """Whether it is a folder or an archive."""
     others: Sequence[str] = ()
     """The names of what lies there too and is no text by its name."""
+    within: Sequence["Package | Unread"] = ()
+    """The archives in a folder, each by itself, or why it can't be opened."""
 
     def named(self, base: str) -> list[File]:
         """Its files of that name, in whatever folder."""
@@ -230,10 +271,10 @@ def listed(value: object, name: str) -> list[Any]:
     return found
 
 
-def mapping(value: object) -> Mapping[str, Any]:
-    """Raises Malformed where it is no JSON object."""
+def mapping(value: object, wanted: str = "no JSON object") -> Mapping[str, Any]:
+    """Raises Malformed where it is no JSON object, in the words of what it is not."""
     if not isinstance(value, dict):
-        raise Malformed(f"it is no JSON object but {_shown(value)}.")
+        raise Malformed(f"it is {wanted} but {_shown(value)}.")
     return cast("dict[str, Any]", value)
 
 
@@ -257,6 +298,28 @@ def label_at(record: Mapping[str, Any], name: str) -> str | None:
     if not isinstance(value, str):
         raise Malformed(f"{name} is no text but {_shown(value)}.")
     return " ".join(value.split()) or None
+
+
+def not_read(record: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+    """The fields of a record that hold something, are none of those that were read, and may say something."""
+    known = WORKINGS | set(names)
+    return tuple(
+        name for name, value in record.items() if name.lower() not in known and value not in (None, "", [], {})
+    )
+
+
+def is_deleted(record: Mapping[str, Any]) -> bool:
+    """Whether the tool that kept a record had deleted it."""
+    states = (str(record.get(name)).strip().lower() for name in ("state", "status"))
+    given = (record.get(name) for name in ("deleted_at", "deleted", "is_deleted"))
+    return "deleted" in states or any(value and str(value).strip().lower() not in _NOT for value in given)
+
+
+def titled(text: str, title: str | None) -> str:
+    """A text under what it is called, where it does not begin with that itself."""
+    if not title or text.startswith("#") or title.casefold() in text.casefold()[:200]:
+        return text
+    return f"{title}: {text}" if "\n" not in text else f"# {title}\n\n{text}"
 
 
 def labels(value: object) -> tuple[str, ...]:

@@ -104,6 +104,8 @@ def blocks(body: str) -> Iterator[Block]:
     for number, line in enumerate(body_lines, start=1):
         marker = _FENCE.match(line)
         if fence or marker:
+            if not lines:
+                start, item = number, False
             lines.append(line)
             fence = _fence_after(fence, marker[1] if marker else "")
         elif found := _HEADING.fullmatch(line):
@@ -112,7 +114,7 @@ def blocks(body: str) -> Iterator[Block]:
         elif found := _ITEM.fullmatch(line):
             nested = item and bool(lines) and len(found["indent"].expandtabs(4)) > indent
             if nested:
-                lines.append(line.strip())
+                lines.append(line.expandtabs(4)[indent:].rstrip())
                 continue
             yield from finished()
             start, item, indent = number, True, len(found["indent"].expandtabs(4))

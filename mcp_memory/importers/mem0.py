@@ -13,11 +13,13 @@ from mcp_memory.importers.given import (
     Package,
     Unread,
     each,
+    is_deleted,
     label_at,
     labels,
     listed,
     mapping,
     moment,
+    not_read,
     object_or_none,
     objects_of,
     one,
@@ -48,6 +50,20 @@ def read(package: Package) -> Iterator[Found]:
                     yield from one(lambda found=found, where=where: _memory(found, where), where)
             continue
         yield from each(_list_in(value), lambda n, file=file: f"{file.name} memory {n}", _memory)
+        yield from _related(value, file)
+
+
+def _related(value: Any, file: File) -> Iterator[Found]:
+    """What its graph says, where an interface returned that too."""
+    answer = object_or_none(value)
+    if answer is not None and answer.get("relations"):
+        yield from each(answer["relations"], lambda number: f"{file.name} relation {number}", _relation)
+
+
+def _relation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    ends = text_at(record, "source"), text_at(record, "target", "destination")
+    told = " ".join((ends[0], text_at(record, "relationship", "relation"), ends[1])).replace("_", " ")
+    yield Given(where, Entry(" ".join(told.split()), tags=labels([end.replace("_", " ") for end in ends])))
 
 
 def _list_in(value: Any) -> Any:
@@ -71,7 +87,7 @@ def _is_list(file: File) -> bool:
 
 def _backup(file: File) -> bool:
     value = file.json_or_none()
-    return isinstance(value, dict) and {"memories", "apps", "export_meta"} <= cast("dict[str, Any]", value).keys()
+    return isinstance(value, dict) and {"memories", "apps"} <= cast("dict[str, Any]", value).keys()
 
 
 def _backed_up(file: File) -> Iterator[Found]:
@@ -92,9 +108,10 @@ def _backed_up(file: File) -> Iterator[Found]:
 
 def _memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
     state = label_at(record, "state")
-    if state == "deleted" or record.get("deleted_at"):
+    if is_deleted(record):
         yield LeftOut("deleted there")
         return
     changed = moment(record.get("updated_at"), "updated_at") or moment(record.get("created_at"), "created_at")
     tags = labels(record.get("categories")) + ((state,) if state in ("archived", "paused") else ())
-    yield Given(where, Entry(text_at(record, "memory", "content"), tags=tags, occurred_at=changed))
+    entry = Entry(text_at(record, "memory", "content"), tags=tags, occurred_at=changed)
+    yield Given(where, entry, not_read=not_read(record, "memory", "content", "categories"))

@@ -4,18 +4,23 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, cast
 
 from mcp_memory.domain import Entry, Turn
 from mcp_memory.importers.given import (
+    NAMES,
     File,
     Found,
     Given,
+    LeftOut,
     Malformed,
+    Noted,
     Package,
     Unread,
     decoded,
+    is_deleted,
     kind_of,
     label_at,
     labels,
@@ -23,10 +28,12 @@ from mcp_memory.importers.given import (
     list_or_none,
     mapping,
     moment,
+    not_read,
     object_or_none,
     one,
     parsed,
     text_at,
+    titled,
 )
 
 CONTENT = ("content", "text", "memory", "fact", "statement", "note", "body", "value", "message")
@@ -38,6 +45,14 @@ SAMPLE = 20
 """Records that are looked at to tell whether a file of a folder holds memories."""
 MAX_FIELD = 10_000_000
 """Characters of a CSV field; the intake takes no more."""
+
+
+_OTHERS = re.compile(
+    r"[^\W\d_\x00-\x7f]{3}"  # more letters outside ASCII in a row than a language of western Europe has
+    r"|[^\x00-\x7f\u2010-\u2027]{4}|[ÐÞÝðþýŸ]"
+    r"|(?<=[^\W\d_])[^\x00-\x7f\w’‘·–—…](?=[^\W\d_])|(?<=[^\W\d_])[²³¹¼½¾ªº](?=[^\W\d_])"  # a sign inside a word
+)
+"""What no language of western Europe writes, or hardly any, and other code pages look like when read as this one."""
 
 
 def recognises(package: Package) -> bool:
@@ -111,18 +126,34 @@ def _json_lines(file: File) -> Iterator[Found]:
         yield from one(lambda line=line, where=where: _record(parsed(decoded(line)), where), where)
 
 
+def _western(file: File) -> str | None:
+    """The text of a file in Windows-1252, as older Excel writes it in western Europe; None where it may be another."""
+    try:
+        text = file.data.decode("cp1252").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError:
+        return None
+    return None if _OTHERS.search(text) or "\0" in text else text
+
+
 def _csv(file: File) -> Iterator[Found]:
-    text = file.text
+    try:
+        text = file.text
+    except Malformed:
+        text = _western(file)
+        if text is None:
+            raise
+        told = "it is not in UTF-8 and was read as Windows-1252. Look whether its letters are right; else undo and convert it."
+        yield Noted(file.name, told)
     csv.field_size_limit(MAX_FIELD)
     head = text.partition("\n")[0]
     delimiter = max(",;\t|", key=head.count) if any(mark in head for mark in ",;\t|") else ","
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
-        names = [name.strip().lower() for name in next(reader, list[str]())]
+        names = [name.strip() for name in next(reader, list[str]())]
     except csv.Error as error:
         yield Unread(file.name, f"its first line is no CSV ({error}).")
         return
-    if not set(names) & set(CONTENT):
+    if not {name.lower() for name in names} & set(CONTENT):
         yield Unread(file.name, f"its first line names no column {', '.join(CONTENT[:-1])} or {CONTENT[-1]}.")
         return
     while True:
@@ -142,7 +173,11 @@ def _csv(file: File) -> Iterator[Found]:
 def _row(names: list[str], row: list[str], where: str) -> Iterator[Found]:
     if len(row) != len(names):
         raise Malformed(f"it has {len(row)} values, and the first line names {len(names)}.")
-    yield from _record({name: value for name, value in zip(names, row, strict=True) if value.strip()}, where)
+    columns = {name.lower(): name for name in names}
+    record = {name.lower(): value for name, value in zip(names, row, strict=True) if value.strip()}
+    for found in _record(record, where):
+        named = tuple(columns[name] or "without a name" for name in found.not_read) if isinstance(found, Given) else ()
+        yield replace(found, not_read=named) if isinstance(found, Given) else found
 
 
 def _record(said: Any, where: str) -> Iterator[Found]:
@@ -151,9 +186,12 @@ def _record(said: Any, where: str) -> Iterator[Found]:
             raise Malformed("it is empty.")
         yield Given(where, Entry(said))
         return
-    record = mapping(said)
+    record = mapping(said, "neither a text nor a JSON object")
     if isinstance(record.get("messages"), list):
         yield from _conversation(record, where)
+        return
+    if is_deleted(record):
+        yield LeftOut("deleted there")
         return
     kind, also = kind_of(next((label_at(record, name) for name in KIND if record.get(name)), None))
     tags = labels(next((record[name] for name in TAGS if record.get(name)), None))
@@ -161,8 +199,13 @@ def _record(said: Any, where: str) -> Iterator[Found]:
     importance = record.get("importance")
     if importance is not None:
         importance = _importance(importance)
-    entry = Entry(text_at(record, *CONTENT), kind, tags + also, label_at(record, "scope"), moment(when), importance)
-    yield Given(where, entry)
+    title = next((name for name in NAMES if isinstance(record.get(name), str) and record[name].strip()), "")
+    text = titled(text_at(record, *CONTENT), " ".join(str(record.get(title, "")).split()))
+    entry = Entry(text, kind, tags + also, label_at(record, "scope"), moment(when), importance)
+    content = next((name for name in CONTENT if record.get(name) is not None), "")
+    sort, labelled = (next((name for name in names if record.get(name)), "") for names in (KIND, TAGS))
+    read_ = (content, title, sort, labelled, "scope", "importance")
+    yield Given(where, entry, not_read=not_read(record, *read_))
 
 
 def _importance(value: Any) -> float:
