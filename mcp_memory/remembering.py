@@ -31,7 +31,7 @@ from mcp_memory.domain import (
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import MemoryProblem, NotFound
-from mcp_memory.measuring import measure
+from mcp_memory.measuring import measure, reads
 from mcp_memory.results import Remembered, RememberedItem
 from mcp_memory.store import Store
 from mcp_memory.strength import estimate_importance, terms
@@ -216,7 +216,8 @@ class Rememberer:
                 matrix = np.array(list(vectors.values()), np.float32)
                 found = self._store.nearest(matrix, encoder=encoder.identity, where=where, limit=NEIGHBOURS)
                 for number, neighbours in zip(vectors, found, strict=True):
-                    near[number] += neighbours
+                    read = reads(encoder.languages, statements[number].text)
+                    near[number] += neighbours if read else [replace(one, cosine=0.0) for one in neighbours]
             self._add_by_words(near, {number: statements[number].text for number in numbers}, where=where)
         return near
 

@@ -47,7 +47,7 @@ LAYERS = (
     ("folders", "importers.sorting"),
     ("mirrored",),
     ("outward",),
-    ("statements", "secret_shapes", "undertakings", "chatter"),
+    ("statements", "secret_shapes", "undertakings", "chatter", "matters"),
     ("sorts",),
     ("framing", "naming"),
     ("changes",),
