@@ -35,6 +35,7 @@ LAYERS = (
     ("languages",),
     ("domain", "foreign_dates", "phrases", "backups"),
     ("eastern", "results", "truth", "merged", "worded_secrets"),
+    ("told_codes",),
     ("moments",),
     ("exporters.jsonl",),
     ("exporters.graph",),
