@@ -187,6 +187,9 @@ _TOKENS = [
     ("wallet: {}", _of("qpzry9x8gf2tvdw0s3jn54khce6mua7l".upper(), 58, "AGE-SECRET-KEY-1")),
     ("API 密钥是 {}", _of(ALNUM, 32)),
     ("访问令牌：{}", _of(ALNUM, 40)),
+    ("0x{} is my eth private key", _of(HEX, 64)),
+    ("The wallet's private key for the savings is {}", _of(HEX, 64)),
+    ("bitcoin key {}", _is("5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ")),
     ("The recovery phrase is: {}", _is("legal winner thank year wave sausage worth useful legal winner thank yellow")),
 ]
 _STRONG = _of(ALNUM + "!@#$%&*", 14, "k")
@@ -272,6 +275,31 @@ _PASSWORDS = [
     ("Passwort: {}", _is("Katze#99")),
     ("the encryption passphrase is '{}'", _is("north star 9 lantern")),
     ("master password → {}", _is("OakTree!17")),
+    ("The admin password: P@ssw0rd was changed to {}", _is("N3wP@ss")),
+    ("The old password was Hund55 and the new one is {}", _is("Katze66")),
+    ("The old password was {} and the new one is Katze66", _is("Hund55")),
+    ("The router password is now Blume42!, it was {}", _is("Rose41!")),
+    ("I changed my password from {} to Katze66x", _is("Hund55x")),
+    ("I changed my password from Hund55x to {}", _is("Katze66x")),
+    ("The wifi password was Sommer2025, now it is {}.", _is("Winter2026")),
+    ("密码从 hund5566 改成了 {}", _is("katze7788")),
+    ("The root pw for the NAS is {}", _is("tr0ub4dor&3")),
+    ("wifi密码 {}", _is("12345678")),
+    ("{} is my router password.", _is("Katze66x")),
+    ("The alarm code is {}.", _is("4821")),
+    ("the door code is {}", _is("9917#")),
+    ("Our gate code was changed to {}.", _is("55120")),
+    ("The gate code is {}.", _is("4711")),
+    ("The alarm code was {}, now it is 5512.", _is("4821")),
+    ("The alarm code was 4821, now it is {}.", _is("5512")),
+    ("The code for the garage door is {}, tell nobody", _is("7734")),
+    ("the pin of my sim card is {}", _is("9034")),
+    ("SIM card PIN: {}", _is("9034")),
+    ("门禁码是{}。", _is("4821")),
+    ("报警器的代码：{}", _is("48213")),
+    ("2FA backup codes: {}, 5e6f-7g8h", _is("1a2b-3c4d")),
+    ("2FA backup codes: 1a2b-3c4d, {}", _is("5e6f-7g8h")),
+    ("GitHub recovery codes are 93847561 {}", _is("10293847")),
 ]
 _CONNECTIONS = [
     ("postgres://app:{}@db.internal:5432/app", _STRONG),
@@ -358,7 +386,36 @@ The encryption key is derived with PBKDF2.
 The private key is in the keychain.
 The bearer of this letter is my brother.
 Bearer tokens are sent in the header.
-The gate code is 4711.
+The door is 9917 mm wide.
+The machine stopped with error code 4821.
+The status code is 404, the exit code was 1001.
+My zip code is 94110.
+The country code is 4930 there.
+The door code is reviewed on Monday.
+The code of the alarm service is 4821 lines long.
+The alarm code lives in alarm.py, 1200 lines.
+The safe limit is 4000.
+The card reader code is at revision 4821.
+Gate 4821 is closed.
+The building code is 2021.
+The backup codes are in the safe.
+The backup code is 2048 lines long.
+The recovery code path is tested.
+The sim has 4000 cars.
+The hash of the private key file is 3b5d5c3712955042212316173ccf37be800d3b5d5c3712955042212316173cc1.
+The private key was rotated in commit 3b5d5c3712955042212316173ccf37be800d3b5d5c3712955042212316173cc1.
+The password was changed in 2024 and it was overdue.
+The password is hashed with argon2id and the new one is bcrypt-free.
+I changed my password from time to time.
+The passwords moved from LastPass to Bitwarden.
+The password is required, it was optional.
+pw is short for password.
+The pw for the NAS is in the vault.
+密码 8 位以上。
+密码从明文改成了哈希。
+验证码是 4821。
+邮政编码是 100084。
+代码 4821 行。
 The room number is 2048.
 The port is 5432.
 The deploy port changed from 8080 to 9090.

@@ -5,9 +5,11 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from mcp_memory.changes import as_state, handed_over, named_change, place_of, tells_change
-from mcp_memory.framing import Gap, all_of, is_verb, of_one_role, says_a_value
+from mcp_memory.framing import Gap, all_of, is_address, is_verb, of_one_role, says_a_value
 from mcp_memory.lexicon import CHANGED, COPULAS, DECIDED, ONCE, PARTICIPLES, PAST, PLACES_AND_TIMES
+from mcp_memory.matters import of_one_matter
 from mcp_memory.rewordings import reworded, unsaid
+from mcp_memory.sorts import of_one_sort
 from mcp_memory.statements import TYPED, WHEN, Reading, Token, read, surface
 from mcp_memory.successions import employed, succession, tells_move
 from mcp_memory.text import STOP_WORDS
@@ -49,6 +51,8 @@ def likeness(old: str, new: str) -> float:
     if before.asks or after.asks:
         return 0.0
     if of_one_role(before.tokens, after.tokens) or tells_change(before, after) or tells_move(before, after):
+        return 1.0
+    if of_one_sort(before.tokens, after.tokens) or of_one_matter(old, new):
         return 1.0
     said, other = _content(before.tokens), _content(after.tokens)
     least = min(len(said), len(other))
@@ -232,6 +236,8 @@ def _comparable(old: Sequence[Token], new: Sequence[Token], gaps: Sequence[Gap],
     if set(ranged) <= {"to", "and", "until", "到", "至"} and all(
         token.kind in TYPED for gap in gaps for token in (*old[gap.start : gap.end], *new[gap.new_start : gap.new_end])
     ):
+        return True
+    if all(is_address(value) for value in (was, now)):
         return True
     # Two differences are one value only where nothing of weight stands between them, or all are dates.
     if all(all_of(old[g.start : g.end], WHEN) and all_of(new[g.new_start : g.new_end], WHEN) for g in gaps):

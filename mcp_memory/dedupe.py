@@ -1,12 +1,14 @@
 """Deciding what a new statement is to what is known: new, a repetition, or a correction."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from mcp_memory.comparing import change, likeness
 from mcp_memory.domain import (
+    USER,
     Add,
     Confirm,
     Decision,
@@ -57,15 +59,13 @@ def plan(
     """What each statement is to what is known and to those before it in the call, in the order given.
 
     `ids` has the id that each statement's item gets if it is new; `known` has, by scope and spoken text, the items that
-    say a statement word for word; `neighbours` has for each statement the items near it, best first; `named` has the
-    items that statements replace or echo, by id. Linear in the number of statements.
+    say a statement word for word; `neighbours` has for each statement the items near it in any of its scopes, best first;
+    `named` has the items that statements replace or echo, by id. Linear in the number of statements.
     """
     told = _Told()
     decisions: list[Decision] = []
     for statement, identifier, near in zip(statements, ids, neighbours, strict=True):
-        decision = _decide(
-            statement, known=known.get((statement.scope, statement.spoken)), near=near, named=named, told=told
-        )
+        decision = _placed(statement, known=known, near=near, named=named, told=told)
         told.take(decision, identifier)
         decisions.append(decision)
     return decisions
@@ -144,6 +144,62 @@ def _item_of(statement: Statement, identifier: ItemId) -> Item:
 
 def _terms(text: str) -> set[str]:
     return {*content_words(text), *(gram for gram in grams(text) if len(gram) == 2)}
+
+
+def _placed(
+    statement: Statement,
+    *,
+    known: Mapping[Key, Item],
+    near: Sequence[Neighbour],
+    named: Mapping[ItemId, Item],
+    told: _Told,
+) -> Decision:
+    """What a statement is in its scope, or where nobody gave it one in the other that it may belong to.
+
+    It is the user's where it repeats what is known of them, and goes wherever it says of the user what changes something
+    there. What else it changes in the other scope may well still hold there: it is kept and shown as similar.
+    """
+    home, *others = [
+        _decide(
+            replace(statement, scope=scope),
+            known=known.get((scope, statement.spoken)),
+            near=[neighbour for neighbour in near if neighbour.item.scope == scope],
+            named=named,
+            told=told,
+        )
+        for scope in statement.scopes
+    ]
+    if not others or isinstance(home, Confirm) or told.repeats(home.statement):
+        return home
+    [theirs] = others
+    if isinstance(theirs, Revise):
+        said = known.get((statement.scope, statement.spoken)) is None if statement.replaces else _of_user(statement)
+        if said and theirs.of.scope == statement.other_scope:
+            return theirs
+        alike = theirs.of
+    elif (
+        statement.scope != USER
+        and isinstance(home, Add)
+        and (isinstance(theirs, Confirm) or told.repeats(theirs.statement))
+    ):
+        return theirs
+    else:
+        alike = theirs.similar if isinstance(theirs, Add) else None
+    if not isinstance(home, Add) or home.similar or all(neighbour.item != alike for neighbour in near):
+        return home
+    return replace(home, similar=alike)
+
+
+def _of_user(statement: Statement) -> bool:
+    return _OF_USER.match(statement.text.strip()) is not None
+
+
+_OF_USER = re.compile(
+    r"\W*(?:(?:actually|update|correction|now|sorry|no|by the way|btw|as of \w+|since \w+|this \w+|last \w+)\b\W*)*"
+    r"(?:i|my|the user|user)\b|\W*(?:更正|其实|现在|最近|今年|上周|上个月|刚刚?)?[，,：:]?(?:我(?!们)|用户)",
+    re.IGNORECASE,
+)
+"""How a statement begins that says something of the user."""
 
 
 def _decide(

@@ -128,6 +128,8 @@ class Statement:
     kind: Kind = "fact"
     tags: tuple[str, ...] = ()
     scope: str = USER
+    other_scope: str | None = None
+    """Where else it may belong, where no scope was given: to the user, or what is of the user to the project after all."""
     speaker: str | None = None
     importance: float | None = None
     """0 to 1, where it was given."""
@@ -145,6 +147,11 @@ class Statement:
     def spoken(self) -> str:
         """The text with who said it in front, as it is indexed and encoded."""
         return spoken(self.text, self.speaker)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Where it may belong, the likelier first."""
+        return (self.scope,) if self.other_scope is None else (self.scope, self.other_scope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ def says_a_value(old: Sequence[Token], new: Sequence[Token], gap: Gap) -> bool:
         return _says_a_measure(before, was, now, after, verb)
     if verb is None or _more_than_one(before, verb):
         return False
-    if _holds_typed(was) and (before[verb].form not in COPULAS or _typed_in(was) != _typed_in(now)):
+    placed = all(is_address(value) for value in (was, now))
+    if _holds_typed(was) and not placed and (before[verb].form not in COPULAS or _typed_in(was) != _typed_in(now)):
         return False
     return _says_a_name(before, was, now, after, verb)
 
@@ -348,6 +349,16 @@ def of_one_role(old: Sequence[Token], new: Sequence[Token]) -> bool:
         lead = surface(old[:copula])
         return not any(mark in lead for mark in HAN_PLURAL) and ("的" in lead or lead.endswith(HAN_ROLES))
     return _names_a_role(old[:copula]) and not _more_than_one(old, copula)
+
+
+_STREETS = frozenset("street road avenue lane drive square boulevard st rd ave".split())
+
+
+def is_address(value: Sequence[Token]) -> bool:
+    """Whether a value is a street and a number in it: "Oak Street 7"."""
+    numbered = [token for token in value if token.kind == "number"]
+    named = [token for token in value if token.kind != "number"]
+    return len(numbered) == 1 and len(named) > 1 and named[-1].form in _STREETS and all(t.capital for t in named)
 
 
 def is_name(value: Sequence[Token]) -> bool:

@@ -11,9 +11,10 @@ from mcp_memory import paging
 from mcp_memory.context import told_topics
 from mcp_memory.digesting import DIGEST_TOKENS, Digester, Members, narrows
 from mcp_memory.domain import Filter, Hit, Topic
-from mcp_memory.recalling import CJK, Recaller
+from mcp_memory.measuring import reads
+from mcp_memory.recalling import Recaller
 from mcp_memory.store import Store
-from mcp_memory.text import Span, cjk_share
+from mcp_memory.text import Span
 from mcp_memory.times import to_ms
 from mcp_memory.topicindex import Batch, Described, Excerpt, Member, Touched
 from mcp_memory.topics import (
@@ -164,11 +165,11 @@ class Gatherer:
                 id=member.item.id,
                 revision_id=member.revision_id,
                 tags=member.item.tags,
-                vector=member.vector if _reads(languages, member.item.text) else None,
+                vector=member.vector if reads(languages, member.item.text) else None,
                 terms={
                     **weights(count, rarity),
                     **told_with(member.together),
-                    **({} if _reads(languages, member.item.text) else _parts(member)),
+                    **({} if reads(languages, member.item.text) else _parts(member)),
                 },
             )
             for member, count in zip(members, counts, strict=True)
@@ -259,8 +260,3 @@ def _name(topic: Touched, told: Description, taken: Iterable[str]) -> str:
 def _parts(member: Member) -> Terms:
     """What a statement that the encoder does not understand has in common with those it was told together with."""
     return parts_with(member.together, part_of(member.told, member.place)) if member.told else {}
-
-
-def _reads(languages: Sequence[str], text: str) -> bool:
-    """Whether an encoder of these languages knows a text's; an empty sequence stands for all."""
-    return not languages or bool({"zh", "ja", "ko"}.intersection(languages)) or cjk_share(text) <= CJK

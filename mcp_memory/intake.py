@@ -130,18 +130,17 @@ class Intake:
         occurred_at = None
         if entry.occurred_at:
             occurred_at = read_moment(entry.occurred_at, f"{name}: occurred_at", now=self.now)
+        of_person = source.kind == "words" and _OF_PERSON.match(source.text.strip()) is not None
+        scope = write_scope(entry.scope, kind=kind, project=self.caller.project, of_person=of_person)
+        other = self.caller.project if of_person else USER
         return Statement(
             text=source.text[span.start : span.end],
             source=source,
             span=span,
             kind=kind,
             tags=read_tags(entry.tags),
-            scope=write_scope(
-                entry.scope,
-                kind=kind,
-                project=self.caller.project,
-                of_person=source.kind == "words" and _OF_PERSON.match(source.text.strip()) is not None,
-            ),
+            scope=scope,
+            other_scope=None if entry.scope or other == scope else other,
             importance=None if entry.importance is None else read_importance(entry.importance),
             occurred_at=occurred_at,
             replaces=read_id(entry.replaces) if entry.replaces else None,
@@ -209,11 +208,17 @@ def read_scope(scope: str, *, project: str | None) -> str:
     return project
 
 
-_KIN = "wife|husband|partner|girlfriend|boyfriend|fianc[ée]e?|children|kids?|sons?|daughters?|mother|father|mom|dad|parents"
+_OWN = (
+    "name|birthday|age|home|(?:home )?address|(?:phone|mobile) number|hobb(?:y|ies)|wife|husband|partner|girlfriend"
+    "|boyfriend|fianc[ée]e?|children|kids?|sons?|daughters?|mother|father|mom|dad|parents|doctor|dentist|therapist|employer"
+    "|favou?rite (?:colou?r|food|dish|drink|film|movie|book|band|song|season|sport|animal)"
+)
 _OF_PERSON = re.compile(
-    rf"(?:my|the user['’]s) (?:full |first |last |nick)?(?:name|birthday|age|home|(?:home )?address|phone number|hobb(?:y|ies)|{_KIN})\b"
-    r"|(?:i|the user) (?:lives? in|(?:was|were) born|speaks? [A-Z]|(?:am|is) allergic to|(?:am|is) \d+ years old|grew up)\b"
-    r"|(?:我|用户)(?:叫|姓|住在|出生|的(?:名字|生日|地址|电话|爱好|妻子|丈夫|太太|先生|老婆|老公|孩子|儿子|女儿|父母|妈妈|爸爸)|对.{1,12}过敏|今年.{1,3}岁)",
+    rf"(?:my|the user['’]s) (?:full |first |last |nick|new |current )?(?:{_OWN})\b"
+    r"|(?:(?:i|the user) (?:am|is|was|were)|i['’]m) (?:now )?(?:born|allergic to|(?:an? )?(?:vegetarian|vegan)|\d+ years old)\b"
+    r"|(?:i|the user) (?:now |just |currently )?(?:(?:lives? in|grew up)\b|(?:speaks?|works? (?:at|for)) (?-i:[A-Z])"
+    r"|turned \d\d?(?: years old)?\W*$)"
+    r"|(?:我|用户)(?:现在|目前|已经)?(?:叫|姓|住在|出生|吃素|的(?:名字|生日|地址|电话|手机号|爱好|妻子|丈夫|太太|先生|老婆|老公|孩子|儿子|女儿|父母|妈妈|爸爸)|对.{1,12}过敏|今年.{1,3}岁)",
     re.IGNORECASE,
 )
 """How a statement begins that is about who the user is, in whatever project it is told."""

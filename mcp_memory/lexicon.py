@@ -82,6 +82,20 @@ OPENERS = tuple(
 )
 """What a correction may begin with."""
 
+SPELLED = {
+    british: british.replace(there, here)
+    for there, here, words in (
+        ("our", "or", "colour favourite neighbour behaviour flavour harbour honour humour labour rumour"),
+        ("tre", "ter", "centre theatre"),
+        ("ence", "ense", "licence defence"),
+        ("grey", "gray", "grey"),
+        ("tyre", "tire", "tyre"),
+        ("ll", "l", "cancelled travelling"),
+        ("ise", "ize", "organise organised"),
+    )
+    for british in words.split()
+}
+"""British spellings and American ones of the same words."""
 NEGATIONS = _set("not never no cannot nor isnt dont doesnt")
 HAN_NEGATIONS = ("不再是", "不再", "没有在", "并不", "不", "没", "未", "無")
 DISLIKE = _set("dislike hate detest loathe despise avoid")

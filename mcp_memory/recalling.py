@@ -17,17 +17,16 @@ from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.interaction import content_pieces, covered, match, piece_words, reduce_states, with_neighbours
 from mcp_memory.kindred import kindred, names_nothing, searched
 from mcp_memory.languages import unknown_share
+from mcp_memory.measuring import reads
 from mcp_memory.moments import Moment, moments
 from mcp_memory.store import Store
 from mcp_memory.strength import confirmed_at, standing
-from mcp_memory.text import cjk_share, normal_form
+from mcp_memory.text import normal_form
 from mcp_memory.times import Period, to_ms
 from mcp_memory.updating import asks_older, updates
 
 REACH = 2
 """Turns on either side that are looked at beside a candidate."""
-CJK = 0.3
-"""Share of Chinese, Japanese and Korean characters among a text's letters from which it counts as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Question:
 
     def reads(self, text: str) -> bool:
         """Whether the encoder knows the language of a text."""
-        return _reads(self.languages, text)
+        return reads(self.languages, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class Recaller:
         """What meaning finds, and the words that are looked for."""
         start = time.perf_counter()
         encoder, notes = self.usable_encoder()
-        if encoder is not None and (names_nothing(query) or not _reads(encoder.languages, query)):
+        if encoder is not None and (names_nothing(query) or not reads(encoder.languages, query)):
             encoder = None
         question = self._question(encoder, query) if encoder else None
         encoded = time.perf_counter()
@@ -335,11 +334,6 @@ def _changed_by(row: int, rivals: Sequence[ranking.Rivals], evidence: ranking.Ev
     """What a candidate is an update of, the latest said first."""
     older = [rival.falls for rival in rivals if rival.update and rival.stands == row]
     return tuple(evidence.items[i] for i in sorted(older, key=lambda i: evidence.said[i], reverse=True))
-
-
-def _reads(languages: Sequence[str], text: str) -> bool:
-    """Whether vectors of an encoder of these languages say anything of a text: an English one's cost CJK questions 7 points of hit@5."""
-    return not languages or bool({"zh", "ja", "ko"}.intersection(languages)) or cjk_share(text) <= CJK
 
 
 def _turns_around(items: Iterable[Item]) -> set[tuple[SourceId, int]]:

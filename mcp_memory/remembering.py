@@ -31,7 +31,7 @@ from mcp_memory.domain import (
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import MemoryProblem, NotFound
-from mcp_memory.measuring import measure
+from mcp_memory.measuring import measure, reads
 from mcp_memory.results import Remembered, RememberedItem
 from mcp_memory.store import Store
 from mcp_memory.strength import estimate_importance, terms
@@ -184,7 +184,8 @@ class Rememberer:
         by_scope: dict[str, list[str]] = {}
         for statement in statements:
             if statement.source.kind == "words":
-                by_scope.setdefault(statement.scope, []).append(statement.spoken)
+                for scope in statement.scopes:
+                    by_scope.setdefault(scope, []).append(statement.spoken)
         return {
             (scope, text): item
             for scope, texts in by_scope.items()
@@ -201,12 +202,13 @@ class Rememberer:
     def _neighbours(
         self, encoder: Encoder | None, statements: Sequence[Statement], measured: Sequence[Measured | None]
     ) -> list[list[Neighbour]]:
-        """For each statement of words the items near it by its vector, then those near it by its words alone."""
+        """For each statement of words the items near it by its vector, then those near it by its words alone, by scope."""
         near: list[list[Neighbour]] = [[] for _ in statements]
         by_scope: dict[str, list[int]] = {}
         for number, statement in enumerate(statements):
             if statement.source.kind == "words" and statement.replaces is None:
-                by_scope.setdefault(statement.scope, []).append(number)
+                for scope in statement.scopes:
+                    by_scope.setdefault(scope, []).append(number)
         for scope, numbers in by_scope.items():
             where = Filter(scopes=(scope,))
             vectors = {number: made.vector for number in numbers if (made := measured[number])}
@@ -214,7 +216,8 @@ class Rememberer:
                 matrix = np.array(list(vectors.values()), np.float32)
                 found = self._store.nearest(matrix, encoder=encoder.identity, where=where, limit=NEIGHBOURS)
                 for number, neighbours in zip(vectors, found, strict=True):
-                    near[number] = neighbours
+                    read = reads(encoder.languages, statements[number].text)
+                    near[number] += neighbours if read else [replace(one, cosine=0.0) for one in neighbours]
             self._add_by_words(near, {number: statements[number].text for number in numbers}, where=where)
         return near
 

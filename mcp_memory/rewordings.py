@@ -33,7 +33,7 @@ def reworded(old: Reading, new: Reading) -> tuple[Reading, Reading] | None:
     if min(len(old.tokens), len(new.tokens)) < 3 or new.tokens[0].kind == "han":
         return None
     was = _plainly(old.tokens)
-    now = _plainly(_without_when(_without_new(new.tokens)))
+    now = _plainly(_changed_by_owner(_without_when(_without_new(new.tokens))))
     now = _passive(now, was)
     if tuple(was) == old.tokens and tuple(now) == new.tokens:
         return None
@@ -87,6 +87,20 @@ def _there_are(tokens: Sequence[Token]) -> Sequence[Token]:
     if not at or len(forms) - at > 3 or at > 5:
         return tokens
     return [*tokens[at + 1 :], Token("have", "word", "has"), *tokens[2:at]]
+
+
+def _changed_by_owner(tokens: Sequence[Token]) -> Sequence[Token]:
+    """ "I changed my phone number to 555-9876" as "my phone number is 555-9876"."""
+    forms = [token.form for token in tokens]
+    if forms[1:2] not in (["changed"], ["updated"], ["switched"]) or _OWNERS.get(forms[0]) != forms[2]:
+        return tokens
+    to = forms.index("to") if "to" in forms else 0
+    if not 3 < to < len(forms) - 1 or to > 6 or any(form in PLACES_AND_TIMES for form in forms[3:to]):
+        return tokens
+    return [*tokens[2:to], Token("is", "word", "is"), *tokens[to + 1 :]]
+
+
+_OWNERS = {"i": "my", "he": "his", "she": "her", "they": "their"}
 
 
 def _without_new(tokens: Sequence[Token]) -> Sequence[Token]:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from mcp_memory.text import Span
+from mcp_memory.told_codes import told_codes
 from mcp_memory.worded_secrets import worded_secrets
 
 _compiled = cache(re.compile)
@@ -199,6 +200,7 @@ def secrets_in(text: str) -> list[Shaped]:
     found = list(_vendor_secrets(text, lowered))
     found += [Shaped("payment card", span) for span in _cards(text)]
     found += [Shaped(sort, span) for sort, span in worded_secrets(text, lowered)]
+    found += [Shaped(sort, span) for sort, span in told_codes(text, lowered)]
     return _apart(found)
 
 

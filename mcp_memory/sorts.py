@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from mcp_memory.lexicon import ADJECTIVES, PLACES_AND_TIMES, ROLES, STATES
+from mcp_memory.lexicon import ADJECTIVES, COPULAS, PLACES_AND_TIMES, ROLES, STATES
 from mcp_memory.statements import Token, stem
 
 
@@ -65,6 +65,21 @@ def alike(subject: Sequence[Token], was: Sequence[Token], now: Sequence[Token], 
     return bool(LABELLED.intersection(token.form for token in subject)) and all(
         len(value) == 1 and not _describes(value[0].form) for value in (was, now)
     )
+
+
+def of_one_sort(old: Sequence[Token], new: Sequence[Token]) -> bool:
+    """Whether both say of the same thing what it is, and of one sort: "the kettle is red", "the kettle is blue"."""
+    copula = next((at for at, token in enumerate(old) if at and token.form in COPULAS), 0)
+    head = [token.form for token in old[: copula + 1]]
+    if (
+        not copula
+        or head != [token.form for token in new[: copula + 1]]
+        or len(old) != len(new)
+        or len(old) != copula + 2
+    ):
+        return False
+    sort = _sort(old[-1:])
+    return sort is not None and sort == _sort(new[-1:])
 
 
 def alike_in_place(was: Sequence[Token], now: Sequence[Token], *, agent: bool = False) -> bool:

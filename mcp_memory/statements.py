@@ -29,6 +29,7 @@ from mcp_memory.lexicon import (
     ORDINALS,
     QUESTION_OPENERS,
     SCALES,
+    SPELLED,
     UNITS,
 )
 
@@ -184,8 +185,7 @@ _HAN_SAID = (
 @lru_cache(maxsize=4096)
 def read(text: str) -> Reading:
     """The statement as comparing sees it: case, width, contractions, fillers, openers and the style of numbers do not count."""
-    plain = unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("\u2018", "'").replace("\u2011", "-")
-    plain_text = plain
+    plain = plain_text = unicodedata.normalize("NFKC", text).translate({0x2019: "'", 0x2018: "'", 0x2011: "-"})
     hedged = any(mark in plain for mark in HAN_HEDGES) or bool(
         HEDGES.intersection(re.findall(r"[a-z]+", plain.replace("May", "").lower()))
     )
@@ -432,7 +432,7 @@ def _affirmed(tokens: Sequence[Token]) -> tuple[list[Token], tuple[int, ...]]:
     for place, token in enumerate(tokens):
         following = tokens[place + 1].form if place + 1 < len(tokens) else ""
         token = token._replace(article=article)
-        article = token.form if token.form in ("a", "an", "the") else ""
+        article = token.form if token.form in ("a", "an", "the", "our") else ""
         if token.kind != "word":
             told.append(token)
         elif token.form in NEGATIONS and not (token.form == "no" and following in ("is", ":", ".")):
@@ -461,7 +461,7 @@ def _base(token: Token, *, after_end: bool) -> str:
         if bare + "e" in KEPT_E:
             return bare + "e"
         return bare[:-1] if len(bare) > 3 and bare[-1] == bare[-2] and bare[-1] not in "sl" else bare
-    return stem(word)
+    return SPELLED.get(stem(word), stem(word))
 
 
 def _han_number(text: str) -> str:

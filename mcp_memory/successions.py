@@ -16,6 +16,7 @@ _HAN_OURS = re.compile(r"^(?:我们|咱们|公司|团队|小组|我)的")
 _AGED_BY = frozenset("today yesterday".split())
 _MOVED = frozenset("moved relocated".split())
 _STARTED = frozenset("started joined work began".split())
+_HAS_TAKEN = frozenset("started start have got took accepted found landed began".split())
 _HAN_EXCHANGED = re.compile(
     r"(?P<who>我|他|她|我们)换了?(?:新)?(?P<what>[^，。用是的]{1,6}?)(?:的|用的|开的|住的)是(?P<now>[^，。]{1,16})"
 )
@@ -120,6 +121,13 @@ def _went(old: Reading, new: Reading) -> str | None:
         same = surface(old.tokens[:moved]) == surface(new.tokens[:moved])  # my brothers are not my brother
         names = same and before and after and is_dwelling(after) and all(_is_name(token) for token in (*before, *after))
         return f"{surface(before)} -> {surface(after)}" if names and surface(before) != surface(after) else None
+    if hired := _hired(told, forms):
+        who, employer = hired
+        if was[: len(who) + 1] != [*who, "work"] or was[len(who) + 1 : len(who) + 2] not in (["at"], ["for"]):
+            return None
+        before = old.tokens[len(who) + 2 :]
+        named = all(map(_is_name, (*before, *employer))) and surface(before) != surface(employer)
+        return f"{surface(before)} -> {surface(employer)}" if before and named else None
     at = next((place for place, form in enumerate(forms) if form == "left"), 0)
     then = next((place for place, form in enumerate(forms) if form in ("and", "for") and place > at + 1), 0)
     if not at or not then or was[: at + 1] != [*forms[:at], "work"] or was[at + 1 : at + 2] not in (["at"], ["for"]):
@@ -132,6 +140,15 @@ def _went(old: Reading, new: Reading) -> str | None:
             return None
         rest = rest[1:] if rest and rest[0].form in ("at", "for", "with") else rest
     return f"{surface(old.tokens[at + 2 :])} -> {surface(rest)}" if rest and all(map(_is_name, rest)) else None
+
+
+def _hired(told: Sequence[Token], forms: Sequence[str]) -> tuple[Sequence[str], Sequence[Token]] | None:
+    """Who has a new job, and with whom: "I started a new job at Bosch", "I have a new job at Bosch"."""
+    at = place_of(["new", "job"], forms) or 0
+    if at < 2 or forms[at - 1] not in _HAS_TAKEN or forms[at + 2 : at + 3] not in (["at"], ["with"], ["for"]):
+        return None
+    employer = told[at + 3 :]
+    return (forms[: at - 1], employer) if employer and len(employer) <= 4 else None
 
 
 def employed(old: Reading, new: Reading) -> str | None:
@@ -180,6 +197,7 @@ def aged(old: Reading, new: Reading) -> str | None:
         return None
     at = forms.index("turned")
     told = undated(new.tokens[: -1 if forms[-1] in _AGED_BY else None])
+    told = told[:-1] if told[-1].form == "old" and told[-2].kind == "quantity" else told
     was = old.tokens[at + 1 :]
     if len(told) != at + 2 or [token.form for token in old.tokens[:at]] != forms[:at]:
         return None

@@ -25,6 +25,7 @@ _PASSWORD = (
             r"parola d'ordine",
             r"(?-i:\bPIN\b)(?: code| number)?|pin code|PIN码",
             r"(?<![a-z])(?:pass|pw|psw|pswd)(?=[\"'`]?\s*[:=])",
+            r"(?<![a-z.])pw(?=\s+(?:for|of|on|is|was)\s)",
         ]
     )
     + ")"
@@ -62,6 +63,27 @@ _PASSWORD_BESIDE = (
     "(?i)"
     rf"{_PASSWORD}\s+(?:{_QUOTED}|{_BARE})"
 )
+_PASSWORD_BEFORE = (
+    "(?i)"
+    rf"(?<![!-~]){_BARE}\s+(?:is|was)\s+(?:now\s+)?(?:my|our|the|his|her|their)\s+(?:(?:old|new)\s+)?(?:[\w-]{{1,20}}\s+){{0,2}}?{_PASSWORD}(?!\s*[\w-]|\s+(?:manager|hash|field|policy))"
+)
+_PASSWORD_FROM = (
+    "(?i)"
+    rf"{_PASSWORD}{_ABOUT}\s+(?:(?:was|is|has been|got)\s+)?(?:changed\s+|reset\s+|updated\s+|switched\s+)?from\s+(?:{_QUOTED}|{_BARE})(?=\s+to\s)"
+)
+_HAN_FROM = r"(?:密码|密碼|口令)(?:从|由)\s*(?P<bare>[!-~]{4,80})"
+_HAN_BESIDE = r"(?:密码|密碼|口令)\s*(?P<bare>\d{6,16})(?![\w.-])(?!\s*[位个年月元])"
+_AGAIN = (
+    "(?i)"
+    r"[\"”」』`'’)\]]?[\s,;.，。；(—–-]{0,4}"
+    r"(?:(?P<told>(?:(?:and|but|now|so|then)\s+)?(?:(?:it|that|which)\s+)?(?:(?:was|is|has been|had been|got)\s+)?(?:just\s+|now\s+|since\s+|later\s+)?(?:changed|reset|updated|rotated|switched|set)?\s*\bto\s+"
+    r"|(?:(?:and|but|while)\s+)?(?:the\s+|my\s+|our\s+)?(?:new|old|former|previous|current|other|second|last)(?:\s+(?:one|password|pw))?\s*(?:is|was|:)\s+(?:now\s+)?"
+    r"|(?:→|->|=>)\s*|(?:，|,|。|；|\s)*(?:现在|后来|以前|之前|原来)?(?:新的|旧的|新密码|旧密码)?(?:改成|改为|换成|变成|到|是)了?[:：]?\s*)"
+    r"|(?:(?:and|but|now|then)\s+){0,2}(?:it|that)(?:'s|\s+(?:is|was|used to be))\s+(?:now\s+|before\s+)?|(?:previously|formerly|before(?: that)?|instead of|no longer|not|(?:(?:and|but)\s+)?(?:is|was)(?:\s+now)?|or|and)\s*:?\s+)"
+    rf"(?:{_QUOTED}|{_BARE})"
+)
+"""How a second password comes after one: "was changed to …", "and the new one is …", "it was …"."""
+
 _KEY_TOLD = (
     "(?i)"
     rf"{_KEY}s?(?:[_-][a-z]{{2,12}}){{0,2}}(?:\s+(?:header|value|env(?:ironment)? var(?:iable)?|variable)){{0,2}}{_ABOUT}{_LINK}(?:{_QUOTED}|{_BARE})"
@@ -95,6 +117,7 @@ _HINTS = (
     "pw:",
     "pw=",
     "pw =",
+    "pw ",
     "login",
     "basic auth",
     "redis-cli",
@@ -151,6 +174,26 @@ def worded_secrets(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
 
 
 def _passwords(text: str) -> Iterator[tuple[str, Span]]:
+    """Each password, and those that the same sentence tells beside it."""
+    for sort, span in _first_passwords(text):
+        yield sort, span
+        yield from ((sort, other) for other in beside(text, span.end))
+
+
+def beside(text: str, at: int) -> Iterator[Span]:
+    """The passwords after one that ends there, told as what it was before or is since."""
+    while match := _compiled(_AGAIN).match(text, at):
+        span = _place(match)
+        value = text[span.start : span.end]
+        quoted, ends = match["quoted"] is not None, bool(_compiled(_END).match(text, span.end))
+        odd = _looks_made_up(value) or (value.isdigit() and len(value) >= 4)
+        if not (odd or match["told"]) or not _is_password(value, told=True, quoted=quoted, ends=ends):
+            return
+        yield span
+        at = span.end
+
+
+def _first_passwords(text: str) -> Iterator[tuple[str, Span]]:
     for form, told in ((_PASSWORD_TOLD, True), (_PASSWORD_BESIDE, False)):
         pattern = _compiled(form)
         at = 0
@@ -165,6 +208,13 @@ def _passwords(text: str) -> Iterator[tuple[str, Span]]:
             if _is_password(value, told=told, quoted=quoted, ends=ends):
                 yield "password", span
                 at = span.end
+    for form in (_PASSWORD_BEFORE, _PASSWORD_FROM, _HAN_FROM):
+        for match in _compiled(form).finditer(text):
+            span = _place(match)
+            value = text[span.start : span.end]
+            if _looks_made_up(value) and not value.isalpha():
+                yield "password", span
+    yield from (("password", Span(*match.span("bare"))) for match in _compiled(_HAN_BESIDE).finditer(text))
     for match in _compiled(_OPTION).finditer(text):
         if not _compiled(_PLACEHOLDER).fullmatch(match["bare"]):
             yield "password", _place(match)

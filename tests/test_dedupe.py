@@ -266,3 +266,28 @@ def test_an_undecided_statement_replaces_nothing(memory: Memory) -> None:
 
     assert told.status in ("created", "similar")
     assert len(live(memory)) == 2
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ("The kettle is red.", "The kettle is blue.", True),
+        ("The cat is black.", "The cat is white.", True),
+        ("I am vegetarian.", "I eat meat again.", True),
+        ("我吃素。", "我又吃肉了。", True),
+        ("I work at Siemens.", "I joined Bosch.", True),
+        ("The kettle is red.", "The cup is blue.", False),
+        ("I am vegetarian.", "Ben eats meat again.", False),
+        ("我现在住在深圳。", "我不再吃素了。", False),
+        ("我想买一辆电动车。", "他昨天在公园跑步。", False),
+    ],
+)
+def test_what_may_be_a_change_is_shown_and_what_has_nothing_to_do_with_it_is_not(
+    tmp_path: Path, old: str, new: str, shown: bool
+) -> None:
+    with Memory.open(tmp_path / "memory.db") as memory:
+        memory.wait_for_encoder()
+        [known, told] = tell(memory, old, new, scope="user")
+
+        assert (told.status, told.of and told.of.id) == (("similar", known.id) if shown else ("created", None))

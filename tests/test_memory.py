@@ -905,10 +905,10 @@ def test_what_was_held_until_the_newer_one_is_dated(memory: Memory) -> None:
 
 
 def test_what_takes_anothers_place_keeps_its_tags_its_pin_and_its_importance(memory: Memory) -> None:
-    [code] = memory.remember("The gate code is 4411.", like=Entry("", tags=("home",), importance=0.95)).items
+    [code] = memory.remember("The gate number is 4411.", like=Entry("", tags=("home",), importance=0.95)).items
     memory.update(code.id, pinned=True, review_after="2099-05-01")
 
-    [new] = memory.remember("The gate code is 7722.", like=Entry("", tags=("keys",))).items
+    [new] = memory.remember("The gate number is 7722.", like=Entry("", tags=("keys",))).items
 
     item = memory.item(new.id)[0]
     assert new.status == "replaces"

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +242,98 @@ class TestNames:
 
             assert found == dict.fromkeys(of_user, "user") | dict.fromkeys(of_project, "maya/shop")
             assert [i.text for i in memory.listing(ItemQuery(scope="shop"), limit=1)] == ["I live in Lisbon."]
+
+
+@pytest.mark.model
+class TestWhatIsKnownOfTheUser:
+    """Statements of which nobody gave a scope, with the encoder that comes with the package."""
+
+    @pytest.fixture
+    def memory(self, database: Path) -> Iterator[Memory]:
+        with Memory.open(database, project="me/q") as memory:
+            memory.wait_for_encoder()
+            yield memory
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("I live in Paris.", "I moved to Lyon."),
+            ("I live in Paris.", "I just moved to Lyon."),
+            ("我住在北京。", "我搬到上海了。"),
+            ("我住在广州。", "我现在住在深圳。"),
+            ("My name is Ann Lee.", "I changed my name to Ann Kim."),
+            ("I am 34 years old.", "I turned 35."),
+            ("I'm 34 years old.", "I just turned 35 years old."),
+            ("My phone number is 555-1234.", "I changed my phone number to 555-9876."),
+            ("My phone number is 555-1234.", "My new phone number is 555-9876."),
+            ("I work at Siemens.", "I started a new job at Bosch."),
+            ("我的电话是13812345678。", "我的电话换成13912345678了。"),
+        ],
+    )
+    def test_what_changes_it_takes_its_place_in_every_project(self, memory: Memory, old: str, new: str) -> None:
+        [known] = memory.remember(old).items
+        [told] = memory.remember(new).items
+
+        assert (told.status, told.of and told.of.id) == ("replaces", known.id)
+        assert scopes(memory) == {new: "user"}
+
+    def test_what_is_told_at_once_is_changed_as_well(self, memory: Memory) -> None:
+        texts = ["My name is Ann Lee.", "I changed my name to Ann Kim.", "I changed my name to Ann Kim"]
+        told = memory.remember(items=[Entry(text) for text in texts]).items
+
+        assert [entry.status for entry in told] == ["created", "replaces", "known"]
+        assert scopes(memory) == {texts[1]: "user"}
+
+    def test_what_its_project_was_told_of_the_user_is_replaced_there(self, memory: Memory) -> None:
+        [known] = memory.remember("My name is Ann Lee.", like=Entry("", scope="project")).items
+        [told] = memory.remember("My name is Ann Kim.").items
+
+        assert (told.status, told.of and told.of.id) == ("replaces", known.id)
+        assert scopes(memory) == {"My name is Ann Kim.": "me/q"}
+
+    def test_what_repeats_it_confirms_it(self, memory: Memory) -> None:
+        [known] = memory.remember("The kitchen is painted green.", like=Entry("", scope="user")).items
+
+        [told] = memory.remember("the kitchen is painted green").items
+
+        assert (told.status, told.id) == ("known", known.id)
+
+    def test_what_a_project_says_stays_there(self, memory: Memory) -> None:
+        memory.remember(items=[Entry("I live in Paris."), Entry("The server is in Paris.", scope="user")])
+        of_project = [
+            "The server moved to Lyon.",
+            "I moved the repo to GitLab.",
+            "We moved to Lyon.",
+            "Ann moved to Lyon.",
+        ]
+        told = memory.remember(items=[Entry(text) for text in of_project]).items
+
+        assert [entry.status for entry in told] == ["similar", "created", "created", "created"]
+        assert scopes(memory) == {
+            **dict.fromkeys(of_project, "me/q"),
+            **dict.fromkeys(["I live in Paris.", "The server is in Paris."], "user"),
+        }
+
+    def test_a_scope_that_was_given_holds(self, memory: Memory) -> None:
+        memory.remember("I live in Paris.")
+        [told] = memory.remember("I moved to Lyon.", like=Entry("", scope="project")).items
+
+        assert told.status == "created"
+        assert scopes(memory) == {"I live in Paris.": "user", "I moved to Lyon.": "me/q"}
+
+    def test_another_project_is_left_alone(self, memory: Memory) -> None:
+        memory.remember("I live in Paris.", like=Entry("", scope="other"))
+        [told] = memory.remember("I moved to Lyon.").items
+
+        assert told.status == "created"
+
+    def test_what_is_similar_there_can_be_replaced_by_its_id(self, memory: Memory) -> None:
+        [known] = memory.remember("The server is in Paris.", like=Entry("", scope="user")).items
+        [told] = memory.remember("The machines went to Lyon.", like=Entry("", replaces=known.id)).items
+
+        assert told.status == "replaces"
+        assert scopes(memory) == {"The machines went to Lyon.": "user"}
+
+
+def scopes(memory: Memory) -> dict[str, str]:
+    return {item.text: item.scope for item in memory.listing(ItemQuery(scope="all"), limit=50)}

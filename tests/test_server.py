@@ -204,13 +204,13 @@ async def test_begin_loads_what_is_known_and_reflect_says_how_to_keep_more(serve
 
 def test_requests_piped_in_are_all_answered_before_the_server_ends(speak: Speak, request_tool: Any) -> None:
     spoken = speak(
-        request_tool(1, "remember", content="The gate code is 4711."),
-        request_tool(2, "recall", query="gate code"),
+        request_tool(1, "remember", content="The gate number is 4711."),
+        request_tool(2, "recall", query="gate number"),
         {"jsonrpc": "2.0", "id": 3, "method": "tools/list"},
     )
 
     assert sorted(spoken.answers, key=int) == [0, 1, 2, 3]  # type: ignore[arg-type]
-    assert "The gate code is 4711." in spoken.text(2)
+    assert "The gate number is 4711." in spoken.text(2)
     assert (spoken.log, spoken.exit_code) == ("", 0)
 
 

@@ -279,7 +279,7 @@ def test_the_handshake_is_answered_before_the_sdk_is_up_and_the_server_goes_on_f
     asked = [request(method, "2025-06-18") for method in ("tools/list", "resources/list", "prompts/list", "ping")]
     conversation.send(INITIALIZE, INITIALIZED, *asked)
     before = [conversation.read() for _ in range(5)]
-    conversation.send(request_tool(1, "remember", content="The gate code is 4711."), request_tool(2, "history"))
+    conversation.send(request_tool(1, "remember", content="The gate number is 4711."), request_tool(2, "history"))
     conversation.open_gate()
     after = [conversation.read(), conversation.read()]
     rest = conversation.end()
@@ -297,7 +297,7 @@ def test_a_client_without_a_handshake_is_served_from_the_first_line_on(
 ) -> None:
     meta = {PROTOCOL: MODERN, CAPABILITIES: {}, CLIENT: {"name": "modern", "version": "2"}}
     asked = [request(method, MODERN) for method in ("server/discover", "tools/list", "resources/templates/list")]
-    calls = [request_tool(1, "remember", content="The gate code is 4711."), request_tool(2, "history")]
+    calls = [request_tool(1, "remember", content="The gate number is 4711."), request_tool(2, "history")]
     conversation.send(*asked, listen({"toolsListChanged": True}))
     before = [conversation.read() for _ in range(4)]
     conversation.send(*[call | {"params": call["params"] | {"_meta": meta}} for call in calls])
@@ -332,8 +332,8 @@ def test_a_call_that_is_taken_back_while_the_server_comes_up_is_not_answered(
     conversation: Conversation, request_tool: Any
 ) -> None:
     cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
-    kept = request_tool(1, "remember", content="The gate code is 4711.")
-    conversation.send(INITIALIZE, INITIALIZED, kept, cancelled, request_tool(2, "recall", query="gate code"))
+    kept = request_tool(1, "remember", content="The gate number is 4711.")
+    conversation.send(INITIALIZE, INITIALIZED, kept, cancelled, request_tool(2, "recall", query="gate number"))
     assert conversation.read()["id"] == 0
     conversation.open_gate()
     answer = conversation.read()
@@ -357,7 +357,7 @@ def test_a_client_that_goes_while_the_server_comes_up_is_not_waited_for(
 def test_what_was_asked_before_the_client_went_is_done_and_answered(
     conversation: Conversation, database: Path, request_tool: Any
 ) -> None:
-    conversation.send(INITIALIZE, INITIALIZED, request_tool(1, "remember", content="The gate code is 4711."))
+    conversation.send(INITIALIZE, INITIALIZED, request_tool(1, "remember", content="The gate number is 4711."))
     assert conversation.process.stdin is not None
     conversation.process.stdin.close()
     conversation.process.stdin = None
@@ -366,7 +366,7 @@ def test_what_was_asked_before_the_client_went_is_done_and_answered(
 
     assert ([answer["id"] for answer in answers], log, exit_code) == ([0, 1], "", 0)
     with Memory.open(database, model=HashingEncoder()) as memory:
-        assert [item.text for item in memory.listing(ItemQuery(scope="all"), limit=10)] == ["The gate code is 4711."]
+        assert [item.text for item in memory.listing(ItemQuery(scope="all"), limit=10)] == ["The gate number is 4711."]
 
 
 @posix
