@@ -325,6 +325,30 @@ def test_a_page_of_zeros_a_cut_off_end_and_the_log_are_saved_around(tmp_path: Pa
         assert "This stands in the log alone." in said(memory)
 
 
+@pytest.mark.parametrize("part", [0.5, 0.7, 0.9])
+def test_of_a_file_that_was_cut_off_it_is_told_how_much_is_missing(tmp_path: Path, part: float) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * part)])
+    pages, left = len(whole) // PAGE, int(len(whole) * part) // PAGE
+
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(target)])
+
+    assert result.exit_code == 1
+    assert (
+        f"{pages - left:,} of its {pages:,} pages ({round(100 * (pages - left) / pages)} %) are missing"
+        in result.output
+    )
+    assert " more." not in result.output
+    told = re.search(r"^Lost, at least: (.*)\.$", result.output, re.MULTILINE)
+    assert told
+    lost = {name: int(number) for name, number in re.findall(r"(\w+) (\d+)", told[1])}
+    assert lost.get("operations", 0) <= 5  # there were no more
+    with Memory.open(target, model=HashingEncoder()) as memory:
+        assert list(memory.verify()) == []
+        assert not any("\x00" in text for text in said(memory))
+
+
 @pytest.mark.parametrize("content", [b"", b"nothing like it" * 1000, b"SQLite format 3\x00" + b"\xff" * 9000])
 def test_what_holds_nothing_is_said_to(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "memory.db"

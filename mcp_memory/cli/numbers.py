@@ -182,10 +182,23 @@ def _bytes(size: int) -> str:
 
 
 def recovered_lines(found: Recovered, target: Path) -> Iterator[str]:
-    """What was saved, and what is lost."""
-    yield f"Saved in {target}: {_counts(found.saved)}."
-    yield f"Lost: {_counts(found.lost)}." if found.lost else "Nothing is known to be lost."
+    """What was saved, and what is lost as far as that can be known."""
+    yield f"Saved in {target}: {_rows(found.saved)}."
+    if found.missing:
+        share = round(100 * found.missing / found.pages)
+        yield (
+            f"The file was cut off: {found.missing:,} of its {found.pages:,} pages ({share} %) are missing at its end, and "
+            "what stood in them alone can't be named or counted."
+        )
+    if found.lost:
+        yield f"Lost, at least: {_rows(found.lost)}."
+    elif not found.missing:
+        yield "Nothing is known to be lost."
     yield from found.notes
+
+
+def _rows(tables: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in tables.items() if number) or "nothing"
 
 
 def recovered_data(found: Recovered) -> dict[str, Any]:

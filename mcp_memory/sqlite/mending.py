@@ -37,9 +37,13 @@ class Recovered:
     saved: dict[str, int]
     """Rows by table of truth."""
     lost: dict[str, int]
-    """Rows that something still names and that can't be read, by table of truth."""
+    """Rows that something still names and that can't be read, by table of truth: at least these."""
     notes: tuple[str, ...]
     """What was made up and what was let go, in words."""
+    missing: int = 0
+    """Pages that the file's end lacks: what stood in them is lost, and nobody can name it."""
+    pages: int = 0
+    """Pages that the file had, where some are missing."""
 
 
 def mend(database: Database) -> None:
@@ -207,6 +211,8 @@ def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recover
 
 
 def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
+    missing, pages = rerooting.cut_off(damaged)
+    rerooting.fill_up(damaged)
     relisted = _list_tables_again(damaged)
     with ExitStack() as stack:
         old = stack.enter_context(closing(apsw.Connection(str(damaged))))
@@ -236,7 +242,8 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
         raise Unusable(
             f"Nothing can be read of it: {'; '.join(notes) or 'all its pages are damaged, or it was empty'}."
         )
-    return Recovered(saved, {table: len(rows.lost) for table, rows in read.items() if rows.lost}, tuple(notes))
+    lost = {table: len(rows.lost) for table, rows in read.items() if rows.lost}
+    return Recovered(saved, lost, tuple(notes), missing, pages)
 
 
 def _list_tables_again(path: Path) -> int | None:
