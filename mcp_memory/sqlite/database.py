@@ -419,7 +419,11 @@ def driver_errors(path: Path) -> Generator[None]:
     except apsw.ReadOnlyError as error:
         raise ReadOnly(f"{path} may not be written to. Check the permissions of the file and its directory.") from error
     except apsw.NotADBError as error:
-        raise Unusable(f"{path} is not a SQLite database. Name another file with --database.") from error
+        raise Unusable(
+            f"{path} is not a SQLite database. Name another file with --database; if it was a memory, its first page is "
+            f"damaged: restore a backup (`mcp-memory restore BACKUP --database {path}`), or save what can be read of it "
+            f"(`mcp-memory recover {path} --to NEW`)."
+        ) from error
     except apsw.CorruptError as error:
         raise Damaged(
             f"{path} is damaged ({error}). Restore a backup, or save what can be read of it: "

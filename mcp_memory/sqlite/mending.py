@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
-from mcp_memory.sqlite import cipher, gaps, rebuilding, rerooting, salvage, upkeep
+from mcp_memory.sqlite import cipher, gaps, heading, rebuilding, rerooting, salvage, upkeep
 from mcp_memory.sqlite.agreement import INDEXED
 from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
 from mcp_memory.sqlite.indexed import insert_words
@@ -251,17 +251,25 @@ def _list_tables_again(path: Path) -> int | None:
 
     Raises Unusable where too little is known.
     """
+    try:
+        return _list_again_where_needed(path)
+    except apsw.NotADBError as error:
+        version = _head_again(path)
+        if version is None:
+            raise Unusable(
+                f"The first page of the file can't be read ({error}), and its other pages are not those of a memory file of "
+                "this mcp-memory, or lie where an older one put them. Restore a backup: `mcp-memory restore BACKUP`."
+            ) from error
+        return version
+
+
+def _list_again_where_needed(path: Path) -> int | None:
     version = rerooting.version_in_header(path)
     with closing(apsw.Connection(str(path))) as connection:
         try:
             rows = fetch(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")
             names = {name for (name,) in rows}
             sound = version is None or names >= CORE
-        except apsw.NotADBError as error:
-            raise Unusable(
-                f"The first page of the file can't be read ({error}): it is no memory file, or that page is damaged. "
-                "Restore a backup."
-            ) from error
         except apsw.CorruptError as error:
             sound = False
             if version is None:
@@ -273,6 +281,26 @@ def _list_tables_again(path: Path) -> int | None:
         return None
     if not rerooting.restore(path, version, lambda new: _run_migrations(new, 0, version)):
         raise Unusable("The list of its tables can't be read, and where they begin is not known. Restore a backup.")
+    return version
+
+
+def _head_again(path: Path) -> int | None:
+    """Write a copy's header anew, and the list of its tables where that is damaged too; its schema, None where neither fits.
+
+    The schema is the one whose tables the list has, else the one of whose tables and indexes most begin where a new or a
+    rewritten file has them: the latest of those.
+    """
+    if not heading.write_anew(path, len(migrations())):
+        return None
+    versions = range(len(migrations()), 0, -1)
+    for version in versions:
+        if rerooting.lists(path, lambda new, to=version: _run_migrations(new, 0, to)):
+            heading.write_anew(path, version)
+            return version
+    shares = {v: rerooting.fitting(path, lambda new, to=v: _run_migrations(new, 0, to)) for v in versions}
+    version = max(shares, key=lambda v: shares[v])  # the first of the best
+    if not shares[version] or not rerooting.restore(path, version, lambda new: _run_migrations(new, 0, version)):
+        return None
     return version
 
 

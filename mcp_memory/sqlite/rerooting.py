@@ -107,6 +107,23 @@ def restore(path: Path, version: int, make: Callable[[apsw.Connection], None]) -
     return True
 
 
+def lists(path: Path, make: Callable[[apsw.Connection], None]) -> bool:
+    """Whether the list of a file's tables can be read whole and is just what `make` makes in an empty file."""
+    with closing(apsw.Connection(str(path))) as connection:
+        try:
+            found = {(name, sql) for _, name, _, _, sql in fetch(connection, _ROWS)}
+        except apsw.Error:
+            return False
+    return any(found == {(entry.name, entry.sql) for entry in layout} for layout in _layouts(make))
+
+
+def fitting(path: Path, make: Callable[[apsw.Connection], None]) -> float:
+    """Which part of a schema's tables and indexes begins where the layout that fits best has them; 0 where none fits."""
+    left, kinds = _left(path), _kinds(path)
+    known = [layout for layout in _layouts(make) if _agrees(layout, left) and _fits(layout, kinds)]
+    return max((_fitting(layout, kinds) / len(layout) for layout in known), default=0)
+
+
 def _left(path: Path) -> dict[str, Entry]:
     """The rows that can still be read, from either end, and with the log brought in."""
     found: dict[str, Entry] = {}
