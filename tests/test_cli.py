@@ -594,3 +594,39 @@ def test_old_tool_calls_are_folded_on_request(run: Run) -> None:
 
     assert json.loads(run("fold", "--json").stdout) == {"patterns": 0, "hidden": 0, "erased": 0}
     assert json.loads(run("stats", "--json").stdout)["tool_history"] == {"whole": 1, "patterns": 0, "hidden": 0}
+
+
+def test_undo_without_a_name_takes_back_nothing_that_came_from_another_file(run: Run, tmp_path: Path) -> None:
+    other, exported = str(tmp_path / "other.db"), str(tmp_path / "other.jsonl")
+    run("remember", "Told on the other machine: glaciers.", "--database", other)
+    run("export", exported, "--database", other)
+
+    came = run("import", exported)
+    refused = run("undo")
+
+    assert "is new: deleting it takes all of this back" in came.output
+    assert refused.exit_code == 1
+    assert "may have been done elsewhere" in refused.output
+    assert "glaciers" in run("recall", "glaciers").output
+
+    run("remember", "Told here: volcanoes.")
+    assert "volcanoes" in run("undo").output
+    again = run("undo")
+    assert (again.exit_code, "may have been done elsewhere" in again.output) == (1, True)
+
+
+def test_after_a_merge_undo_names_the_copy_that_takes_all_of_it_back(run: Run, tmp_path: Path) -> None:
+    other = str(tmp_path / "other.db")
+    run("remember", "Told on the other machine: glaciers.", "--database", other)
+    run("remember", "Told here: volcanoes.")
+    run("merge", other)
+    run("compact")
+
+    refused = run("undo")
+    [command] = re.findall(r"`mcp-memory (restore .* --force)`", refused.output)
+    run(*command.split())
+
+    assert refused.exit_code == 1
+    assert "glaciers" not in run("list").output
+    assert "volcanoes" in run("undo").output
+    assert "volcanoes" not in run("list").output

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
-from mcp_memory.sqlite import cipher, gaps, heading, rebuilding, rerooting, salvage, upkeep
+from mcp_memory.sqlite import brought, cipher, gaps, heading, rebuilding, rerooting, salvage, upkeep
 from mcp_memory.sqlite.agreement import INDEXED
 from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
 from mcp_memory.sqlite.indexed import insert_words
@@ -107,6 +107,8 @@ def _copy_whole(damaged: apsw.Connection, path: Path, *, key: cipher.Key | None)
         target.execute("BEGIN IMMEDIATE")
         target.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
         target.execute("INSERT INTO sqlite_sequence VALUES ('changes', ?)", (_last_change(damaged) + CHANGES_AHEAD,))
+        with suppress(apsw.Error):
+            brought.write(target, brought.last(damaged))
         truth = [table for table in salvage.tables(damaged) if not salvage.is_index(table)]
         read = {table: salvage.copy_table(damaged, target, table) for table in truth}
         lost = [f"{table} can't be read whole" for table, rows in read.items() if not rows.whole]
