@@ -19,6 +19,8 @@ MIN_BUDGET = 50
 MAX_BUDGET = 100_000
 MAX_CONTENT = 20_000
 """UTF-8 bytes of an item's text when it is changed; more is a document."""
+NO_MOMENT = "none"
+"""What a change says of a date to take it away."""
 MAX_QUERY = 10_000
 """Characters; a longer question is a document."""
 
@@ -150,7 +152,9 @@ def read_changes(
         fields["tags"] = read_tags(guard.texts(tags, "tags"))
     if importance is not None:
         fields["importance"] = read_importance(importance)
-    fields |= {name: read_moment(text, name, now=now) for name, text in moments.items() if text is not None}
+    for name, text in moments.items():
+        if text is not None:
+            fields[name] = None if text.strip().lower() == NO_MOMENT else read_moment(text, name, now=now)
     if pinned is not None:
         fields["pinned"] = int(pinned)
     return fields

@@ -419,7 +419,7 @@ TOOLS: tuple[Tool, ...] = (
             "tags": _texts("replaces the tags it has"),
             "importance": _number("number"),
             "occurred_at": _text(),
-            "valid_until": _text("when it stopped or stops being true"),
+            "valid_until": _text("when it stopped being true, or none"),
             "pinned": {"type": "boolean", "description": "always in the core context"},
             "review_after": _text(),
             "confirm": {"type": "boolean"},

@@ -630,3 +630,17 @@ def test_after_a_merge_undo_names_the_copy_that_takes_all_of_it_back(run: Run, t
     assert "glaciers" not in run("list").output
     assert "volcanoes" in run("undo").output
     assert "volcanoes" not in run("list").output
+
+
+@pytest.mark.parametrize("date", ["valid-until", "review-after", "occurred-at"])
+def test_a_date_of_a_memory_is_taken_away_with_none(run: Run, date: str) -> None:
+    known = identifier_in(run("remember", "The pool is open."))
+    before = json.loads(run("list", "--json").output)
+    given = run("update", known, f"--{date}", "2026-01-31")
+
+    taken = run("update", known, f"--{date}", "None")
+
+    assert (given.exit_code, taken.exit_code) == (0, 0)
+    [item], [was] = json.loads(run("list", "--json").output), before
+    assert {**item, "revision": 0} == {**was, "revision": 0}
+    assert f"{date.replace('-', '_')}: 2026-01-31 00:00 -> none" in run("history", known).output
