@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mcp_memory.domain import USER, Caller, Filter, OperationId
+from mcp_memory.domain import USER, Caller, Filter, Item, OperationId
 from mcp_memory.errors import InvalidInput
 from mcp_memory.guarding import Guard
 from mcp_memory.ids import id_number, id_text
@@ -158,6 +158,19 @@ def read_changes(
     if pinned is not None:
         fields["pinned"] = int(pinned)
     return fields
+
+
+def require_changes(item: Item, fields: Mapping[str, Any], *, confirm: bool) -> dict[str, Any]:
+    """Those of an update's fields that the item does not have so yet; that someone says its importance counts as one.
+
+    Raises InvalidInput where there is none and nothing is confirmed.
+    """
+    if not fields and not confirm:
+        raise InvalidInput("Nothing to change: give content, kind, tags, importance, a date, pinned or confirm.")
+    changed = {name: value for name, value in fields.items() if name == "importance" or getattr(item, name) != value}
+    if not changed and not confirm:
+        raise InvalidInput(f"Nothing to change: #{item.id} is so already. To say that it is still true, confirm it.")
+    return changed
 
 
 def _require_short(content: str) -> None:

@@ -644,3 +644,14 @@ def test_a_date_of_a_memory_is_taken_away_with_none(run: Run, date: str) -> None
     [item], [was] = json.loads(run("list", "--json").output), before
     assert {**item, "revision": 0} == {**was, "revision": 0}
     assert f"{date.replace('-', '_')}: 2026-01-31 00:00 -> none" in run("history", known).output
+
+
+@pytest.mark.parametrize("change", [["--tag", ""], ["--unpin"], ["--kind", "fact"], ["--content", "The pool is open."]])
+def test_an_update_that_changes_nothing_is_said_to_and_makes_no_revision(run: Run, change: list[str]) -> None:
+    known = identifier_in(run("remember", "The pool is open.", "--kind", "fact"))
+
+    result = run("update", known, *change)
+
+    assert (result.exit_code, f"Nothing to change: #{known} is so already." in result.output) == (1, True)
+    assert [item["revision"] for item in json.loads(run("list", "--json").output)] == [1]
+    assert len(json.loads(run("history", "--json").output)["operations"]) == 1
