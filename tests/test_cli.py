@@ -655,3 +655,22 @@ def test_an_update_that_changes_nothing_is_said_to_and_makes_no_revision(run: Ru
     assert (result.exit_code, f"Nothing to change: #{known} is so already." in result.output) == (1, True)
     assert [item["revision"] for item in json.loads(run("list", "--json").output)] == [1]
     assert len(json.loads(run("history", "--json").output)["operations"]) == 1
+
+
+def test_the_history_of_a_memory_shows_who_confirmed_it_or_said_it_again(run: Run) -> None:
+    known = identifier_in(run("remember", "The pool is open."))
+    run("update", known, "--confirm")
+    run("update", known, "--tag", "leisure")
+    for _ in range(4):
+        run("remember", "The pool is open.")
+
+    lines = run("history", known).output.splitlines()
+
+    told = [re.sub(r"\S+ \S+ UTC, (\w+) #\w+ by", r"\1 by", line) for line in lines if re.match(r"\d\. |   ", line)]
+    assert told == [
+        "1. remember by command line: The pool is open.",
+        "   update by command line: confirmed",
+        "2. update by command line: tags: +leisure",
+        "   said again 1 time more",
+        *["   remember by command line: said again"] * 3,
+    ]
