@@ -674,3 +674,15 @@ def test_the_history_of_a_memory_shows_who_confirmed_it_or_said_it_again(run: Ru
         "   said again 1 time more",
         *["   remember by command line: said again"] * 3,
     ]
+
+
+def test_what_was_taken_back_is_counted_apart_from_what_was_forgotten(run: Run) -> None:
+    known = identifier_in(run("remember", "The pool is open."))
+    run("remember", "The sauna is closed.")
+    run("undo")
+    run("forget", known)
+
+    assert "0 live, 0 replaced, 1 forgotten, 1 taken back" in run("stats").output
+    run("undo")
+    run("undo")
+    assert "0 live, 0 replaced, 0 forgotten, 2 taken back" in run("stats").output

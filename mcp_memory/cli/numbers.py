@@ -37,7 +37,7 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
         ("in use", _in_use(stats)),
         ("sizes", ", ".join(f"{name} {_bytes(size)}" for name, size in stats.sizes.items() if size)),
         ("sources", f"{stats.sources:,}, {_bytes(stats.source_bytes)}"),
-        ("items", f"{stats.items:,} live, {stats.replaced:,} replaced, {stats.forgotten:,} forgotten"),
+        ("items", _items(stats)),
         ("topics", f"{stats.topics:,}; {counted(stats.ungathered, 'change')} to work in"),
         ("digests", digests),
         ("tool calls", ", ".join(f"{count:,} {name}" for name, count in stats.tool_history.items())),
@@ -52,6 +52,11 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
         ("operations", f"{stats.operations:,}"),
         *([("advice", stats.advice)] if stats.advice else []),
     ]
+
+
+def _items(stats: Stats) -> str:
+    undone = f", {stats.taken_back:,} taken back" if stats.taken_back else ""
+    return f"{stats.items:,} live, {stats.replaced:,} replaced, {stats.forgotten:,} forgotten{undone}"
 
 
 def _in_use(stats: Stats) -> str:
