@@ -686,3 +686,25 @@ def test_what_was_taken_back_is_counted_apart_from_what_was_forgotten(run: Run) 
     run("undo")
     run("undo")
     assert "0 live, 0 replaced, 0 forgotten, 2 taken back" in run("stats").output
+
+
+def test_a_kept_digest_says_what_it_covers_in_text_and_as_data(run: Run) -> None:
+    known = [
+        identifier_in(run("remember", f"Orion has a {part} of steel.", "--tag", "orion"))
+        for part in ("mast", "keel", "rudder", "galley")
+    ]
+    run("summarize", "orion", "--digest", "Orion is built of steel.")
+
+    text = run("summarize", "orion").output
+    data = json.loads(run("summarize", "orion", "--json").output)
+    short = run("summarize", "orion", "--max-tokens", "50").output
+
+    told = re.search(r"\(covers 4 memories: (#\w+), (#\w+), (#\w+), …\)", text)
+    assert told
+    assert {one[1:] for one in told.groups()} < set(known)
+    assert data["text"] == text.rstrip("\n")
+    assert (data["topic"], data["stale"], data["newer"], sorted(data["items"])) == ("orion", False, 0, sorted(known))
+    assert "Orion is built of steel." in short
+
+    run("update", known[0], "--content", "Orion has a mast of wood.")
+    assert json.loads(run("summarize", "orion", "--json").output)["stale"] is True
