@@ -32,6 +32,17 @@ def target(database: Path, at: datetime, *, before: str | None = None, folder: P
     return path
 
 
+def latest_before(database: Path, before: str) -> Path | None:
+    """The last of the copies of a memory file that were made before something and are still there."""
+    stem = f"{database.stem}-before-{before}-"
+    found = [
+        path
+        for path in (database.parent / FOLDER).glob("*.db")
+        if path.name.startswith(stem) and _NAME.fullmatch(path.name.removeprefix(stem))
+    ]
+    return max(found, key=lambda path: path.name, default=None)
+
+
 def made_at(path: Path, database: Path) -> tuple[datetime, int] | None:
     """When a backup of that memory file was made, and which of that second it is; None for what is none by its name."""
     name = path.name.removeprefix(f"{database.stem}-")

@@ -1,5 +1,6 @@
 """CatchUp: makes, in a thread, the vectors that remember left for later and what older files lack, and brings topics up to date."""
 
+import atexit
 import logging
 import threading
 import time
@@ -23,6 +24,8 @@ LINGER = 1.0
 """Seconds without a change before topics are brought up to date: what is said in one breath is gathered in one patch."""
 LONGEST_LINGER = 15.0
 """Seconds after which changes that never cease wait no longer."""
+ENDING = 30.0
+"""Seconds that the end of the program waits for the batch in hand, or for an encoder that is still loading."""
 LOOKED_UP = 32 * BATCH
 """Texts looked up at once: each look-up passes over all that have their vector."""
 
@@ -40,6 +43,9 @@ class CatchUp:
     ) -> None:
         """Begins at once, with what an earlier process left unfinished.
 
+        The end of the program waits for it though nobody closes it: a thread that is cut off inside the encoder's
+        library would abort the process.
+
         `gather` brings the topics up to date, a patch after the other until what it is given says to stop;
         `zone_offset` is that of the clock on the wall.
         """
@@ -54,6 +60,7 @@ class CatchUp:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="catch-up", daemon=True)
         self._thread.start()
+        atexit.register(self._end)
 
     @property
     def busy(self) -> bool:
@@ -75,6 +82,13 @@ class CatchUp:
         self._closed = True
         self._wanted.set()
         self._thread.join()
+        atexit.unregister(self._end)
+
+    def _end(self) -> None:
+        """Stop as `close` does, where the interpreter ends; it ends whatever the thread does."""
+        self._closed = True
+        self._wanted.set()
+        self._thread.join(ENDING)
 
     def _run(self) -> None:
         self._try(self._read_dates)
@@ -106,7 +120,8 @@ class CatchUp:
             if not self._closed:
                 log.warning("what recall searches could not be completed: %s", problem)
         except Exception as error:  # the thread's entry point: the words still find what has no vector
-            log_fault(log, "what recall searches could not be completed", error)
+            if threading.main_thread().is_alive():  # else the program ends, and pools take nothing any more
+                log_fault(log, "what recall searches could not be completed", error)
         return False
 
     def _read_dates(self) -> None:

@@ -106,23 +106,25 @@ class Digester:
         if kept is None:
             standing = not narrowed and where.as_of is None
             made = self._made(name, members, where.scopes, max_tokens=max_tokens, now=now) if standing else None
-            return made or self.digest(members, max_tokens=max_tokens, now=now)
+            return replace(made or self.digest(members, max_tokens=max_tokens, now=now), topic=name)
         if kept.stale:
             note = f"The kept digest of {name} is stale: its memories have changed."
-            return self.digest(members, max_tokens=max_tokens, now=now, note=note)
+            return replace(self.digest(members, max_tokens=max_tokens, now=now, note=note), topic=name, stale=True)
         items = list(self._store.items(kept.items).values())
-        newer = max(0, members.total - len(items))
+        newer = come = max(0, members.total - len(items))
         text = compose.kept_digest(kept, newer=newer, speech=speech)
+        if count_tokens(text) > max_tokens:
+            text = compose.kept_digest(kept, newer=newer, cited=0, speech=speech)
         left = max_tokens - count_tokens(text)
         if left < 0:
-            return self.digest(members, max_tokens=max_tokens, now=now)
+            return replace(self.digest(members, max_tokens=max_tokens, now=now), topic=name)
         if newer:
             known = set(kept.items)
             since = Members([hit for hit in members.hits if hit.item.id not in known], newer)
             added = self.digest(since, max_tokens=max(1, left), now=now)
             if added.items and count_tokens(whole := f"{text}\n{added.text}") <= max_tokens:
                 text, items, newer = whole, items + added.items, added.left_out
-        return Summary(text, items, newer, count_tokens(text))
+        return Summary(text, items, newer, count_tokens(text), topic=name, newer=come)
 
     def keeping(self, name: str, digest: str, *, where: Filter, now: datetime) -> KeepDigest:
         """The step that keeps a text as a topic's digest, standing for what is known about it.

@@ -218,6 +218,8 @@ class Revision:
     item: Item
     operation: Operation
     replaced_by: ItemId | None = None
+    said_again: tuple[Operation, ...] = ()
+    """What said it again, or confirmed it, while it was so; the first first."""
 
 
 @dataclass(frozen=True, slots=True)

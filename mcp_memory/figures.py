@@ -14,6 +14,8 @@ class Stats:
     items: int
     replaced: int
     forgotten: int
+    taken_back: int
+    """Items whose coming into being was undone; they are not among the forgotten."""
     operations: int
     pending: int
     """Items whose vector is still to be made."""

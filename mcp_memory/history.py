@@ -13,6 +13,8 @@ from mcp_memory.times import format_moment
 
 LISTED = 20
 """Items of an undo that are named one by one; beyond them they are counted."""
+AGAIN = 3
+"""Times that a state was said again that are shown one by one, the last ones; those before are counted."""
 AROUND = 40
 """Characters of unchanged text shown on either side of a change."""
 COMPARED = 160_000
@@ -41,6 +43,7 @@ def of_item(revisions: Sequence[Revision], *, earlier: int = 0, speech: Speech =
         if number < earlier:
             continue
         lines.append(f"{_head(revision)}: {one_line('; '.join(changes(before, revision)))}")
+        lines += _said_again(revision.said_again)
     more = (
         [
             f"{counted(earlier, 'earlier state is', 'earlier states are')} left out; a larger {speech.name('limit')} shows {'it' if earlier == 1 else 'them'}."
@@ -50,6 +53,16 @@ def of_item(revisions: Sequence[Revision], *, earlier: int = 0, speech: Speech =
     )
     told = f"#{item.id}: {item.kind} in {one_line(item.scope)}, {item.status}{times}"
     return "\n".join([fenced([told, origin_line(item), *lines]), *more])
+
+
+def _said_again(operations: Sequence[Operation]) -> list[str]:
+    """Who said a state again, one a line; of many only the last ones, with how many there were before them."""
+    before = len(operations) - AGAIN
+    counted_before = [f"   said again {counted(before, 'time')} more"] if before > 0 else []
+    return counted_before + [
+        f"   {_by(operation)}: {'confirmed' if operation.verb == 'update' else 'said again'}"
+        for operation in operations[-AGAIN:]
+    ]
 
 
 def changes(before: Item | None, revision: Revision) -> list[str]:
@@ -190,10 +203,11 @@ def _fate(operation: Operation) -> str:
 def _head(revision: Revision) -> str:
     operation = revision.operation
     undone = ", taken back" if operation.undone and operation.undoes is None else ""
-    return (
-        f"{revision.item.revision}. {format_moment(operation.at)} UTC, {operation.verb} #{operation.id} "
-        f"by {one_line(operation.client)}{undone}"
-    )
+    return f"{revision.item.revision}. {_by(operation)}{undone}"
+
+
+def _by(operation: Operation) -> str:
+    return f"{format_moment(operation.at)} UTC, {operation.verb} #{operation.id} by {one_line(operation.client)}"
 
 
 def of_undo(undoing: Undoing, *, by: str | None, speech: Speech = TO_TOOLS) -> str:

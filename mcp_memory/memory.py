@@ -49,6 +49,7 @@ from mcp_memory.requests import (
     read_changes,
     read_limit,
     read_query,
+    require_changes,
     where_of,
 )
 from mcp_memory.results import Forgotten, History, Recall, Remembered, Summary, Undone
@@ -324,7 +325,7 @@ class Memory:
         """
         identifier = read_id(item_id)
         item = require_present(self._store, {identifier})[identifier]
-        fields = read_changes(
+        given = read_changes(
             content=content,
             kind=kind,
             tags=tags,
@@ -334,8 +335,7 @@ class Memory:
             now=self._clock(),
             guard=(guard := Guard(self._secrets)),
         )
-        if not fields and not confirm:
-            raise InvalidInput("Nothing to change: give content, kind, tags, importance, a date, pinned or confirm.")
+        fields = require_changes(item, given, confirm=confirm)
         names = (
             ["content" if name == "text" else name for name in fields]
             + (["confirmed"] if confirm else [])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mcp_memory.domain import USER, Caller, Filter, OperationId
+from mcp_memory.domain import USER, Caller, Filter, Item, OperationId
 from mcp_memory.errors import InvalidInput
 from mcp_memory.guarding import Guard
 from mcp_memory.ids import id_number, id_text
@@ -19,6 +19,8 @@ MIN_BUDGET = 50
 MAX_BUDGET = 100_000
 MAX_CONTENT = 20_000
 """UTF-8 bytes of an item's text when it is changed; more is a document."""
+NO_MOMENT = "none"
+"""What a change says of a date to take it away."""
 MAX_QUERY = 10_000
 """Characters; a longer question is a document."""
 
@@ -150,10 +152,25 @@ def read_changes(
         fields["tags"] = read_tags(guard.texts(tags, "tags"))
     if importance is not None:
         fields["importance"] = read_importance(importance)
-    fields |= {name: read_moment(text, name, now=now) for name, text in moments.items() if text is not None}
+    for name, text in moments.items():
+        if text is not None:
+            fields[name] = None if text.strip().lower() == NO_MOMENT else read_moment(text, name, now=now)
     if pinned is not None:
         fields["pinned"] = int(pinned)
     return fields
+
+
+def require_changes(item: Item, fields: Mapping[str, Any], *, confirm: bool) -> dict[str, Any]:
+    """Those of an update's fields that the item does not have so yet; that someone says its importance counts as one.
+
+    Raises InvalidInput where there is none and nothing is confirmed.
+    """
+    if not fields and not confirm:
+        raise InvalidInput("Nothing to change: give content, kind, tags, importance, a date, pinned or confirm.")
+    changed = {name: value for name, value in fields.items() if name == "importance" or getattr(item, name) != value}
+    if not changed and not confirm:
+        raise InvalidInput(f"Nothing to change: #{item.id} is so already. To say that it is still true, confirm it.")
+    return changed
 
 
 def _require_short(content: str) -> None:

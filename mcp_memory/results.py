@@ -7,6 +7,9 @@ from typing import Literal
 
 from mcp_memory.domain import Hit, Item, ItemId, Operation, OperationId, Revision, Undoing
 
+TOLD_OF_SUMMARY = ("text", "topic", "stale", "newer", "left_out", "tokens")
+"""The fields of a digest that stand in its data as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
@@ -75,6 +78,12 @@ class Summary:
     items: list[Item]
     left_out: int
     tokens: int
+    topic: str | None = None
+    """What it is the digest of, where a topic was named."""
+    stale: bool = False
+    """Whether the digest that is kept of the topic no longer holds, so that this is another."""
+    newer: int = 0
+    """Memories that came since the kept digest was handed in."""
 
 
 @dataclass(frozen=True, slots=True)

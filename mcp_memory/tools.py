@@ -12,7 +12,7 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.intake import MAX_ENTRIES
 from mcp_memory.memory import LIMIT, Memory, Progress
 from mcp_memory.requests import ItemQuery
-from mcp_memory.results import ALL_KEPT, History, Recall, Summary, Undone, Withheld
+from mcp_memory.results import ALL_KEPT, TOLD_OF_SUMMARY, History, Recall, Summary, Undone, Withheld
 
 Schema = dict[str, Any]
 
@@ -217,8 +217,8 @@ def _summarize(memory: Memory, arguments: Arguments, caller: Caller, progress: P
 
 
 def summary_data(result: Summary) -> dict[str, Any]:
-    """A digest as data: the memories it cites."""
-    return {"items": [item.id for item in result.items], "left_out": result.left_out, "tokens": result.tokens}
+    """A digest as data, with the memories it cites."""
+    return {name: getattr(result, name) for name in TOLD_OF_SUMMARY} | {"items": [item.id for item in result.items]}
 
 
 def _update(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:
@@ -419,7 +419,7 @@ TOOLS: tuple[Tool, ...] = (
             "tags": _texts("replaces the tags it has"),
             "importance": _number("number"),
             "occurred_at": _text(),
-            "valid_until": _text("when it stopped or stops being true"),
+            "valid_until": _text("when it stopped being true, or none"),
             "pinned": {"type": "boolean", "description": "always in the core context"},
             "review_after": _text(),
             "confirm": {"type": "boolean"},

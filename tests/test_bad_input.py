@@ -236,7 +236,7 @@ def entries(count: int) -> list[Any]:
 
 FILES: list[tuple[Callable[[Path], None], str]] = [
     (directory, "is a directory. Name a file with --database, for example"),
-    (no_database, "is not a SQLite database. Name another file with --database."),
+    (no_database, "is not a SQLite database. Name another file with --database; if it was a memory,"),
     (other_program, "is a SQLite database of another program, and is left as it is."),
     (newer_schema, "was written by a newer mcp-memory (schema 99, this one knows up to"),
     (cut_in_half, "is damaged"),

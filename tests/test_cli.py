@@ -606,3 +606,117 @@ def test_old_tool_calls_are_folded_on_request(run: Run) -> None:
 
     assert json.loads(run("fold", "--json").stdout) == {"patterns": 0, "hidden": 0, "erased": 0}
     assert json.loads(run("stats", "--json").stdout)["tool_history"] == {"whole": 1, "patterns": 0, "hidden": 0}
+
+
+def test_undo_without_a_name_takes_back_nothing_that_came_from_another_file(run: Run, tmp_path: Path) -> None:
+    other, exported = str(tmp_path / "other.db"), str(tmp_path / "other.jsonl")
+    run("remember", "Told on the other machine: glaciers.", "--database", other)
+    run("export", exported, "--database", other)
+
+    came = run("import", exported)
+    refused = run("undo")
+
+    assert "is new: deleting it takes all of this back" in came.output
+    assert refused.exit_code == 1
+    assert "may have been done elsewhere" in refused.output
+    assert "glaciers" in run("recall", "glaciers").output
+
+    run("remember", "Told here: volcanoes.")
+    assert "volcanoes" in run("undo").output
+    again = run("undo")
+    assert (again.exit_code, "may have been done elsewhere" in again.output) == (1, True)
+
+
+def test_after_a_merge_undo_names_the_copy_that_takes_all_of_it_back(run: Run, tmp_path: Path) -> None:
+    other = str(tmp_path / "other.db")
+    run("remember", "Told on the other machine: glaciers.", "--database", other)
+    run("remember", "Told here: volcanoes.")
+    run("merge", other)
+    run("compact")
+
+    refused = run("undo")
+    [command] = re.findall(r"`mcp-memory (restore .* --force)`", refused.output)
+    run(*command.split())
+
+    assert refused.exit_code == 1
+    assert "glaciers" not in run("list").output
+    assert "volcanoes" in run("undo").output
+    assert "volcanoes" not in run("list").output
+
+
+@pytest.mark.parametrize("date", ["valid-until", "review-after", "occurred-at"])
+def test_a_date_of_a_memory_is_taken_away_with_none(run: Run, date: str) -> None:
+    known = identifier_in(run("remember", "The pool is open."))
+    before = json.loads(run("list", "--json").output)
+    given = run("update", known, f"--{date}", "2026-01-31")
+
+    taken = run("update", known, f"--{date}", "None")
+
+    assert (given.exit_code, taken.exit_code) == (0, 0)
+    [item], [was] = json.loads(run("list", "--json").output), before
+    assert {**item, "revision": 0} == {**was, "revision": 0}
+    assert f"{date.replace('-', '_')}: 2026-01-31 00:00 -> none" in run("history", known).output
+
+
+@pytest.mark.parametrize("change", [["--tag", ""], ["--unpin"], ["--kind", "fact"], ["--content", "The pool is open."]])
+def test_an_update_that_changes_nothing_is_said_to_and_makes_no_revision(run: Run, change: list[str]) -> None:
+    known = identifier_in(run("remember", "The pool is open.", "--kind", "fact"))
+
+    result = run("update", known, *change)
+
+    assert (result.exit_code, f"Nothing to change: #{known} is so already." in result.output) == (1, True)
+    assert [item["revision"] for item in json.loads(run("list", "--json").output)] == [1]
+    assert len(json.loads(run("history", "--json").output)["operations"]) == 1
+
+
+def test_the_history_of_a_memory_shows_who_confirmed_it_or_said_it_again(run: Run) -> None:
+    known = identifier_in(run("remember", "The pool is open."))
+    run("update", known, "--confirm")
+    run("update", known, "--tag", "leisure")
+    for _ in range(4):
+        run("remember", "The pool is open.")
+
+    lines = run("history", known).output.splitlines()
+
+    told = [re.sub(r"\S+ \S+ UTC, (\w+) #\w+ by", r"\1 by", line) for line in lines if re.match(r"\d\. |   ", line)]
+    assert told == [
+        "1. remember by command line: The pool is open.",
+        "   update by command line: confirmed",
+        "2. update by command line: tags: +leisure",
+        "   said again 1 time more",
+        *["   remember by command line: said again"] * 3,
+    ]
+
+
+def test_what_was_taken_back_is_counted_apart_from_what_was_forgotten(run: Run) -> None:
+    known = identifier_in(run("remember", "The pool is open."))
+    run("remember", "The sauna is closed.")
+    run("undo")
+    run("forget", known)
+
+    assert "0 live, 0 replaced, 1 forgotten, 1 taken back" in run("stats").output
+    run("undo")
+    run("undo")
+    assert "0 live, 0 replaced, 0 forgotten, 2 taken back" in run("stats").output
+
+
+def test_a_kept_digest_says_what_it_covers_in_text_and_as_data(run: Run) -> None:
+    known = [
+        identifier_in(run("remember", f"Orion has a {part} of steel.", "--tag", "orion"))
+        for part in ("mast", "keel", "rudder", "galley")
+    ]
+    run("summarize", "orion", "--digest", "Orion is built of steel.")
+
+    text = run("summarize", "orion").output
+    data = json.loads(run("summarize", "orion", "--json").output)
+    short = run("summarize", "orion", "--max-tokens", "50").output
+
+    told = re.search(r"\(covers 4 memories: (#\w+), (#\w+), (#\w+), …\)", text)
+    assert told
+    assert {one[1:] for one in told.groups()} < set(known)
+    assert data["text"] == text.rstrip("\n")
+    assert (data["topic"], data["stale"], data["newer"], sorted(data["items"])) == ("orion", False, 0, sorted(known))
+    assert "Orion is built of steel." in short
+
+    run("update", known[0], "--content", "Orion has a mast of wood.")
+    assert json.loads(run("summarize", "orion", "--json").output)["stale"] is True

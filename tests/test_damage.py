@@ -294,15 +294,45 @@ def test_tables_that_a_layout_unheard_of_hides_are_named(tmp_path: Path) -> None
     assert not re.search(r"no memory file|first page", result.output)
 
 
-def test_a_file_whose_head_is_damaged_is_said_to_be(tmp_path: Path) -> None:
-    path = filled(tmp_path / "memory.db")
+@pytest.mark.parametrize("length", [16, 100, PAGE], ids="the first {} bytes".format)
+@pytest.mark.parametrize("rewritten", [False, True], ids=["grown", "rewritten"])
+@pytest.mark.parametrize("zeroed", [False, True], ids=["noise", "zeros"])
+def test_a_file_whose_first_page_alone_is_damaged_is_saved_whole(
+    tmp_path: Path, length: int, rewritten: bool, zeroed: bool
+) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    if rewritten:
+        early(path)
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        before = said(memory)
     with path.open("r+b") as file:
-        file.write(random.Random(5).randbytes(100))
+        file.write(bytes(length) if zeroed else random.Random(5).randbytes(length))
 
-    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(tmp_path / "saved.db")])
+    refused = CliRunner().invoke(main, ["stats", "--database", str(path)])
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(target)])
 
-    assert result.exit_code == 1
-    assert "first page of the file can't be read" in result.output
+    assert "mcp-memory restore BACKUP" in refused.output
+    assert f"mcp-memory recover {path} --to NEW" in refused.output
+    assert (result.exit_code, "Nothing is known to be lost." in result.output) == (0, True)
+    with Memory.open(target, model=HashingEncoder()) as memory:
+        memory.wait_for_encoder()
+        assert said(memory) == before
+        assert list(memory.verify()) == []
+
+
+def test_what_stands_in_the_log_of_a_file_without_a_head_is_saved_too(tmp_path: Path) -> None:
+    path, copy = filled(tmp_path / "memory.db"), tmp_path / "copy.db"
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        memory.remember("This stands in the log alone.")
+        copy.write_bytes(bytes(100) + path.read_bytes()[100:])
+        Path(f"{copy}-wal").write_bytes(Path(f"{path}-wal").read_bytes())
+        before = said(memory)
+
+    recover(copy, tmp_path / "saved.db", clock=lambda: 1_800_000_000_000)
+
+    with Memory.open(tmp_path / "saved.db", model=HashingEncoder()) as memory:
+        assert said(memory) == before
+        assert list(memory.verify()) == []
 
 
 def test_a_page_of_zeros_a_cut_off_end_and_the_log_are_saved_around(tmp_path: Path) -> None:
@@ -323,6 +353,30 @@ def test_a_page_of_zeros_a_cut_off_end_and_the_log_are_saved_around(tmp_path: Pa
         memory.make_vectors()
         assert list(memory.verify()) == []
         assert "This stands in the log alone." in said(memory)
+
+
+@pytest.mark.parametrize("part", [0.5, 0.7, 0.9])
+def test_of_a_file_that_was_cut_off_it_is_told_how_much_is_missing(tmp_path: Path, part: float) -> None:
+    path, target = filled(tmp_path / "memory.db"), tmp_path / "saved.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * part)])
+    pages, left = len(whole) // PAGE, int(len(whole) * part) // PAGE
+
+    result = CliRunner().invoke(main, ["recover", str(path), "--to", str(target)])
+
+    assert result.exit_code == 1
+    assert (
+        f"{pages - left:,} of its {pages:,} pages ({round(100 * (pages - left) / pages)} %) are missing"
+        in result.output
+    )
+    assert " more." not in result.output
+    told = re.search(r"^Lost, at least: (.*)\.$", result.output, re.MULTILINE)
+    assert told
+    lost = {name: int(number) for name, number in re.findall(r"(\w+) (\d+)", told[1])}
+    assert lost.get("operations", 0) <= 5  # there were no more
+    with Memory.open(target, model=HashingEncoder()) as memory:
+        assert list(memory.verify()) == []
+        assert not any("\x00" in text for text in said(memory))
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing like it" * 1000, b"SQLite format 3\x00" + b"\xff" * 9000])

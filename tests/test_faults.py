@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from clock import Clock
 from mcp import Client
 
 from bench import faults
 from bench.processes import sentence
+from mcp_memory.cli import main
 from mcp_memory.domain import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import ReadOnly, Replaced, Unusable
@@ -164,6 +166,46 @@ def test_a_log_that_is_torn_loses_no_more_than_what_was_torn_off(tmp_path: Path)
 
 
 # the file
+
+
+@pytest.mark.parametrize("command", [["verify"], ["recall", "anything"], ["stats"], ["backup"], ["list"]], ids=" ".join)
+def test_an_empty_file_is_said_to_be_none_and_left_as_it_is(tmp_path: Path, command: list[str]) -> None:
+    path = tmp_path / "memory.db"
+    path.touch()
+
+    result = CliRunner().invoke(main, [*command, "--database", str(path)])
+
+    assert result.exit_code == 1
+    assert "is empty (0 bytes), and a memory file never is" in result.output
+    assert f"mcp-memory restore BACKUP --database {path}" in result.output
+    assert (path.read_bytes(), [file.name for file in tmp_path.iterdir()]) == (b"", ["memory.db"])
+
+
+def test_a_new_memory_begins_in_an_empty_file_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "memory.db"
+    path.touch()
+
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        memory.remember("A first thing.")
+
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        assert [item.text for item in memory.listing(ItemQuery(scope="all"), limit=9)] == ["A first thing."]
+    assert [record.getMessage() for record in caplog.records if "is empty" in record.getMessage()] == [
+        f"{path} is empty, so a new memory begins in it; if it held one, restore a backup"
+    ]
+
+
+def test_the_log_of_a_file_that_was_emptied_is_not_thrown_away(tmp_path: Path) -> None:
+    path, log = tmp_path / "memory.db", tmp_path / "memory.db-wal"
+    path.touch()
+    log.write_bytes(b"what the file lost")
+
+    with pytest.raises(Unusable, match="was emptied or cut off"):
+        Memory.open(path, model=HashingEncoder())
+
+    assert (path.read_bytes(), log.read_bytes()) == (b"", b"what the file lost")
 
 
 def test_a_directory_that_vanishes_is_said_and_served_again_when_it_is_back(tmp_path: Path) -> None:

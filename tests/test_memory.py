@@ -611,7 +611,7 @@ def test_a_digest_handed_back_is_served_until_its_memories_change(memory: Memory
 
     memory.update(item_id, content="The deploy port is 9090.")
 
-    assert fresh.splitlines()[1:-1] == ["- Port 8080.", "- That is all."]
+    assert fresh.splitlines()[1:-1] == ["- Port 8080.", "- That is all.", f"(covers 1 memory: #{item_id})"]
     stale = memory.summarize("infra").text
     assert "stale" in stale
     assert "9090" in stale

@@ -123,3 +123,33 @@ def test_closing_while_vectors_are_made_loses_nothing(tmp_path: Path) -> None:
         memory.make_vectors()
 
         assert (memory.stats().items, memory.stats().pending) == (500, 0)
+
+
+UNCLOSED = """
+import sys, time
+from pathlib import Path
+import mcp_memory.memory
+from mcp_memory import Memory
+from mcp_memory.encoders.hashing import HashingEncoder
+
+def load(directory):
+    time.sleep(0.5)
+    Path(sys.argv[2]).write_text("up")
+    return HashingEncoder()
+
+mcp_memory.memory.load_encoder = load
+memory = Memory.open(sys.argv[1], model=Path("."))
+memory.remember("Nobody closes this.")
+sys.exit(7)
+"""
+"""A program that ends while its encoder is still loading; one that is cut off in native code would abort it."""
+
+
+def test_a_program_that_does_not_close_its_memory_ends_when_its_threads_have(tmp_path: Path) -> None:
+    path, loaded = tmp_path / "memory.db", tmp_path / "loaded"
+
+    ended = subprocess.run([sys.executable, "-c", UNCLOSED, path, loaded], capture_output=True, text=True, timeout=60)
+
+    assert (ended.returncode, ended.stderr) == (7, "")
+    assert loaded.read_text() == "up"
+    assert everything(path) == ["Nobody closes this."]

@@ -60,7 +60,7 @@ def memory(kept: Kept) -> Memory:
 
 
 def test_as_of_any_moment_of_200_operations_gives_what_was_visible_then(kept: Kept) -> None:
-    chance = random.Random(20261121)
+    chance = random.Random(20261122)
     moments: list[tuple[datetime, dict[str, Any]]] = []
     refused = 0
     for _ in range(200):

@@ -263,6 +263,8 @@ def bring_in(
         click.echo(visible(line))
     if kept_at is not None:
         click.echo(f"{kept_at} is a copy of the file before; restoring it with --force takes all of this back.")
+    elif new and not dry_run and merged.total:
+        click.echo(f"{config.database} is new: deleting it takes all of this back.")
 
 
 def told(merged: "Merged", *, named: str, dry_run: bool) -> list[str]:

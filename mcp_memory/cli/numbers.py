@@ -37,7 +37,7 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
         ("in use", _in_use(stats)),
         ("sizes", ", ".join(f"{name} {_bytes(size)}" for name, size in stats.sizes.items() if size)),
         ("sources", f"{stats.sources:,}, {_bytes(stats.source_bytes)}"),
-        ("items", f"{stats.items:,} live, {stats.replaced:,} replaced, {stats.forgotten:,} forgotten"),
+        ("items", _items(stats)),
         ("topics", f"{stats.topics:,}; {counted(stats.ungathered, 'change')} to work in"),
         ("digests", digests),
         ("tool calls", ", ".join(f"{count:,} {name}" for name, count in stats.tool_history.items())),
@@ -52,6 +52,11 @@ def stats_lines(stats: Stats) -> list[tuple[str, str]]:
         ("operations", f"{stats.operations:,}"),
         *([("advice", stats.advice)] if stats.advice else []),
     ]
+
+
+def _items(stats: Stats) -> str:
+    undone = f", {stats.taken_back:,} taken back" if stats.taken_back else ""
+    return f"{stats.items:,} live, {stats.replaced:,} replaced, {stats.forgotten:,} forgotten{undone}"
 
 
 def _in_use(stats: Stats) -> str:
@@ -182,10 +187,23 @@ def _bytes(size: int) -> str:
 
 
 def recovered_lines(found: Recovered, target: Path) -> Iterator[str]:
-    """What was saved, and what is lost."""
-    yield f"Saved in {target}: {_counts(found.saved)}."
-    yield f"Lost: {_counts(found.lost)}." if found.lost else "Nothing is known to be lost."
+    """What was saved, and what is lost as far as that can be known."""
+    yield f"Saved in {target}: {_rows(found.saved)}."
+    if found.missing:
+        share = round(100 * found.missing / found.pages)
+        yield (
+            f"The file was cut off: {found.missing:,} of its {found.pages:,} pages ({share} %) are missing at its end, and "
+            "what stood in them alone can't be named or counted."
+        )
+    if found.lost:
+        yield f"Lost, at least: {_rows(found.lost)}."
+    elif not found.missing:
+        yield "Nothing is known to be lost."
     yield from found.notes
+
+
+def _rows(tables: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in tables.items() if number) or "nothing"
 
 
 def recovered_data(found: Recovered) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def recover(config: Config, damaged: Path, target: Path, as_json: bool) -> None:
 
     found = recovered_from(damaged, target, clock=lambda: time.time_ns() // 1_000_000)
     print_answer(recovered_data(found) if as_json else "\n".join(recovered_lines(found, target)))
-    if found.lost or found.notes:
+    if found.lost or found.notes or found.missing:
         sys.exit(1)
 
 

@@ -152,9 +152,9 @@ def summarize(
 @click.option("--tag", "tags", multiple=True, help="Replaces the tags it has.")
 @click.option("--importance", type=float)
 @click.option("--occurred-at")
-@click.option("--valid-until", help="When it stopped being true.")
+@click.option("--valid-until", help="When it stopped being true; none takes it away.")
 @click.option("--pin/--unpin", "pinned", default=None)
-@click.option("--review-after")
+@click.option("--review-after", help="When to ask whether it still holds; none takes it away.")
 @click.option("--confirm", is_flag=True, help="It is still true.")
 @json_option
 @configured

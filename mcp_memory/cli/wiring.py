@@ -90,10 +90,16 @@ def open_existing(config: Config) -> "tuple[Memory, Caller]":
 
 
 def require_file(config: Config) -> None:
-    """Raises NotFound where there is no memory file."""
+    """Raises NotFound where there is no memory file, or an empty one, which none ever is and which is left as it is."""
     if not config.database.exists():
         raise NotFound(
             f"There is no memory file {config.database} yet. Remember something first, or name another file."
+        )
+    if not config.database.is_dir() and not config.database.stat().st_size:
+        raise NotFound(
+            f"{config.database} is empty (0 bytes), and a memory file never is. If there was a memory in it, restore a "
+            f"backup: `mcp-memory restore BACKUP --database {config.database}`. If it is to be a new one, remember "
+            "something first."
         )
 
 

@@ -39,6 +39,11 @@ REPLACEMENTS = """
 """
 
 _LIVE = "FROM revisions AS r WHERE r.until_time IS NULL AND r.status = 'live'"
+_TAKEN_BACK = (
+    "SELECT count(*) FROM revisions AS r JOIN operations AS o ON o.id = r.operation_id "
+    "WHERE r.until_time IS NULL AND r.status = 'forgotten' AND r.restores IS NULL AND o.undoes IS NOT NULL"
+)
+"""What an undo left no state to: nobody forgot it."""
 _DIGESTED = """
     SELECT DISTINCT i.source_id FROM topics AS t JOIN topic_revisions AS m ON m.topic_id = t.id
     JOIN revisions AS r ON r.id = m.revision_id JOIN items AS i ON i.id = r.item_id WHERE t.until_time IS NULL
@@ -66,6 +71,7 @@ def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: 
     log = Path(f"{path}-wal")
     live = counts.get("live", 0)
     recalled: int = connection.execute(f"SELECT count(*) {_LIVE} AND r.item_id IN (SELECT item_id FROM uses)").get
+    taken_back: int = connection.execute(_TAKEN_BACK).get
     growth, per_day = _growth(connection, now)
     return Stats(
         path=str(path),
@@ -73,7 +79,8 @@ def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: 
         sources=connection.execute("SELECT count(*) FROM sources").get,
         items=live,
         replaced=counts.get("replaced", 0),
-        forgotten=counts.get("forgotten", 0),
+        forgotten=counts.get("forgotten", 0) - taken_back,
+        taken_back=taken_back,
         operations=connection.execute("SELECT count(*) FROM operations").get,
         pending=connection.execute(f"SELECT count(*) {LACKING}", (encoder or "",)).get,
         encoder=encoder,

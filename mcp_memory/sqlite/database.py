@@ -19,7 +19,7 @@ from mcp_memory.errors import Conflict, Damaged, MemoryProblem, Mended, ReadOnly
 from mcp_memory.permissions import make_directory, make_file
 from mcp_memory.sqlite import cipher
 from mcp_memory.sqlite.leftovers import clear_leftovers
-from mcp_memory.sqlite.place import identity, network_filesystem, settle
+from mcp_memory.sqlite.place import identity, may_write, network_filesystem, prepare_path, settle
 from mcp_memory.sqlite.schema import (
     APPLICATION_ID,
     Progress,
@@ -97,7 +97,7 @@ class Database:
                     "Name a file on a disk of this machine with --database, and bring copies over with `mcp-memory backup`; "
                     "--read-only only reads it."
                 )
-            self.read_only = _prepare_path(path, read_only=read_only)
+            self.read_only = prepare_path(path, read_only=read_only)
             # Where SQLite can't make the files it shares with other processes; a log that is there must be read.
             unshared = self.read_only and not os.access(path.parent, os.W_OK)
             self._immutable = unshared and not Path(f"{path}-wal").exists()
@@ -272,7 +272,7 @@ class Database:
     def _require_writable(self) -> None:
         if not self.read_only:
             return
-        if not self._asked_read_only and _may_write(self.path):
+        if not self._asked_read_only and may_write(self.path):
             raise Replaced(f"{self.path} may be written by now, and has to be opened anew for that. Try again.")
         raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
 
@@ -419,7 +419,11 @@ def driver_errors(path: Path) -> Generator[None]:
     except apsw.ReadOnlyError as error:
         raise ReadOnly(f"{path} may not be written to. Check the permissions of the file and its directory.") from error
     except apsw.NotADBError as error:
-        raise Unusable(f"{path} is not a SQLite database. Name another file with --database.") from error
+        raise Unusable(
+            f"{path} is not a SQLite database. Name another file with --database; if it was a memory, its first page is "
+            f"damaged: restore a backup (`mcp-memory restore BACKUP --database {path}`), or save what can be read of it "
+            f"(`mcp-memory recover {path} --to NEW`)."
+        ) from error
     except apsw.CorruptError as error:
         raise Damaged(
             f"{path} is damaged ({error}). Restore a backup, or save what can be read of it: "
@@ -431,23 +435,6 @@ def driver_errors(path: Path) -> Generator[None]:
         ) from error
     except (apsw.CantOpenError, apsw.IOError, apsw.PermissionsError, apsw.AuthError, OSError) as error:
         raise Unusable(f"{path} cannot be opened or read: {error}.") from error
-
-
-def _prepare_path(path: Path, *, read_only: bool) -> bool:
-    """Make what must be there before opening; True where the file may only be read."""
-    if path.is_dir():
-        raise Unusable(f"{path} is a directory. Name a file with --database, for example {path / 'memory.db'}.")
-    if path.exists():
-        return read_only or not _may_write(path)
-    if read_only:
-        raise ReadOnly(f"{path} does not exist, and --read-only forbids to make it.")
-    make_directory(path.parent)
-    make_file(path)
-    return False
-
-
-def _may_write(path: Path) -> bool:
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def vector_extension() -> str:

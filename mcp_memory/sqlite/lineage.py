@@ -1,11 +1,12 @@
 """Where an item comes from and what became of it: its source, its states, what it replaced."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import apsw
 
-from mcp_memory.domain import Item, ItemId, Revision, Source, SourceId
+from mcp_memory.domain import Item, ItemId, Operation, Revision, Source, SourceId
 from mcp_memory.errors import NotFound
 from mcp_memory.ids import id_text
 from mcp_memory.sqlite import redaction
@@ -78,11 +79,25 @@ def history(connection: apsw.Connection, item_id: ItemId) -> list[Revision]:
     )
     if not rows:
         raise NotFound(f"There is no memory #{item_id}. Use recall to find the right id.")
+    again = _said_again(connection, number_of(item_id))
+    starts = [operation(row[:OPERATION_WIDTH]).at for row in rows]
     return [
         Revision(
             item(row[OPERATION_WIDTH:-1]),
             operation(row[:OPERATION_WIDTH]),
             None if row[-1] is None else ItemId(id_text(row[-1])),
+            tuple(said for said in again if bisect_right(starts, said.at) - 1 == number),
         )
-        for row in rows
+        for number, row in enumerate(rows)
     ]
+
+
+def _said_again(connection: apsw.Connection, number: int) -> list[Operation]:
+    """The operations that said an item again and that still count, the first first."""
+    rows = fetch(
+        connection,
+        f"SELECT {OPERATION_COLUMNS} FROM operations AS o WHERE o.id IN "
+        "(SELECT operation_id FROM confirmations WHERE item_id = ? AND until_time IS NULL) ORDER BY o.at",
+        (number,),
+    )
+    return [operation(row) for row in rows]

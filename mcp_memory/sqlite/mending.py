@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
-from mcp_memory.sqlite import cipher, gaps, rebuilding, rerooting, salvage, upkeep
+from mcp_memory.sqlite import brought, cipher, gaps, heading, rebuilding, rerooting, salvage, upkeep
 from mcp_memory.sqlite.agreement import INDEXED
 from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
 from mcp_memory.sqlite.indexed import insert_words
@@ -37,9 +37,13 @@ class Recovered:
     saved: dict[str, int]
     """Rows by table of truth."""
     lost: dict[str, int]
-    """Rows that something still names and that can't be read, by table of truth."""
+    """Rows that something still names and that can't be read, by table of truth: at least these."""
     notes: tuple[str, ...]
     """What was made up and what was let go, in words."""
+    missing: int = 0
+    """Pages that the file's end lacks: what stood in them is lost, and nobody can name it."""
+    pages: int = 0
+    """Pages that the file had, where some are missing."""
 
 
 def mend(database: Database) -> None:
@@ -103,6 +107,8 @@ def _copy_whole(damaged: apsw.Connection, path: Path, *, key: cipher.Key | None)
         target.execute("BEGIN IMMEDIATE")
         target.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
         target.execute("INSERT INTO sqlite_sequence VALUES ('changes', ?)", (_last_change(damaged) + CHANGES_AHEAD,))
+        with suppress(apsw.Error):
+            brought.write(target, brought.last(damaged))
         truth = [table for table in salvage.tables(damaged) if not salvage.is_index(table)]
         read = {table: salvage.copy_table(damaged, target, table) for table in truth}
         lost = [f"{table} can't be read whole" for table, rows in read.items() if not rows.whole]
@@ -207,6 +213,8 @@ def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recover
 
 
 def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
+    missing, pages = rerooting.cut_off(damaged)
+    rerooting.fill_up(damaged)
     relisted = _list_tables_again(damaged)
     with ExitStack() as stack:
         old = stack.enter_context(closing(apsw.Connection(str(damaged))))
@@ -236,7 +244,8 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
         raise Unusable(
             f"Nothing can be read of it: {'; '.join(notes) or 'all its pages are damaged, or it was empty'}."
         )
-    return Recovered(saved, {table: len(rows.lost) for table, rows in read.items() if rows.lost}, tuple(notes))
+    lost = {table: len(rows.lost) for table, rows in read.items() if rows.lost}
+    return Recovered(saved, lost, tuple(notes), missing, pages)
 
 
 def _list_tables_again(path: Path) -> int | None:
@@ -244,17 +253,25 @@ def _list_tables_again(path: Path) -> int | None:
 
     Raises Unusable where too little is known.
     """
+    try:
+        return _list_again_where_needed(path)
+    except apsw.NotADBError as error:
+        version = _head_again(path)
+        if version is None:
+            raise Unusable(
+                f"The first page of the file can't be read ({error}), and its other pages are not those of a memory file of "
+                "this mcp-memory, or lie where an older one put them. Restore a backup: `mcp-memory restore BACKUP`."
+            ) from error
+        return version
+
+
+def _list_again_where_needed(path: Path) -> int | None:
     version = rerooting.version_in_header(path)
     with closing(apsw.Connection(str(path))) as connection:
         try:
             rows = fetch(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")
             names = {name for (name,) in rows}
             sound = version is None or names >= CORE
-        except apsw.NotADBError as error:
-            raise Unusable(
-                f"The first page of the file can't be read ({error}): it is no memory file, or that page is damaged. "
-                "Restore a backup."
-            ) from error
         except apsw.CorruptError as error:
             sound = False
             if version is None:
@@ -266,6 +283,26 @@ def _list_tables_again(path: Path) -> int | None:
         return None
     if not rerooting.restore(path, version, lambda new: _run_migrations(new, 0, version)):
         raise Unusable("The list of its tables can't be read, and where they begin is not known. Restore a backup.")
+    return version
+
+
+def _head_again(path: Path) -> int | None:
+    """Write a copy's header anew, and the list of its tables where that is damaged too; its schema, None where neither fits.
+
+    The schema is the one whose tables the list has, else the one of whose tables and indexes most begin where a new or a
+    rewritten file has them: the latest of those.
+    """
+    if not heading.write_anew(path, len(migrations())):
+        return None
+    versions = range(len(migrations()), 0, -1)
+    for version in versions:
+        if rerooting.lists(path, lambda new, to=version: _run_migrations(new, 0, to)):
+            heading.write_anew(path, version)
+            return version
+    shares = {v: rerooting.fitting(path, lambda new, to=v: _run_migrations(new, 0, to)) for v in versions}
+    version = max(shares, key=lambda v: shares[v])  # the first of the best
+    if not shares[version] or not rerooting.restore(path, version, lambda new: _run_migrations(new, 0, version)):
+        return None
     return version
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 import tempfile
+import time
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import apsw
 from mcp_memory.errors import InvalidInput
 from mcp_memory.importers.jsonl import Damage, read
 from mcp_memory.merged import Merged
-from mcp_memory.sqlite import records, rewriting, upkeep
+from mcp_memory.sqlite import brought, records, rewriting, upkeep
 from mcp_memory.sqlite.cipher import Key
 from mcp_memory.sqlite.database import Database, driver_errors
 from mcp_memory.sqlite.merging import merge
@@ -76,6 +77,8 @@ def _bring(database: Database, staged: Database, *, zone_offset: int, dry_run: b
             _require_whole(connection)
             if dry_run:
                 connection.execute("ROLLBACK TO before")
+            elif result.total:
+                brought.note(connection, at=time.time_ns() // 1_000_000)
     if dry_run:
         return result
     if result.erased:

@@ -1,10 +1,16 @@
-"""Where the file lies: which file a name leads to, and whether the disk under it belongs to this machine."""
+"""Where the file lies: which file a name leads to, what must be there before it is opened, and whose disk it is on."""
 
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from mcp_memory.errors import ReadOnly, Unusable
+from mcp_memory.permissions import make_directory, make_file
+
+log = logging.getLogger(__name__)
 
 NETWORK = frozenset(
     "afpfs afs beegfs ceph cifs coda davfs davfs2 fuse.ceph fuse.davfs fuse.davfs2 fuse.gcsfuse fuse.glusterfs "
@@ -90,6 +96,41 @@ def _windows_share(path: Path) -> str | None:
 
     kernel = getattr(ctypes, "windll").kernel32  # noqa: B009  # there on Windows alone
     return "remote" if kernel.GetDriveTypeW(anchor) == 4 else None
+
+
+def prepare_path(path: Path, *, read_only: bool) -> bool:
+    """Make what must be there before opening; True where the file may only be read.
+
+    An empty file is taken for a new one, as `touch` and `mktemp` make them, and the log says so. Raises Unusable where a
+    log lies beside it, which SQLite would throw away: that file was emptied.
+    """
+    if path.is_dir():
+        raise Unusable(f"{path} is a directory. Name a file with --database, for example {path / 'memory.db'}.")
+    if not path.exists():
+        if read_only:
+            raise ReadOnly(f"{path} does not exist, and --read-only forbids to make it.")
+        make_directory(path.parent)
+        make_file(path)
+        return False
+    logged = _holds_something(Path(f"{path}-wal"))  # looked at first: who makes the file makes its log after it
+    if not _holds_something(path):
+        if logged:
+            raise Unusable(
+                f"{path} is empty, and its log ({path}-wal) is not: the file was emptied or cut off. Nothing was changed. "
+                f"Restore a backup: `mcp-memory restore BACKUP --database {path}`."
+            )
+        if not read_only:
+            log.warning("%s is empty, so a new memory begins in it; if it held one, restore a backup", path)
+    return read_only or not may_write(path)
+
+
+def may_write(path: Path) -> bool:
+    """Whether the file, and its log beside it, may be written by this user."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _holds_something(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def size_of(path: Path) -> int:

@@ -15,6 +15,8 @@ from mcp_memory.sqlite.schema import APPLICATION_ID, migrations
 HEADER = 100
 """Bytes before the content of the first page: SQLite's file format, 1.3."""
 MAGIC = b"SQLite format 3\x00"
+PAGES = 1 << 22
+"""Pages that a header may say there are, to be believed: 16 GB."""
 _OF_TABLE = (5, 13)
 _OF_INDEX = (2, 10)
 """The first byte of a page that begins a table; of one that begins an index, or a table sorted as one."""
@@ -44,6 +46,41 @@ def version_in_header(path: Path) -> int | None:
     return version if application == APPLICATION_ID and 0 < version <= len(migrations()) else None
 
 
+def cut_off(path: Path) -> tuple[int, int]:
+    """How many pages are missing at the end of a plain file, and how many its header says it has; 0, 0 where all are there.
+
+    What the log holds is not missing. A header that is not sound, or says more than can be, says nothing.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEADER)
+    size, told = _page_size(head), int.from_bytes(head[28:32], "big")
+    if not head.startswith(MAGIC) or len(head) < HEADER or head[24:28] != head[92:96] or not size or told > PAGES:
+        return 0, 0
+    there = path.stat().st_size // size
+    missing = set(range(there + 1, told + 1)) - _logged(Path(f"{path}-wal"), size)
+    return (len(missing), told) if missing else (0, 0)
+
+
+def _logged(log: Path, size: int) -> set[int]:
+    """The pages that a log has a version of."""
+    if not log.exists():
+        return set()
+    with log.open("rb") as file:
+        numbers = set[int]()
+        for at in range(32, log.stat().st_size - size, size + 24):
+            file.seek(at)
+            numbers.add(int.from_bytes(file.read(4), "big"))
+    return numbers
+
+
+def fill_up(path: Path) -> None:
+    """Give a copy that was cut off blank pages at its end: what is written now must not stand where a table still looks."""
+    _, pages = cut_off(path)
+    if pages:
+        with path.open("r+b") as file:
+            file.truncate(pages * _page_size(file.read(HEADER)))
+
+
 def restore(path: Path, version: int, make: Callable[[apsw.Connection], None]) -> bool:
     """Write the list of a file's tables anew, where it is known which page each of them begins in; whether it is.
 
@@ -68,6 +105,23 @@ def restore(path: Path, version: int, make: Callable[[apsw.Connection], None]) -
         connection.pragma("user_version", version)
         connection.execute("COMMIT")
     return True
+
+
+def lists(path: Path, make: Callable[[apsw.Connection], None]) -> bool:
+    """Whether the list of a file's tables can be read whole and is just what `make` makes in an empty file."""
+    with closing(apsw.Connection(str(path))) as connection:
+        try:
+            found = {(name, sql) for _, name, _, _, sql in fetch(connection, _ROWS)}
+        except apsw.Error:
+            return False
+    return any(found == {(entry.name, entry.sql) for entry in layout} for layout in _layouts(make))
+
+
+def fitting(path: Path, make: Callable[[apsw.Connection], None]) -> float:
+    """Which part of a schema's tables and indexes begins where the layout that fits best has them; 0 where none fits."""
+    left, kinds = _left(path), _kinds(path)
+    known = [layout for layout in _layouts(make) if _agrees(layout, left) and _fits(layout, kinds)]
+    return max((_fitting(layout, kinds) / len(layout) for layout in known), default=0)
 
 
 def _left(path: Path) -> dict[str, Entry]:

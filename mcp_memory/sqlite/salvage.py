@@ -44,18 +44,21 @@ def copy_table(damaged: apsw.Connection, target: apsw.Connection, table: str) ->
     """Bring each row that can be read of a table into the table of that name in `target`, in the columns both have.
 
     From the beginning, passing over rows whose text lies in damaged pages, then from the end, then each that an index or
-    another table names. A row that `target` does not take, as its values are none that may stand there, is lost too. Of a table that the
-    damaged file does not list nothing is known.
+    another table names. A row that `target` does not take, as its values are none that may stand there, is lost too, and
+    so is one whose text runs into a blank page. Of a table that the damaged file does not list nothing is known.
     """
     both = {name for (name,) in fetch(target, "SELECT name FROM pragma_table_info(?)", (table,))}
     columns = [name for (name,) in fetch(damaged, "SELECT name FROM pragma_table_info(?)", (table,)) if name in both]
     if not columns:
         return Read(0, (), whole=False)
     insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-    saved = 0
+    saved, blank = 0, list[Key]()
 
     def keep(row: Sequence[Any]) -> None:
         nonlocal saved
+        if any(isinstance(value, str) and "\x00" in value for value in row):  # no memory has that character
+            blank.append(tuple(row[:1]))
+            return
         target.execute(insert, row)
         saved += target.changes()
 
@@ -73,7 +76,7 @@ def copy_table(damaged: apsw.Connection, target: apsw.Connection, table: str) ->
                 keep(row)
         except apsw.Error:
             lost.append(key)
-    return Read(saved, tuple(lost), whole=not failed and not lost)
+    return Read(saved, (*lost, *blank), whole=not (failed or lost or blank))
 
 
 def _key_of(connection: apsw.Connection, table: str) -> list[str]:

@@ -16,7 +16,7 @@ import apsw
 from mcp_memory.domain import Operation, OperationId, Undoing
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.ids import IdSequence, id_number, id_text
-from mcp_memory.sqlite import vectors
+from mcp_memory.sqlite import brought, vectors
 from mcp_memory.sqlite.indexed import copy_told, insert_words
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, REVISION_FIELDS, fetch, item
 from mcp_memory.sqlite.rows import operation as operation_of
@@ -85,22 +85,37 @@ def last_operation(connection: apsw.Connection, *, client: str, session: str) ->
     """The last operation of the session, or of its client where the session has done nothing, that still counts.
 
     Raises NotFound where there is none: what came before the session is taken back by name only, once the session's
-    own operations are.
+    own operations are. Raises Conflict where another file has been brought in since: the same client may have done it
+    there.
     """
+    since = brought.last(connection)
     for whose in ("o.client = :client AND o.session = :session AND o.session <> ''", "o.client = :client"):
         found = False
         for row in connection.execute(
             f"SELECT {OPERATION_COLUMNS} FROM operations AS o WHERE {whose} AND o.undoes IS NULL ORDER BY o.at DESC",
             {"client": client, "session": session},
         ):
+            operation = operation_of(row)
+            if operation.at <= since and "session" not in whose:
+                raise _may_be_elsewhere(connection, since)
             found = True
-            if not (operation := operation_of(row)).undone:
+            if not operation.undone:
                 return operation.id
         if found:
             raise NotFound(
                 "All that was done here is taken back already. Look up the operations with history, and name one."
             )
     raise NotFound(f"{client} has changed nothing yet. Look up the operations with history, and name one.")
+
+
+def _may_be_elsewhere(connection: apsw.Connection, since: int) -> Conflict:
+    copy = brought.copy_before(connection)
+    whole = f"; `mcp-memory restore {copy} --force` takes all of that back" if copy else ""
+    return Conflict(
+        f"What another file held was brought in (until {format_moment(since)} UTC), and nothing was done here since that "
+        "could be taken back: what came before may have been done elsewhere. Look up the operations with history, and "
+        f"name one{whole}."
+    )
 
 
 def plan(connection: apsw.Connection, number: int) -> Plan:
