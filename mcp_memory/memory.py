@@ -44,12 +44,12 @@ from mcp_memory.recalling import Recaller
 from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
 from mcp_memory.requests import (
     ItemQuery,
+    changes_of,
     read_age,
     read_budget,
     read_changes,
     read_limit,
     read_query,
-    require_changes,
     where_of,
 )
 from mcp_memory.results import Forgotten, History, Recall, Remembered, Summary, Undone
@@ -335,7 +335,9 @@ class Memory:
             now=self._clock(),
             guard=(guard := Guard(self._secrets)),
         )
-        fields = require_changes(item, given, confirm=confirm)
+        fields = changes_of(item, given, confirm=confirm)
+        if not fields and not confirm:  # as where a client calls again that was cut off
+            return item, []
         names = (
             ["content" if name == "text" else name for name in fields]
             + (["confirmed"] if confirm else [])

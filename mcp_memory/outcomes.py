@@ -157,6 +157,8 @@ def expired(items: Sequence[Item], *, erase: bool) -> str:
 
 
 def updated(item: Item, changed: Sequence[str]) -> str:
-    """What an update changed."""
+    """What an update changed; without anything, that the item was so already."""
+    if not changed:
+        return f"#{item.id} is so already, so nothing was changed. To say that it is still true, confirm it."
     what = ", ".join(changed)
     return f"updated #{item.id} (revision {item.revision}: {what}):\n{fenced([one_line(shorten(item.text, 60))])}"

@@ -160,17 +160,14 @@ def read_changes(
     return fields
 
 
-def require_changes(item: Item, fields: Mapping[str, Any], *, confirm: bool) -> dict[str, Any]:
+def changes_of(item: Item, fields: Mapping[str, Any], *, confirm: bool) -> dict[str, Any]:
     """Those of an update's fields that the item does not have so yet; that someone says its importance counts as one.
 
-    Raises InvalidInput where there is none and nothing is confirmed.
+    Raises InvalidInput where no field is given and nothing is confirmed.
     """
     if not fields and not confirm:
         raise InvalidInput("Nothing to change: give content, kind, tags, importance, a date, pinned or confirm.")
-    changed = {name: value for name, value in fields.items() if name == "importance" or getattr(item, name) != value}
-    if not changed and not confirm:
-        raise InvalidInput(f"Nothing to change: #{item.id} is so already. To say that it is still true, confirm it.")
-    return changed
+    return {name: value for name, value in fields.items() if name == "importance" or getattr(item, name) != value}
 
 
 def _require_short(content: str) -> None:

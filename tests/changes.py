@@ -1,7 +1,6 @@
 """Changes that tests do to a memory at random, and all that can be seen of it."""
 
 import random
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcp_memory.domain import Entry, Filter, Item, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.errors import InvalidInput, NotFound
+from mcp_memory.errors import NotFound
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
 from mcp_memory.sqlite.store import SqliteStore
@@ -136,11 +135,9 @@ def carry_out(kept: Kept, change: Change) -> None:
         case ("replace", text, _) if some:
             memory.remember(text, like=Entry("", replaces=some))
         case ("reword", text, _) if some:
-            with suppress(InvalidInput):  # it says so already
-                memory.update(some, content=text)
+            memory.update(some, content=text)
         case ("amend", fields, _) if some:
-            with suppress(InvalidInput):  # it is so already
-                memory.update(some, **fields)
+            memory.update(some, **fields)
         case ("confirm", _) if some:
             memory.update(some, confirm=True)
         case ("forget", first, count) if ids:

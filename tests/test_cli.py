@@ -664,7 +664,7 @@ def test_an_update_that_changes_nothing_is_said_to_and_makes_no_revision(run: Ru
 
     result = run("update", known, *change)
 
-    assert (result.exit_code, f"Nothing to change: #{known} is so already." in result.output) == (1, True)
+    assert (result.exit_code, f"#{known} is so already, so nothing was changed." in result.output) == (0, True)
     assert [item["revision"] for item in json.loads(run("list", "--json").output)] == [1]
     assert len(json.loads(run("history", "--json").output)["operations"]) == 1
 

@@ -1,7 +1,6 @@
 """Topics: what gathers, what it is called, when a digest is stale, and how much is done at once."""
 
 import multiprocessing
-from contextlib import suppress
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from mcp_memory import catchup, gathering, topics
 from mcp_memory.domain import Caller, Entry, Topic, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.errors import InvalidInput
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
 
@@ -492,8 +490,7 @@ def test_whatever_happens_topics_hold_what_is_live_and_nothing_else(
                 memory.gather(patches=1)
             elif ids and verb == "retag":
                 tags[ids[number % len(ids)]] = tag
-                with suppress(InvalidInput):  # it has that tag already
-                    memory.update(ids[number % len(ids)], tags=[tag])
+                memory.update(ids[number % len(ids)], tags=[tag])
             elif ids:
                 memory.forget([ids[number % len(ids)]], erase=verb == "erase")
                 del tags[ids[number % len(ids)]]
