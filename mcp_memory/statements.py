@@ -182,7 +182,7 @@ _HAN_SAID = (
 """Other words for where somebody lives or works."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def read(text: str) -> Reading:
     """The statement as comparing sees it: case, width, contractions, fillers, openers and the style of numbers do not count."""
     plain = plain_text = unicodedata.normalize("NFKC", text).translate({0x2019: "'", 0x2018: "'", 0x2011: "-"})
@@ -246,6 +246,7 @@ def _han_read(plain: str) -> tuple[str, int, bool]:
     return plain, denials, done
 
 
+@lru_cache(maxsize=4096)
 def stem(word: str) -> str:
     """A word without the ending of the third person, the plural, -ing; crude, and only ever compared with itself."""
     if word == "has":
