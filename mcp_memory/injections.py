@@ -100,7 +100,7 @@ _HINTED = tuple((hints.split(), pattern) for hints, pattern in _PATTERNS)
 _compiled = cache(re.compile)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def instructs(text: str) -> bool:
     """Whether a stretch of the text speaks to the model as its user or its maker would, or feigns a turn or a tool's call.
 

@@ -182,7 +182,7 @@ _HAN_SAID = (
 """Other words for where somebody lives or works."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def read(text: str) -> Reading:
     """The statement as comparing sees it: case, width, contractions, fillers, openers and the style of numbers do not count."""
     plain = plain_text = unicodedata.normalize("NFKC", text).translate({0x2019: "'", 0x2018: "'", 0x2011: "-"})

@@ -99,7 +99,7 @@ _CACHED = 2_000
 """Characters of a text that is remembered as it was made inert: a session shows the same ones again and again."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _inert(text: str) -> str:
     text = visible(text)
     if text.isascii() and not _ACTS.search(text):

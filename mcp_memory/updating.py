@@ -185,7 +185,7 @@ def _too_long(text: str) -> bool:
     return count_tokens(text) > LONGEST
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _read(text: str) -> _Text:
     parts = _parts(text)[:PARTS]
     readings = [(part, read(part)) for part in parts]
