@@ -43,7 +43,7 @@ ENCODED = 24
 BACK_OFF = 0.05
 """Seconds to wait where another process was faster."""
 AGED = 0.1
-REMEMBERED = 100_000
+REMEMBERED = 20_000
 """A look-up of how rare a word is takes 80 µs: so many are remembered, until the store has grown by AGED of its size."""
 LISTED = 500
 

@@ -17,8 +17,8 @@ QUERY_WORDS = 64
 """Words of a query that are searched for: a question has fewer, and time grows with each."""
 HAPPENED = "coalesce(r.occurred_at, i.recorded_at + :zone_offset)"
 """When it happened, at face value."""
-COUNTED = 100_000
-"""Terms whose states are counted that are remembered: 15 MB."""
+COUNTED = 20_000
+"""Terms whose states are counted that are remembered: 3 MB."""
 
 
 STEM = 4
