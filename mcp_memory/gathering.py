@@ -10,7 +10,7 @@ from typing import Literal
 from mcp_memory import paging
 from mcp_memory.context import told_topics
 from mcp_memory.digesting import DIGEST_TOKENS, Digester, Members, narrows
-from mcp_memory.domain import Filter, Hit, Topic
+from mcp_memory.domain import Filter, Hit, ItemId, Topic
 from mcp_memory.measuring import reads
 from mcp_memory.recalling import Recaller
 from mcp_memory.store import Store
@@ -202,7 +202,9 @@ class Gatherer:
             return []
         index = self._store.topic_index
         asked = set(terms_of(query))
-        if lead := self._lead_with_kept(asked, hits, scopes=where.scopes):
+        fresh = [topic for topic in self._store.topics() if not topic.stale]
+        shown = [hit.item.id for hit in hits]
+        if lead := _lead_with_kept(fresh, asked, shown, scopes=where.scopes):
             return lead
         of_items = index.of_items([hit.item.id for hit in hits])
         of_hits = [of_items.get(hit.item.id, ()) for hit in hits]
@@ -216,24 +218,21 @@ class Gatherer:
             told = []
         if not told:
             return []
-        shown = [hit.item.id for hit in hits]
-        if kept := self._handed_in(told[0]):
-            return paging.leads_kept(kept, shown=shown)
+        for kept in fresh:
+            if (kept.name, kept.scope) == (told[0].name, told[0].scope):
+                return paging.leads_kept(kept, shown=shown)
         sentences = self._digester.kept_sentences(cluster)
         return paging.leads(told[0], sentences, query=query, shown=shown, now=now)
 
-    def _lead_with_kept(self, asked: Set[str], hits: Sequence[Hit], *, scopes: Sequence[str]) -> list[str]:
-        """With a digest that was handed in under a name that the question says, where the answer holds any of what it is of."""
-        shown = {hit.item.id for hit in hits}
-        for topic in self._store.topics():
-            if not topic.stale and (not scopes or topic.scope in scopes) and paging.named(topic, asked):
-                return paging.leads_kept(topic, shown=shown) if shown.intersection(topic.items) else []
-        return []
 
-    def _handed_in(self, topic: Topic) -> Topic | None:
-        """The digest that was handed in under a topic's name, while none of what it is of has changed."""
-        found = (kept for kept in self._store.topics() if (kept.name, kept.scope) == (topic.name, topic.scope))
-        return next((kept for kept in found if not kept.stale), None)
+def _lead_with_kept(
+    handed_in: Iterable[Topic], asked: Set[str], shown: Sequence[ItemId], *, scopes: Sequence[str]
+) -> list[str]:
+    """With a digest that was handed in under a name that the question says, where the answer holds any of what it is of."""
+    for topic in handed_in:
+        if (not scopes or topic.scope in scopes) and paging.named(topic, asked):
+            return paging.leads_kept(topic, shown=shown) if set(shown).intersection(topic.items) else []
+    return []
 
 
 def _patch_of(touched: Sequence[Touched]) -> list[Touched]:

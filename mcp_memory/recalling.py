@@ -214,8 +214,9 @@ class Recaller:
             coverage = np.where(absent, np.nan, covered(matches, question.weights)).astype(np.float32)
             spread = with_neighbours(matches, places)
             helped = np.where(absent, np.nan, covered(spread, question.weights)).astype(np.float32)
-        texts, _ = self._store.word_scores(looked_for, items)
-        _, full = self._store.word_scores(searched(query), [])
+        texts, full = self._store.word_scores(looked_for, items)
+        if looked_for != (asked := searched(query)):
+            _, full = self._store.word_scores(asked, [])
         evidence = ranking.Evidence(
             items=items,
             regimes=[_regime(item) for item in items],
