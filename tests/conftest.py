@@ -14,6 +14,7 @@ from clock import Clock
 from mcp import StdioServerParameters
 from mcp.server import Server
 
+from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.server import MemoryHost, make_server
@@ -52,6 +53,15 @@ def model(tmp_path: Path) -> Path:
     directory.mkdir()
     (directory / "encoder.json").write_text('{"runtime": "hashing"}', "utf-8")
     return directory
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Encoder:
+    """The encoder that comes with the package."""
+    directory = bundled_model_directory()
+    if not (directory / "model.onnx").is_file():
+        pytest.skip("the bundled model is not built")
+    return load_encoder(directory)
 
 
 @pytest.fixture

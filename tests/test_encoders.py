@@ -28,14 +28,6 @@ SENTENCES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def bundled() -> Encoder:
-    directory = bundled_model_directory()
-    if not (directory / "model.onnx").is_file():
-        pytest.skip("the bundled model is not built")
-    return load_encoder(directory)
-
-
 @pytest.fixture(params=["hashing", pytest.param("bundled", marks=pytest.mark.model)])
 def encoder(request: pytest.FixtureRequest) -> Encoder:
     return HashingEncoder() if request.param == "hashing" else request.getfixturevalue("bundled")

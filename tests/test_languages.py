@@ -7,7 +7,7 @@ import pytest
 
 from mcp_memory import Memory
 from mcp_memory.domain import Entry
-from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
+from mcp_memory.encoders import Encoder
 
 GERMAN = (
     "Mein Bruder Jonas arbeitet seit März bei der Bahn in Leipzig.",
@@ -27,18 +27,9 @@ JAPANESE = (
 )
 
 
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    """The real one: what it does not know is what this is about."""
-    directory = bundled_model_directory()
-    if not (directory / "model.onnx").is_file():
-        pytest.skip("the bundled model is not built")
-    return load_encoder(directory)
-
-
 @pytest.fixture
-def memory(database: Path, encoder: Encoder) -> Iterator[Memory]:
-    with Memory.open(database, model=encoder) as memory:
+def memory(database: Path, bundled: Encoder) -> Iterator[Memory]:
+    with Memory.open(database, model=bundled) as memory:
         memory.wait_for_encoder()
         yield memory
 

@@ -7,7 +7,7 @@ import pytest
 from clock import Clock
 
 from mcp_memory.domain import Entry
-from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
+from mcp_memory.encoders import Encoder
 from mcp_memory.memory import Memory
 
 pytestmark = pytest.mark.model
@@ -46,14 +46,9 @@ Bruno is scared of fireworks.
 """.splitlines()
 
 
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return load_encoder(bundled_model_directory())
-
-
 @pytest.fixture
-def memory(tmp_path: Path, encoder: Encoder) -> Iterator[Memory]:
-    with Memory.open(tmp_path / "memory.db", model=encoder, clock=Clock()) as opened:
+def memory(tmp_path: Path, bundled: Encoder) -> Iterator[Memory]:
+    with Memory.open(tmp_path / "memory.db", model=bundled, clock=Clock()) as opened:
         opened.wait_for_encoder()
         yield opened
 
