@@ -205,10 +205,10 @@ _WORD = re.compile(r"[^\W\d_]+")
 _EAST = re.compile(f"[{CJK}]")
 
 
-@lru_cache(maxsize=20_000)
-def _dating(word: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def _dating(word: str) -> tuple[str, ...]:
     """The tongues in which a word may belong to a date."""
-    return [tongue.code for tongue in TONGUES if _dates_in(tongue).fullmatch(word)]
+    return tuple(tongue.code for tongue in TONGUES if _dates_in(tongue).fullmatch(word))
 
 
 @cache
