@@ -15,6 +15,9 @@ _HAN_SUCCEEDED = re.compile(
 _HAN_OURS = re.compile(r"^(?:我们|咱们|公司|团队|小组|我)的")
 _AGED_BY = frozenset("today yesterday".split())
 _MOVED = frozenset("moved relocated".split())
+_DWELLS = (["live", "in"], ["reside", "in"], ["住", "在"], *([moved, "to"] for moved in sorted(_MOVED)))
+_SEVERAL = frozenset("we they it team company department".split())
+"""Who may move in more ways than one: to another town, and to another tool."""
 _STARTED = frozenset("started joined work began".split())
 _HAS_TAKEN = frozenset("started start have got took accepted found landed began".split())
 _HAN_EXCHANGED = re.compile(
@@ -114,11 +117,10 @@ def _went(old: Reading, new: Reading) -> str | None:
     forms, was = [token.form for token in new.tokens], [token.form for token in old.tokens]
     if new.denied:
         return None
-    moved = next((at for at, form in enumerate(forms) if form in _MOVED and forms[at + 1 : at + 2] == ["to"]), 0)
     told = undated(new.tokens)
-    if moved and was[: moved + 2] in ([*forms[:moved], "live", "in"], [*forms[:moved], "reside", "in"]):
-        before, after = old.tokens[moved + 2 :], told[moved + 2 :]
-        same = surface(old.tokens[:moved]) == surface(new.tokens[:moved])  # my brothers are not my brother
+    if dwells := _dwells_at(old.tokens, new.tokens):
+        before, after = old.tokens[dwells + 2 :], told[dwells + 2 :]
+        same = surface(old.tokens[:dwells]) == surface(new.tokens[:dwells])  # my brothers are not my brother
         names = same and before and after and is_dwelling(after) and all(_is_name(token) for token in (*before, *after))
         return f"{surface(before)} -> {surface(after)}" if names and surface(before) != surface(after) else None
     if hired := _hired(told, forms):
@@ -222,12 +224,15 @@ def _years(tokens: Sequence[Token]) -> float | None:
 
 
 def tells_move(old: Reading, new: Reading) -> bool:
-    """Whether the new statement says that somebody has moved, and the old one, with more or less else, where they live."""
-    forms = [token.form for token in new.tokens]
-    at = next(
-        (place for place, form in enumerate(forms) if form in _MOVED and forms[place + 1 : place + 2] == ["to"]), 0
-    )
-    if not at or [token.form for token in old.tokens[:at]] != forms[:at]:
-        return False
-    lived = [token.form for token in old.tokens[at : at + 2]]
-    return lived in (["live", "in"], ["reside", "in"], ["住", "在"])
+    """Whether both statements say, with more or less else, where somebody lives, and one of them by saying that they moved."""
+    return bool(_dwells_at(old.tokens, new.tokens))
+
+
+def _dwells_at(old: Sequence[Token], new: Sequence[Token]) -> int:
+    """After how many words both say where somebody lives, one of them by saying that they moved; 0 where they do not."""
+    was, now = ([token.form for token in tokens] for tokens in (old, new))
+    at = next((at for at in range(1, len(now)) if now[at : at + 2] in _DWELLS), 0)
+    if not at or was[:at] != now[:at] or was[at : at + 2] not in _DWELLS:
+        return 0
+    moved = [form in _MOVED for form in (was[at], now[at])]
+    return at if any(moved) and not (all(moved) and _SEVERAL.intersection(now[:at])) else 0
