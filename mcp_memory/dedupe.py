@@ -21,7 +21,7 @@ from mcp_memory.domain import (
     normal_hash,
 )
 from mcp_memory.recital import says
-from mcp_memory.text import content_words, grams
+from mcp_memory.successions import searched_words
 from mcp_memory.times import DAY
 
 SIMILAR = 0.85
@@ -93,7 +93,7 @@ class _Told:
             return
         item = _item_of(statement, identifier)
         self.said[statement.scope, normal_hash(statement.spoken)] = identifier
-        for word in _terms(statement.spoken):
+        for word in searched_words(statement.spoken):
             self.words[statement.scope, word].append(len(self.items))
         self.items.append(item)
 
@@ -105,7 +105,7 @@ class _Told:
     def near(self, statement: Statement) -> list[Item]:
         """Up to BESIDE items of the call that share the most of their rarer words with a statement, the latest first."""
         shared: Counter[int] = Counter()
-        for word in _terms(statement.spoken):
+        for word in searched_words(statement.spoken):
             numbers = self.words.get((statement.scope, word), ())
             if len(numbers) <= WIDESPREAD:
                 shared.update(numbers)
@@ -140,10 +140,6 @@ def _item_of(statement: Statement, identifier: ItemId) -> Item:
         seen=1,
         last_seen_at=recorded_at,
     )
-
-
-def _terms(text: str) -> set[str]:
-    return {*content_words(text), *(gram for gram in grams(text) if len(gram) == 2)}
 
 
 def _placed(

@@ -35,7 +35,8 @@ from mcp_memory.measuring import measure, reads
 from mcp_memory.results import Remembered, RememberedItem
 from mcp_memory.store import Store
 from mcp_memory.strength import estimate_importance, terms
-from mcp_memory.text import content_words, count_tokens, grams
+from mcp_memory.successions import searched_words
+from mcp_memory.text import count_tokens
 from mcp_memory.versions import Earlier, Succession
 
 log = logging.getLogger(__name__)
@@ -238,7 +239,7 @@ class Rememberer:
 
     def _rarest(self, texts: Mapping[int, str]) -> dict[int, str]:
         """For each text the words, up to WORDS_ASKED, that the fewest states hold, and WORD_ROWS in all; none where nobody does."""
-        words = {number: _words_of(text) for number, text in texts.items()}
+        words = {number: searched_words(text) for number, text in texts.items()}
         asked = list(dict.fromkeys(word for found in words.values() for word in found))
         rarity, total = self._store.rarity(asked)
         holding = {word: _holding(value, total=total) for word, value in zip(asked, rarity, strict=True)}
@@ -255,10 +256,6 @@ class Rememberer:
             if chosen:
                 queries[number] = " ".join(chosen)
         return queries
-
-
-def _words_of(text: str) -> list[str]:
-    return [*dict.fromkeys([*content_words(text), *(gram for gram in grams(text) if len(gram) == 2)])]
 
 
 def _holding(rarity: float, *, total: int) -> int:

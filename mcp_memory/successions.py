@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mcp_memory.changes import is_dwelling, place_of, undated
 from mcp_memory.lexicon import COPULAS, HAN_STATES, OFFICES, TOOLS
 from mcp_memory.statements import Reading, Token, surface
-from mcp_memory.text import STOP_WORDS
+from mcp_memory.text import STOP_WORDS, compared_words
 
 _SUCCEEDED = frozenset("replaced succeeded".split())
 _HAN_SUCCEEDED = re.compile(
@@ -16,6 +16,10 @@ _HAN_OURS = re.compile(r"^(?:我们|咱们|公司|团队|小组|我)的")
 _AGED_BY = frozenset("today yesterday".split())
 _MOVED = frozenset("moved relocated".split())
 _DWELLS = (["live", "in"], ["reside", "in"], ["住", "在"], *([moved, "to"] for moved in sorted(_MOVED)))
+_TOLD_ALSO = {"live": "moved", "lives": "moved", "moved": "live", "relocated": "live"} | dict.fromkeys(
+    ["job", "started", "joined", "hired"], "work"
+)
+"""With which word else it is told where somebody lives or works."""
 _SEVERAL = frozenset("we they it team company department".split())
 """Who may move in more ways than one: to another town, and to another tool."""
 _STARTED = frozenset("started joined work began".split())
@@ -23,6 +27,12 @@ _HAS_TAKEN = frozenset("started start have got took accepted found landed began"
 _HAN_EXCHANGED = re.compile(
     r"(?P<who>我|他|她|我们)换了?(?:新)?(?P<what>[^，。用是的]{1,6}?)(?:的|用的|开的|住的)是(?P<now>[^，。]{1,16})"
 )
+
+
+def searched_words(text: str) -> list[str]:
+    """The words by which statements are found that this one may be news of: its own, and others that tell the same."""
+    words = compared_words(text)
+    return list(dict.fromkeys([*words, *(_TOLD_ALSO[word] for word in words if word in _TOLD_ALSO)]))
 
 
 def succession(old: Reading, new: Reading) -> str | None:

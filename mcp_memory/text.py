@@ -70,6 +70,11 @@ def content_words(text: str) -> list[str]:
     return [word for word in everything if word not in STOP_WORDS] or everything
 
 
+def compared_words(text: str) -> list[str]:
+    """What texts are compared by: content words, and pairs of the characters of scripts without spaces."""
+    return content_words(text) + [gram for gram in grams(text) if len(gram) == 2]
+
+
 def grams(text: str) -> list[str]:
     """Each character of every CJK run, followed by the pair it starts: `大阪城` gives 大, 大阪, 阪, 阪城, 城.
 
@@ -378,7 +383,7 @@ def _joined(text: str, section: Sequence[Span], *, budget: int) -> list[Span]:
 def _cut_costs(text: str, section: Sequence[Span]) -> list[float]:
     """What a cut before each sentence costs, from 0.0 at a sure change of topic to 1.0; nothing before the first."""
     parts = [text[span.start : span.end] for span in section]
-    terms = [content_words(part) + [gram for gram in grams(part) if len(gram) == 2] for part in parts]
+    terms = [compared_words(part) for part in parts]
     cohesion = [_cohesion(terms, gap) for gap in range(1, len(section))]
     left, right = _peaks(cohesion), _peaks(cohesion[::-1])[::-1]
     costs = [0.0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcp_memory.domain import Add, Decision, Item, ItemId, Revise, Source, Statement, normal_hash
-from mcp_memory.text import content_words, counted, grams, normal_form, sentences
+from mcp_memory.text import compared_words, counted, normal_form, sentences
 from mcp_memory.times import DAY
 
 KEPT = 0.5
@@ -121,7 +121,7 @@ class _Passages:
         self._numbers = [number for number, _ in passages]
         self._holding: dict[str, list[int]] = defaultdict(list)
         for number, text in passages:
-            for word in _words(text):
+            for word in set(compared_words(text)):
                 self._holding[word].append(number)
 
     def nearest(self, item: Item) -> tuple[int, bool]:
@@ -129,7 +129,7 @@ class _Passages:
 
         Words of more than WIDESPREAD passages count for all of them.
         """
-        words = _words(item.text)
+        words = set(compared_words(item.text))
         told = {word: numbers for word in words if (numbers := self._holding.get(word))}
         widespread = sum(len(numbers) > WIDESPREAD for numbers in told.values())
         shared = Counter(number for numbers in told.values() if len(numbers) <= WIDESPREAD for number in numbers)
@@ -137,10 +137,6 @@ class _Passages:
         if best is not None and shared[best] + widespread >= max(KEPT * len(words), 1):
             return best, True
         return self._numbers[min(item.position, len(self._numbers) - 1)], False
-
-
-def _words(text: str) -> set[str]:
-    return {*content_words(text), *(gram for gram in grams(text) if len(gram) == 2)}
 
 
 def decided(decisions: Sequence[Decision], found: Mapping[int, Succession]) -> list[Decision]:
