@@ -311,6 +311,8 @@ def _cut(text: str, capitals: set[str]) -> list[Token]:
 
 
 def _word(word: str, capital: bool) -> Token:
+    if word.isalpha() and word not in _VALUES_TOLD:
+        return Token(word, "word", word, capital)
     if match := re.fullmatch(r"(day|month|year|date)-(\d+)(?:-(\d+))?", word):
         kind: TokenKind = {"day": "day", "month": "month", "year": "year", "date": "date"}[match[1]]  # type: ignore[assignment]
         return Token(f"{match[2]}-{match[3]}" if match[3] else match[2], kind, word)
@@ -335,12 +337,20 @@ def _quantity(value: float, unit: str, surface: str) -> Token:
     return Token(f"{value * factor:.12g} {dimension}", "quantity", surface)
 
 
+_VALUES_TOLD = frozenset([*DAYS, *MONTHS, *NUMBERS, *ORDINALS])
+"""Words that stand for a number or a day."""
+_JOINING = frozenset("$ € ¥ every".split())
+"""Words that make one token with a number or a unit after them."""
+
+
 def _typed(tokens: Sequence[Token]) -> list[Token]:
     """The tokens with what belongs together put together: a number and its unit, the parts of a date, of a time."""
     made: list[Token] = []
     at = 0
     while at < len(tokens):
-        token, used = _joined(tokens[at : at + 4])
+        token, used = tokens[at], 1
+        if token.kind != "word" or token.form in _JOINING:
+            token, used = _joined(tokens[at : at + 4])
         if (
             token.kind == "number"
             and made
@@ -432,7 +442,8 @@ def _affirmed(tokens: Sequence[Token]) -> tuple[list[Token], tuple[int, ...]]:
     article = ""
     for place, token in enumerate(tokens):
         following = tokens[place + 1].form if place + 1 < len(tokens) else ""
-        token = token._replace(article=article)
+        if article:
+            token = token._replace(article=article)
         article = token.form if token.form in ("a", "an", "the", "our") else ""
         if token.kind != "word":
             told.append(token)
@@ -445,13 +456,14 @@ def _affirmed(tokens: Sequence[Token]) -> tuple[list[Token], tuple[int, ...]]:
         elif token.form == "against":
             denials.append(len(told))
             told.append(token._replace(form="for"))
-        elif stem(token.form) in DISLIKE:
+        elif (stemmed := stem(token.form)) in DISLIKE:
             denials.append(len(told))
             told.append(token._replace(form="like"))
-        elif stem(token.form) in LIKE:
+        elif stemmed in LIKE:
             told.append(token._replace(form="like"))
         elif token.form not in FILLERS:
-            told.append(token._replace(form=_base(token, after_end=place > 0 and tokens[place - 1].form in ENDED)))
+            base = _base(token, after_end=place > 0 and tokens[place - 1].form in ENDED)
+            told.append(token if base == token.form else token._replace(form=base))
     return told, tuple(denials)
 
 

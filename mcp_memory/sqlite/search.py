@@ -1,8 +1,7 @@
 """The searches: BM25 over words, cosine over vectors, with every filter inside the search."""
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -101,17 +100,12 @@ def word_scores(
     each term once."""
     terms = searched_terms(connection, query, commonness)
     tokenize = tokenizer(connection)
-    tokens = [tokenize(term) for term in terms]
-    wanted = {token for term in tokens for token in term}
     told = [tokenize(" ".join(indexed(text, speaker))) for text, speaker in texts]
-    counts = [Counter([token for token in text if token in wanted]) for text in told]
     holding = np.array([commonness.of(connection, term) for term in terms], np.float32)
     weights = np.array(list(terms.values()), np.float32)
     total = commonness.total(connection)
     scores = ranking.bm25(
-        np.array([[_frequency(each, term) for term in tokens] for each in counts], np.float32).reshape(
-            len(told), len(tokens)
-        ),
+        _frequencies(told, [tokenize(term) for term in terms]),
         lengths=np.array([len(text) for text in told], np.float32),
         average=commonness.average_length(connection),
         holding=holding,
@@ -121,8 +115,21 @@ def word_scores(
     return scores, float(weights @ ranking.rarity(holding, total=total))
 
 
-def _frequency(counts: Mapping[str, int], tokens: Sequence[str]) -> int:
-    return counts[tokens[0]] if len(tokens) == 1 else min((counts[token] for token in tokens), default=0)
+def _frequencies(told: Sequence[Sequence[str]], terms: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+    """How often each text holds each term, shape (texts, terms); a term of several tokens as often as the rarest of them."""
+    columns: dict[str, int] = {}
+    for token in (token for term in terms for token in term):
+        columns.setdefault(token, len(columns))
+    counts = np.zeros((len(told), len(columns)), np.float32)
+    for row, text in zip(counts, told, strict=True):
+        for token in text:
+            if token in columns:
+                row[columns[token]] += 1
+    found = np.zeros((len(told), len(terms)), np.float32)
+    for number, term in enumerate(terms):
+        if term:
+            found[:, number] = counts[:, [columns[token] for token in term]].min(axis=1)
+    return found
 
 
 def dated(connection: apsw.Connection, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
