@@ -1,21 +1,23 @@
 """The disk fails at the nth operation, for every n: is what was acknowledged there, and does service go on?
 
-    uv run python -m bench.faults [--points 200] [--step 1]
+    uv run python -m bench.faults [--points 200] [--duration S] [--seed 1]
 
-As SQLite's own tests do it: the same calls are made again and again, and each time the next read, write, sync, open or
-truncation fails, once or from then on. A call may be refused, in words that name the file; when the disk is well again the
+As SQLite's own tests do it: the same calls are made again and again, and each time another read, write, sync, open or
+truncation fails, once or from then on: all that the calls make, or so many of them as the seed deals. A call may be refused, in words that name the file; when the disk is well again the
 same process goes on, and the file holds what was acknowledged and nothing that was refused.
 """
 
-import argparse
+import random
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench import harness
 from bench.disk import Countdown, Disk, in_use
+from bench.harness import in_time
 from mcp_memory.domain import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import MemoryProblem
@@ -29,6 +31,8 @@ TEXTS = [
     "The attic key hangs by the stove.",
 ]
 OPERATIONS = ("read", "write", "sync", "open", "truncate")
+NEVER = 10**9
+"""An operation that the calls do not come to."""
 WELL = "The disk is well again."
 
 
@@ -41,6 +45,13 @@ class Tally:
     refused: int = 0
     acknowledged: int = 0
     wrong: list[str] = field(default_factory=list[str])
+
+    def add(self, other: "Tally") -> None:
+        """Count those of another sort in."""
+        self.points += other.points
+        self.refused += other.refused
+        self.acknowledged += other.acknowledged
+        self.wrong += other.wrong
 
 
 def opened(path: Path) -> Memory:
@@ -55,8 +66,8 @@ def said(memory: Memory) -> set[str]:
     return {item.text for item in memory.listing(ItemQuery("all"), limit=1000)}
 
 
-def fail_at(at: int, path: Path, ids: list[str], tally: Tally, *, operation: str, lasting: bool) -> bool:
-    """Make the calls with a disk that fails at one point of them; whether it came to that."""
+def fail_at(at: int, path: Path, ids: list[str], tally: Tally, *, operation: str, lasting: bool) -> int:
+    """Make the calls with a disk that fails at one point of them; how many such operations there were until it was well."""
     expected = set(TEXTS)
 
     def granted(ask: Callable[[], object]) -> bool:
@@ -82,7 +93,7 @@ def fail_at(at: int, path: Path, ids: list[str], tally: Tally, *, operation: str
         if granted(lambda: memory.forget([ids[1]], erase=True)):
             expected.discard(TEXTS[1])
         granted(memory.compact)
-        failed = countdown.failed > 0
+        made = at - countdown.left
         disk.fail = lambda operation, name: None
         memory.remember(WELL)
         tally.wrong += [f"{operation} {at}: {problem}" for problem in memory.verify()]
@@ -91,45 +102,63 @@ def fail_at(at: int, path: Path, ids: list[str], tally: Tally, *, operation: str
     with opened(path) as memory:
         if said(memory) != {*expected, WELL}:
             tally.wrong.append(f"{operation} {at}: after opening anew {said(memory) ^ {*expected, WELL}} differ")
-    tally.points += failed
-    return failed
+    tally.points += countdown.failed > 0
+    return made
 
 
-def run(points: Iterable[int], directory: Path, *, operation: str, lasting: bool) -> Tally:
-    """Let an operation fail at each of the points, until the calls have none so late."""
+def run(
+    directory: Path, *, operation: str, lasting: bool, points: int, seed: int = 1, duration: float | None = None
+) -> Tally:
+    """Let an operation fail at as many points of the calls, each time at another."""
     template = directory / "template.db"
     with opened(template) as memory:
         ids = [item.id for item in memory.remember(items=[Entry(text) for text in TEXTS]).items]
-    tally = Tally()
-    for at in points:
+
+    def try_at(at: int, tally: Tally) -> int:
         place = directory / f"{operation}-{lasting}-{at}"
         place.mkdir()
         shutil.copyfile(template, place / "memory.db")
-        failed = fail_at(at, place / "memory.db", ids, tally, operation=operation, lasting=lasting)
+        count = fail_at(at, place / "memory.db", ids, tally, operation=operation, lasting=lasting)
         shutil.rmtree(place)
-        if not failed:
-            break
+        return count
+
+    made = try_at(NEVER, Tally())
+    dealt = random.Random(f"{seed}/{operation}/{lasting}").sample(range(1, made + 1), min(points, made))
+    tally = Tally()
+    for at in in_time(dealt, duration):
+        try_at(at, tally)
     return tally
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.options(__doc__)
     parser.add_argument("--points", type=int, default=200, help="of each sort at most")
-    parser.add_argument("--step", type=int, default=1)
     given = parser.parse_args()
+    sorts = [(operation, lasting) for operation in OPERATIONS for lasting in (False, True)]
+    share = given.duration / len(sorts) if given.duration else None
+    total = Tally()
     print(f"{'fails at':<18}{'points':>8}{'acknowledged':>14}{'refused':>9}{'wrong':>7}")
-    wrong: list[str] = []
-    for operation in OPERATIONS:
-        for lasting in (False, True):
-            with TemporaryDirectory() as directory:
-                points = range(1, given.points + 1, given.step)
-                tally = run(points, Path(directory), operation=operation, lasting=lasting)
-            name = f"{operation}, {'lasting' if lasting else 'once'}"
-            print(f"{name:<18}{tally.points:>8}{tally.acknowledged:>14}{tally.refused:>9}{len(tally.wrong):>7}")
-            wrong += tally.wrong
-    for line in wrong[:10]:
+    for operation, lasting in sorts:
+        with TemporaryDirectory() as directory:
+            tally = run(
+                Path(directory),
+                operation=operation,
+                lasting=lasting,
+                points=given.points,
+                seed=given.seed,
+                duration=share,
+            )
+        show(f"{operation}, {'lasting' if lasting else 'once'}", tally)
+        total.add(tally)
+    show("all", total)
+    for line in total.wrong[:10]:
         print(f"  {line}")
-    sys.exit(bool(wrong))
+    sys.exit(bool(total.wrong))
+
+
+def show(name: str, tally: Tally) -> None:
+    """A line of the table."""
+    print(f"{name:<18}{tally.points:>8}{tally.acknowledged:>14}{tally.refused:>9}{len(tally.wrong):>7}")
 
 
 if __name__ == "__main__":

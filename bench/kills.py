@@ -1,6 +1,6 @@
 """SIGKILL at random points of everything that writes: is all that was acknowledged there, and the file sound?
 
-    uv run python -m bench.kills [--kills 200] [--seed 1] [--only remember,backup]
+    uv run python -m bench.kills [--kills 200] [--duration S] [--seed 1] [--only remember,backup]
 
 Each kill begins with a copy of a small file, or of one of an earlier schema. A process works on it and tells before each
 change what it is about to do and after it that it was acknowledged; it is killed at a random moment. Then the file is
@@ -8,7 +8,6 @@ opened as after any crash, verified (SQLite's own check, foreign keys, lineage, 
 from), and what is in it compared with what was told.
 """
 
-import argparse
 import json
 import multiprocessing
 import random
@@ -24,6 +23,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench import harness
+from bench.harness import in_time
 from bench.olden import write_old_file
 from bench.processes import sentence
 from mcp_memory.domain import Entry, Turn
@@ -171,6 +172,7 @@ def _beside(path: Path, say: Say, chance: random.Random, work: Callable[[Memory]
 
 def child(name: str, path: Path, pipe: Connection, seed: str) -> None:
     """The process that is killed. What it says is one write, which is in the pipe whole or not at all."""
+    harness.leave_log_out()
 
     def say(*words: str) -> None:
         pipe.send_bytes(json.dumps(words).encode())
@@ -267,11 +269,13 @@ def templates(directory: Path, seed: int) -> tuple[Path, list[str], Iterator[Pat
     return today, texts, over_and_over()
 
 
-def run(*, kills: int, seed: int, only: Sequence[str], directory: Path) -> dict[str, Tally]:
+def run(
+    *, kills: int, seed: int, only: Sequence[str], directory: Path, duration: float | None = None
+) -> dict[str, Tally]:
     """The tallies by work; each kill in a directory of its own."""
     today, texts, olden = templates(directory, seed)
     tallies = {name: Tally() for name in only}
-    for number in range(kills):
+    for number in in_time(range(kills), duration):
         name = only[number % len(only)]
         place = directory / f"kill-{number}"
         place.mkdir()
@@ -305,13 +309,15 @@ def report(tallies: dict[str, Tally]) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = harness.options(__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="at most")
     parser.add_argument("--only", default=",".join(WORK), help="the sorts of work, with commas")
     given = parser.parse_args()
     with TemporaryDirectory() as directory:
-        tallies = run(kills=given.kills, seed=given.seed, only=given.only.split(","), directory=Path(directory))
+        sorts = given.only.split(",")
+        tallies = run(
+            kills=given.kills, seed=given.seed, only=sorts, directory=Path(directory), duration=given.duration
+        )
     sys.exit(not report(tallies))
 
 

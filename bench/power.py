@@ -1,13 +1,12 @@
 """The power goes at a random moment: what of what was acknowledged is still there, and what does each setting cost?
 
-    uv run python -m bench.power [--cuts 100] [--seed 1] [--saves 200]
+    uv run python -m bench.power [--cuts 100] [--duration S] [--seed 1] [--saves 200]
 
 A process remembers, updates, erases, backs up and compacts over a disk that loses what was not synced (bench.disk): of
 what waits any part may be on it, in any order, torn between sectors. What is then found is opened as after any crash,
 verified, and compared with what was acknowledged. In the end saves are timed on this machine's own disk, in turn.
 """
 
-import argparse
 import random
 import statistics
 import sys
@@ -17,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench import harness
 from bench.disk import Disk, in_use
+from bench.harness import in_time
 from bench.processes import sentence
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
@@ -133,10 +134,10 @@ def cost(directory: Path, saves: int) -> dict[Synchronous, float]:
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def run(*, cuts: int, seed: int, directory: Path) -> dict[Synchronous, Tally]:
+def run(*, cuts: int, seed: int, directory: Path, duration: float | None = None) -> dict[Synchronous, Tally]:
     """The tallies by setting."""
     tallies: dict[Synchronous, Tally] = {name: Tally() for name in SETTINGS}
-    for number in range(cuts):
+    for number in in_time(range(cuts), duration):
         for name, tally in tallies.items():
             place = directory / f"{name}-{number}"
             place.mkdir()
@@ -145,13 +146,12 @@ def run(*, cuts: int, seed: int, directory: Path) -> dict[Synchronous, Tally]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cuts", type=int, default=100, help="of each setting")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = harness.options(__doc__)
+    parser.add_argument("--cuts", type=int, default=100, help="of each setting, at most")
     parser.add_argument("--saves", type=int, default=200, help="that are timed")
     given = parser.parse_args()
     with TemporaryDirectory() as directory:
-        tallies = run(cuts=given.cuts, seed=given.seed, directory=Path(directory))
+        tallies = run(cuts=given.cuts, seed=given.seed, directory=Path(directory), duration=given.duration)
         seconds = cost(Path(directory), given.saves)
     print(
         f"{'synchronous':<12}{'cuts':>6}{'acknowledged':>14}{'lost':>6}{'most':>6}{'out of order':>14}{'unsound':>9}{'ms a save':>11}"

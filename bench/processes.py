@@ -9,7 +9,6 @@ stretches between in which nothing does, so that both are timed on the same mach
 recorded, and the whole history is checked against a model (bench.histories); then the file is verified.
 """
 
-import argparse
 import random
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import apsw
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from bench import harness
 from bench.histories import Call, State, violations
 from bench.olden import write_old_file
 from bench.stdio import Answered, Gone, LineClient, arguments, environment, hashing_model
@@ -282,9 +282,8 @@ def report(shared: Shared, wrong: Sequence[str], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--duration", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = harness.options(__doc__)
+    parser.set_defaults(duration=60.0)
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--items", type=int, default=2000, help="in the file at the beginning")
     given = parser.parse_args()

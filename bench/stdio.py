@@ -26,9 +26,9 @@ class Answered:
 
 
 def environment(model: Path) -> dict[str, str]:
-    """This process's environment with no setting of ours but the encoder."""
+    """This process's environment with no setting of ours but the encoder and how much is logged."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MCP_", "CLAUDE_", "PYTHONDONT"))}
-    return kept | {"MCP_MEMORY_MODEL": str(model)}
+    return kept | {"MCP_MEMORY_MODEL": str(model), "MCP_MEMORY_LOG_LEVEL": "ERROR"}
 
 
 def hashing_model(directory: Path) -> Path:
