@@ -383,6 +383,11 @@ def topics(found: Sequence[Topic], tags: Sequence[tuple[str, str, int]]) -> str:
     return fenced(lines) if lines else "No topics yet."
 
 
+def lead(topic: Topic, max_tokens: int) -> str:
+    """The beginning of a digest that was handed in, or the sentence that carries the most, with whose it is."""
+    return cited(shorten(one_line(topic.lead or topic.digest), max_tokens), topic.lead_of)
+
+
 def _topic_line(topic: Topic) -> str:
     state = "stale" if topic.stale else "fresh"
     newer = f", {topic.newer} newer" if topic.newer else ""
@@ -392,5 +397,5 @@ def _topic_line(topic: Topic) -> str:
     if topic.keywords:
         parts.append(f"keywords: {one_line(', '.join(topic.keywords))}")
     if topic.digest:
-        parts.append(cited(shorten(topic.digest, SHORTEST), topic.digest_of))
+        parts.append(lead(topic, SHORTEST))
     return f"{one_line(topic.name)} ({one_line(topic.scope)}): {'; '.join(parts)}"

@@ -9,7 +9,7 @@ from mcp_memory import compose
 from mcp_memory.compose import Packed
 from mcp_memory.domain import USER, Hit, Item, ItemId, Topic
 from mcp_memory.strength import confirmed_at
-from mcp_memory.text import count_tokens, counted, normal_form, shorten
+from mcp_memory.text import count_tokens, counted, normal_form
 from mcp_memory.times import DAY, age, format_day, to_ms
 
 GATHERED = 4
@@ -83,7 +83,7 @@ def topic_lines(topics: Iterable[Topic]) -> list[Line]:
     return [
         Line(
             f"topic {compose.one_line(topic.name)} (digest of {counted(len(topic.items), 'memory', 'memories')}, {format_day(topic.made_at)}): "
-            f"{compose.cited(shorten(compose.one_line(topic.digest), TOPIC_TOKENS), topic.digest_of)}",
+            f"{compose.lead(topic, TOPIC_TOKENS)}",
             None,
         )
         for topic in topics
@@ -155,9 +155,8 @@ def _with_kept(topic: Topic, kept: Topic | None) -> Topic:
     if kept is None:
         return topic
     newer = len(set(topic.items) - set(kept.items))
-    return replace(
-        topic, digest=kept.digest, made_at=kept.made_at, stale=kept.stale, newer=newer, kept=True, digest_of=None
-    )
+    given = replace(topic, digest=kept.digest, lead="", lead_of=None)
+    return replace(given, made_at=kept.made_at, stale=kept.stale, newer=newer, kept=True)
 
 
 def _by_strength(items: Sequence[Item], strengths: Sequence[float], *, now: datetime) -> list[Item]:

@@ -383,7 +383,7 @@ class Topic:
     name: str
     scope: str
     digest: str
-    """The one that was handed in, else the sentence that carries the most; empty where none was made yet."""
+    """The one that was handed in, else a line for each sentence it was made of; empty where none was made yet."""
     made_at: int
     items: tuple[ItemId, ...]
     """Its members; of a digest that was handed in and names no topic that gathered, those it was made from."""
@@ -396,8 +396,10 @@ class Topic:
     """When one of its items changed last."""
     newer: int = 0
     """Members that the digest does not know of."""
-    digest_of: ItemId | None = None
-    """Whose sentence the digest is, where it was made."""
+    lead: str = ""
+    """The sentence of a digest that was made that carries the most."""
+    lead_of: ItemId | None = None
+    """Whose sentence that is."""
     kept: bool = True
     """Whether the digest was handed in; such a one is never overwritten by one that was made."""
 

@@ -247,7 +247,7 @@ def _listed(item: Item, path: str) -> Listed:
 
 
 def _hint(topic: Topic) -> str:
-    told = title(topic.digest) if topic.digest else ", ".join(topic.keywords)
+    told = title(topic.lead or topic.digest) if topic.digest else ", ".join(topic.keywords)
     return f"{counted(len(topic.items), 'memory', 'memories')}; {told}"[:HINT]
 
 

@@ -37,7 +37,12 @@ def gathered(
             (SELECT json_array(s.item_id, substr(s.text, e.span_start + 1, e.span_end - e.span_start))
                 FROM cluster_sentences AS e
                 JOIN revisions AS s ON s.id = e.revision_id AND s.until_time IS NULL AND s.status = 'live'
-                WHERE e.cluster_id = c.id ORDER BY e.rank LIMIT 1)
+                WHERE e.cluster_id = c.id ORDER BY e.rank LIMIT 1),
+            (SELECT json_group_array(substr(s.text, e.span_start + 1, e.span_end - e.span_start)
+                    ORDER BY s.item_id, e.span_start)
+                FROM cluster_sentences AS e
+                JOIN revisions AS s ON s.id = e.revision_id AND s.until_time IS NULL AND s.status = 'live'
+                WHERE e.cluster_id = c.id)
         FROM {MEMBERSHIP}
         WHERE c.id IN (
             SELECT c.id FROM clusters AS c
@@ -83,13 +88,14 @@ def kept(connection: apsw.Connection, *, as_of: int | None = None) -> list[Topic
 
 
 def _topic(row: tuple[Any, ...]) -> Topic:
-    name, scope, keywords, importance, made_at, changed_at, members, stale, newer, line = row
+    name, scope, keywords, importance, made_at, changed_at, members, stale, newer, line, sentences = row
     teller, told = json.loads(line or '[null, ""]')
     return Topic(
         name=name,
         scope=scope,
-        digest=told,
-        digest_of=None if teller is None else ItemId(id_text(teller)),
+        digest="\n".join(" ".join(sentence.split()) for sentence in json.loads(sentences)),
+        lead=told,
+        lead_of=None if teller is None else ItemId(id_text(teller)),
         made_at=made_at or changed_at,
         items=tuple(ItemId(id_text(number)) for number in sorted(json.loads(members))),
         stale=bool(stale) or made_at is None,
