@@ -116,9 +116,13 @@ class Intake:
         ]
 
     def _echo(self, entry: Entry, echo: Recited, name: str) -> Statement:
-        """A statement of a line that this server printed: what it says, and whose line it is."""
+        """A statement of a line that this server printed: what it says, and whose line it is.
+
+        A digest may be older than what it is about, so its sentences correct nothing.
+        """
         source = self._source("words", echo.text, entry.source)
-        return replace(self._statement(entry, source, Span(0, len(echo.text)), name), echoes=echo.id)
+        said = self._statement(entry, source, Span(0, len(echo.text)), name)
+        return replace(said, echoes=echo.id, corrects=echo.id is not None)
 
     def _source(self, kind: Literal["words", "document", "transcript"], text: str, origin: str | None) -> Source:
         if origin is not None and len(require_clean(origin, "source")) > MAX_ORIGIN:

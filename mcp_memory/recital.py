@@ -21,6 +21,9 @@ _TOPIC = re.compile(
 """How a topic's line begins: in a recall, at the start of a session, in a list of topics."""
 _CITED = re.compile(rf"(?P<text>\S.*?) \({_ID}(?:, \d{{4}}-\d\d-\d\d)?(?:, {INSTRUCTS})?\)(?: · |\s*$)")
 """A sentence of a digest, and whose it is."""
+_COVERS = re.compile(r"^[ \t]*\(covers [\d,]+ memor(?:y|ies): #.*\)[ \t]*$", re.MULTILINE)
+"""What a digest that was handed in ends with: its sentences are of no one memory."""
+_OF_DIGEST = re.compile(r"[ \t]*- (?P<text>\S.*)")
 _AROUND = re.compile(
     r"[ \t>]*(?:</?memories>|was: |(?:source|before|after|asked|origin) #[0-9a-v]{13}: |also #[0-9a-v]{13}|cut: "
     r"|\d+ more (?:is|are) remembered: |\d+ more: (?:recall again|mcp-memory recall) |Found by words alone: |```"
@@ -33,7 +36,8 @@ _AROUND = re.compile(
 class Recited(NamedTuple):
     """What the server printed of a memory, read back."""
 
-    id: ItemId
+    id: ItemId | None
+    """None of a sentence of a digest that was handed in."""
     text: str
     """As it stood in the line, with what cites it."""
 
@@ -42,7 +46,7 @@ def recited(text: str) -> list[Recited]:
     """The memories of a text that is nothing but what this server prints, whole or in part; none for any other text.
 
     The lines of recall with their fence and `source`, those of a digest, of a topic, and a `was` that stands alone;
-    list marks in front may be there or not. No memory is told twice.
+    list marks in front may be there or not. No memory is told twice, and a digest that was handed in by its sentences.
 
     >>> recited("- #06p7v2q0000ab 2026-11-21 (just now) fact [infra]: The port is 9090.")
     [Recited(id='06p7v2q0000ab', text='The port is 9090.')]
@@ -51,6 +55,7 @@ def recited(text: str) -> list[Recited]:
     """
     found: list[Recited] = []
     former: list[Recited] = []
+    handed_in = _COVERS.search(text) is not None
     for line in text.splitlines():
         if said := _RECALLED.fullmatch(line):
             found.append(Recited(ItemId(said["id"]), said["text"].strip()))
@@ -58,9 +63,11 @@ def recited(text: str) -> list[Recited]:
             former.append(Recited(ItemId(said["id"]), said["text"].strip()))
         elif told := _sentences(line):
             found += told
-        elif line.strip() and not _AROUND.match(line) and not _TOPIC.match(line):
+        elif handed_in and (said := _OF_DIGEST.fullmatch(line)):
+            found.append(Recited(None, said["text"].strip()))
+        elif line.strip() and not _AROUND.match(line) and not _TOPIC.match(line) and not _COVERS.match(line):
             return []
-    return list({one.id: one for one in reversed(found or former)}.values())[::-1]
+    return list({one.id or one.text: one for one in reversed(found or former)}.values())[::-1]
 
 
 def _sentences(line: str) -> list[Recited]:

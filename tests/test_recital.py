@@ -115,3 +115,15 @@ def test_the_same_words_in_another_scope_are_stored_and_told_of(memory: Memory) 
         .splitlines()[1]
         .startswith(f"created #{told.items[0].id} (the same words are known in web as #{known.id}; both are kept")
     )
+
+
+def test_a_digest_that_was_handed_in_comes_back_as_its_sentences_and_corrects_nothing(memory: Memory) -> None:
+    memory.summarize("espresso", digest=f"{TOLD[2]} {TOLD[1]}\nIt stands in the hall.")
+    before = {item.text for item in memory.listing(ItemQuery(scope="all"), limit=100)}
+
+    told = memory.remember(memory.summarize("espresso").text).items
+    after = {item.text for item in memory.listing(ItemQuery(scope="all"), limit=100)}
+
+    assert "replaces" not in {item.status for item in told}
+    assert before <= after
+    assert not any("covers" in text or "memories>" in text for text in after)
