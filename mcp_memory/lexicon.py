@@ -36,6 +36,8 @@ DAYS: Mapping[str, int] = {
     for number, name in enumerate("monday tuesday wednesday thursday friday saturday sunday".split(), start=1)
     for ending in ("", "s")
 }
+VALUES_TOLD = frozenset([*NUMBERS, *ORDINALS, *MONTHS, *DAYS])
+"""Words that stand for a number or a day."""
 HAN_DAYS = "一二三四五六日天"
 
 UNITS: Mapping[str, tuple[str, float]] = {

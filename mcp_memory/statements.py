@@ -31,6 +31,7 @@ from mcp_memory.lexicon import (
     SCALES,
     SPELLED,
     UNITS,
+    VALUES_TOLD,
 )
 
 TokenKind = Literal["word", "han", "number", "quantity", "date", "time", "day", "month", "year", "ordinal", "name"]
@@ -311,7 +312,7 @@ def _cut(text: str, capitals: set[str]) -> list[Token]:
 
 
 def _word(word: str, capital: bool) -> Token:
-    if word.isalpha() and word not in _VALUES_TOLD:
+    if word.isalpha() and word not in VALUES_TOLD:
         return Token(word, "word", word, capital)
     if match := re.fullmatch(r"(day|month|year|date)-(\d+)(?:-(\d+))?", word):
         kind: TokenKind = {"day": "day", "month": "month", "year": "year", "date": "date"}[match[1]]  # type: ignore[assignment]
@@ -337,8 +338,6 @@ def _quantity(value: float, unit: str, surface: str) -> Token:
     return Token(f"{value * factor:.12g} {dimension}", "quantity", surface)
 
 
-_VALUES_TOLD = frozenset([*DAYS, *MONTHS, *NUMBERS, *ORDINALS])
-"""Words that stand for a number or a day."""
 _JOINING = frozenset("$ € ¥ every".split())
 """Words that make one token with a number or a unit after them."""
 

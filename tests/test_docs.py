@@ -244,4 +244,6 @@ def _benchmark_is(line: str) -> bool:
     if not path.exists():
         return False
     source = path.read_text("utf-8")
+    if "harness.options(" in source:
+        source += (path.parent / "harness.py").read_text("utf-8")
     return all(f'"{word}"' in source for word in words[1:] if word.startswith("--"))
