@@ -1,6 +1,6 @@
 # What a contributor runs. `uvx --from rust-just just` where just is not installed.
 
-# The test suite; `just clients` for the proofs with other programs.
+# The test suite (`just test -n 2 --dist loadfile` on two cores at once); `just clients` for the proofs with other programs.
 test *options:
     uv run pytest {{options}}
 
