@@ -1,6 +1,7 @@
 """Moving what is remembered: out of a file, into one, and two files together."""
 
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
@@ -102,17 +103,16 @@ def _deliver(config: Config, file: Path, lines: Iterable[bytes], *, what: str = 
 def write_new(file: Path, lines: Iterable[bytes]) -> None:
     """Write a file for this user only, which is there whole or not at all. Raises Conflict where it is there already."""
     from mcp_memory.sqlite.database import driver_errors
-    from mcp_memory.sqlite.place import settle
+    from mcp_memory.sqlite.place import settle_new
 
     if file.exists():
         raise Conflict(f"{file} exists already; name a file that does not.")
-    unfinished = file.with_name(f"{file.name}.unfinished")
+    unfinished = file.with_name(f"{file.name}.{secrets.token_hex(4)}.unfinished")
     with driver_errors(file):
-        unfinished.unlink(missing_ok=True)
         try:
             with open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
                 stream.writelines(lines)
-            settle(unfinished, file)
+            settle_new(unfinished, file)
         finally:
             unfinished.unlink(missing_ok=True)
 

@@ -20,7 +20,7 @@ from mcp_memory.errors import Conflict, Damaged, MemoryProblem, Mended, ReadOnly
 from mcp_memory.permissions import make_directory, make_file
 from mcp_memory.sqlite import cipher
 from mcp_memory.sqlite.leftovers import clear_leftovers
-from mcp_memory.sqlite.place import identity, may_write, network_filesystem, place_of, prepare_path, settle_new
+from mcp_memory.sqlite.place import identity, is_full, may_write, network_filesystem, place_of, prepare_path, settle_new
 from mcp_memory.sqlite.schema import (
     APPLICATION_ID,
     Progress,
@@ -457,7 +457,8 @@ def driver_errors(path: Path) -> Generator[None]:
             f"There is no space left for {path}. Nothing was changed; free some space and try again."
         ) from error
     except (apsw.CantOpenError, apsw.IOError, apsw.PermissionsError, apsw.AuthError, OSError) as error:
-        raise Unusable(f"{path} cannot be opened or read: {error}.") from error
+        full = " There is no space left on its disk; free some and try again." if is_full(path) else ""
+        raise Unusable(f"{path} cannot be opened or read: {error}.{full}") from error
 
 
 def vector_extension() -> str:

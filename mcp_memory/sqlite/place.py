@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,9 @@ NETWORK = frozenset(
     "webdav".split()
 )
 """Filesystems that other machines write to as well: SQLite's log is shared through memory, which they do not share."""
+
+SHARED = 32_768
+"""Bytes of the file that SQLite shares with other processes, at least."""
 
 Mounts = list[tuple[str, str]]
 """Mount points and the types of their filesystems, the later over the earlier."""
@@ -137,6 +141,15 @@ def may_write(path: Path) -> bool:
 
 def _holds_something(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk of a path has no room for what SQLite makes beside a file: then not even reading it can begin."""
+    there = next((above for above in (path, *path.absolute().parents) if above.is_dir()), path)
+    try:
+        return shutil.disk_usage(there).free < SHARED
+    except OSError:
+        return False
 
 
 def size_of(path: Path) -> int:
