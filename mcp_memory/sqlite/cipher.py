@@ -269,7 +269,7 @@ def _from_keychain(account: str) -> tuple[str | None, str]:
 
     try:
         found = keyring.get_password(SERVICE, account)
-    except keyring.errors.KeyringError as error:
+    except (keyring.errors.KeyringError, OSError) as error:
         return None, f"the keychain did not answer ({_brief(error)})"
     return found, f"the keychain has none under the service {SERVICE} and the account {account}"
 
