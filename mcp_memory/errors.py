@@ -46,6 +46,10 @@ class Damaged(Unusable):
     """SQLite found the file damaged."""
 
 
+class WrongKey(Unusable):
+    """The file is encrypted under another key than those that were found."""
+
+
 class Replaced(Unusable):
     """Another file stands where the store's was: it has to be opened again."""
 

@@ -10,6 +10,9 @@ from mcp_memory.domain import tags_json
 from mcp_memory.errors import InvalidInput
 from mcp_memory.ids import LENGTH, id_number, id_text
 
+EARLIEST, LATEST = -62_135_596_800_000, 253_402_300_799_999
+"""The first and the last millisecond of the years 1 to 9999, in UTC."""
+
 Value: TypeAlias = str | int | float | bool | list[str] | None
 """A field as it is exported."""
 Kept: TypeAlias = str | int | float | bytes | None
@@ -92,6 +95,13 @@ def _integer(value: Any) -> int:
     return value
 
 
+def _time(value: Any) -> int:
+    moment = _integer(value)
+    if not EARLIEST <= moment <= LATEST:
+        raise ValueError
+    return moment
+
+
 def _number(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise TypeError
@@ -127,6 +137,7 @@ def _optional(field: FieldType) -> FieldType:
 ID = FieldType("an id of 13 letters and digits", id_text, _identifier)
 TEXT = FieldType("a text", str, _text)
 INT = FieldType("a whole number", int, _integer)
+TIME = FieldType("a time in milliseconds since 1970, in the years 1 to 9999", int, _time)
 REAL = FieldType("a number", float, _number)
 FLAG = FieldType("true or false", bool, _truth)
 TAGS = FieldType("a list of texts", json.loads, _tags)
@@ -138,7 +149,7 @@ RECORDS: Mapping[str, RecordType] = {
         {
             "id": ID,
             "verb": TEXT,
-            "at": INT,
+            "at": TIME,
             "client": TEXT,
             "session": TEXT,
             "summary": TEXT,
@@ -156,8 +167,8 @@ RECORDS: Mapping[str, RecordType] = {
             "kind": TEXT,
             "origin": _optional(TEXT),
             "text": TEXT,
-            "recorded_at": INT,
-            "redacted_at": _optional(INT),
+            "recorded_at": TIME,
+            "redacted_at": _optional(TIME),
         },
     ),
     "item": RecordType(
@@ -169,9 +180,9 @@ RECORDS: Mapping[str, RecordType] = {
             "span_start": INT,
             "span_end": INT,
             "speaker": _optional(TEXT),
-            "recorded_at": INT,
+            "recorded_at": TIME,
             "seen": INT,
-            "last_seen_at": INT,
+            "last_seen_at": TIME,
         },
     ),
     "revision": RecordType(
@@ -181,8 +192,8 @@ RECORDS: Mapping[str, RecordType] = {
             "item_id": ID,
             "operation_id": ID,
             "number": INT,
-            "from_time": INT,
-            "until_time": _optional(INT),
+            "from_time": TIME,
+            "until_time": _optional(TIME),
             "status": TEXT,
             "text": TEXT,
             "kind": TEXT,
@@ -191,10 +202,10 @@ RECORDS: Mapping[str, RecordType] = {
             "importance": REAL,
             "importance_given": FLAG,
             "confidence": REAL,
-            "occurred_at": _optional(INT),
-            "valid_until": _optional(INT),
+            "occurred_at": _optional(TIME),
+            "valid_until": _optional(TIME),
             "pinned": FLAG,
-            "review_after": _optional(INT),
+            "review_after": _optional(TIME),
             "normal_hash": HEX,
             "restores": _optional(ID),
         },
@@ -206,8 +217,8 @@ RECORDS: Mapping[str, RecordType] = {
             "to_id": ID,
             "type": TEXT,
             "operation_id": ID,
-            "from_time": INT,
-            "until_time": _optional(INT),
+            "from_time": TIME,
+            "until_time": _optional(TIME),
         },
         ("from_id", "to_id", "type", "operation_id", "from_time"),
     ),
@@ -219,8 +230,8 @@ RECORDS: Mapping[str, RecordType] = {
             "span_start": INT,
             "span_end": INT,
             "operation_id": ID,
-            "from_time": INT,
-            "until_time": _optional(INT),
+            "from_time": TIME,
+            "until_time": _optional(TIME),
         },
         ("item_id", "source_id", "span_start", "operation_id", "from_time"),
     ),
@@ -230,9 +241,9 @@ RECORDS: Mapping[str, RecordType] = {
             "item_id": ID,
             "operation_id": ID,
             "times": INT,
-            "said_at": INT,
-            "from_time": INT,
-            "until_time": _optional(INT),
+            "said_at": TIME,
+            "from_time": TIME,
+            "until_time": _optional(TIME),
         },
         ("item_id", "operation_id", "from_time"),
     ),
@@ -244,8 +255,8 @@ RECORDS: Mapping[str, RecordType] = {
             "name": TEXT,
             "scope": TEXT,
             "digest": TEXT,
-            "from_time": INT,
-            "until_time": _optional(INT),
+            "from_time": TIME,
+            "until_time": _optional(TIME),
             "restores": _optional(ID),
         },
     ),
@@ -254,6 +265,6 @@ RECORDS: Mapping[str, RecordType] = {
         {"topic_id": ID, "revision_id": ID},
         ("topic_id", "revision_id"),
     ),
-    "erased": RecordType("erased", {"item_id": ID, "operation_id": ID, "at": INT}, ("item_id",)),
+    "erased": RecordType("erased", {"item_id": ID, "operation_id": ID, "at": TIME}, ("item_id",)),
 }
 """Every table that is truth, with all its columns; in this order they are exported."""

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -628,20 +629,20 @@ def test_undo_without_a_name_takes_back_nothing_that_came_from_another_file(run:
 
 
 def test_after_a_merge_undo_names_the_copy_that_takes_all_of_it_back(run: Run, tmp_path: Path) -> None:
-    other = str(tmp_path / "other.db")
+    other, named = str(tmp_path / "other.db"), ("--database", str(tmp_path / "at work.db"))
     run("remember", "Told on the other machine: glaciers.", "--database", other)
-    run("remember", "Told here: volcanoes.")
-    run("merge", other)
-    run("compact")
+    run("remember", "Told here: volcanoes.", *named)
+    run("merge", other, *named)
+    run("compact", *named)
 
-    refused = run("undo")
-    [command] = re.findall(r"`mcp-memory (restore .* --force)`", refused.output)
-    run(*command.split())
+    refused = run("undo", *named)
+    [command] = re.findall(r"`mcp-memory (restore .* --force .*)` takes", refused.output)
+    run(*shlex.split(command))
 
     assert refused.exit_code == 1
-    assert "glaciers" not in run("list").output
-    assert "volcanoes" in run("undo").output
-    assert "volcanoes" not in run("list").output
+    assert "glaciers" not in run("list", *named).output
+    assert "volcanoes" in run("undo", *named).output
+    assert "volcanoes" not in run("list", *named).output
 
 
 @pytest.mark.parametrize("date", ["valid-until", "review-after", "occurred-at"])
@@ -720,3 +721,33 @@ def test_a_kept_digest_says_what_it_covers_in_text_and_as_data(run: Run) -> None
 
     run("update", known[0], "--content", "Orion has a mast of wood.")
     assert json.loads(run("summarize", "orion", "--json").output)["stale"] is True
+
+
+def test_a_merge_whose_copy_cannot_be_made_changes_nothing_and_says_why(
+    run: Run, database: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.db"
+    run("remember", "The door is red.")
+    run("remember", "The gate is green.", "--database", str(other))
+    (tmp_path / "backups").write_text("no directory")
+
+    merged = run("merge", str(other))
+
+    assert merged.exit_code == 1
+    assert "backups" in merged.stderr
+    assert isinstance(merged.exception, SystemExit)
+    assert "green" not in run("recall", "gate").stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_nothing_is_merged_into_what_may_only_be_read(run: Run, database: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "memory.db"
+    run("remember", "The door is red.")
+    run("remember", "The gate is green.", "--database", str(other))
+    database.parent.chmod(0o500)
+
+    merged = run("merge", str(other))
+    database.parent.chmod(0o700)
+
+    assert merged.exit_code == 1
+    assert "may not be written to" in merged.stderr

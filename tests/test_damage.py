@@ -2,7 +2,10 @@
 
 import random
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +18,11 @@ from clock import Clock
 from mcp_memory.cli import main
 from mcp_memory.domain import Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.errors import Conflict, MemoryProblem, Mended, NotFound, Unusable
+from mcp_memory.errors import Conflict, MemoryProblem, Mended, NotFound, Unusable, WrongKey
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
-from mcp_memory.sqlite import compacting
+from mcp_memory.sqlite import cipher, compacting, rewriting
+from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.mending import recover
 
 PAGE = 4096
@@ -446,3 +450,135 @@ def test_a_small_early_file_is_rewritten_and_a_large_one_only_when_asked(
     assert re.search(r"takes [\d,]+ bytes; it was [\d,]+\.", again.output)
     with Memory.open(path, model=HashingEncoder()) as memory:
         assert list(memory.verify()) == []
+
+
+# several at once
+
+
+def test_all_that_meet_the_damage_at_once_serve_afterwards(tmp_path: Path) -> None:
+    path = filled(tmp_path / "memory.db")
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        before = said(memory)
+    spoil(path, pages_of(path, "text_index_data"))
+    together = threading.Barrier(4)
+
+    def ask(number: int) -> list[str]:
+        with Memory.open(path, model=HashingEncoder()) as memory:
+            memory.wait_for_encoder()
+            together.wait()
+            again(lambda: memory.recall("roof of house"))
+            return said(memory)
+
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(ask, range(4)))
+
+    assert seen == [before] * 4
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        assert list(memory.verify()) == []
+    assert [file.name for file in tmp_path.iterdir() if file.name != "memory.db"] == []
+
+
+# encrypted files
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> cipher.Key:
+    monkeypatch.setenv(cipher.KEY_VARIABLE, "correct horse battery")
+    return cipher.Key("correct horse battery", cipher.KEY_VARIABLE)
+
+
+def encrypted(path: Path, key: cipher.Key) -> dict[str, int]:
+    """Encrypt a filled file, and give the pages in which its tables and indexes begin."""
+    rewriting.encrypt(filled(path), key, salt="0" * 32)
+    with closing(Database(path)) as database, database.read() as connection:
+        return dict(connection.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0").fetchall())
+
+
+def test_a_damaged_index_of_an_encrypted_file_is_rebuilt_and_nothing_is_written_in_clear(
+    tmp_path: Path, key: cipher.Key
+) -> None:
+    path = tmp_path / "memory.db"
+    roots = encrypted(path, key)
+    with closing(Database(path)) as database, database.alone() as connection:
+        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+        connection.pragma("writable_schema", True)
+        connection.execute(
+            "UPDATE sqlite_schema SET rootpage = ? WHERE name = 'text_index_data'", (roots["signs"],)
+        ).fetchall()
+    legible: set[Path] = set()
+
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        memory.wait_for_encoder()
+        before = said(memory)
+        with watched(tmp_path, legible):
+            again(lambda: memory.recall("roof of house"))
+
+        assert list(memory.verify()) == []
+        assert said(memory) == before
+        assert memory.encryption
+        assert memory.recall("roof of house").hits
+    assert legible == set()
+
+
+@contextmanager
+def watched(directory: Path, legible: set[Path]) -> Iterator[None]:
+    """Look again and again for files below a directory in which a memory can be read."""
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.002):
+            for file in directory.rglob("*"):
+                with suppress(OSError):
+                    if b"painted" in file.read_bytes():
+                        legible.add(file)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("table", ["revisions", "items", "sources", "operations", "text_index_data"])
+def test_what_can_be_read_of_a_damaged_encrypted_file_is_saved_encrypted(
+    tmp_path: Path, key: cipher.Key, table: str
+) -> None:
+    path, saved = tmp_path / "memory.db", tmp_path / "saved.db"
+    encrypted(path, key)
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        before = said(memory)
+    spoil(path, encrypted_leaves(path, table)[:1])
+    damaged = path.read_bytes()
+
+    found = recover(path, saved, clock=lambda: 0)
+
+    assert path.read_bytes() == damaged
+    assert (table in found.lost) == (table != "text_index_data")
+    assert b"painted" not in saved.read_bytes()
+    assert saved.read_bytes()[:16] == damaged[:16]  # its salt, by which the keychain finds the key
+    with Memory.open(saved, model=HashingEncoder()) as memory:
+        assert list(memory.verify()) == []
+        assert len(set(before) & set(said(memory))) > len(before) // 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["memory.db", "saved.db"]
+
+
+def encrypted_leaves(path: Path, table: str) -> list[int]:
+    with closing(Database(path)) as database, database.read() as connection:
+        rows = connection.execute("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'", (table,)).fetchall()
+    return [number for (number,) in rows]
+
+
+def test_a_damaged_encrypted_file_is_told_as_such_without_its_key(
+    tmp_path: Path, key: cipher.Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "memory.db"
+    encrypted(path, key)
+    monkeypatch.setenv("TEST_KEYCHAIN", str(tmp_path / "keychain.json"))
+    monkeypatch.setenv(cipher.KEY_VARIABLE, "another passphrase")
+
+    with pytest.raises(WrongKey, match="does not open"):
+        recover(path, tmp_path / "saved.db", clock=lambda: 0)
+
+    assert [file.name for file in tmp_path.iterdir()] == ["memory.db"]

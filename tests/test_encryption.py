@@ -194,6 +194,43 @@ def test_the_key_is_kept_in_the_keychain_and_found_again_where_the_file_was_move
     assert len(accounts) == 2
 
 
+def test_the_keychain_is_asked_where_the_environment_has_another_key(
+    run: Run, database: Path, tmp_path: Path, keychain: Path
+) -> None:
+    run("remember", TEXT)
+    run("encrypt")
+    backup = tmp_path / "backup.db"
+    run("backup", str(backup))
+    run("rekey", MCP_MEMORY_NEW_KEY=FIRST)
+
+    restored = run("restore", str(backup), MCP_MEMORY_KEY=FIRST)
+
+    assert restored.exit_code == 0, restored.stderr
+    assert TEXT in run("recall", "aardvark", MCP_MEMORY_KEY=FIRST).stdout
+
+
+def test_encrypting_twice_is_told_without_a_key(run: Run, keychain: Path) -> None:
+    run("remember", TEXT)
+    run("encrypt", MCP_MEMORY_KEY=FIRST)
+
+    again = [run("encrypt"), run("encrypt", MCP_MEMORY_KEY="another passphrase")]
+
+    assert [answer.exit_code for answer in again] == [1, 1]
+    assert all("is encrypted already" in answer.stderr for answer in again)
+    assert not keychain.exists()
+
+
+def test_a_file_with_another_name_is_not_encrypted(run: Run, database: Path, tmp_path: Path) -> None:
+    run("remember", TEXT)
+    (tmp_path / "other.db").hardlink_to(database)
+
+    refused = run("encrypt", MCP_MEMORY_KEY=FIRST)
+
+    assert refused.exit_code == 1
+    assert "hard link" in refused.stderr
+    assert texts_of(tmp_path / "other.db") == [TEXT]
+
+
 def test_without_a_keychain_encrypt_says_what_else_there_is_and_changes_nothing(run: Run, database: Path) -> None:
     run("remember", TEXT)
     keyring.set_keyring(keyring.backends.fail.Keyring())

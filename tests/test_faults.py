@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,22 @@ def test_a_full_disk_is_said_and_service_goes_on_when_there_is_room_again(small_
         assert list(memory.verify()) == []
     with opened(path) as memory:
         assert said(memory) == sorted([TEXTS[0], TEXTS[1], *acknowledged])
+
+
+def test_a_file_that_is_opened_on_a_full_disk_says_so(small_disk: Path) -> None:
+    path = small_disk / "memory.db"
+    with opened(path) as memory:
+        memory.remember(TEXTS[0])
+    with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:
+        while filler.write(bytes(4096)):
+            pass
+
+    with pytest.raises(Unusable, match="no space left"):
+        Database(path)
+    (small_disk / "filler").unlink()
+
+    with opened(path) as memory:
+        assert said(memory) == [TEXTS[0]]
 
 
 def test_a_file_that_may_grow_no_more_is_said_to_be_full_and_serves_on(tmp_path: Path) -> None:

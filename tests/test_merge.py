@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,21 @@ def test_a_damaged_line_is_named_and_nothing_comes(two: tuple[Path, Path, str], 
     assert "were changed or lost" in str(refused.value)
     assert "--skip-damaged" in str(refused.value)
     assert json.loads(exported(new).splitlines()[-1])["records"] == 0
+
+
+@pytest.mark.parametrize("field", ["occurred_at", "valid_until", "from_time"])
+def test_a_time_that_no_calendar_has_is_a_damaged_line(paths: Callable[[], Path], field: str) -> None:
+    first, second = paths(), paths()
+    with Memory.open(first, model=ENCODER) as memory:
+        memory.remember("The deploy port is 8080.")
+    lines = exported(first).splitlines(keepends=True)
+    [number] = [number for number, line in enumerate(lines) if b'"record":"revision"' in line]
+    lines[number] = re.sub(rb'"%b":[^,]*' % field.encode(), b'"%b":4611686018427387904' % field.encode(), lines[number])
+
+    with pytest.raises(InvalidInput, match=rf"line {number + 1}: its field '{field}' is not a time"):
+        imported(second, b"".join(lines))
+
+    assert imported(second, b"".join(lines), skip_damaged=True).total == 1  # the operation
 
 
 def test_skipping_damaged_lines_brings_what_stands_without_them(paths: Callable[[], Path]) -> None:

@@ -1,8 +1,10 @@
 """Backup and restore: a file comes back as it was, under those who have it open, and nothing newer is lost unasked."""
 
+import contextlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
 from mcp_memory.exporters import jsonl
 from mcp_memory.memory import Memory
 from mcp_memory.requests import ItemQuery
-from mcp_memory.sqlite import cipher, moving, rewriting
+from mcp_memory.sqlite import cipher, moving, rewriting, upkeep
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.restoring import restore
 
@@ -92,6 +94,67 @@ def test_what_is_not_there_any_more_comes_back(memory: Memory, database: Path, b
     assert restored.kept_at is None
     with opened(database) as memory:
         assert texts(memory) == ["The door is red."]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database" * 500])
+def test_a_restored_file_is_for_this_user_only(
+    memory: Memory, database: Path, backup: Path, content: bytes | None
+) -> None:
+    memory.close()
+    database.unlink()
+    if content is not None:
+        database.write_bytes(content)
+        database.chmod(0o644)
+
+    restored = restore(database, backup, now=NOW, force=True)
+
+    assert database.stat().st_mode & 0o777 == 0o600
+    assert restored.kept_at is None or restored.kept_at.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database" * 500])
+def test_what_a_link_leads_to_is_restored_and_the_link_stays(
+    memory: Memory, database: Path, backup: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    memory.close()
+    database.unlink()
+    if content is not None:
+        database.write_bytes(content)
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to("../memory.db")
+
+    restored = restore(link, backup, now=NOW, force=True)
+
+    assert link.is_symlink()
+    with opened(database) as memory:
+        assert texts(memory) == ["The door is red."]
+    if restored.kept_at is not None:
+        assert restored.kept_at.parent == link.parent / "backups"
+        assert restored.kept_at.read_bytes() == content
+
+
+def test_an_empty_file_is_no_backup_and_nothing_to_merge(memory: Memory, database: Path, tmp_path: Path) -> None:
+    memory.remember("The door is red.")
+    empty = tmp_path / "empty.db"
+    empty.touch()
+
+    with pytest.raises(Unusable, match="is empty"):
+        restore(database, empty, now=NOW, force=True)
+    with pytest.raises(Unusable, match="is empty"):
+        moving.merge_file(Database(database), empty, zone_offset=0)
+
+    assert texts(memory) == ["The door is red."]
+    assert empty.read_bytes() == b""
+
+
+def test_a_file_is_no_backup_of_itself(memory: Memory, database: Path, tmp_path: Path) -> None:
+    memory.remember("The door is red.")
+    link = tmp_path / "link.db"
+    link.symlink_to(database)
+
+    with pytest.raises(InvalidInput, match="is the file itself"):
+        restore(database, link, now=NOW, force=True)
 
 
 @pytest.mark.parametrize("content", [b"no database" * 500, None])
@@ -230,6 +293,42 @@ def test_two_backups_of_one_second_have_two_names(tmp_path: Path) -> None:
     assert backups.expendable([second, first], database, {"daily": 1}) == [first]
 
 
+def test_backups_that_are_made_at_once_are_all_made(memory: Memory, database: Path) -> None:
+    memory.remember("The door is red.")
+
+    def back_up(number: int) -> Path:
+        with contextlib.closing(Database(database)) as mine:
+            return upkeep.backup_dated(mine, NOW)
+
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(back_up, range(6)))
+
+    assert len({*made}) == 6
+    assert sorted(path.name for path in (database.parent / "backups").iterdir()) == sorted(path.name for path in made)
+    for path in made:
+        with opened(path) as copy:
+            assert texts(copy) == ["The door is red."]
+
+
+def test_two_backups_to_one_name_leave_the_first(memory: Memory, database: Path, tmp_path: Path) -> None:
+    memory.remember("The door is red.")
+    target = tmp_path / "backup.db"
+
+    def back_up(number: int) -> str:
+        with contextlib.closing(Database(database)) as mine:
+            try:
+                upkeep.backup(mine, target)
+            except Conflict as problem:
+                return str(problem)
+        return "made"
+
+    with ThreadPoolExecutor(4) as pool:
+        said = sorted(pool.map(back_up, range(4)))
+
+    assert said == [*[f"{target} exists already; name a file that does not."] * 3, "made"]
+    assert [path.name for path in tmp_path.iterdir() if "unfinished" in path.name] == []
+
+
 # encrypted files
 
 
@@ -306,3 +405,26 @@ def test_an_encrypted_file_is_merged_and_imported_into(tmp_path: Path, secret: c
     with opened(path) as memory:
         assert texts(memory) == ["The door is red.", "The fence is blue.", "The gate is green."]
         assert list(memory.verify()) == []
+
+
+def test_a_backup_from_before_a_rekey_says_how_it_is_restored(
+    tmp_path: Path, secret: cipher.Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEYCHAIN", str(tmp_path / "keychain.json"))
+    path, backup = tmp_path / "memory.db", tmp_path / "backup.db"
+    rewriting.encrypt(path, secret, salt="0" * 32)
+    with opened(path) as memory:
+        memory.remember("The door is red.")
+        memory.backup(backup)
+    rewriting.rekey(path, cipher.Key("another passphrase", "a test"), salt="1" * 32)
+    monkeypatch.setenv(cipher.KEY_VARIABLE, "another passphrase")
+
+    with pytest.raises(Unusable, match=rf"mcp-memory rekey --database {backup}"):
+        restore(path, backup, now=NOW)
+    monkeypatch.setenv(cipher.KEY_VARIABLE, secret.secret)
+    rewriting.rekey(backup, cipher.Key("another passphrase", "a test"), salt="2" * 32)
+    monkeypatch.setenv(cipher.KEY_VARIABLE, "another passphrase")
+    restore(path, backup, now=NOW)
+
+    with opened(path) as memory:
+        assert texts(memory) == ["The door is red."]

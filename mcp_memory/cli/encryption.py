@@ -35,6 +35,7 @@ def encrypt(config: Config, ask: bool) -> None:
     from mcp_memory.sqlite import cipher, rewriting
 
     _writable(config)
+    rewriting.require_plain(config.database)
     key, salt = _new_key(cipher.KEY_VARIABLE, ask=ask)
     with cipher.kept(key, salt):
         rewriting.encrypt(config.database, key, salt=salt)

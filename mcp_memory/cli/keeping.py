@@ -42,11 +42,11 @@ def backup(config: Config, target: Path | None, rule: str | None) -> None:
     if wanted and folder is None:
         raise click.UsageError("--keep needs a directory of backups: leave TARGET out, or name a directory.")
     require_file(config)
-    if folder is not None:
-        target = backups.target(config.database, datetime.now(UTC), folder=folder)
-    assert target is not None
     with open_database(config) as database:
-        upkeep.backup(database, target)
+        if folder is not None:
+            target = upkeep.backup_dated(database, datetime.now(UTC), folder=folder)
+        elif target is not None:
+            upkeep.backup(database, target)
     click.echo(f"{target} is a checked copy of {config.database}.")
     if wanted and folder is not None:
         for path in backups.expendable(folder.iterdir(), config.database, wanted):
@@ -108,9 +108,11 @@ def migrate(config: Config, dry_run: bool) -> None:
     seconds = time.monotonic() - start
     listed = "".join(f"\n  {name}" for name in names)
     if dry_run:
-        click.echo(f"Would run {len(names)} migrations:{listed}\nOn a copy they took {seconds:.1f} s, and it is sound.")
+        click.echo(
+            f"Would run {counted(len(names), 'migration')}:{listed}\nOn a copy that took {seconds:.1f} s, and it is sound."
+        )
         return
-    click.echo(f"{config.database} has had {len(names)} migrations:{listed}")
+    click.echo(f"{config.database} has had {counted(len(names), 'migration')}:{listed}")
     folder = config.database.parent / backups.FOLDER
     for path in sorted(folder.glob(f"{config.database.stem}-before-schema-*.db"))[-1:]:
         click.echo(f"{path} is a copy of it as it was.")

@@ -1,9 +1,10 @@
 """Moving what is remembered: out of a file, into one, and two files together."""
 
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from mcp_memory import backups, exporters, importers
+from mcp_memory import exporters, importers
 from mcp_memory.cli.mirroring import confirm_option, export_folder, export_graph, import_folder, keep_option
 from mcp_memory.cli.wiring import (
     PATH,
@@ -28,7 +29,7 @@ from mcp_memory.cli.wiring import (
     require_writable,
 )
 from mcp_memory.config import Config
-from mcp_memory.errors import Conflict, InvalidInput
+from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, ReadOnly
 from mcp_memory.text import counted
 from mcp_memory.untrusted import visible
 
@@ -102,17 +103,16 @@ def _deliver(config: Config, file: Path, lines: Iterable[bytes], *, what: str = 
 def write_new(file: Path, lines: Iterable[bytes]) -> None:
     """Write a file for this user only, which is there whole or not at all. Raises Conflict where it is there already."""
     from mcp_memory.sqlite.database import driver_errors
-    from mcp_memory.sqlite.place import settle
+    from mcp_memory.sqlite.place import settle_new
 
     if file.exists():
         raise Conflict(f"{file} exists already; name a file that does not.")
-    unfinished = file.with_name(f"{file.name}.unfinished")
+    unfinished = file.with_name(f"{file.name}.{secrets.token_hex(4)}.unfinished")
     with driver_errors(file):
-        unfinished.unlink(missing_ok=True)
         try:
             with open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
                 stream.writelines(lines)
-            settle(unfinished, file)
+            settle_new(unfinished, file)
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -242,16 +242,18 @@ def bring_in(
                 replace(config, database=Path(nowhere) / "memory.db") if new and dry_run else config
             ) as database,
         ):
+            if database.read_only:
+                raise ReadOnly(
+                    f"{config.database} may not be written to. Check the permissions of the file and its directory."
+                )
             if not dry_run and not new:
-                kept_at = backups.target(config.database, datetime.now(UTC), before="merge")
-                upkeep.backup(database, kept_at)
+                kept_at = upkeep.backup_dated(database, datetime.now(UTC), before="merge")
             merged = bring(database, zone_offset(datetime.now().astimezone()))
-    except BaseException:
-        if kept_at is not None:  # nothing was changed, so it is not needed
-            kept_at.unlink(missing_ok=True)
+    except MemoryProblem:  # nothing was changed
+        _let_go(kept_at)
         raise
     if kept_at is not None and not merged.total and not merged.erased:
-        kept_at.unlink(missing_ok=True)
+        _let_go(kept_at)
         kept_at = None
     if not dry_run and merged.total:
         with open_memory(config) as memory, progress_bar() as progress:
@@ -265,6 +267,13 @@ def bring_in(
         click.echo(f"{kept_at} is a copy of the file before; restoring it with --force takes all of this back.")
     elif new and not dry_run and merged.total:
         click.echo(f"{config.database} is new: deleting it takes all of this back.")
+
+
+def _let_go(path: Path | None) -> None:
+    """Remove what turned out not to be needed."""
+    if path is not None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def told(merged: "Merged", *, named: str, dry_run: bool) -> list[str]:

@@ -15,14 +15,14 @@ import re
 import secrets
 import sys
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import apsw
 
-from mcp_memory.errors import InvalidInput, Unusable
+from mcp_memory.errors import InvalidInput, Unusable, WrongKey
 
 log = logging.getLogger(__name__)
 
@@ -75,26 +75,58 @@ def is_encrypted(head: bytes) -> bool:
 def unlock(connection: apsw.Connection, path: Path, key: Key | None) -> Key | None:
     """Give a new connection the key where its file is encrypted; the key that opened it, None where it has none.
 
-    Without a `key` it is looked for (find_key). The keychain is not touched where the file is not encrypted.
-    Raises Unusable where there is no key, where it is the wrong one, and where this SQLite has no ciphers.
+    Without a `key` it is looked for (keys_for). The keychain is not touched where the file is not encrypted.
+    Raises Unusable where there is no key and where this SQLite has no ciphers, WrongKey where it does not open the file.
     """
     head = head_of(connection)
     if not is_encrypted(head):
         return None
     require_ciphers(f"{path} is encrypted")
-    key = key or find_key(path, head, environment=os.environ)
+    tried: list[Key] = []
+    for tried_now in [key] if key else keys_for(path, head, environment=os.environ):
+        tried.append(tried_now)
+        _give(connection, tried_now)
+        with contextlib.suppress(apsw.NotADBError):
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            # Nothing of what is sorted or vacuumed may be written beside the file.
+            connection.pragma("temp_store", "memory")
+            return tried_now
+    raise _wrong(tried, path)
+
+
+def opening(connection: apsw.Connection, path: Path) -> tuple[Key | None, bytes]:
+    """The key of a file and its header in clear, however damaged the pages after its first; no key where it is plain.
+
+    Raises as unlock does.
+    """
+    head = head_of(connection)
+    if not is_encrypted(head):
+        return None, _header_of(connection)
+    require_ciphers(f"{path} is encrypted")
+    tried: list[Key] = []
+    for key in keys_for(path, head, environment=os.environ):
+        tried.append(key)
+        _give(connection, key)
+        with contextlib.suppress(apsw.NotADBError):
+            return key, _header_of(connection)
+    raise _wrong(tried, path)
+
+
+def _header_of(connection: apsw.Connection) -> bytes:
+    return connection.read("main", 0, 0, 100)[1]
+
+
+def _give(connection: apsw.Connection, key: Key) -> None:
     connection.pragma("cipher", CIPHER)
     connection.pragma("key", key.secret)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-    except apsw.NotADBError:
-        raise Unusable(
-            f"The key from {key.origin} does not open {path}: it is not the one the file was encrypted with, or the "
-            f"file's first page is damaged. Set {KEY_VARIABLE} to the right key, or restore a backup."
-        ) from None
-    # Nothing of what is sorted or vacuumed may be written beside the file.
-    connection.pragma("temp_store", "memory")
-    return key
+
+
+def _wrong(tried: Sequence[Key], path: Path) -> WrongKey:
+    return WrongKey(
+        f"The key from {' and that from '.join(key.origin for key in tried)} does not open {path}: it is not the one the "
+        f"file was encrypted with, or the file's first page is damaged. Set {KEY_VARIABLE} to the right key, or restore a "
+        "backup."
+    )
 
 
 def require_ciphers(what: str) -> None:
@@ -108,21 +140,24 @@ def require_ciphers(what: str) -> None:
         )
 
 
-def find_key(path: Path, head: bytes, *, environment: Mapping[str, str]) -> Key:
-    """The key of an encrypted file: from the environment, else the keychain, else asked for on a terminal.
+def keys_for(path: Path, head: bytes, *, environment: Mapping[str, str]) -> Iterator[Key]:
+    """The keys that may open an encrypted file: from the environment, then the keychain, else asked for on a terminal.
 
     A server never asks: it opens its memory outside the main thread, and its terminal is not a person's.
     Raises Unusable, with what to do, where none of them has it, InvalidInput where it can be no key.
     """
-    if given := environment.get(KEY_VARIABLE):
-        return read_key(given, KEY_VARIABLE)
-    account = salt_of(head)
+    given, account = environment.get(KEY_VARIABLE), salt_of(head)
+    if given:
+        yield read_key(given, KEY_VARIABLE)
     kept, problem = _from_keychain(account)
     if kept:
-        return read_key(kept, KEYCHAIN)
+        yield read_key(kept, KEYCHAIN)
+    if given or kept:
+        return
     if threading.current_thread() is threading.main_thread() and sys.stdin.isatty() and sys.stderr.isatty():
         typed = getpass.getpass(f"The key of {path}: ", stream=sys.stderr)
-        return read_key(typed, "the terminal")
+        yield read_key(typed, "the terminal")
+        return
     raise Unusable(
         f"{path} is encrypted and there is no key for it: {KEY_VARIABLE} is not set, and {problem}. Set {KEY_VARIABLE} "
         f"to its passphrase or key in the environment of this program, or keep it in the keychain with "
@@ -218,6 +253,13 @@ def copy_with_key(connection: apsw.Connection, target: Path, *, key: Key | None,
         raise Unusable(f"{target} cannot be written. Nothing was changed.") from None
 
 
+def begin_beside(connection: apsw.Connection, target: Path) -> None:
+    """Make of the empty file `target` a database without tables, under the key and the salt of an encrypted one."""
+    connection.execute("ATTACH ? AS fresh", (str(target),))
+    connection.execute("PRAGMA fresh.auto_vacuum = incremental")
+    connection.execute("CREATE TABLE fresh.begun (a); DROP TABLE fresh.begun; DETACH fresh").fetchall()
+
+
 def _from_keychain(account: str) -> tuple[str | None, str]:
     """The key that the keychain has under a name, and why there is none."""
     if problem := _keychain_problem():
@@ -227,7 +269,7 @@ def _from_keychain(account: str) -> tuple[str | None, str]:
 
     try:
         found = keyring.get_password(SERVICE, account)
-    except keyring.errors.KeyringError as error:
+    except (keyring.errors.KeyringError, OSError) as error:
         return None, f"the keychain did not answer ({_brief(error)})"
     return found, f"the keychain has none under the service {SERVICE} and the account {account}"
 

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -19,7 +20,7 @@ from mcp_memory.errors import Conflict, Damaged, MemoryProblem, Mended, ReadOnly
 from mcp_memory.permissions import make_directory, make_file
 from mcp_memory.sqlite import cipher
 from mcp_memory.sqlite.leftovers import clear_leftovers
-from mcp_memory.sqlite.place import identity, may_write, network_filesystem, prepare_path, settle
+from mcp_memory.sqlite.place import identity, is_full, may_write, network_filesystem, place_of, prepare_path, settle_new
 from mcp_memory.sqlite.schema import (
     APPLICATION_ID,
     Progress,
@@ -53,6 +54,9 @@ REOPENINGS = 5
 """Times that a file may be replaced while it is opened: encrypting it does that, once."""
 
 
+WRITABLE = "Make it and its directory writable, or copy it to where they are."
+
+
 class Database:
     """One SQLite file, opened by this process. Thread-safe: writers take turns, each reader has its own connection."""
 
@@ -74,7 +78,7 @@ class Database:
         a network's disk, or can't be backed up before it is migrated, and ReadOnly where it does not exist and may not
         be made. `prepare` is done to each connection that reads; `mend` rebuilds what can be where the file is found to
         be damaged, or raises Unusable; `old` says what becomes of a file of an older schema. `key` is for an encrypted
-        file; without it it is looked for (cipher.find_key), where the file is encrypted.
+        file; without it it is looked for (cipher.keys_for), where the file is encrypted.
         """
         self.path = path
         self.key = key
@@ -98,14 +102,14 @@ class Database:
                     "--read-only only reads it."
                 )
             self.read_only = prepare_path(path, read_only=read_only)
+            self._log = Path(f"{place_of(path)}-wal")
             # Where SQLite can't make the files it shares with other processes; a log that is there must be read.
-            unshared = self.read_only and not os.access(path.parent, os.W_OK)
-            self._immutable = unshared and not Path(f"{path}-wal").exists()
+            unshared = self.read_only and not os.access(self._log.parent, os.W_OK)
+            self._immutable = unshared and not self._log.exists()
             self._writer = self._open_writer()
             if not self.read_only:
                 clear_leftovers(path.resolve())
             self._identity = identity(path)
-        self._log = Path(f"{path}-wal")
         # While a connection has the log open nobody else takes it away.
         self._log_identity = None if self.read_only else identity(self._log)
 
@@ -178,7 +182,7 @@ class Database:
             if version < latest and self._old != "leave":
                 raise ReadOnly(
                     f"{self.path} has schema {version} and must be migrated to {latest}, but it may only be read. "
-                    "Open it once without --read-only."
+                    + ("Open it once without --read-only." if self._asked_read_only else WRITABLE)
                 )
             return
         _switch_to_wal(connection, new=version == 0)
@@ -189,9 +193,8 @@ class Database:
         """Copy the file before it is migrated, and refuse that where the copy can't be made."""
         if self._old == "migrate":
             return
-        target = backups.target(self.path, datetime.now(UTC), before=f"schema-{len(migrations())}")
         try:
-            self.copy_checked(target, file_problems)
+            target = self.copy_dated(datetime.now(UTC), file_problems, before=f"schema-{len(migrations())}")
         except MemoryProblem as problem:
             raise Unusable(
                 f"{self.path} has schema {version} and was not migrated to {len(migrations())}, because the backup "
@@ -337,8 +340,9 @@ class Database:
                 connection.close()
 
     def copy_to(self, target: Path) -> None:
-        """Write the file as it is at one moment to `target`, while others go on writing to it."""
+        """Write the file as it is at one moment to `target`, for this user only, while others go on writing to it."""
         with driver_errors(target), contextlib.closing(self.connection()) as connection:
+            make_file(target)
             connection.execute("VACUUM INTO ?", (str(target),))
 
     def copy_checked(self, target: Path, problems: Callable[[apsw.Connection], Iterable[str]]) -> None:
@@ -348,11 +352,10 @@ class Database:
         """
         if target.exists():
             raise Conflict(f"{target} exists already; name a file that does not.")
-        unfinished = target.with_name(f"{target.name}.unfinished")
+        # Of this copy alone: another process may be writing one for the same name.
+        unfinished = target.with_name(f"{target.name}.{secrets.token_hex(4)}.unfinished")
         with driver_errors(target):
             make_directory(target.parent)
-            unfinished.unlink(missing_ok=True)
-            make_file(unfinished)
         try:
             self.copy_to(unfinished)
             copy = Database(unfinished, read_only=True, old="leave", key=self.key)
@@ -364,9 +367,29 @@ class Database:
             if wrong:
                 raise Unusable(f"The backup was not kept, because the copy is not sound: {wrong[0]}")
             with driver_errors(target):
-                settle(unfinished, target)
+                settle_new(unfinished, target)
         finally:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # what kept it from being made is told
+                unfinished.unlink(missing_ok=True)
+
+    def copy_dated(
+        self,
+        at: datetime,
+        problems: Callable[[apsw.Connection], Iterable[str]],
+        *,
+        before: str | None = None,
+        folder: Path | None = None,
+    ) -> Path:
+        """Write a checked copy under a dated name that no other has, and give that name (backups.target)."""
+        while True:
+            target = backups.target(self.path, at, before=before, folder=folder)
+            try:
+                self.copy_checked(target, problems)
+            except Conflict:
+                if not target.exists():
+                    raise
+            else:
+                return target
 
     def connection(self) -> apsw.Connection:
         """A connection of one's own, outside every transaction, to be closed by who asked for it."""
@@ -434,7 +457,8 @@ def driver_errors(path: Path) -> Generator[None]:
             f"There is no space left for {path}. Nothing was changed; free some space and try again."
         ) from error
     except (apsw.CantOpenError, apsw.IOError, apsw.PermissionsError, apsw.AuthError, OSError) as error:
-        raise Unusable(f"{path} cannot be opened or read: {error}.") from error
+        full = " There is no space left on its disk; free some and try again." if is_full(path) else ""
+        raise Unusable(f"{path} cannot be opened or read: {error}.{full}") from error
 
 
 def vector_extension() -> str:

@@ -4,8 +4,8 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator, Sequence, Set
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Sequence, Set
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,10 @@ import apsw
 from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
 from mcp_memory.sqlite import brought, cipher, gaps, heading, rebuilding, rerooting, salvage, upkeep
 from mcp_memory.sqlite.agreement import INDEXED
+from mcp_memory.sqlite.beside import folder_beside, staged
 from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
 from mcp_memory.sqlite.indexed import insert_words
+from mcp_memory.sqlite.place import place_of
 from mcp_memory.sqlite.rows import fetch
 
 log = logging.getLogger(__name__)
@@ -52,20 +54,17 @@ def mend(database: Database) -> None:
     What can be read is brought into a file beside it, which is checked and then written back page by page under the lock
     of a writer: others wait meanwhile, and go on. Raises Unusable where truth itself is damaged, with what to do.
     """
-    beside = database.path.with_name(f".{database.path.name}.mending")
-    with _mended_elsewhere(database, beside):
-        for _ in range(ATTEMPTS):
+    with folder_beside(place_of(database.path)) as folder:
+        for attempt in range(ATTEMPTS):
+            beside = folder / f"{attempt}.db"
             with closing(database.connect()) as watcher, closing(database.connect()) as damaged:
                 seen = watcher.pragma("data_version")
-                damaged.execute("BEGIN")
                 found = damage(damaged)
                 if not found:
                     return  # another process has been faster
                 if any(is_truth for _, is_truth in found):
                     raise _beyond(database.path, found)
-                _remove(beside)
                 lost = _copy_whole(damaged, beside, key=database.key)
-                damaged.execute("ROLLBACK")
                 if lost:
                     raise _beyond(database.path, [(line, True) for line in lost])
                 if _write_back(database, beside, watcher=watcher, seen=seen):
@@ -102,7 +101,7 @@ def damage(connection: apsw.Connection) -> list[tuple[str, bool]]:
 
 def _copy_whole(damaged: apsw.Connection, path: Path, *, key: cipher.Key | None) -> list[str]:
     """Make a sound file of all that can be read; what of the truth can't be, in words."""
-    with closing(Database(path, key=key)) as fresh, closing(fresh.connect()) as target:
+    with staged(path, key=key) as fresh, closing(fresh.connect()) as target:
         target.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
         target.execute("BEGIN IMMEDIATE")
         target.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
@@ -162,15 +161,6 @@ def _write_back(database: Database, path: Path, *, watcher: apsw.Connection, see
     return True
 
 
-@contextmanager
-def _mended_elsewhere(database: Database, beside: Path) -> Generator[None]:
-    try:
-        with driver_errors(database.path):
-            yield
-    finally:
-        _remove(beside)
-
-
 def _beyond(path: Path, found: Sequence[tuple[str, bool]]) -> Unusable:
     worst = next((line for line, is_truth in found if is_truth), found[0][0])
     return Unusable(
@@ -182,14 +172,11 @@ def _beyond(path: Path, found: Sequence[tuple[str, bool]]) -> Unusable:
 def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recovered:
     """Save what can be read of a damaged file, with its log, in a new one, which is made whole and serves at once.
 
-    Works on a copy: the damaged file is only read. `clock` gives milliseconds since 1970. Raises NotFound, Conflict where
-    `target` exists, Unusable where nothing can be read.
+    Works on a copy: the damaged file is only read. What is saved of an encrypted file is encrypted under its key. `clock`
+    gives milliseconds since 1970. Raises NotFound, Conflict where `target` exists, Unusable where nothing can be read.
     """
     if not damaged.is_file():
         raise NotFound(f"There is no file {damaged}.")
-    with damaged.open("rb") as file:
-        if cipher.is_encrypted(file.read(100)):
-            raise Unusable(f"{damaged} is encrypted, and what is left of it can't be read. Restore a backup.")
     if target.exists():
         raise Conflict(f"{target} exists already; name a file that does not.")
     if damaged.absolute() == target.absolute():
@@ -202,9 +189,10 @@ def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recover
                 _remove(path)
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             shutil.copyfile(damaged, copy)
-            if Path(f"{damaged}-wal").exists():
-                shutil.copyfile(f"{damaged}-wal", f"{copy}-wal")
-            recovered = _recover(copy, unfinished, clock)
+            log_beside = Path(f"{place_of(damaged)}-wal")
+            if log_beside.exists():
+                shutil.copyfile(log_beside, f"{copy}-wal")
+            recovered = _recover(copy, unfinished, clock, named=damaged)
             unfinished.replace(target)
     finally:
         for path in (copy, unfinished):
@@ -212,13 +200,29 @@ def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recover
     return recovered
 
 
-def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
-    missing, pages = rerooting.cut_off(damaged)
-    rerooting.fill_up(damaged)
-    relisted = _list_tables_again(damaged)
+def _opened(path: Path, key: cipher.Key | None) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    try:
+        cipher.unlock(connection, path, key)
+    except apsw.CorruptError as error:
+        raise Unusable(
+            f"The list of its tables can't be read ({error}), and that of an encrypted file can't be put back. Restore a "
+            "backup."
+        ) from error
+    return connection
+
+
+def _recover(damaged: Path, path: Path, clock: Callable[[], int], *, named: Path) -> Recovered:
+    with closing(apsw.Connection(str(damaged))) as connection:
+        key, head = cipher.opening(connection, named)
+    missing, pages = rerooting.cut_off(damaged, head)
+    rerooting.fill_up(damaged, head)
+    relisted = _list_tables_again(damaged) if key is None else None
     with ExitStack() as stack:
-        old = stack.enter_context(closing(apsw.Connection(str(damaged))))
-        new = stack.enter_context(closing(apsw.Connection(str(path))))
+        old = stack.enter_context(closing(_opened(damaged, key)))
+        if key is not None:
+            cipher.begin_beside(old, path)
+        new = stack.enter_context(closing(_opened(path, key)))
         new.pragma("auto_vacuum", "incremental")
         listed = set(salvage.tables(old))
         version = relisted or _version_of(old, listed)
@@ -237,7 +241,7 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int]) -> Recovered:
             _carry_indexes(old, new)
         _index_words(new)
         new.execute("COMMIT")
-    with closing(Database(path)) as fresh, fresh.read() as connection:
+    with closing(Database(path, key=key)) as fresh, fresh.read() as connection:
         notes += upkeep.problems(connection)
         saved = {table: connection.execute(f"SELECT count(*) FROM {table}").get for table in truth}
     if not saved["items"] and not any(rows.saved for rows in read.values()):

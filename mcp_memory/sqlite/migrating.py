@@ -4,8 +4,9 @@ from pathlib import Path
 
 from mcp_memory.errors import Unusable
 from mcp_memory.sqlite import upkeep
+from mcp_memory.sqlite.beside import folder_beside
 from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.moving import folder_beside
+from mcp_memory.sqlite.moving import copy_of
 from mcp_memory.sqlite.schema import Progress, names, no_progress, schema_version
 
 
@@ -22,12 +23,8 @@ def pending(path: Path) -> list[str]:
 def rehearse(path: Path, progress: Progress = no_progress) -> None:
     """Migrate a copy of the file, check it and let it go again. Raises what is wrong with it then."""
     with folder_beside(path) as folder:
-        database = Database(path, read_only=True, old="leave")
-        try:
-            database.copy_to(folder / "copy.db")
-        finally:
-            database.close()
-        copy = Database(folder / "copy.db", old="migrate", progress=progress, key=database.key)
+        key = copy_of(path, folder / "copy.db")
+        copy = Database(folder / "copy.db", old="migrate", progress=progress, key=key)
         try:
             with copy.read() as connection:
                 for problem in upkeep.problems(connection):

@@ -1,22 +1,24 @@
 """Truth going out of a file and coming into it: export, import and merge, each of one moment and all or nothing."""
 
-import contextlib
-import secrets
-import tempfile
+import logging
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import apsw
 
-from mcp_memory.errors import InvalidInput
+from mcp_memory.errors import InvalidInput, MemoryProblem, Unusable, WrongKey
 from mcp_memory.importers.jsonl import Damage, read
 from mcp_memory.merged import Merged
-from mcp_memory.sqlite import brought, records, rewriting, upkeep
-from mcp_memory.sqlite.cipher import Key
-from mcp_memory.sqlite.database import Database, driver_errors
+from mcp_memory.sqlite import brought, records, upkeep
+from mcp_memory.sqlite.beside import folder_beside, staged
+from mcp_memory.sqlite.cipher import KEY_VARIABLE, NEW_KEY_VARIABLE, Key
+from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.merging import merge
+from mcp_memory.sqlite.place import size_of
 from mcp_memory.truth import Record
+
+log = logging.getLogger(__name__)
 
 TOLD = 20
 """Damaged lines that are named; of more the rest is counted."""
@@ -36,13 +38,9 @@ def merge_file(database: Database, other: Path, *, zone_offset: int, dry_run: bo
     It may be of an older schema. Raises Unusable where it is no sound memory file. With `dry_run` nothing is changed.
     """
     with folder_beside(database.path) as folder:
-        source = Database(other, read_only=True, old="leave")
-        try:
-            source.copy_to(folder / "other.db")
-        finally:
-            source.close()
-        with _staged(folder / "other.db", key=source.key) as staged:
-            return _bring(database, staged, zone_offset=zone_offset, dry_run=dry_run)
+        key = copy_of(other, folder / "other.db")
+        with staged(folder / "other.db", key=key) as staging:
+            return _bring(database, staging, zone_offset=zone_offset, dry_run=dry_run)
 
 
 def import_lines(
@@ -52,8 +50,8 @@ def import_lines(
 
     Without a damaged line, and what is nothing without it, the rest is brought in. Raises InvalidInput naming the lines.
     """
-    with folder_beside(database.path) as folder, _staged(folder / "import.db", key=database.key) as staged:
-        with staged.write() as connection:
+    with folder_beside(database.path) as folder, staged(folder / "import.db", key=database.key) as staging:
+        with staging.write() as connection:
             damaged = records.insert(connection, read(lines))
             if damaged and not skip_damaged:
                 raise InvalidInput(_damage_told(damaged))
@@ -63,7 +61,7 @@ def import_lines(
                     f"The file was not imported: {lost} of its records refer to records that are not in it. "
                     "Export it again, or use --skip-damaged to leave them out."
                 )
-        result = _bring(database, staged, zone_offset=zone_offset, dry_run=dry_run)
+        result = _bring(database, staging, zone_offset=zone_offset, dry_run=dry_run)
     return Merged(result.came, result.erased, result.clashes, len(damaged) + lost)
 
 
@@ -79,14 +77,21 @@ def _bring(database: Database, staged: Database, *, zone_offset: int, dry_run: b
                 connection.execute("ROLLBACK TO before")
             elif result.total:
                 brought.note(connection, at=time.time_ns() // 1_000_000)
-    if dry_run:
-        return result
-    if result.erased:
-        database.checkpoint()
+    if not dry_run:
+        try:
+            if result.erased:
+                database.checkpoint()
+            _read_dates(database, zone_offset=zone_offset)
+        except MemoryProblem as problem:  # it is brought in; the dates are read when the file is next served
+            log.warning("the dates in what came from the other file could not be read yet: %s", problem)
+    return result
+
+
+def _read_dates(database: Database, *, zone_offset: int) -> None:
     while True:
         with database.write() as connection:
             if upkeep.read_dates(connection, zone_offset=zone_offset, limit=DATED) < DATED:
-                return result
+                return
 
 
 def _require_whole(connection: apsw.Connection) -> None:
@@ -105,23 +110,25 @@ def _damage_told(damaged: list[Damage]) -> str:
     )
 
 
-@contextlib.contextmanager
-def folder_beside(path: Path) -> Generator[Path]:
-    """A directory for this user only on the file's own disk, gone afterwards."""
-    with (
-        driver_errors(path),
-        tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder,
-    ):
-        yield Path(folder)
+def copy_of(other: Path, target: Path) -> Key | None:
+    """Write another memory file to `target` as it is at one moment; it is only read. The key that opens both.
 
-
-@contextlib.contextmanager
-def _staged(path: Path, *, key: Key | None) -> Generator[Database]:
-    """A file of today's schema, made where there is none; encrypted where there is a key, as nothing may lie there in clear."""
-    if key is not None and not path.exists():
-        rewriting.encrypt(path, key, salt=secrets.token_hex(16))
-    staged = Database(path, old="migrate", key=key)
+    Raises Unusable where it is empty, which no memory file is, or can't be read.
+    """
+    if other.is_file() and not size_of(other):
+        raise Unusable(
+            f"{other} is empty (0 bytes), and a memory file never is. Nothing was changed; name another file."
+        )
     try:
-        yield staged
+        source = Database(other, read_only=True, old="leave")
+    except WrongKey as problem:
+        raise Unusable(
+            f"{problem} Where it has a key of its own, as a backup from before a `mcp-memory rekey` has, give it the present "
+            f"one first: `mcp-memory rekey --database {other}`, with its own key in {KEY_VARIABLE} and the present one in "
+            f"{NEW_KEY_VARIABLE}."
+        ) from problem
+    try:
+        source.copy_to(target)
     finally:
-        staged.close()
+        source.close()
+    return source.key

@@ -2,12 +2,13 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mcp_memory.errors import ReadOnly, Unusable
+from mcp_memory.errors import Conflict, ReadOnly, Unusable
 from mcp_memory.permissions import make_directory, make_file
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,9 @@ NETWORK = frozenset(
     "webdav".split()
 )
 """Filesystems that other machines write to as well: SQLite's log is shared through memory, which they do not share."""
+
+SHARED = 32_768
+"""Bytes of the file that SQLite shares with other processes, at least."""
 
 Mounts = list[tuple[str, str]]
 """Mount points and the types of their filesystems, the later over the earlier."""
@@ -30,6 +34,11 @@ def identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def place_of(path: Path) -> Path:
+    """Where the file of a name lies, or will lie, with its log: another place where the name is a symbolic link."""
+    return path.resolve() if path.is_symlink() else path
 
 
 def mounts_here() -> Mounts:
@@ -106,17 +115,18 @@ def prepare_path(path: Path, *, read_only: bool) -> bool:
     """
     if path.is_dir():
         raise Unusable(f"{path} is a directory. Name a file with --database, for example {path / 'memory.db'}.")
+    place = place_of(path)
     if not path.exists():
         if read_only:
             raise ReadOnly(f"{path} does not exist, and --read-only forbids to make it.")
-        make_directory(path.parent)
-        make_file(path)
+        make_directory(place.parent)
+        make_file(place)
         return False
-    logged = _holds_something(Path(f"{path}-wal"))  # looked at first: who makes the file makes its log after it
+    logged = _holds_something(Path(f"{place}-wal"))  # looked at first: who makes the file makes its log after it
     if not _holds_something(path):
         if logged:
             raise Unusable(
-                f"{path} is empty, and its log ({path}-wal) is not: the file was emptied or cut off. Nothing was changed. "
+                f"{path} is empty, and its log ({place}-wal) is not: the file was emptied or cut off. Nothing was changed. "
                 f"Restore a backup: `mcp-memory restore BACKUP --database {path}`."
             )
         if not read_only:
@@ -126,11 +136,20 @@ def prepare_path(path: Path, *, read_only: bool) -> bool:
 
 def may_write(path: Path) -> bool:
     """Whether the file, and its log beside it, may be written by this user."""
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return os.access(path, os.W_OK) and os.access(place_of(path).parent, os.W_OK)
 
 
 def _holds_something(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk of a path has no room for what SQLite makes beside a file: then not even reading it can begin."""
+    there = next((above for above in (path, *path.absolute().parents) if above.is_dir()), path)
+    try:
+        return shutil.disk_usage(there).free < SHARED
+    except OSError:
+        return False
 
 
 def size_of(path: Path) -> int:
@@ -142,6 +161,20 @@ def settle(unfinished: Path, target: Path) -> None:
     """Give a file its name once it is on the disk, so that a power cut leaves it whole or not there."""
     sync(unfinished)
     unfinished.replace(target)
+    sync(target.parent)
+
+
+def settle_new(unfinished: Path, target: Path) -> None:
+    """Do the same for a name that nothing has yet. Raises Conflict where something has it by now."""
+    sync(unfinished)
+    try:
+        os.link(unfinished, target)
+    except OSError:  # it is taken, or there are no hard links on this file system
+        if target.exists():
+            raise Conflict(f"{target} exists already; name a file that does not.") from None
+        unfinished.replace(target)
+    else:
+        unfinished.unlink()
     sync(target.parent)
 
 

@@ -46,13 +46,12 @@ def version_in_header(path: Path) -> int | None:
     return version if application == APPLICATION_ID and 0 < version <= len(migrations()) else None
 
 
-def cut_off(path: Path) -> tuple[int, int]:
-    """How many pages are missing at the end of a plain file, and how many its header says it has; 0, 0 where all are there.
+def cut_off(path: Path, head: bytes) -> tuple[int, int]:
+    """How many pages are missing at the end of a file, and how many its header says it has; 0, 0 where all are there.
 
-    What the log holds is not missing. A header that is not sound, or says more than can be, says nothing.
+    `head` is its header, in clear. What the log holds is not missing. A header that is not sound, or says more than can
+    be, says nothing.
     """
-    with path.open("rb") as file:
-        head = file.read(HEADER)
     size, told = _page_size(head), int.from_bytes(head[28:32], "big")
     if not head.startswith(MAGIC) or len(head) < HEADER or head[24:28] != head[92:96] or not size or told > PAGES:
         return 0, 0
@@ -73,12 +72,12 @@ def _logged(log: Path, size: int) -> set[int]:
     return numbers
 
 
-def fill_up(path: Path) -> None:
+def fill_up(path: Path, head: bytes) -> None:
     """Give a copy that was cut off blank pages at its end: what is written now must not stand where a table still looks."""
-    _, pages = cut_off(path)
+    _, pages = cut_off(path, head)
     if pages:
         with path.open("r+b") as file:
-            file.truncate(pages * _page_size(file.read(HEADER)))
+            file.truncate(pages * _page_size(head))
 
 
 def restore(path: Path, version: int, make: Callable[[apsw.Connection], None]) -> bool:

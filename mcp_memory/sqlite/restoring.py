@@ -18,12 +18,14 @@ import apsw
 
 from mcp_memory import backups
 from mcp_memory.domain import Operation
-from mcp_memory.errors import Conflict, MemoryProblem, NotFound, Unusable
+from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, NotFound, Unusable
+from mcp_memory.permissions import FILE, make_directory, make_file
 from mcp_memory.sqlite import rewriting, upkeep
+from mcp_memory.sqlite.beside import folder_beside
 from mcp_memory.sqlite.cipher import Key
 from mcp_memory.sqlite.database import Database, driver_errors
-from mcp_memory.sqlite.moving import folder_beside
-from mcp_memory.sqlite.place import settle
+from mcp_memory.sqlite.moving import copy_of
+from mcp_memory.sqlite.place import place_of, settle
 from mcp_memory.sqlite.rows import OPERATION_COLUMNS, fetch
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.undo import told
@@ -56,35 +58,35 @@ def restore(path: Path, backup: Path, *, now: datetime, force: bool = False) -> 
     """
     if not backup.exists():
         raise NotFound(f"There is no backup {backup}.")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with folder_beside(path) as folder:
+    if path.exists() and backup.samefile(path):
+        raise InvalidInput(f"{backup} is the file itself; name a backup of it.")
+    place = place_of(path)
+    with driver_errors(path):
+        make_directory(place.parent)
+    with folder_beside(place) as folder:
         sound, key = _sound_copy(backup, folder / "restored.db")
-        kept_at = backups.target(path, now, before="restore")
         if not path.exists() or not path.stat().st_size:
             with driver_errors(path):
-                _set_aside(path, kept_at)
-                settle(sound, path)
+                _set_aside(place, backups.target(path, now, before="restore"))
+                settle(sound, place)
             return Restored(None, 0)
         try:
             database = Database(path, old="leave")
         except Unusable as problem:
             if not isinstance(problem.__cause__, apsw.NotADBError | apsw.CorruptError):
                 raise
-            return _replace_damaged(path, sound, kept_at, force=force, problem=problem)
+            kept_at = backups.target(path, now, before="restore")
+            return _replace_damaged(place, sound, kept_at, force=force, problem=problem)
         try:
-            return _replace(database, sound, kept_at, key=_as_encrypted(database, sound, key), force=force)
+            return _replace(database, sound, now, key=_as_encrypted(database, sound, key), force=force)
         finally:
             database.close()
 
 
 def _sound_copy(backup: Path, target: Path) -> tuple[Path, Key | None]:
     """A copy of the backup, brought to today's schema and found sound, with the key that opens it."""
-    source = Database(backup, read_only=True, old="leave")
-    try:
-        source.copy_to(target)
-    finally:
-        source.close()
-    copy = Database(target, old="migrate", key=source.key)
+    key = copy_of(backup, target)
+    copy = Database(target, old="migrate", key=key)
     try:
         with copy.read() as connection:
             for problem in upkeep.problems(connection):
@@ -92,7 +94,7 @@ def _sound_copy(backup: Path, target: Path) -> tuple[Path, Key | None]:
         copy.checkpoint()
     finally:
         copy.close()
-    return target, source.key
+    return target, key
 
 
 def _as_encrypted(database: Database, sound: Path, key: Key | None) -> Key | None:
@@ -108,8 +110,8 @@ def _as_encrypted(database: Database, sound: Path, key: Key | None) -> Key | Non
     return key
 
 
-def _replace(database: Database, sound: Path, kept_at: Path, *, key: Key | None, force: bool) -> Restored:
-    path, lost = database.path, 0
+def _replace(database: Database, sound: Path, now: datetime, *, key: Key | None, force: bool) -> Restored:
+    path, restored = database.path, Restored(None, 0)
     with driver_errors(path), contextlib.closing(database.connection()) as target:
         source = Database(sound, key=key)
         try:
@@ -117,7 +119,7 @@ def _replace(database: Database, sound: Path, kept_at: Path, *, key: Key | None,
             with contextlib.closing(source.connection()) as pages, target.backup("main", pages, "main") as writing:
                 writing.step(0)  # begins the transaction, and copies nothing
                 lost = _require_nothing_newer(database, source, force=force)
-                _keep(database, kept_at, force=force)
+                restored = Restored(_keep(database, now, force=force), lost)
                 _go_on_counting(database, source)
                 writing.step(-1)
                 if not writing.done:
@@ -126,7 +128,7 @@ def _replace(database: Database, sound: Path, kept_at: Path, *, key: Key | None,
             source.close()
     with contextlib.suppress(MemoryProblem):  # what was replaced leaves the log; else the next checkpoint does it
         database.checkpoint()
-    return Restored(kept_at, lost)
+    return restored
 
 
 def _require_page_size(target: apsw.Connection, source: Database) -> None:
@@ -180,22 +182,24 @@ def _reading(database: Database) -> Generator[apsw.Connection]:
         yield connection
 
 
-def _keep(database: Database, kept_at: Path, *, force: bool) -> None:
-    """Copy the file that is to be replaced; a damaged one as it lies there."""
+def _keep(database: Database, now: datetime, *, force: bool) -> Path:
+    """Copy the file that is to be replaced; a damaged one as it lies there. Where the copy is."""
     try:
-        database.copy_checked(kept_at, lambda connection: [])
+        return database.copy_dated(now, lambda connection: [], before="restore")
     except MemoryProblem as problem:
         if not force or not isinstance(problem, Unusable):
             raise
         log.warning("the file that is replaced is damaged (%s); it is kept as it is", problem)
-        _copy_files(database.path, kept_at)
+    kept_at = backups.target(database.path, now, before="restore")
+    _copy_files(place_of(database.path), kept_at)
+    return kept_at
 
 
 def _copy_files(path: Path, kept_at: Path) -> None:
     for suffix in ("", "-wal"):
         if Path(f"{path}{suffix}").exists():
+            make_file(Path(f"{kept_at}{suffix}"))
             shutil.copyfile(f"{path}{suffix}", f"{kept_at}{suffix}")
-            Path(f"{kept_at}{suffix}").chmod(0o600)
 
 
 def _go_on_counting(database: Database, source: Database) -> None:
@@ -242,5 +246,6 @@ def _set_aside(path: Path, kept_at: Path) -> None:
     """Move a file out of the way with its log, which would else be taken for that of the file in its place."""
     for suffix in ("-wal", "-shm", ""):
         if Path(f"{path}{suffix}").exists():
-            kept_at.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(kept_at.parent)
             Path(f"{path}{suffix}").replace(f"{kept_at}{suffix}")
+            Path(f"{kept_at}{suffix}").chmod(FILE)

@@ -28,9 +28,21 @@ def encrypt(path: Path, key: Key, *, salt: str) -> None:
     Raises Conflict where it is encrypted already or another process has it open; nothing was changed then.
     """
     cipher.require_ciphers(f"{path} cannot be encrypted")
-    if opening_key(path) is not None:
-        raise Conflict(f"{path} is encrypted already; `mcp-memory rekey` gives it another key.")
+    require_plain(path)
+    opening_key(path)
     _rewrite(path, None, key, salt=salt)
+
+
+def require_plain(path: Path) -> None:
+    """Raise Conflict where the file is encrypted already, whatever its key is."""
+    if not path.is_file():
+        return
+    with (
+        driver_errors(path),
+        contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection,
+    ):
+        if cipher.is_encrypted(cipher.head_of(connection)):
+            raise Conflict(f"{path} is encrypted already; `mcp-memory rekey` gives it another key.")
 
 
 def rekey(path: Path, key: Key, *, salt: str) -> None:
@@ -77,6 +89,11 @@ def _rewrite(path: Path, old: Key | None, new: Key | None, *, salt: str) -> None
     fresh = rewriting_of(path)
     with driver_errors(path), _alone(path, old) as connection:
         clear_leftovers(path)
+        if path.stat().st_nlink > 1:  # what the other name leads to would be overwritten
+            raise Conflict(
+                f"{path} has another name that leads to the same file (a hard link), and what that leads to would be lost. "
+                "Remove that name, or put a copy there. Nothing was changed."
+            )
         _empty_log(connection, path)
         try:
             os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

@@ -9,6 +9,7 @@ beginning, whichever of the chain it was asked to take back.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 import apsw
@@ -109,8 +110,10 @@ def last_operation(connection: apsw.Connection, *, client: str, session: str) ->
 
 
 def _may_be_elsewhere(connection: apsw.Connection, since: int) -> Conflict:
-    copy = brought.copy_before(connection)
-    whole = f"; `mcp-memory restore {copy} --force` takes all of that back" if copy else ""
+    copy, file = brought.copy_before(connection), quote(connection.db_filename("main"))
+    whole = (
+        f"; `mcp-memory restore {quote(str(copy))} --force --database {file}` takes all of that back" if copy else ""
+    )
     return Conflict(
         f"What another file held was brought in (until {format_moment(since)} UTC), and nothing was done here since that "
         "could be taken back: what came before may have been done elsewhere. Look up the operations with history, and "

@@ -1,6 +1,7 @@
 """Keeping the file sound: what is wrong with it, its indexes rebuilt, its backup checked."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import apsw
@@ -47,6 +48,11 @@ def backup(database: Database, target: Path) -> None:
     Raises Conflict where `target` exists already, Unusable where it can't be written or the copy is damaged.
     """
     database.copy_checked(target, problems)
+
+
+def backup_dated(database: Database, at: datetime, *, before: str | None = None, folder: Path | None = None) -> Path:
+    """Do the same under a dated name (backups.target), which it gives."""
+    return database.copy_dated(at, problems, before=before, folder=folder)
 
 
 def problems(connection: apsw.Connection) -> Iterator[str]:
