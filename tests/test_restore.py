@@ -329,6 +329,22 @@ def test_two_backups_to_one_name_leave_the_first(memory: Memory, database: Path,
     assert [path.name for path in tmp_path.iterdir() if "unfinished" in path.name] == []
 
 
+def test_a_backup_that_nobody_finishes_is_removed_and_one_that_is_being_made_is_not(database: Path) -> None:
+    Database(database).close()
+    folder = database.parent / "backups"
+    folder.mkdir()
+    names = (f"{database.stem}-2026-03-02T090000Z.db.{end}" for end in ("aa.unfinished", "bb.unfinished"))
+    old, new = (folder / name for name in names)
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+
+    Database(database).close()
+
+    assert not old.exists()
+    assert new.exists()
+
+
 # encrypted files
 
 

@@ -1,9 +1,15 @@
-"""What a rewriting that was killed leaves beside the file, and how it is taken away."""
+"""What a rewriting or a backup that was killed leaves, and how it is taken away."""
 
 import contextlib
+import glob
 import os
+import time
 from pathlib import Path
 
+from mcp_memory import backups
+
+ABANDONED = 3600.0
+"""Seconds that nothing was written into an unfinished backup, from which on nobody is at it."""
 _BLOCK = bytes(1 << 20)
 
 
@@ -18,7 +24,7 @@ def leaving_of(path: Path) -> Path:
 
 
 def clear_leftovers(path: Path) -> None:
-    """Overwrite and remove what a rewriting of `path` that was killed left.
+    """Overwrite and remove what a rewriting of `path` that was killed left, and remove backups that nobody finishes.
 
     Only for who has the file open, which keeps it from being rewritten: what is there then belongs to nobody, and the
     second name leads to a file that was replaced, or to `path` itself where the kill came before that.
@@ -30,6 +36,10 @@ def clear_leftovers(path: Path) -> None:
                 with left.open("r+b", buffering=0) as file:
                     overwrite(file.fileno())
             left.unlink()
+    for unfinished in (path.parent / backups.FOLDER).glob(f"{glob.escape(path.stem)}-*.db.*.unfinished"):
+        with contextlib.suppress(OSError):  # it was finished meanwhile, or is not ours to remove
+            if time.time() - unfinished.stat().st_mtime > ABANDONED:
+                unfinished.unlink()
 
 
 def overwrite(descriptor: int) -> None:
