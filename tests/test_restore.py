@@ -423,6 +423,22 @@ def test_an_encrypted_file_is_merged_and_imported_into(tmp_path: Path, secret: c
         assert list(memory.verify()) == []
 
 
+def test_what_is_encrypted_does_not_come_into_a_plain_file_unasked(tmp_path: Path, secret: cipher.Key) -> None:
+    path, other = tmp_path / "memory.db", tmp_path / "other.db"
+    for each, text in ((path, "The door is red."), (other, "The gate is green.")):
+        with opened(each) as memory:
+            memory.remember(text)
+    rewriting.encrypt(other, secret, salt="0" * 32)
+
+    with contextlib.closing(Database(path)) as database:
+        planned = moving.merge_file(database, other, zone_offset=0, dry_run=True)
+        with pytest.raises(Conflict, match="mcp-memory encrypt"):
+            moving.merge_file(database, other, zone_offset=0)
+
+    assert planned.came
+    assert b"gate" not in path.read_bytes()
+
+
 def test_a_backup_from_before_a_rekey_says_how_it_is_restored(
     tmp_path: Path, secret: cipher.Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.errors import InvalidInput, MemoryProblem, Unusable, WrongKey
+from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, Unusable, WrongKey
 from mcp_memory.importers.jsonl import Damage, read
 from mcp_memory.merged import Merged
 from mcp_memory.sqlite import brought, records, upkeep
@@ -35,10 +35,16 @@ def export(database: Database) -> Iterator[Record]:
 def merge_file(database: Database, other: Path, *, zone_offset: int, dry_run: bool = False) -> Merged:
     """Bring all that another memory file holds into this one; the other file is only read, and may be in use.
 
-    It may be of an older schema. Raises Unusable where it is no sound memory file. With `dry_run` nothing is changed.
+    It may be of an older schema. Raises Unusable where it is no sound memory file, Conflict where it is encrypted and
+    this one is not. With `dry_run` nothing is changed.
     """
     with folder_beside(database.path) as folder:
         key = copy_of(other, folder / "other.db")
+        if key is not None and database.key is None and not dry_run:
+            raise Conflict(
+                f"{other} is encrypted and {database.path} is not, so nothing was brought in. `mcp-memory encrypt` the "
+                "file first, or name another file with --database."
+            )
         with staged(folder / "other.db", key=key) as staging:
             return _bring(database, staging, zone_offset=zone_offset, dry_run=dry_run)
 
