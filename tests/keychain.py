@@ -24,8 +24,8 @@ class FileKeychain(KeyringBackend):
         self._keep(kept)
 
     def _kept(self) -> dict[str, str]:
-        file = Path(os.environ["TEST_KEYCHAIN"])
-        return json.loads(file.read_text("utf-8")) if file.exists() else {}
+        name = os.environ.get("TEST_KEYCHAIN")  # a process that was forked for an earlier test has none
+        return json.loads(Path(name).read_text("utf-8")) if name and Path(name).exists() else {}
 
     def _keep(self, kept: dict[str, str]) -> None:
         file = Path(os.environ["TEST_KEYCHAIN"])
