@@ -1,8 +1,10 @@
 """What in a text has the shape of a secret: keys, tokens, passwords, private keys, payment cards."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from mcp_memory.text import Span
@@ -76,7 +78,7 @@ _SHAPES = (
     _shape(
         "API key",
         "sk- pk- rk-",
-        rf"{_WORD}(?:sk|pk|rk)-(?=[A-Za-z_-]*\d)(?:[a-z]{{2,8}}-(?:v\d-)?)?[A-Za-z0-9_]{{20,}}{_EDGE}",
+        rf"{_WORD}(?:sk|pk|rk)-(?=[A-Za-z_-]{{0,80}}\d)(?:[a-z]{{2,8}}-(?:v\d-)?)?[A-Za-z0-9_]{{20,}}{_EDGE}",
     ),
     _shape("Stripe key", "_live_ _test_", rf"{_WORD}(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{{10,}}"),
     _shape("webhook secret", "whsec_", rf"{_WORD}whsec_[A-Za-z0-9+/=]{{20,}}"),
@@ -119,7 +121,9 @@ _SHAPES = (
     _shape("Artifactory token", "AKC cmVmd", rf"{_WORD}(?:AKCp?[A-Za-z0-9]{{60,}}|cmVmd[A-Za-z0-9]{{59}}){_EDGE}"),
     # Services whose tokens begin with a word of their own: the word, then what it is the token of.
     *(
-        _shape(f"{service} token", prefix, rf"{_WORD}{re.escape(prefix)}(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{{{least},}}")
+        _shape(
+            f"{service} token", prefix, rf"{_WORD}{re.escape(prefix)}(?=[A-Za-z_-]{{0,80}}\d)[A-Za-z0-9_-]{{{least},}}"
+        )
         for service, prefix, least in (
             ("Groq", "gsk_", 40),
             ("xAI", "xai-", 40),
@@ -172,6 +176,7 @@ _SHAPES = (
     ),
 )
 
+_WHITE_RUN = re.compile(r"\s{20,}")
 _CARD = re.compile(
     r"(?<![\w.+-])(?:\d{4}(?P<gap>[ -]?)\d{4}(?P=gap)\d{4}(?P=gap)\d{2,4}(?:(?P=gap)\d{3})?|\d{4}(?P<amex>[ -]?)\d{6}(?P=amex)\d{4,5})(?![\w-]|\.\d)"
 )
@@ -196,12 +201,36 @@ def secrets_in(text: str) -> list[Shaped]:
     >>> [shaped.sort for shaped in secrets_in("The password is hunter-2, the card 4111 1111 1111 1111.")]
     ['password', 'payment card']
     """
-    lowered = text.lower()
-    found = list(_vendor_secrets(text, lowered))
-    found += [Shaped("payment card", span) for span in _cards(text)]
-    found += [Shaped(sort, span) for sort, span in worded_secrets(text, lowered)]
-    found += [Shaped(sort, span) for sort, span in told_codes(text, lowered)]
-    return _apart(found)
+    narrow, gaps = _narrowed(text)
+    lowered = narrow.lower()
+    found = list(_vendor_secrets(narrow, lowered))
+    found += [Shaped("payment card", span) for span in _cards(narrow)]
+    found += [Shaped(sort, span) for sort, span in worded_secrets(narrow, lowered)]
+    found += [Shaped(sort, span) for sort, span in told_codes(narrow, lowered)]
+    return [Shaped(sort, _widened(span, gaps)) for sort, span in _apart(found)]
+
+
+def _narrowed(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text with a long run of white space as one sign; and from which places on how many signs are left out before.
+
+    Many forms let white space stand in several places that meet, and would read a run of 20,000 for seconds.
+    """
+    parts: list[str] = []
+    gaps: list[tuple[int, int]] = []
+    at = length = 0
+    for match in _WHITE_RUN.finditer(text):
+        parts += [text[at : match.start()], "\n" if "\n" in match[0] else " "]
+        length += match.start() - at + 1
+        at = match.end()
+        gaps.append((length, at - length))
+    return "".join([*parts, text[at:]]), gaps
+
+
+def _widened(span: Span, gaps: Sequence[tuple[int, int]]) -> Span:
+    """Where a stretch of the narrowed text stands in the text itself."""
+    before = (bisect_right(gaps, place, key=itemgetter(0)) for place in span)
+    start, end = (place + (gaps[number - 1][1] if number else 0) for place, number in zip(span, before, strict=True))
+    return Span(start, end)
 
 
 def _vendor_secrets(text: str, lowered: str) -> Iterator[Shaped]:

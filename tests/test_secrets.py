@@ -82,6 +82,15 @@ def test_no_way_into_the_file_leaves_a_secret_in_it(memory: Memory, database: Pa
     assert MARK in memory.recall("deploy push", by=Caller()).text
 
 
+def test_a_secret_behind_a_long_gap_is_masked_where_it_stands() -> None:
+    gaps = " " * 400, "\n" * 30, "\t" * 20
+    text = f"{gaps[0]}The token is{gaps[1]}{TOKEN}{gaps[2]}and the password is{gaps[0]}hunter-22{gaps[1]}."
+
+    kept = Guard("mask").text(text)
+
+    assert kept == text.replace(TOKEN, MARK).replace("hunter-22", "[secret: password]")
+
+
 def test_a_masked_statement_stands_at_its_span_in_its_source(memory: Memory) -> None:
     [kept] = memory.remember(f"  The token is {TOKEN}, and the port is 8080.").items
 
