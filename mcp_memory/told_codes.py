@@ -58,9 +58,10 @@ def told_codes(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
 
 
 def _codes_of_locks(form: str, text: str) -> Iterator[tuple[str, Span]]:
+    read: set[int] = set()
     for match in _compiled(form).finditer(text):
         yield "code", _place(match)
-        yield from (("code", other) for other in beside(text, match.end("secret")))
+        yield from (("code", other) for other in beside(text, match.end("secret"), read))
 
 
 def _place(match: re.Match[str]) -> Span:

@@ -175,14 +175,19 @@ def worded_secrets(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
 
 def _passwords(text: str) -> Iterator[tuple[str, Span]]:
     """Each password, and those that the same sentence tells beside it."""
+    read: set[int] = set()
     for sort, span in _first_passwords(text):
         yield sort, span
-        yield from ((sort, other) for other in beside(text, span.end))
+        yield from ((sort, other) for other in beside(text, span.end, read))
 
 
-def beside(text: str, at: int) -> Iterator[Span]:
-    """The passwords after one that ends there, told as what it was before or is since."""
-    while match := _compiled(_AGAIN).match(text, at):
+def beside(text: str, at: int, read: set[int]) -> Iterator[Span]:
+    """The passwords after one that ends there, told as what it was before or is since.
+
+    `read` holds the ends behind which was looked already, and gets those that are looked behind now.
+    """
+    while at not in read and (match := _compiled(_AGAIN).match(text, at)):
+        read.add(at)
         span = _place(match)
         value = text[span.start : span.end]
         quoted, ends = match["quoted"] is not None, bool(_compiled(_END).match(text, span.end))
