@@ -52,6 +52,12 @@ _SHAPES = (
     _shape("private key", "AGE-SECRET-KEY-1", r"\bAGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{40,}"),
     _shape("private key", "prv", rf"{_WORD}[xyzt]prv[1-9A-HJ-NP-Za-km-z]{{100,112}}{_EDGE}"),
     _shape("AWS access key", "AKIA ASIA ABIA ACCA", rf"{_WORD}(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{{16}}{_EDGE}"),
+    _shape(
+        "AWS secret key",
+        "AKIA ASIA",
+        r"(?:AKIA|ASIA)[0-9A-Z]{16}\b[\s\S]{0,80}?(?<![A-Za-z0-9/+])"
+        r"(?P<secret>(?=[A-Za-z/+]{0,39}\d)(?![0-9a-f]{40})[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+    ),
     _shape("Alibaba Cloud key", "LTAI", rf"{_WORD}LTAI(?=[A-Za-z]*\d)[A-Za-z0-9]{{12,26}}{_EDGE}"),
     _shape("Tencent Cloud key", "AKID", rf"{_WORD}AKID(?=[A-Za-z]*\d)[A-Za-z0-9]{{28,36}}{_EDGE}"),
     _shape(
@@ -151,6 +157,19 @@ _SHAPES = (
             ("Tailscale", "tskey-", 20),
             ("Volcengine", "AKLT", 30),
         )
+    ),
+    _shape(
+        "one-time password seed",
+        "otp 2fa mfa authenticator",
+        r"\b(?:t?otp|2fa|mfa|authenticator)[ -](?:seed|secret|key|setup key)\b\s*(?:is|[:=])?\s*"
+        r"(?P<secret>(?-i:(?=[A-Z]{0,63}[2-7])[A-Z2-7]{16,64}|(?=[a-z ]{0,78}[2-7])[a-z2-7]{4}(?: [a-z2-7]{4}){3,15}))(?![A-Za-z0-9])",
+        re.I,
+    ),
+    _shape(
+        "license key",
+        "key",
+        r"\bkeys?\b\D{0,40}?(?P<secret>(?-i:(?=[A-Z-]{0,28}\d)[A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}))(?![\w-])",
+        re.I,
     ),
     _shape("JSON web token", "eyJ", rf"{_WORD}eyJ[A-Za-z0-9_-]{{8,}}\.eyJ[A-Za-z0-9_-]{{8,}}(?:\.[A-Za-z0-9_-]*)?"),
     _shape("bearer token", "bearer", r"\bbearer\s+(?P<secret>(?=[^\s\"']*\d)[A-Za-z0-9._~+/-]{16,}=*)", re.I),
