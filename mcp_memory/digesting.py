@@ -26,6 +26,8 @@ MEMBERS = 400
 """Items a digest is made from at most, the latest or the most relevant first."""
 MEASURED = 160
 """Sentences whose vectors are made for one digest: under a second of encoding."""
+READ = 300
+"""Characters of a sentence that its vector is made of for that: one of 20 kB would take as long as 160 others."""
 MAX_KEPT = 4_000
 """Tokens of a digest that is handed in at most."""
 DIGEST_TOKENS = 600
@@ -228,7 +230,7 @@ class Digester:
             whole = [sentence.item.id for sentence in candidates if sentence.text == sentence.item.text.strip()]
             stored = self._store.present_vectors(whole, encoder=encoder.identity)
         rest = [number for number, sentence in enumerate(candidates) if sentence.item.id not in stored][:encoded]
-        made = encoder.encode([candidates[number].text for number in rest])
+        made = encoder.encode([candidates[number].text[:READ] for number in rest])
         vectors = {number: made[place] for place, number in enumerate(rest)}
         vectors |= {
             number: stored[sentence.item.id] for number, sentence in enumerate(candidates) if sentence.item.id in stored

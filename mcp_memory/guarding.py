@@ -12,8 +12,10 @@ from mcp_memory.results import Withheld
 from mcp_memory.secret_shapes import secrets_in
 
 _TAG = re.compile(
-    r"[<＜][ \t]*(?P<close>/?)[ \t]*private(?:\s[^<>＜＞]{0,200})?[ \t]*(?P<empty>/?)[>＞]", re.IGNORECASE
+    r"(?:[<＜]|\\u003c|&lt;)[ \t]*(?P<close>\\?/?)[ \t]*private(?:\s[^<>＜＞]{0,200}?)?[ \t]*(?P<empty>/?)(?:[>＞]|\\u003e|&gt;)",
+    re.IGNORECASE,
 )
+"""Also as JSON and HTML escape it: some programs write what a tool was called with that way."""
 
 
 class Guard:

@@ -1,7 +1,7 @@
 """Late interaction: a question's word pieces matched one by one with those of a text and of the turns around it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -16,6 +16,9 @@ PIECE_DIMENSIONS = 64
 SEED = 7
 NEIGHBOURS = ((-1, 0.7), (1, 0.5), (-2, 0.5), (2, 0.3))
 """Turns around that may cover a word of the question, and how much of it: the one before, the one after, and the next."""
+
+_AT_ONCE = 1_000_000
+"""Cosines that are held at once: 4 MB. All of 200 texts of 20 kB with a question of 10 kB would be 3 GB."""
 
 Matches: TypeAlias = NDArray[np.float32]
 """Shape (texts, pieces of the question): how well a text covers each piece, 0 to 1."""
@@ -87,14 +90,27 @@ def match(question: Vector, texts: Sequence[bytes]) -> Matches:
     width = question.shape[1]
     counts = np.array([len(text) // width for text in texts])
     matches = np.zeros((len(texts), len(question)), np.float32)
-    full = np.flatnonzero(counts)
-    if not len(full) or not len(question):
-        return matches
-    codes = np.frombuffer(b"".join(texts), np.int8).reshape(-1, width).astype(np.float32)
-    cosines = np.maximum(codes @ question.T / 127, 0)
-    starts = np.concatenate([[0], np.cumsum(counts[full])[:-1]])
-    matches[full] = np.maximum.reduceat(cosines, starts, axis=0) ** 2
+    if len(question):
+        for rows in _together(counts, _AT_ONCE // len(question)):
+            codes = np.frombuffer(b"".join(texts[row] for row in rows), np.int8).reshape(-1, width).astype(np.float32)
+            cosines = np.maximum(codes @ question.T / 127, 0)
+            starts = np.concatenate([[0], np.cumsum(counts[rows])[:-1]])
+            matches[rows] = np.maximum.reduceat(cosines, starts, axis=0) ** 2
     return matches
+
+
+def _together(counts: NDArray[np.int64], most: int) -> Iterator[list[int]]:
+    """The rows that have pieces, in groups of no more than `most` pieces together or of one row."""
+    rows: list[int] = []
+    held = 0
+    for row in np.flatnonzero(counts).tolist():
+        if rows and held + counts[row] > most:
+            yield rows
+            rows, held = [], 0
+        rows.append(row)
+        held += counts[row]
+    if rows:
+        yield rows
 
 
 def covered(matches: Matches, weights: Vector) -> Vector:

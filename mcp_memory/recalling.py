@@ -25,6 +25,8 @@ from mcp_memory.text import normal_form
 from mcp_memory.times import Period, to_ms
 from mcp_memory.updating import asks_older, updates
 
+ASKED = 256
+"""Word pieces of a question that are matched at most, those of its rarest words: one of 1,000 characters has fewer."""
 REACH = 2
 """Turns on either side that are looked at beside a candidate."""
 
@@ -152,16 +154,17 @@ class Recaller:
 
     def _question(self, encoder: Encoder, query: str) -> Question:
         reading = encoder.measure_query(query)
-        kept = [] if reading.states is None else content_pieces(query, reading.spans)
-        words = piece_words(query, [reading.spans[number] for number in kept])
-        weights, searched = self._store.rarity(words)
+        pieces = [] if reading.states is None else content_pieces(query, reading.spans)
+        weights, searched = self._store.rarity(piece_words(query, [reading.spans[number] for number in pieces]))
+        rarest = sorted(sorted(range(len(pieces)), key=lambda place: -weights[place])[:ASKED])
+        kept = [pieces[place] for place in rarest]
         noise = encoder.noise
         states = np.zeros((0, encoder.dimensions), np.float32) if reading.states is None else reading.states[kept]
         return Question(
             encoder.identity,
             reading.vector,
             reduce_states(states),
-            np.array(weights, np.float32),
+            np.array([weights[place] for place in rarest], np.float32),
             ranking.noise_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
             ranking.doubtful_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
             encoder.languages,

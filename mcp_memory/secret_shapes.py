@@ -1,8 +1,10 @@
 """What in a text has the shape of a secret: keys, tokens, passwords, private keys, payment cards."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from mcp_memory.text import Span
@@ -50,6 +52,12 @@ _SHAPES = (
     _shape("private key", "AGE-SECRET-KEY-1", r"\bAGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{40,}"),
     _shape("private key", "prv", rf"{_WORD}[xyzt]prv[1-9A-HJ-NP-Za-km-z]{{100,112}}{_EDGE}"),
     _shape("AWS access key", "AKIA ASIA ABIA ACCA", rf"{_WORD}(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{{16}}{_EDGE}"),
+    _shape(
+        "AWS secret key",
+        "AKIA ASIA",
+        r"(?:AKIA|ASIA)[0-9A-Z]{16}\b[\s\S]{0,80}?(?<![A-Za-z0-9/+])"
+        r"(?P<secret>(?=[A-Za-z/+]{0,39}\d)(?![0-9a-f]{40})[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+    ),
     _shape("Alibaba Cloud key", "LTAI", rf"{_WORD}LTAI(?=[A-Za-z]*\d)[A-Za-z0-9]{{12,26}}{_EDGE}"),
     _shape("Tencent Cloud key", "AKID", rf"{_WORD}AKID(?=[A-Za-z]*\d)[A-Za-z0-9]{{28,36}}{_EDGE}"),
     _shape(
@@ -76,7 +84,7 @@ _SHAPES = (
     _shape(
         "API key",
         "sk- pk- rk-",
-        rf"{_WORD}(?:sk|pk|rk)-(?=[A-Za-z_-]*\d)(?:[a-z]{{2,8}}-(?:v\d-)?)?[A-Za-z0-9_]{{20,}}{_EDGE}",
+        rf"{_WORD}(?:sk|pk|rk)-(?=[A-Za-z_-]{{0,80}}\d)(?:[a-z]{{2,8}}-(?:v\d-)?)?[A-Za-z0-9_]{{20,}}{_EDGE}",
     ),
     _shape("Stripe key", "_live_ _test_", rf"{_WORD}(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{{10,}}"),
     _shape("webhook secret", "whsec_", rf"{_WORD}whsec_[A-Za-z0-9+/=]{{20,}}"),
@@ -119,7 +127,9 @@ _SHAPES = (
     _shape("Artifactory token", "AKC cmVmd", rf"{_WORD}(?:AKCp?[A-Za-z0-9]{{60,}}|cmVmd[A-Za-z0-9]{{59}}){_EDGE}"),
     # Services whose tokens begin with a word of their own: the word, then what it is the token of.
     *(
-        _shape(f"{service} token", prefix, rf"{_WORD}{re.escape(prefix)}(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{{{least},}}")
+        _shape(
+            f"{service} token", prefix, rf"{_WORD}{re.escape(prefix)}(?=[A-Za-z_-]{{0,80}}\d)[A-Za-z0-9_-]{{{least},}}"
+        )
         for service, prefix, least in (
             ("Groq", "gsk_", 40),
             ("xAI", "xai-", 40),
@@ -148,6 +158,19 @@ _SHAPES = (
             ("Volcengine", "AKLT", 30),
         )
     ),
+    _shape(
+        "one-time password seed",
+        "otp 2fa mfa authenticator",
+        r"\b(?:t?otp|2fa|mfa|authenticator)[ -](?:seed|secret|key|setup key)\b\s*(?:is|[:=])?\s*"
+        r"(?P<secret>(?-i:(?=[A-Z]{0,63}[2-7])[A-Z2-7]{16,64}|(?=[a-z ]{0,78}[2-7])[a-z2-7]{4}(?: [a-z2-7]{4}){3,15}))(?![A-Za-z0-9])",
+        re.I,
+    ),
+    _shape(
+        "license key",
+        "key",
+        r"\bkeys?\b\D{0,40}?(?P<secret>(?-i:(?=[A-Z-]{0,28}\d)[A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}))(?![\w-])",
+        re.I,
+    ),
     _shape("JSON web token", "eyJ", rf"{_WORD}eyJ[A-Za-z0-9_-]{{8,}}\.eyJ[A-Za-z0-9_-]{{8,}}(?:\.[A-Za-z0-9_-]*)?"),
     _shape("bearer token", "bearer", r"\bbearer\s+(?P<secret>(?=[^\s\"']*\d)[A-Za-z0-9._~+/-]{16,}=*)", re.I),
     _shape("password", "basic", r"\bauthorization\W{1,4}basic\s+(?P<secret>[A-Za-z0-9+/]{8,}={0,2})", re.I),
@@ -172,6 +195,7 @@ _SHAPES = (
     ),
 )
 
+_WHITE_RUN = re.compile(r"\s{20,}")
 _CARD = re.compile(
     r"(?<![\w.+-])(?:\d{4}(?P<gap>[ -]?)\d{4}(?P=gap)\d{4}(?P=gap)\d{2,4}(?:(?P=gap)\d{3})?|\d{4}(?P<amex>[ -]?)\d{6}(?P=amex)\d{4,5})(?![\w-]|\.\d)"
 )
@@ -196,12 +220,36 @@ def secrets_in(text: str) -> list[Shaped]:
     >>> [shaped.sort for shaped in secrets_in("The password is hunter-2, the card 4111 1111 1111 1111.")]
     ['password', 'payment card']
     """
-    lowered = text.lower()
-    found = list(_vendor_secrets(text, lowered))
-    found += [Shaped("payment card", span) for span in _cards(text)]
-    found += [Shaped(sort, span) for sort, span in worded_secrets(text, lowered)]
-    found += [Shaped(sort, span) for sort, span in told_codes(text, lowered)]
-    return _apart(found)
+    narrow, gaps = _narrowed(text)
+    lowered = narrow.lower()
+    found = list(_vendor_secrets(narrow, lowered))
+    found += [Shaped("payment card", span) for span in _cards(narrow)]
+    found += [Shaped(sort, span) for sort, span in worded_secrets(narrow, lowered)]
+    found += [Shaped(sort, span) for sort, span in told_codes(narrow, lowered)]
+    return [Shaped(sort, _widened(span, gaps)) for sort, span in _apart(found)]
+
+
+def _narrowed(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text with a long run of white space as one sign; and from which places on how many signs are left out before.
+
+    Many forms let white space stand in several places that meet, and would read a run of 20,000 for seconds.
+    """
+    parts: list[str] = []
+    gaps: list[tuple[int, int]] = []
+    at = length = 0
+    for match in _WHITE_RUN.finditer(text):
+        parts += [text[at : match.start()], "\n" if "\n" in match[0] else " "]
+        length += match.start() - at + 1
+        at = match.end()
+        gaps.append((length, at - length))
+    return "".join([*parts, text[at:]]), gaps
+
+
+def _widened(span: Span, gaps: Sequence[tuple[int, int]]) -> Span:
+    """Where a stretch of the narrowed text stands in the text itself."""
+    before = (bisect_right(gaps, place, key=itemgetter(0)) for place in span)
+    start, end = (place + (gaps[number - 1][1] if number else 0) for place, number in zip(span, before, strict=True))
+    return Span(start, end)
 
 
 def _vendor_secrets(text: str, lowered: str) -> Iterator[Shaped]:

@@ -12,17 +12,23 @@ _compiled = cache(re.compile)
 
 _LOCKED = (
     r"(?:(?:front|back|garage|burglar|house|office|bike|luggage|gun|key|wall|hotel)[ -]?)?(?:alarm|door|gate|garage|safe|sim(?: card)?"
-    r"|(?:bank |debit |credit |key )?card|lock(?:box|er)?|padlock|keypad|entry|entrance|intercom|voicemail|phone unlock|screen lock)"
+    r"|(?:bank |debit |credit |key )?card|lock(?:box|er)?|padlock|keypad|wi-?fi|entry|entrance|intercom|voicemail|phone unlock|screen lock)"
     r"(?:[ -](?:system|lock|keypad|panel|box))?"
 )
 _CODE = r"(?:(?:pin|pass|access|unlock|entry|security)[ -]?)?(?:code|pin|combination|combo)"
 _FOLLOWS = r"(?=[.!?]*\s*$|[.!?]\s|[,;。，；！)\]\"”]|\s+(?:and|but|for|on|as|now|since|from)\b|[\u3000-\u9fff])"
 _LOCK_CODE = (
     rf"(?i)\b(?:{_LOCKED}(?:'s)?[ -]{_CODE}(?:\s+(?:for|of|to|at|in|on)(?:\s+[\w'’-]{{1,20}}){{1,4}}?)?"
-    rf"|{_CODE}\s+(?:for|of|to)\s+(?:(?:the|my|our|his|her|their)\s+)?(?:[\w'’-]{{1,20}}\s+){{0,2}}?{_LOCKED}(?:\s+(?:at|in|of)(?:\s+[\w'’-]{{1,20}}){{1,3}}?)?)"
+    rf"|{_CODE}\s+(?:for|of|to)\s+(?:(?:the|my|our|his|her|their)\s+)?(?:[\w'’-]{{1,20}}\s+){{0,2}}?{_LOCKED}(?:\s+(?:at|in|of)(?:\s+[\w'’-]{{1,20}}){{1,3}}?)?"
+    rf"|{_LOCKED} opens with(?: the code)?)"
     rf"(?:\s*[:=→]\s*|\s+(?:is|was)\s+(?:now\s+|still\s+|set to\s+|changed to\s+)?|\s+(?:(?:was|is|has been|got)\s+)?(?:changed|reset|set|updated) to\s+|(?=\s\d{{4,8}}[#*]))\s*"
     rf"(?P<secret>[#*]?\d{{4,8}}[#*]?)(?![\d-])(?:(?<=[#*])|{_FOLLOWS})"
 )
+_DIAL = (
+    rf"(?i)\b(?:{_LOCKED}(?:'s)? (?:combination|combo)|(?:combination|combo) (?:for|of|to|on) (?:(?:the|my|our|his|her|their) )?(?:[\w'’-]{{1,20}} ){{0,2}}?{_LOCKED})"
+    r"(?:\s+(?:at|in|of)(?:\s+[\w'’-]{1,20}){1,3}?)?(?:\s+(?:is|was)(?:\s+now)?|\s*[:=])?\s*(?P<secret>\d{1,2}(?P<gap>[ -])\d{1,2}(?P=gap)\d{1,2})(?![\w-])"
+)
+"""A dial's: left, right, left."""
 _HAN_LOCK_CODE = (
     r"(?:门禁|大门|房门|家门|车库门?|门锁|防盗门|报警器?|警报器?|保险[柜箱]|储物柜|银行卡|信用卡|SIM ?卡|手机卡)的?(?:PIN ?)?(?:代码|码)"
     r"\s*(?:是|为|[:：]|改成了?|换成了?|改为了?|变成了?)\s*(?P<secret>[#*]?\d{4,8}[#*]?)(?!\d)"
@@ -44,8 +50,9 @@ _WIF = r"(?<![A-Za-z0-9/+])(?P<secret>5[HJK][1-9A-HJ-NP-Za-km-z]{49}|[KL][1-9A-H
 
 def told_codes(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
     """The sort and the place of each, in no order; `lowered` is the text in lower case."""
-    if any(word in lowered for word in ("code", "pin", "comb")):
+    if any(word in lowered for word in ("code", "pin", "comb", "opens with")):
         yield from _codes_of_locks(_LOCK_CODE, text)
+        yield from _codes_of_locks(_DIAL, text)
     if "码" in text:
         yield from _codes_of_locks(_HAN_LOCK_CODE, text)
     if "code" in lowered or "码" in text:
@@ -58,9 +65,10 @@ def told_codes(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
 
 
 def _codes_of_locks(form: str, text: str) -> Iterator[tuple[str, Span]]:
+    read: set[int] = set()
     for match in _compiled(form).finditer(text):
         yield "code", _place(match)
-        yield from (("code", other) for other in beside(text, match.end("secret")))
+        yield from (("code", other) for other in beside(text, match.end("secret"), read))
 
 
 def _place(match: re.Match[str]) -> Span:

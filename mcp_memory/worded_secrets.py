@@ -26,6 +26,7 @@ _PASSWORD = (
             r"(?-i:\bPIN\b)(?: code| number)?|pin code|PIN码",
             r"(?<![a-z])(?:pass|pw|psw|pswd)(?=[\"'`]?\s*[:=])",
             r"(?<![a-z.])pw(?=\s+(?:for|of|on|is|was)\s)",
+            r"(?<=with )(?:pw|pass)(?=\s)",
         ]
     )
     + ")"
@@ -37,7 +38,7 @@ _KEY = (
     r"|密钥|秘钥|私钥|令牌|授权码|アクセスキー|トークン)"
 )
 _LINK = (
-    r"(?P<link>[\"'`]?\s*(?::=|=>|={1,3}|[:：＝])\s*|'s\s+|\s+(?:is|was|are|ist|lautet|est|es|é|è|это)(?:\s+(?:now|set to|changed to|still|just|simply|always|currently))?\s*:?\s+"
+    r"(?P<link>[\"'`]?\s*(?::=|=>|={1,3}|[:：＝])\s*|'s\s+|\s+(?:is|was|are|used to be|ist|lautet|est|es|é|è|это)(?:\s+(?:now|set to|changed to|still|just|simply|always|currently))?\s*:?\s+"
     r"|\?\s*(?:it'?s|it is)\s+|\s+as\s+|\s+[-–—]+\s+(?:use |it'?s )?|>(?=[^<>\s]{3,80}</)"
     r"|\s*(?:→|->)\s*|\s+(?:enter|type|use)\s+|\s+(?:(?:has |have |was |is |got |gets |been |now |just ){0,4}(?:changed|set|reset|rotated|updated|switched) )?to\s+"
     r"|\s*(?:是|为|為|叫|设为|设成|设置为|设置成|改为|改成|换成|变成|就是|现在是)了?\s*[:：]?\s*|\s*(?:は|는|은)\s*)"
@@ -48,7 +49,8 @@ _FOREIGN = (
 )
 """Links behind which a plain word is not taken for a password: its predicates are not known here."""
 _ABOUT = (
-    r"(?:\s+(?:for|of|to|on|at|in)(?:\s+(?:the|my|our|his|her|their|a|this|that))?(?:\s+[\w.@'’/-]{1,24}){1,4}?|\s*[（(][^()（）\n]{1,30}[)）]"
+    r"(?:\s+(?:for|of|to|on|at|in|für|vom|von|zum|de|du|del|do|da|para|pour|per|для|от)(?:\s+(?:the|my|our|his|her|their|a|this|that))?"
+    r"(?:\s+[\w.@'’/-]{1,24}){1,4}?|,\s[a-z ]{2,30},|\s*[（(][^()（）\n]{1,30}[)）]"
     r"|[\u4e00-\u9fff]{1,6}?)?"
 )
 """What a password is for, between its name and the link: "the password for the guest network is"."""
@@ -72,7 +74,10 @@ _PASSWORD_FROM = (
     rf"{_PASSWORD}{_ABOUT}\s+(?:(?:was|is|has been|got)\s+)?(?:changed\s+|reset\s+|updated\s+|switched\s+)?from\s+(?:{_QUOTED}|{_BARE})(?=\s+to\s)"
 )
 _HAN_FROM = r"(?:密码|密碼|口令)(?:从|由)\s*(?P<bare>[!-~]{4,80})"
-_HAN_BESIDE = r"(?:密码|密碼|口令)\s*(?P<bare>\d{6,16})(?![\w.-])(?!\s*[位个年月元])"
+_DIGITS_BESIDE = (
+    r"(?:(?:密码|密碼|口令)\s*(?P<bare>\d{6,16})(?![\w.-])(?!\s*[位个年月元])"
+    r"|\b(?:[Pp]asscode|PIN)\s+(?P<quoted>\d{4,10})(?=[.!?,;)]?(?:\s*$|\s*\n|\s+(?:and|but|for|on|as)\b)))"
+)
 _AGAIN = (
     "(?i)"
     r"[\"”」』`'’)\]]?[\s,;.，。；(—–-]{0,4}"
@@ -94,10 +99,16 @@ _KEY_BESIDE = (
     "(?i)"
     rf"{_KEY}\s+[\"'`]?(?P<bare>(?=[!-~]{{0,80}}\d)[A-Za-z0-9+/=_.~-]{{20,200}})"
 )
-_OPTION = r"(?:--pass(?:word|wd)?[ =]|sshpass -p ?|(?:docker|podman|az|helm) (?:registry )?login\b[^\n]{0,80}? -p ?|redis-cli\b[^\n]{0,80}? -a |\bbasic auth\w*[ :]{1,3}[\w.@-]{1,40}:|(?:curl|wget|http)\b[^\n]{0,120}?(?:-u|--user)[ =]['\"]?[\w.@-]{1,40}:)['\"]?(?P<bare>[^\s'\"$]{3,80})"
+_OPTION = r"(?:--pass(?:word|wd)?[ =]|sshpass -p ?|(?:docker|podman|az|helm) (?:registry )?login\b[^\n]{0,80}? -p ?|\b(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n]{0,80}? -p(?!\d+\b)|redis-cli\b[^\n]{0,80}? -a |\bbasic auth\w*[ :]{1,3}[\w.@-]{1,40}:|(?:curl|wget|http)\b[^\n]{0,120}?(?:-u|--user)[ =]['\"]?[\w.@-]{1,40}:)['\"]?(?P<bare>[^\s'\"$]{3,80})"
 _PAIR = (
     "(?i)"
-    r"\b(?:credentials?|log ?in|account|user(?:name)?)\b(?:\s+(?:is|are)|\s*[:：=])\s*[\w.@+-]{2,40}\s*(?:/|,?\s+and\s+|\s+:\s+)\s*(?P<bare>[!-~]{6,80})"
+    r"(?:\b(?:credentials?|log ?in|account|user(?:name)?)\b(?:\s+(?:is|are)|\s*[:：=])\s*|\blog ?in (?:with|as)\s+)[\w.@+-]{2,40}"
+    r"\s*(?:/|,?\s+and\s+(?:(?:(?:the|my)\s+)?pass(?:word)?\s+(?:is\s+)?)?|\s+:\s+)\s*(?P<bare>[!-~]{6,80})"
+)
+_CREDENTIALS = r"(?i)\bcredentials?\s+(?:is|are)\s+[\w.@+-]{2,40}:(?!//)(?P<bare>[!-~]{6,80})"
+_MAIL_PAIR = (
+    r"[\w.+-]{1,60}@[\w-]{1,60}(?:\.[\w-]{1,30}){1,4}\s{1,3}[/|]\s{1,3}"
+    r"(?P<bare>(?=[!-~]{0,60}[A-Za-z])(?=[!-~]{0,60}\d)(?=[!-~]{0,60}[!#$%^&*?~])[^\s/@:.]{6,60})(?=[.,;)]?(?:\s|$))"
 )
 _PHRASE = (
     "(?i)"
@@ -114,6 +125,8 @@ _HINTS = (
     "curl",
     "wget",
     "--user",
+    "mysql",
+    "mariadb",
     "pw:",
     "pw=",
     "pw =",
@@ -128,7 +141,7 @@ _PAIR_HINTS = "credential login log in account user".split()
 _PLACEHOLDER = (
     "(?i)"
     r"[*•x.…_-]{3,}|.*(?:\*{3,}|•{2,}|…).*|[<\[{(].*|.*[>}]|\$.*|%.*%|%[sd]|\{\{.*|(?:your|my|the|some|example|placeholder|redacted|hidden|masked|removed)[-_ ].*"
-    r"|(?:null|none|nil|undefined|true|false|string|str|text|varchar|required|optional|secret|password|redacted|hidden|masked|n/a|tbd|todo|empty|blank|unset|unknown)"
+    r"|(?:null|none|nil|undefined|true|false|string|str|text|varchar|required|optional|secret|password|pass|redacted|hidden|masked|n/a|tbd|todo|empty|blank|unset|unknown)"
     r"|.*\(.*|(?:process|os|env|config|settings|self|this|request|req|vault|secrets|var|data)\b[.\[:].*|env:.*|(?:https?|file)://.*|/[\w.-]+(?:/.*)?|~/.*|\[secret:.*"
 )
 """What stands where a secret would, and is none."""
@@ -152,7 +165,7 @@ _ORDINARY = frozenset(
     policies based bcrypt plaintext plain cleartext text numeric alphanumeric case sensitive set unset""".split()
 )
 """Plain words that are said of a password and are none."""
-_END = r"[\"'”’)\]]*(?:[.!?](?=\s|$)|[,;。，；！!]|\s*$|\s*\n|\s+(?:and|but|for|on|as)\b|(?=[\u3000-\u9fff]))"
+_END = r"[\"'”’)\]]*(?:[.!?](?=\s|$)|\s*了|[,;。，；！!]|\s*$|\s*\n|\s+(?:and|but|for|on|as)\b|(?=[\u3000-\u9fff]))"
 _TRAILING = ".,;:!?'\")]}>”’。，；"
 _PART = r"[A-Za-z]+|\d+"
 
@@ -167,7 +180,7 @@ def worded_secrets(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
             value = text[span.start : span.end]
             if _is_key(value, loose=not _compiled(_BARE_NAME).match(match[0])):
                 yield "key or token", span
-    if "/" in text or " and " in lowered:
+    if "/" in text or " and " in lowered or "credential" in lowered or "@" in text:
         yield from _pairs(text, lowered)
     if any(word in lowered for word in ("phrase", "mnemonic", "recovery", "助记词")):
         yield from (("recovery phrase", Span(*match.span("bare"))) for match in _compiled(_PHRASE).finditer(text))
@@ -175,14 +188,19 @@ def worded_secrets(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
 
 def _passwords(text: str) -> Iterator[tuple[str, Span]]:
     """Each password, and those that the same sentence tells beside it."""
+    read: set[int] = set()
     for sort, span in _first_passwords(text):
         yield sort, span
-        yield from ((sort, other) for other in beside(text, span.end))
+        yield from ((sort, other) for other in beside(text, span.end, read))
 
 
-def beside(text: str, at: int) -> Iterator[Span]:
-    """The passwords after one that ends there, told as what it was before or is since."""
-    while match := _compiled(_AGAIN).match(text, at):
+def beside(text: str, at: int, read: set[int]) -> Iterator[Span]:
+    """The passwords after one that ends there, told as what it was before or is since.
+
+    `read` holds the ends behind which was looked already, and gets those that are looked behind now.
+    """
+    while at not in read and (match := _compiled(_AGAIN).match(text, at)):
+        read.add(at)
         span = _place(match)
         value = text[span.start : span.end]
         quoted, ends = match["quoted"] is not None, bool(_compiled(_END).match(text, span.end))
@@ -214,7 +232,7 @@ def _first_passwords(text: str) -> Iterator[tuple[str, Span]]:
             value = text[span.start : span.end]
             if _looks_made_up(value) and not value.isalpha():
                 yield "password", span
-    yield from (("password", Span(*match.span("bare"))) for match in _compiled(_HAN_BESIDE).finditer(text))
+    yield from (("password", _place(match)) for match in _compiled(_DIGITS_BESIDE).finditer(text))
     for match in _compiled(_OPTION).finditer(text):
         if not _compiled(_PLACEHOLDER).fullmatch(match["bare"]):
             yield "password", _place(match)
@@ -222,8 +240,9 @@ def _first_passwords(text: str) -> Iterator[tuple[str, Span]]:
 
 def _pairs(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
     """A name and its password, as in `login: ada / hunter2`."""
-    if any(word in lowered for word in _PAIR_HINTS):
-        for match in _compiled(_PAIR).finditer(text):
+    forms = [_PAIR, _CREDENTIALS] if any(word in lowered for word in _PAIR_HINTS) else []
+    for form in [*forms, _MAIL_PAIR] if "@" in text else forms:
+        for match in _compiled(form).finditer(text):
             span = _place(match)
             if _looks_made_up(text[span.start : span.end]):
                 yield "password", span

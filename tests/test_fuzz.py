@@ -66,6 +66,10 @@ SLOW: dict[str, Callable[[], object]] = {
     "a call of digits": lambda: read_call("9" * 40_000),
     "arguments without a value": lambda: read_call("f(" + "a" * 40_000 + ")"),
     "an address that is none": lambda: secrets_in("a." * 20_000),
+    "a password and then a page of nothing": lambda: secrets_in("密码 改成" + "\n" * 20_000 + "x"),
+    "a code and then a page of nothing": lambda: secrets_in("my door code is" + " \n" * 10_000 + "x"),
+    "beginnings of keys": lambda: secrets_in("sk-" * 20_000 + "tskey-" * 20_000),
+    "passwords that follow each other": lambda: secrets_in("password is kh@tea-" * 2_000),
     "which of two long texts is older": lambda: asks_older("1,000 " * 1_600, "-1" * 10_000, "1,000 " * 3_000),
 }
 

@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ from mcp import types as mcp_types
 from mcp.server import Server
 from mcp.shared.message import SessionMessage
 
+from bench.fuzz import STOPPED, stopped_after
 from bench.soak import fill, soak
 from mcp_memory.cli import main
 from mcp_memory.config import read_config
@@ -102,6 +104,37 @@ def test_a_question_for_more_than_is_ever_answered_says_so(memory: Memory) -> No
     assert "A question is answered with 200 memories at most, not 500; narrow it with since, until" in many.text
     assert "at most, not" not in few.text
     assert len(many.hits) <= 200
+
+
+def test_a_long_question_among_long_memories_is_answered_in_little_space(memory: Memory) -> None:
+    long = "Half a boat, - no, İ - and another. " * 500
+    for number in range(40):
+        [kept] = memory.remember(f"Boat {number} has {number * number} oars.").items
+        memory.update(kept.id, content=f"{number} {long}")
+    memory.make_vectors()
+
+    tracemalloc.start()
+    with stopped_after(STOPPED):
+        found = memory.recall(long[:10_000])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found.hits
+    assert most < 100_000_000
+
+
+@pytest.mark.model
+def test_a_digest_of_long_memories_does_not_read_all_of_them_anew(database: Path) -> None:
+    with Memory.open(database) as memory:
+        memory.wait_for_encoder()
+        for number in range(20):
+            [kept] = memory.remember(f"Boat {number} has {number * number} oars.").items
+            memory.update(kept.id, content=f"{number} " + "half-半-boat-" * 1_300)
+
+        with stopped_after(STOPPED):
+            digest = memory.summarize(query="half a boat", max_tokens=100_000)
+
+    assert digest.items
 
 
 # The size of a store

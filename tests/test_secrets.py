@@ -82,6 +82,15 @@ def test_no_way_into_the_file_leaves_a_secret_in_it(memory: Memory, database: Pa
     assert MARK in memory.recall("deploy push", by=Caller()).text
 
 
+def test_a_secret_behind_a_long_gap_is_masked_where_it_stands() -> None:
+    gaps = " " * 400, "\n" * 30, "\t" * 20
+    text = f"{gaps[0]}The token is{gaps[1]}{TOKEN}{gaps[2]}and the password is{gaps[0]}hunter-22{gaps[1]}."
+
+    kept = Guard("mask").text(text)
+
+    assert kept == text.replace(TOKEN, MARK).replace("hunter-22", "[secret: password]")
+
+
 def test_a_masked_statement_stands_at_its_span_in_its_source(memory: Memory) -> None:
     [kept] = memory.remember(f"  The token is {TOKEN}, and the port is 8080.").items
 
@@ -149,6 +158,10 @@ async def test_the_answer_tells_what_was_not_kept_and_never_what_it_was(server: 
         ("a <private\nkind=1>b\nb</private\n>c", "a c", False),
         ("a <private>b <private>c</private> d</private> e", "a e", False),
         ("a ＜private＞b＜/private＞ c", "a c", False),
+        ("a &lt;private&gt;b&lt;/private&gt; c", "a c", False),
+        (r'{"a": "\u003cprivate\u003eb\u003c/private\u003e"}', '{"a": ""}', False),
+        (r'{"a": "\u003Cprivate x=1\u003Eb\u003C\/private\u003E c"}', '{"a": " c"}', False),
+        (r'{"a": "<private>b<\/private>"}', '{"a": ""}', False),
         ("a <private>b c d", "a ", True),
         ("a <private>b <private>c</private> d", "a ", True),
         ("a b</private> c", " c", True),
@@ -257,9 +270,54 @@ def test_what_a_secret_was_before_or_is_since_is_masked_beside_it(memory: Memory
 
 
 @pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("AWS creds: AKIAIOSFODNN7EXAMPLE / wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        ("Le mot de passe du wifi est Tulipe2020!", "Tulipe2020!"),
+        ("La contraseña del router es Gato#9981", "Gato#9981"),
+        ("Das Passwort für den Router ist Katze#9981", "Katze#9981"),
+        ("Пароль от вайфая: Zx9#kLm2", "Zx9#kLm2"),
+        ("The password, by the way, is Otter!99", "Otter!99"),
+        ("The password used to be Falcon9! and is now Starship10!", "Starship10!"),
+        ("ssh root@10.0.0.3 with pw toor123!", "toor123!"),
+        ("mysql -u root -pS3cr3tPw db", "S3cr3tPw"),
+        ("My zoom passcode 483920", "483920"),
+        ("银行卡密码改成 887766 了", "887766"),
+        ("My laptop login is tomh and the pass is Blue-Whale-77", "Blue-Whale-77"),
+        ("Netflix: maria@ex.com / Kiwi!2024", "Kiwi!2024"),
+        ("For the router log in with admin/Xk29!pq", "Xk29!pq"),
+        ("Credentials are jdoe:Pa$$w0rd1", "Pa$$w0rd1"),
+        ("OTP seed JBSWY3DPEHPK3PXP for the VPN", "JBSWY3DPEHPK3PXP"),
+        ("Windows product key: VK7JG-NPHTM-C97JM-9MPGT-3V66T", "VK7JG-NPHTM-C97JM-9MPGT-3V66T"),
+        ("The combination of my locker is 24-6-31", "24-6-31"),
+        ("Safe combination 32-15-7", "32-15-7"),
+        ("The garage door opens with 2580#", "2580#"),
+        ("The wifi code is 77219934", "77219934"),
+    ],
+)  # fmt: skip
+def test_a_secret_is_recognised_as_people_tell_it(memory: Memory, text: str, secret: str) -> None:
+    [entry] = memory.remember(text).items
+
+    assert secret not in entry.text
+    assert "[secret: " in entry.text
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "The door is 9917 mm wide.",
+        "curl -u user:pass https://example.com",
+        "The password used to be shared by all of us.",
+        "The password, by the way, is not needed any more.",
+        "mysqldump -p3306 is wrong: the flag of the port is -P.",
+        "ann@example.com / Room 12B",
+        "ann@example.com / +49 170 1234567",
+        "ann@example.com / https://example.com/ann2#top",
+        "Credentials are at https://example.com/team2",
+        "The winning combination was 4-8-15-16-23-42.",
+        "A 3-4-5 combination makes a right angle.",
+        "The key build is X7KQ2-ABCDE on all 12 hosts.",
+        "Meeting ID 845 1234 5678, passcode 6 digits long.",
         "It stops with error code 4821.",
         "The status code is 404.",
         "My zip code is 94110.",
