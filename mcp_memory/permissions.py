@@ -50,7 +50,7 @@ def protect(database: Path, *, own: bool) -> None:
     """
     if sys.platform == "win32":  # what lies in a user's own data directory is theirs alone there
         return
-    files = [path for path in (database, *(Path(f"{database}{end}") for end in ("-wal", "-shm"))) if path.exists()]
+    files = [path for path in (database, *(Path(f"{database}{end}") for end in ("-wal", "-shm"))) if path.is_file()]
     if own:
         for path in filter(Path.exists, (database.parent, *files)):
             _take_back(path)

@@ -124,6 +124,22 @@ def test_a_file_that_may_grow_no_more_is_said_to_be_full_and_serves_on(tmp_path:
         assert list(memory.verify()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize(
+    "command", [["remember", "The harbour opens."], ["recall", "harbour"], ["verify"]], ids=" ".join
+)
+def test_a_device_or_a_pipe_is_said_to_be_none_of_its_files(tmp_path: Path, command: list[str]) -> None:
+    pipe, device = tmp_path / "pipe.db", tmp_path / "device.db"
+    os.mkfifo(pipe)
+    device.symlink_to(os.devnull)
+
+    for path in (pipe, device):
+        ended = CliRunner().invoke(main, [*command, "--database", str(path)])
+
+        assert ended.exit_code == 1
+        assert f"{path} is a device or a pipe, and a memory is kept in a file." in ended.output
+
+
 def test_what_may_only_be_read_is_read_and_written_as_soon_as_it_may_be(small_disk: Path) -> None:
     path = small_disk / "memory.db"
     with opened(path) as memory:

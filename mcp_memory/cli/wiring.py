@@ -95,7 +95,7 @@ def require_file(config: Config) -> None:
         raise NotFound(
             f"There is no memory file {config.database} yet. Remember something first, or name another file."
         )
-    if not config.database.is_dir() and not config.database.stat().st_size:
+    if config.database.is_file() and not config.database.stat().st_size:
         raise NotFound(
             f"{config.database} is empty (0 bytes), and a memory file never is. If there was a memory in it, restore a "
             f"backup: `mcp-memory restore BACKUP --database {config.database}`. If it is to be a new one, remember "

@@ -122,6 +122,8 @@ def prepare_path(path: Path, *, read_only: bool) -> bool:
         make_directory(place.parent)
         make_file(place)
         return False
+    if not place.is_file():
+        raise Unusable(f"{path} is a device or a pipe, and a memory is kept in a file. Name another with --database.")
     logged = _holds_something(Path(f"{place}-wal"))  # looked at first: who makes the file makes its log after it
     if not _holds_something(path):
         if logged:
