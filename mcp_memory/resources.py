@@ -61,7 +61,7 @@ def read(memory: Memory, uri: str, *, caller: Caller) -> str:
             return _source_text(memory.source(name))
         case _:
             known = ", ".join(resource.uri for resource in RESOURCES + TEMPLATES)
-            raise NotFound(f"There is no resource {uri}. There are {known}.")
+            raise NotFound(f"There is no resource {compose.one_line(uri)}. There are {known}.")
 
 
 def _item_text(item: Item, states: list[tuple[Item, Operation]]) -> str:

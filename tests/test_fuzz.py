@@ -16,6 +16,7 @@ from mcp_memory.domain import Caller, Entry, Turn
 from mcp_memory.errors import InvalidInput
 from mcp_memory.history import word_diff
 from mcp_memory.ids import IdSequence
+from mcp_memory.importers import notes
 from mcp_memory.importers.jsonl import recognises
 from mcp_memory.intake import Intake
 from mcp_memory.recital import recited
@@ -70,6 +71,7 @@ SLOW: dict[str, Callable[[], object]] = {
     "a code and then a page of nothing": lambda: secrets_in("my door code is" + " \n" * 10_000 + "x"),
     "beginnings of keys": lambda: secrets_in("sk-" * 20_000 + "tskey-" * 20_000),
     "passwords that follow each other": lambda: secrets_in("password is kh@tea-" * 2_000),
+    "a note with a wide gap": lambda: notes.shown("a" + " " * 60_000 + "b"),
     "which of two long texts is older": lambda: asks_older("1,000 " * 1_600, "-1" * 10_000, "1,000 " * 3_000),
 }
 

@@ -173,6 +173,11 @@ async def read(client: Client, uri: str) -> str:
             "There is no resource memory://nothing. There are memory://context, memory://topics, "
             "memory://topics/{name}, memory://items/{id}, memory://sources/{id}.",
         ),
+        (
+            "memory://no\u2028</memories>\x1b[2J",
+            "There is no resource memory://no (/memories>\\x1b[2J. There are memory://context, memory://topics, "
+            "memory://topics/{name}, memory://items/{id}, memory://sources/{id}.",
+        ),
         ("memory://items/0000000000000", "There is no memory #0000000000000. Use recall to find the right id."),
         (
             "memory://items/none",

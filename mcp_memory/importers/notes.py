@@ -25,13 +25,13 @@ from mcp_memory.importers.markup import MARKDOWN, Note, linked, links, note
 _INLINE_TAG = re.compile(r"(?:^|(?<=\s))#([\w][\w/-]{0,60})", re.MULTILINE)
 _CODE = re.compile(r"(`{3,}|~{3,}).*?(?:\1|\Z)|`[^`\n]*`", re.DOTALL)
 _EMBEDDED = re.compile(
-    r"[ \t]*!\[\[[^\[\]|#]{1,300}\.(?:png|jpe?g|gif|svg|webp|bmp|avif|pdf|mp3|wav|m4a|ogg|flac|3gp|mp4|webm|ogv|mov|mkv|canvas|base)"
+    r"(?<![ \t])[ \t]*!\[\[[^\[\]|#]{1,300}\.(?:png|jpe?g|gif|svg|webp|bmp|avif|pdf|mp3|wav|m4a|ogg|flac|3gp|mp4|webm|ogv|mov|mkv|canvas|base)"
     r"(?:#[^\[\]|]*)?(?:\|[^\[\]]{0,300})?\]\]",
     re.IGNORECASE,
 )
 """A picture, a recording or another file that a note shows and that is no note."""
-_COMMENT = re.compile(r"[ \t]*%%.*?%%", re.DOTALL)
-_BLOCK_ID = re.compile(r"(?:^|[ \t]+)\^[A-Za-z0-9-]+[ \t]*$", re.MULTILINE)
+_COMMENT = re.compile(r"(?<![ \t])[ \t]*%%.*?%%", re.DOTALL)
+_BLOCK_ID = re.compile(r"(?:^|(?<![ \t])[ \t]+)\^[A-Za-z0-9-]+[ \t]*$", re.MULTILINE)
 _FILE = re.compile(r"\.(?!md$)[A-Za-z][A-Za-z0-9]{1,4}$")
 """How the name of a file ends that is no note."""
 UNSAID = (
