@@ -15,9 +15,10 @@ import re
 import secrets
 import sys
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 import apsw
@@ -25,6 +26,7 @@ import apsw
 from mcp_memory.errors import InvalidInput, Unusable, WrongKey
 
 log = logging.getLogger(__name__)
+Read = TypeVar("Read")
 
 CIPHER = "aegis"
 """Of those that SQLite3 Multiple Ciphers has the one that costs least (bench/encryption.py) and stretches a passphrase best."""
@@ -81,17 +83,10 @@ def unlock(connection: apsw.Connection, path: Path, key: Key | None) -> Key | No
     head = head_of(connection)
     if not is_encrypted(head):
         return None
-    require_ciphers(f"{path} is encrypted")
-    tried: list[Key] = []
-    for tried_now in [key] if key else keys_for(path, head, environment=os.environ):
-        tried.append(tried_now)
-        _give(connection, tried_now)
-        with contextlib.suppress(apsw.NotADBError):
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-            # Nothing of what is sorted or vacuumed may be written beside the file.
-            connection.pragma("temp_store", "memory")
-            return tried_now
-    raise _wrong(tried, path)
+    found, _ = _unlocked(connection, [key] if key else keys_for(path, head, environment=os.environ), path, _tables_of)
+    # Nothing of what is sorted or vacuumed may be written beside the file.
+    connection.pragma("temp_store", "memory")
+    return found
 
 
 def opening(connection: apsw.Connection, path: Path) -> tuple[Key | None, bytes]:
@@ -102,23 +97,30 @@ def opening(connection: apsw.Connection, path: Path) -> tuple[Key | None, bytes]
     head = head_of(connection)
     if not is_encrypted(head):
         return None, _header_of(connection)
+    return _unlocked(connection, keys_for(path, head, environment=os.environ), path, _header_of)
+
+
+def _unlocked(
+    connection: apsw.Connection, keys: Iterable[Key], path: Path, read: Callable[[apsw.Connection], Read]
+) -> tuple[Key, Read]:
+    """The first of the keys with which the file can be read, and what was. Raises as unlock does."""
     require_ciphers(f"{path} is encrypted")
     tried: list[Key] = []
-    for key in keys_for(path, head, environment=os.environ):
+    for key in keys:
         tried.append(key)
-        _give(connection, key)
+        connection.pragma("cipher", CIPHER)
+        connection.pragma("key", key.secret)
         with contextlib.suppress(apsw.NotADBError):
-            return key, _header_of(connection)
+            return key, read(connection)
     raise _wrong(tried, path)
+
+
+def _tables_of(connection: apsw.Connection) -> object:
+    return connection.execute("SELECT count(*) FROM sqlite_schema").get
 
 
 def _header_of(connection: apsw.Connection) -> bytes:
     return connection.read("main", 0, 0, 100)[1]
-
-
-def _give(connection: apsw.Connection, key: Key) -> None:
-    connection.pragma("cipher", CIPHER)
-    connection.pragma("key", key.secret)
 
 
 def _wrong(tried: Sequence[Key], path: Path) -> WrongKey:
