@@ -34,11 +34,8 @@ def gathered(
         SELECT c.id, c.name, c.scope, c.keywords, c.importance, c.digest_at, c.changed_at,
             json_group_array(m.item_id), {STALE},
             sum(r.id NOT IN (SELECT revision_id FROM cluster_revisions WHERE cluster_id = c.id)),
-            (SELECT json_array(s.item_id, substr(s.text, e.span_start + 1, e.span_end - e.span_start))
-                FROM cluster_sentences AS e
-                JOIN revisions AS s ON s.id = e.revision_id AND s.until_time IS NULL AND s.status = 'live'
-                WHERE e.cluster_id = c.id ORDER BY e.rank LIMIT 1),
-            (SELECT json_group_array(substr(s.text, e.span_start + 1, e.span_end - e.span_start)
+            (SELECT json_group_array(
+                    json_array(e.rank, s.item_id, substr(s.text, e.span_start + 1, e.span_end - e.span_start))
                     ORDER BY s.item_id, e.span_start)
                 FROM cluster_sentences AS e
                 JOIN revisions AS s ON s.id = e.revision_id AND s.until_time IS NULL AND s.status = 'live'
@@ -88,13 +85,14 @@ def kept(connection: apsw.Connection, *, as_of: int | None = None) -> list[Topic
 
 
 def _topic(row: tuple[Any, ...]) -> Topic:
-    name, scope, keywords, importance, made_at, changed_at, members, stale, newer, line, sentences = row
-    teller, told = json.loads(line or '[null, ""]')
+    name, scope, keywords, importance, made_at, changed_at, members, stale, newer, sentences = row
+    told: list[tuple[int, int, str]] = json.loads(sentences)
+    _, teller, lead = min(told, default=(0, None, ""))
     return Topic(
         name=name,
         scope=scope,
-        digest="\n".join(" ".join(sentence.split()) for sentence in json.loads(sentences)),
-        lead=told,
+        digest="\n".join(" ".join(sentence.split()) for _, _, sentence in told),
+        lead=lead,
         lead_of=None if teller is None else ItemId(id_text(teller)),
         made_at=made_at or changed_at,
         items=tuple(ItemId(id_text(number)) for number in sorted(json.loads(members))),
