@@ -1,6 +1,7 @@
 """The names of backups, and which of them a rule of keeping lets go."""
 
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ FOLDER = "backups"
 """Beside the memory file."""
 PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m", "yearly": "%Y"}
 """What a rule may count, and what is the same for two moments of one such period (ISO weeks, UTC)."""
+UNFINISHED = ".unfinished"
+"""How the name of a file ends that is being written."""
 _STAMP = "%Y-%m-%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<at>\d{4}-\d\d-\d\dT\d{6}Z)(?:-(?P<again>\d+))?\.db")
 
@@ -30,6 +33,11 @@ def target(database: Path, at: datetime, *, before: str | None = None, folder: P
         number += 1
         path = folder / f"{stem}-{number}.db"
     return path
+
+
+def unfinished(target: Path) -> Path:
+    """What a file is called until it is whole: of this writing alone, as another process may be at the same name."""
+    return target.with_name(f"{target.name}.{secrets.token_hex(4)}{UNFINISHED}")
 
 
 def latest_before(database: Path, before: str) -> Path | None:

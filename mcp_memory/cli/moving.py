@@ -1,7 +1,6 @@
 """Moving what is remembered: out of a file, into one, and two files together."""
 
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from mcp_memory import exporters, importers
+from mcp_memory import backups, exporters, importers
 from mcp_memory.cli.mirroring import confirm_option, export_folder, export_graph, import_folder, keep_option
 from mcp_memory.cli.wiring import (
     PATH,
@@ -107,7 +106,7 @@ def write_new(file: Path, lines: Iterable[bytes]) -> None:
 
     if file.exists():
         raise Conflict(f"{file} exists already; name a file that does not.")
-    unfinished = file.with_name(f"{file.name}.{secrets.token_hex(4)}.unfinished")
+    unfinished = backups.unfinished(file)
     with driver_errors(file):
         try:
             with open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:

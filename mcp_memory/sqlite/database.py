@@ -4,7 +4,6 @@ import contextlib
 import importlib.util
 import logging
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -352,8 +351,7 @@ class Database:
         """
         if target.exists():
             raise Conflict(f"{target} exists already; name a file that does not.")
-        # Of this copy alone: another process may be writing one for the same name.
-        unfinished = target.with_name(f"{target.name}.{secrets.token_hex(4)}.unfinished")
+        unfinished = backups.unfinished(target)
         with driver_errors(target):
             make_directory(target.parent)
         try:

@@ -36,7 +36,7 @@ def clear_leftovers(path: Path) -> None:
                 with left.open("r+b", buffering=0) as file:
                     overwrite(file.fileno())
             left.unlink()
-    for unfinished in (path.parent / backups.FOLDER).glob(f"{glob.escape(path.stem)}-*.db.*.unfinished"):
+    for unfinished in (path.parent / backups.FOLDER).glob(f"{glob.escape(path.stem)}-*.db.*{backups.UNFINISHED}"):
         with contextlib.suppress(OSError):  # it was finished meanwhile, or is not ours to remove
             if time.time() - unfinished.stat().st_mtime > ABANDONED:
                 unfinished.unlink()
