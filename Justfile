@@ -23,7 +23,7 @@ fix:
 
 # What the front answers, from what the server answers; to be made anew when a tool, the version or the SDK changes.
 snapshot:
-    uv run python -m mcp_memory.snapshot
+    uv run python -m mcp_memory.server.stdio.snapshot
 
 # The wheel, with the encoder in it.
 wheel:

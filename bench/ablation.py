@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mcp_memory import ranking
+from mcp_memory.recall import ranking
 
 Replacements = Mapping[str, object]
 """Names of the ranking module, and what they are to stand for."""

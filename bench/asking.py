@@ -12,7 +12,7 @@ from bench.metrics import NAMES, Scored, measures
 from bench.significance import Difference, paired_bootstrap
 from bench.tasks import Task
 from mcp_memory.memory import Memory
-from mcp_memory.requests import MAX_BUDGET, ItemQuery
+from mcp_memory.recall.filters import MAX_BUDGET, ItemQuery
 
 OURS = "mcp-memory"
 COMPARED = ("hit@5", "nDCG@10")

@@ -6,8 +6,8 @@ import apsw
 import numpy as np
 
 from bench.loading import Part, RecordingEncoder
-from mcp_memory.sqlite.wording import match_expression, query_terms
-from mcp_memory.text import grams
+from mcp_memory.language.segmentation import grams
+from mcp_memory.sqlite.index.query_terms import match_expression, query_terms
 
 DEPTH = 200
 """Items a list holds."""

@@ -14,16 +14,25 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcp_memory.domain import AddItem, Caller, Entry, ItemId, Operation, OperationId, Statement, Unmeasured
+from mcp_memory.domain.ids import IdSequence
+from mcp_memory.domain.model import (
+    AddItem,
+    Caller,
+    Entry,
+    ItemId,
+    Operation,
+    OperationId,
+    Statement,
+    Unmeasured,
+)
 from mcp_memory.encoders.background import BackgroundEncoder
+from mcp_memory.encoders.embedding import measure
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.ids import IdSequence
-from mcp_memory.intake import Intake
-from mcp_memory.measuring import measure
+from mcp_memory.language.dates.periods import to_ms
 from mcp_memory.memory import local_time, no_progress
-from mcp_memory.remembering import Rememberer
+from mcp_memory.remember.intake import Intake
+from mcp_memory.remember.pipeline import Rememberer
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.times import to_ms
 
 SYSTEMS = "deploy staging billing search queue cache worker index metrics gateway mobile payments ledger auth".split()
 VALUES = "port timeout owner region limit version budget retention quota".split()

@@ -22,12 +22,12 @@ from pathlib import Path
 import apsw
 
 from bench.kills_of_rewriting import survive
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.sqlite import cipher, rewriting
-from mcp_memory.sqlite.cipher import Key
 from mcp_memory.sqlite.database import Database
+from mcp_memory.sqlite.files import cipher, rekey
+from mcp_memory.sqlite.files.cipher import Key
 
 KEYS = {"plain": "", "raw key": f"raw:{'7e' * 32}", "passphrase": "correct horse battery staple"}
 WORDS = [f"word{number}" for number in range(4000)]
@@ -48,7 +48,7 @@ def made(path: Path, key: str, *, items: int, seed: int) -> Path:
         memory.make_vectors()
         memory.gather()
     if key:
-        rewriting.encrypt(path, Key(key, "the benchmark"), salt="0" * 32)
+        rekey.encrypt(path, Key(key, "the benchmark"), salt="0" * 32)
     return path
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.loading import RecordingEncoder, temporary_memory
-from mcp_memory.domain import Hit
+from mcp_memory.domain.model import Hit
 from mcp_memory.encoders import bundled_model_directory, load_encoder
-from mcp_memory.intake import Turn
 from mcp_memory.memory import Memory
+from mcp_memory.remember.intake import Turn
 
 STORES = Path(__file__).with_name("everyday.jsonl")
 SAID = datetime(2027, 1, 18, 9, tzinfo=UTC)

@@ -18,11 +18,11 @@ from tempfile import TemporaryDirectory
 from bench import harness
 from bench.disk import Countdown, Disk, in_use
 from bench.harness import in_time
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import MemoryProblem
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
+from mcp_memory.recall.filters import ItemQuery
 
 TEXTS = [
     "The harbour opens at six.",

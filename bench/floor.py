@@ -19,10 +19,10 @@ from bench.asking import recall
 from bench.baselines import EVERYWHERE
 from bench.data import read_test_set
 from bench.loading import Part, RecordingEncoder, remember_conversations, temporary_memory
-from mcp_memory.domain import Vector
+from mcp_memory.domain.model import Vector
 from mcp_memory.encoders import Noise, bundled_model_directory, load_encoder
 from mcp_memory.memory import Memory
-from mcp_memory.ranking import noise_floor
+from mcp_memory.recall.ranking import noise_floor
 
 PERCENTILE = 95
 """Of the largest cosine of an unrelated question: so many of a hundred lie under the floor."""

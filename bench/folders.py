@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from mcp_memory.domain import Caller, Entry
+from mcp_memory.domain.model import Caller, Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.fuzz_inputs import mutated, spliced, value
-from mcp_memory import importers
 from mcp_memory.errors import InvalidInput
-from mcp_memory.importers.given import File, Malformed, Package
+from mcp_memory.exchange import importers
+from mcp_memory.exchange.importers.parsed import File, Malformed, Package
 
 MADE = Path(__file__).parents[1] / "tests" / "importing"
 """Files that the tools themselves made."""

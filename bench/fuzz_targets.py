@@ -18,11 +18,8 @@ from typing import Any
 
 from bench.fuzz_exports import damaged, read_all
 from bench.fuzz_inputs import arguments_of, mutated, spliced, value, when
-from mcp_memory import compose, dedupe, history, importers, toolcalls
-from mcp_memory.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, entries_of, turns_of
-from mcp_memory.comparing import change, likeness
-from mcp_memory.config import read_config
-from mcp_memory.domain import (
+from mcp_memory.domain.ids import IdSequence
+from mcp_memory.domain.model import (
     AddItem,
     Caller,
     Entry,
@@ -37,27 +34,53 @@ from mcp_memory.domain import (
 )
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import MemoryProblem
-from mcp_memory.exporters.jsonl import lines
-from mcp_memory.foreign_dates import read_foreign
-from mcp_memory.ids import IdSequence
-from mcp_memory.intake import Intake, read_scope, read_tags
-from mcp_memory.languages import language_of, possible_languages
+from mcp_memory.exchange import importers
+from mcp_memory.exchange.exporters.jsonl import lines
+from mcp_memory.language.dates.extraction import (
+    asks_when,
+    moments,
+    read_period,
+    tells_when,
+)
+from mcp_memory.language.dates.fallback import read_foreign
+from mcp_memory.language.detection import language_of, possible_languages
+from mcp_memory.language.segmentation import (
+    count_tokens,
+    grams,
+    normal_form,
+    require_clean,
+    segment,
+    sentences,
+    shorten,
+    words,
+)
+from mcp_memory.maintenance import tool_calls
 from mcp_memory.memory import Memory, no_progress
-from mcp_memory.moments import asks_when, moments, read_period, tells_when
-from mcp_memory.prompts import compose_prompt
-from mcp_memory.recital import recited
-from mcp_memory.requests import read_age, read_operation, read_query
-from mcp_memory.resources import read as read_resource
-from mcp_memory.secret_shapes import secrets_in
+from mcp_memory.privacy.secret_patterns import secrets_in
+from mcp_memory.recall.filters import read_age, read_operation, read_query
+from mcp_memory.recall.salience import estimate_importance
+from mcp_memory.remember import planner
+from mcp_memory.remember.contradiction.comparison import change, likeness
+from mcp_memory.remember.contradiction.newer_value import asks_older, updates
+from mcp_memory.remember.echoes import recited
+from mcp_memory.remember.intake import Intake, read_scope, read_tags
+from mcp_memory.render import history, packing
+from mcp_memory.server.arguments import (
+    ENTRY_ALIASES,
+    ENTRY_FIELDS,
+    Arguments,
+    entries_of,
+    turns_of,
+)
+from mcp_memory.server.config import read_config
+from mcp_memory.server.prompts import compose_prompt
+from mcp_memory.server.resources import read as read_resource
+from mcp_memory.server.stdio.transport import read_line, refusal_of
+from mcp_memory.server.tools import TOOLS
 from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.moving import export
+from mcp_memory.sqlite.exchange.transfer import export
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.strength import estimate_importance
-from mcp_memory.text import count_tokens, grams, normal_form, require_clean, segment, sentences, shorten, words
-from mcp_memory.tools import TOOLS
-from mcp_memory.topics import counts_of, keywords
-from mcp_memory.updating import asks_older, updates
-from mcp_memory.wire import read_line, refusal_of
+from mcp_memory.topics.clustering import counts_of, keywords
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 SEEDS = (
@@ -142,8 +165,8 @@ def _queried(text: str) -> None:
 
 def _compared(pair: tuple[str, str]) -> None:
     old, new = (require_clean(text, "text") for text in pair)
-    change(old[: dedupe.COMPARED], new[: dedupe.COMPARED])
-    likeness(old[: dedupe.COMPARED], new[: dedupe.COMPARED])
+    change(old[: planner.COMPARED], new[: planner.COMPARED])
+    likeness(old[: planner.COMPARED], new[: planner.COMPARED])
     updates(old, new)
     asks_older(new, old, new)
 
@@ -155,7 +178,7 @@ def _told_again(pair: tuple[str, str]) -> None:
     told = [statement for entry in read for statement in entry]
     numbers = [ItemId(ids.next()) for _ in told]
     near = [[Neighbour(_item(other, ItemId(ids.next())), 0.9) for other in told[:3]] for _ in told]
-    made = dedupe.plan(told, ids=numbers, known={}, neighbours=near, named={})
+    made = planner.plan(told, ids=numbers, known={}, neighbours=near, named={})
     assert len(made) == len(told)
 
 
@@ -198,9 +221,9 @@ def _turns(chance: random.Random) -> list[Turn]:
 
 def _judged(text: str) -> None:
     secrets_in(text)
-    call = toolcalls.read_call(text)
-    toolcalls.similarity(call, call)
-    toolcalls.read_pattern(text)
+    call = tool_calls.read_call(text)
+    tool_calls.similarity(call, call)
+    tool_calls.read_pattern(text)
     language_of(text)
     list(possible_languages(text))
     estimate_importance(text, "note", rarity={}, rarest=9.0, total=100)
@@ -210,8 +233,8 @@ def _judged(text: str) -> None:
 
 def _shown(pair: tuple[str, str]) -> None:
     recited(pair[0])
-    compose.one_line(pair[0])
-    compose.fenced([pair[0]])
+    packing.one_line(pair[0])
+    packing.fenced([pair[0]])
     history.word_diff(*pair)
 
 
@@ -367,7 +390,7 @@ TARGETS: list[Target] = [
     Target("dates, other languages", text_of(60), lambda text: read_foreign(text, now=NOW), 5),
     Target("query parser and FTS5", text_of(10_000), _queried, 80),
     Target("comparing two statements", pair_of(20_000), _compared, 70),
-    Target("dedupe.plan", pair_of(2_000), _told_again, 30),
+    Target("planner.plan", pair_of(2_000), _told_again, 30),
     Target("documents", text_of(50_000), _taken_in, 25),
     Target("transcripts", _turns, _transcribed, 50),
     Target("secrets, tool calls, topics", text_of(20_000), _judged, 60),

@@ -21,11 +21,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.data import read_test_set
-from mcp_memory import hooks
-from mcp_memory.domain import Entry, Filter
+from mcp_memory.cli.hooks import claude_code
+from mcp_memory.domain.model import Entry, Filter
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.sqlite.glance import Glance
+from mcp_memory.sqlite.quick_reader import Glance
 
 SEED = 20261121
 SUBJECTS = "staging production billing search login export backup report gateway scheduler".split()
@@ -134,10 +134,10 @@ def compare(database: Path, data: Path) -> None:
         )
 
 
-def likely(hits: Sequence[hooks.Hit], share: float, words: int) -> list[str]:
+def likely(hits: Sequence[claude_code.Hit], share: float, words: int) -> list[str]:
     """What would come with a prompt under other thresholds."""
     passed = [hit for hit in hits if hit.score >= share and hit.parts["words"] >= min(words, hit.parts["asked"])]
-    return [hit.item.text for hit in passed[: hooks.PROMPT_HITS]]
+    return [hit.item.text for hit in passed[: claude_code.PROMPT_HITS]]
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ from bench import harness
 from bench.harness import in_time
 from bench.olden import write_old_file
 from bench.processes import sentence
-from mcp_memory.domain import Entry, Turn
+from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import MemoryProblem
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
+from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite.database import migrations
 
 ITEMS = 120

@@ -10,13 +10,13 @@ from collections import Counter
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import Unusable
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.sqlite import cipher, rewriting
-from mcp_memory.sqlite.cipher import Key
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.sqlite.files import cipher, rekey
+from mcp_memory.sqlite.files.cipher import Key
 
 KEYS = (None, f"raw:{'c3' * 32}", f"raw:{'5a' * 32}")
 """Each rewriting leads from one to the next, and from the last to the first: encrypt, rekey, decrypt."""
@@ -31,9 +31,9 @@ def rewrite(path: Path, number: int, begun: Event | None = None) -> None:
     if begun:
         begun.set()
     if after is None:
-        rewriting.decrypt(path)
+        rekey.decrypt(path)
     else:
-        change = rewriting.rekey if before else rewriting.encrypt
+        change = rekey.rekey if before else rekey.encrypt
         change(path, Key(after, "the benchmark"), salt="0" * 32)
 
 

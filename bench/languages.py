@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.loading import temporary_memory
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 
 STORES = Path(__file__).with_name("languages.jsonl")

@@ -11,10 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from mcp_memory.domain import Entry, Turn, Vector, spoken
+from mcp_memory.domain.model import (
+    Entry,
+    Turn,
+    Vector,
+    spoken,
+)
+from mcp_memory.domain.results import Remembered
 from mcp_memory.encoders import Encoder, Noise, Reading
 from mcp_memory.memory import Memory, local_time
-from mcp_memory.results import Remembered
 
 DOCUMENTS_A_CALL = 25
 """Few enough for a call to measure its texts before it answers."""

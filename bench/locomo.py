@@ -23,7 +23,7 @@ from mcp import Client, StdioServerParameters
 
 from bench.data import TestSet, read_test_set
 from bench.metrics import Scored, measures, print_table
-from mcp_memory.sqlite.wording import match_expression, query_terms
+from mcp_memory.sqlite.index.query_terms import match_expression, query_terms
 
 DEPTH = 10
 Ids = dict[str, str]

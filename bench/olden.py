@@ -6,10 +6,10 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.domain import normal_hash, sha256
-from mcp_memory.ids import IdSequence, id_number
+from mcp_memory.domain.ids import IdSequence, id_number
+from mcp_memory.domain.model import normal_hash, sha256
 from mcp_memory.sqlite.database import APPLICATION_ID, migrations
-from mcp_memory.sqlite.indexed import insert_words
+from mcp_memory.sqlite.index.postings import insert_words
 
 
 def write_old_file(path: Path, texts: Sequence[str], *, schema: int) -> None:

@@ -22,7 +22,7 @@ from bench.harness import in_time
 from bench.processes import sentence
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
+from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite.database import Synchronous
 
 SETTINGS: tuple[Synchronous, ...] = ("full", "normal")

@@ -32,8 +32,8 @@ from bench import harness
 from bench.histories import Call, State, violations
 from bench.olden import write_old_file
 from bench.stdio import Answered, Gone, LineClient, arguments, environment, hashing_model
+from mcp_memory.domain.ids import id_text
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.ids import id_text
 from mcp_memory.memory import Memory
 from mcp_memory.sqlite.database import migrations
 

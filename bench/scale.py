@@ -25,7 +25,8 @@ import numpy as np
 
 from bench.data import read_test_set
 from bench.report import made_by, placed
-from mcp_memory.domain import (
+from mcp_memory.domain.ids import IdSequence, id_number
+from mcp_memory.domain.model import (
     AddItem,
     Filter,
     ItemId,
@@ -39,14 +40,13 @@ from mcp_memory.domain import (
     Vector,
 )
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
-from mcp_memory.ids import IdSequence, id_number
-from mcp_memory.interaction import PIECE_DIMENSIONS
-from mcp_memory.measuring import measure
+from mcp_memory.encoders.embedding import measure
+from mcp_memory.language.segmentation import Span, sentences
 from mcp_memory.memory import Memory
-from mcp_memory.ranking import CANDIDATES
+from mcp_memory.recall.late_interaction import PIECE_DIMENSIONS
+from mcp_memory.recall.ranking import CANDIDATES
 from mcp_memory.sqlite.database import vector_extension
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.text import Span, sentences
 
 SETS = ("locomo", "scifact")
 SENTENCES = 6_000

@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 from bench.scale import Base, keep, quantiles
-from mcp_memory.domain import SourceId, Unmeasured
+from mcp_memory.domain.model import SourceId, Unmeasured
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
-from mcp_memory.measuring import measure
+from mcp_memory.encoders.embedding import measure
 from mcp_memory.sqlite.store import SqliteStore
 
 GOAL = 250.0
@@ -296,7 +296,7 @@ def main() -> None:
                 shutil.copy(database, options.store)
         else:
             shutil.copy(options.store, database)
-        log = Path(folder) / "server.log"
+        log = Path(folder) / "app.log"
         run = soak(database, duration=options.duration, seed=options.seed, model=options.model, log=log)
         wrong = log.read_text("utf-8").splitlines()
     warm = min(60.0, options.duration / 10)

@@ -23,11 +23,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.loading import RecordingEncoder
-from mcp_memory import ranking, strength
-from mcp_memory.domain import Entry, ItemId, Turn
+from mcp_memory.domain.model import Entry, ItemId, Turn
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
+from mcp_memory.recall import ranking, salience
+from mcp_memory.recall.filters import ItemQuery
 
 END = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAYS = 730
@@ -129,7 +129,7 @@ def accuracy(history: History) -> dict[str, float]:
 @contextmanager
 def constants_set(constants: Mapping[str, object]) -> Iterator[None]:
     """Within the block constants, named as module.NAME, have other values."""
-    modules = {"ranking": ranking, "strength": strength}
+    modules = {"ranking": ranking, "strength": salience}
     before = {name: getattr(modules[name.split(".")[0]], name.split(".")[1]) for name in constants}
     for name, value in constants.items():
         setattr(modules[name.split(".")[0]], name.split(".")[1], value)
@@ -380,11 +380,11 @@ SWITCHED: Mapping[str, Mapping[str, object]] = {
     "no strength in recall": {"ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0)},
     "no settling of contradictions": {"ranking.TIED": -1e9, "ranking.SETTLED": 0},
     "neither": {"ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0), "ranking.TIED": -1e9, "ranking.SETTLED": 0},
-    "without importance": {"strength.IMPORTANCE": 0.0},
-    "without recency": {"strength.RECENCY": 0.0},
-    "without confirmations": {"strength.CONFIRMED": 0.0},
-    "without uses": {"strength.USED": 0.0},
-    "without who said it": {"strength.HEAD_START": dict.fromkeys(strength.HEAD_START, 0)},
+    "without importance": {"salience.IMPORTANCE": 0.0},
+    "without recency": {"salience.RECENCY": 0.0},
+    "without confirmations": {"salience.CONFIRMED": 0.0},
+    "without uses": {"salience.USED": 0.0},
+    "without who said it": {"salience.HEAD_START": dict.fromkeys(salience.HEAD_START, 0)},
 }
 """Each part switched off."""
 SWEPT: Mapping[str, Mapping[str, object]] = {
@@ -392,16 +392,16 @@ SWEPT: Mapping[str, Mapping[str, object]] = {
     for name, values in {
         "ranking.STRENGTH": tuple(ranking.STRENGTH | {"note": weight} for weight in (0.2, 0.4, 0.8, 1.2)),
         "ranking.TIED": (0.25, 0.75, 1.0),
-        "strength.IMPORTANCE": (1.0, 4.0),
-        "strength.RECENCY": (1.0, 4.0),
-        "strength.CONFIRMED": (1.0, 2.0),
-        "strength.USED": (0.25, 1.0),
-        "strength.OFTEN": (1, 10),
+        "salience.IMPORTANCE": (1.0, 4.0),
+        "salience.RECENCY": (1.0, 4.0),
+        "salience.CONFIRMED": (1.0, 2.0),
+        "salience.USED": (0.25, 1.0),
+        "salience.OFTEN": (1, 10),
     }.items()
     for value in values
 } | {
     f"HEAD_START x {factor}": {
-        "strength.HEAD_START": {voice: round(days * factor) for voice, days in strength.HEAD_START.items()}
+        "salience.HEAD_START": {voice: round(days * factor) for voice, days in salience.HEAD_START.items()}
     }
     for factor in (0.5, 2, 4)
 }

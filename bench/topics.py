@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.data import read_lines
-from mcp_memory import catchup
-from mcp_memory.domain import Caller, Entry
+from mcp_memory.domain.model import Caller, Entry
 from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.maintenance import backfill
 from mcp_memory.memory import Memory
 
 ASKED = 50
@@ -92,7 +92,7 @@ def bare(file: Path) -> dict[str, str]:
 
 def cost(count: int) -> dict[str, float]:
     """Gather `count` made statements, then one more at a time, with nobody gathering beside."""
-    catchup.LINGER = 3600.0
+    backfill.LINGER = 3600.0
     draw = random.Random(1)
     subjects = [[_word(draw) for _ in range(25)] for _ in range(SUBJECTS)]
     statements = [" ".join(draw.sample(draw.choice(subjects), 8)) for _ in range(count + ASKED)]

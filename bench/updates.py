@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.loading import temporary_memory
-from mcp_memory import ranking
-from mcp_memory.domain import Entry, Turn
+from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.encoders import bundled_model_directory, load_encoder
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
+from mcp_memory.recall import ranking
+from mcp_memory.recall.filters import ItemQuery
 
 CASES = Path(__file__).with_name("updates.jsonl")
 START = datetime(2025, 1, 6, 9, 0, tzinfo=UTC)

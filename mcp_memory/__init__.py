@@ -7,9 +7,9 @@ TYPE_CHECKING = False  # the typing module takes longer than all else that a ser
 if TYPE_CHECKING:
     from typing import Any
 
-    from mcp_memory.domain import Entry, Turn
+    from mcp_memory.domain.model import Entry, Turn
     from mcp_memory.memory import Memory
-    from mcp_memory.requests import ItemQuery
+    from mcp_memory.recall.filters import ItemQuery
 
 # The matrices of a recall are small: OpenBLAS's threads cost more than they save, up to tenfold on a busy machine,
 # and memory. It reads this when numpy is imported.
@@ -18,7 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 __version__ = "0.1.0"
 __all__ = ["Entry", "ItemQuery", "Memory", "Turn", "__version__"]
 
-_HOMES = {"Memory": "memory", "Entry": "domain", "Turn": "domain", "ItemQuery": "requests"}
+_HOMES = {"Memory": "memory", "Entry": "domain.model", "Turn": "domain.model", "ItemQuery": "recall.filters"}
 
 
 def __getattr__(name: str) -> "Any":

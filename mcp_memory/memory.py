@@ -6,12 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from mcp_memory import outcomes, ranking
-from mcp_memory.answering import Answerer
-from mcp_memory.bringing import Bringer
-from mcp_memory.catchup import CatchUp
-from mcp_memory.digesting import Digester
-from mcp_memory.domain import (
+from mcp_memory.bulk_import import Bringer
+from mcp_memory.domain.ids import IdSequence
+from mcp_memory.domain.model import (
     AmendItem,
     Caller,
     ConfirmItem,
@@ -27,22 +24,30 @@ from mcp_memory.domain import (
     Topic,
     Turn,
 )
+from mcp_memory.domain.results import (
+    Forgotten,
+    History,
+    Recall,
+    Remembered,
+    Summary,
+    Undone,
+)
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
+from mcp_memory.encoders.embedding import measure_alone
 from mcp_memory.errors import InvalidInput, Unusable
-from mcp_memory.folding import Folder, erasing_patterns
-from mcp_memory.gathering import Gatherer
-from mcp_memory.guarding import Guard
-from mcp_memory.ids import IdSequence
-from mcp_memory.intake import Intake, read_id
-from mcp_memory.measuring import measure_alone
-from mcp_memory.mirroring import Making, Mirror
-from mcp_memory.naming import names
-from mcp_memory.past import Past, left_behind
-from mcp_memory.policies import Policy
-from mcp_memory.recalling import Recaller
-from mcp_memory.remembering import Progress, Rememberer, require_known, require_present
-from mcp_memory.requests import (
+from mcp_memory.language.dates.periods import to_ms, zone_offset
+from mcp_memory.language.segmentation import count_tokens, counted, require_clean
+from mcp_memory.maintenance.backfill import CatchUp
+from mcp_memory.maintenance.tool_calls import RETENTION, Retention
+from mcp_memory.maintenance.tool_retention import Folder, erasing_patterns
+from mcp_memory.maintenance.upkeep import Upkeep, no_progress
+from mcp_memory.markdown_folder.sync import Making, Mirror
+from mcp_memory.privacy.policy import Policy
+from mcp_memory.privacy.redaction import Guard
+from mcp_memory.recall import ranking
+from mcp_memory.recall.exact_match import names
+from mcp_memory.recall.filters import (
     ItemQuery,
     changes_of,
     read_age,
@@ -52,16 +57,24 @@ from mcp_memory.requests import (
     read_query,
     where_of,
 )
-from mcp_memory.results import Forgotten, History, Recall, Remembered, Summary, Undone
+from mcp_memory.recall.pipeline import Recaller
+from mcp_memory.recall.salience import review_due, today
+from mcp_memory.recall.usage import UseCounts
+from mcp_memory.recall_answer import Answerer
+from mcp_memory.remember.intake import Intake, read_id
+from mcp_memory.remember.pipeline import (
+    Progress,
+    Rememberer,
+    require_known,
+    require_present,
+)
+from mcp_memory.render import outcomes
 from mcp_memory.sqlite.database import SYNCHRONOUS, Synchronous
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
-from mcp_memory.strength import review_due, today
-from mcp_memory.text import count_tokens, counted, require_clean
-from mcp_memory.times import to_ms, zone_offset
-from mcp_memory.toolcalls import RETENTION, Retention
-from mcp_memory.upkeep import Upkeep, no_progress
-from mcp_memory.uses import UseCounts
+from mcp_memory.topics.digests import Digester
+from mcp_memory.topics.indexer import Gatherer
+from mcp_memory.undo import Past, left_behind
 
 BEHIND = "Some memories have no vector yet: they were found by their words alone."
 """Told while vectors are still being made."""

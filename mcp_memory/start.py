@@ -26,10 +26,10 @@ def main() -> None:
         main(prog_name="mcp-memory")
         return
 
-    from mcp_memory.front import start_front
+    from mcp_memory.server.stdio.early_responder import start_front
 
     front = start_front()  # before anything else is imported
-    from mcp_memory.serving import serve_options
+    from mcp_memory.server.run import serve_options
 
     serve_options(front, options)
 

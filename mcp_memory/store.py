@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from mcp_memory.domain import (
+from mcp_memory.domain.model import (
     Candidate,
     Filter,
     Item,
@@ -25,11 +25,11 @@ from mcp_memory.domain import (
     Unmeasured,
     Vector,
 )
-from mcp_memory.figures import Stats
-from mcp_memory.sizes import Room
-from mcp_memory.times import Period
-from mcp_memory.toolcalls import KeptCall
-from mcp_memory.topicindex import TopicIndex
+from mcp_memory.domain.size import Room
+from mcp_memory.domain.stats import Stats
+from mcp_memory.domain.topic_index import TopicIndex
+from mcp_memory.language.dates.periods import Period
+from mcp_memory.maintenance.tool_calls import KeptCall
 
 Before: TypeAlias = Literal["new", "known", "forgotten"]
 """What a file knows of a statement from before."""

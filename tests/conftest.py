@@ -17,7 +17,7 @@ from mcp.server import Server
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.server import MemoryHost, make_server
+from mcp_memory.server.app import MemoryHost, make_server
 
 INITIALIZE = {
     "jsonrpc": "2.0",

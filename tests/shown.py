@@ -35,7 +35,7 @@ from mcp.types import Implementation
 from mcp_memory import memory as memory_module
 from mcp_memory.cli import main
 from mcp_memory.memory import Memory
-from mcp_memory.server import MemoryHost, make_server
+from mcp_memory.server.app import MemoryHost, make_server
 
 ROOT = Path(__file__).parent.parent
 HOME = "/home/maya"

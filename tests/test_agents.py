@@ -11,7 +11,7 @@ import pytest
 from model_stub import Asked, model_stub
 from programs import environment_at, run_program
 
-from mcp_memory.tools import TOOLS
+from mcp_memory.server.tools import TOOLS
 
 pytestmark = pytest.mark.agents
 

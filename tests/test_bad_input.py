@@ -15,10 +15,10 @@ from mcp.server import Server
 from mcp.types import jsonrpc_message_adapter
 from pydantic import ValidationError
 
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.wire import refusal_of
+from mcp_memory.server.stdio.transport import refusal_of
 
 MEGABYTE = "x" * 999_999 + "\n"
 UNKNOWN = "0p9s3l9cgm2pe"

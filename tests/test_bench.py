@@ -21,8 +21,8 @@ from bench.report import BEGIN, END, Report, page
 from bench.significance import paired_bootstrap
 from bench.tasks import Task
 from bench.topics import agreement
-from mcp_memory import ranking
 from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.recall import ranking
 
 TURNS = [
     {"text": "I adopted a puppy called Biscuit.", "speaker": "Ann", "date": "2023-05-01"},

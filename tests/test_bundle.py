@@ -14,9 +14,9 @@ from mcp import Client, StdioServerParameters
 from mcp.server import Server
 from programs import environment_at, run_program
 
-from mcp_memory.config import read_config
-from mcp_memory.prompts import PROMPTS
-from mcp_memory.tools import TOOLS
+from mcp_memory.server.config import read_config
+from mcp_memory.server.prompts import PROMPTS
+from mcp_memory.server.tools import TOOLS
 from release.bundle import make_bundle, registry_entry
 
 ROOT = Path(__file__).parent.parent

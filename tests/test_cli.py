@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from clock import Clock
 
 from mcp_memory.cli import main
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 

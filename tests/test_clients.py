@@ -10,8 +10,8 @@ from mcp.server import Server
 from mcp.types import TextContent
 from programs import run_program
 
-from mcp_memory.prompts import PROMPTS
-from mcp_memory.tools import TOOLS
+from mcp_memory.server.prompts import PROMPTS
+from mcp_memory.server.tools import TOOLS
 
 MODES = ["auto", "legacy"]
 FACT = "The staging database runs on Postgres 16."

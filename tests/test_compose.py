@@ -8,11 +8,12 @@ from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_memory import compose, recital
-from mcp_memory.domain import Entry, ItemId
+from mcp_memory.domain.model import Entry, ItemId
 from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.language.dates.periods import zone_offset
 from mcp_memory.memory import Memory
-from mcp_memory.times import zone_offset
+from mcp_memory.remember import echoes
+from mcp_memory.render import packing
 
 ID = "06p7v2q0000ab"
 
@@ -26,7 +27,7 @@ ID = "06p7v2q0000ab"
     ],
 )
 def test_a_line_of_recall_is_read_back(line: str, text: str) -> None:
-    assert recital.recited(line) == [(ItemId(ID), text)]
+    assert echoes.recited(line) == [(ItemId(ID), text)]
 
 
 @pytest.mark.parametrize(
@@ -41,23 +42,23 @@ def test_a_line_of_recall_is_read_back(line: str, text: str) -> None:
     ],
 )
 def test_any_other_text_is_no_line_of_recall(text: str) -> None:
-    assert recital.recited(text) == []
+    assert echoes.recited(text) == []
 
 
 @given(st.text(max_size=200))
 def test_one_line_is_one_line_without_a_fence_and_stays_as_it_is(text: str) -> None:
-    line = compose.one_line(text)
+    line = packing.one_line(text)
 
     assert len(line.splitlines()) <= 1
     assert "<memories" not in line.lower()
-    assert compose.one_line(line) == line
+    assert packing.one_line(line) == line
 
 
 @given(spaces=st.text(" \t/\n", max_size=4), word=st.sampled_from(["memories", "MEMORIES", "Memories"]))
 def test_no_spelling_of_the_fence_gets_through(spaces: str, word: str) -> None:
     assert (
         f"<{''.join(spaces.split())}{word}".lower()
-        not in compose.one_line(f"<{spaces}{word}>").replace(" ", "").lower()
+        not in packing.one_line(f"<{spaces}{word}>").replace(" ", "").lower()
     )
 
 

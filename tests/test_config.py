@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mcp_memory.config import Config, default_database, read_config
 from mcp_memory.errors import InvalidInput
+from mcp_memory.server.config import Config, default_database, read_config
 
 DEFAULTS = Config(database=default_database(), project=None, model=None, read_only=False, log_level="WARNING")
 

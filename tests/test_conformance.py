@@ -11,9 +11,9 @@ import pytest
 import uvicorn
 from programs import NODE_24, run_program
 
-from mcp_memory.http import make_app
 from mcp_memory.memory import Memory
-from mcp_memory.server import MemoryHost, make_server
+from mcp_memory.server.app import MemoryHost, make_server
+from mcp_memory.server.http import make_app
 
 pytestmark = pytest.mark.clients
 

@@ -16,14 +16,21 @@ from click.testing import CliRunner
 from clock import Clock
 
 from mcp_memory.cli import main
-from mcp_memory.domain import Entry, Turn
+from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.errors import Conflict, MemoryProblem, Mended, NotFound, Unusable, WrongKey
+from mcp_memory.errors import (
+    Conflict,
+    MemoryProblem,
+    Mended,
+    NotFound,
+    Unusable,
+    WrongKey,
+)
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.sqlite import cipher, compacting, rewriting
+from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.mending import recover
+from mcp_memory.sqlite.files import cipher, rekey, vacuum
+from mcp_memory.sqlite.recovery.repair import recover
 
 PAGE = 4096
 TEXTS = [
@@ -438,7 +445,7 @@ def test_a_small_early_file_is_rewritten_and_a_large_one_only_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = early(tmp_path / "memory.db")
-    monkeypatch.setattr(compacting, "WHOLE", 4096)
+    monkeypatch.setattr(vacuum, "WHOLE", 4096)
     runner = CliRunner()
 
     refused = runner.invoke(main, ["compact", "--database", str(path), "--model", "/nowhere"])
@@ -489,7 +496,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> cipher.Key:
 
 def encrypted(path: Path, key: cipher.Key) -> dict[str, int]:
     """Encrypt a filled file, and give the pages in which its tables and indexes begin."""
-    rewriting.encrypt(filled(path), key, salt="0" * 32)
+    rekey.encrypt(filled(path), key, salt="0" * 32)
     with closing(Database(path)) as database, database.read() as connection:
         return dict(connection.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0").fetchall())
 

@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from mcp_memory.errors import Conflict, ReadOnly, Unusable
-from mcp_memory.sqlite import database
+from mcp_memory.sqlite import database as sqlite_database
 from mcp_memory.sqlite.database import Database
 
 
@@ -32,7 +32,7 @@ def test_the_file_is_ours_in_wal_with_foreign_keys_and_strict_tables(tmp_path: P
         ]
     opened.close()
 
-    assert pragmas == [database.APPLICATION_ID, "wal", 1, len(database.migrations())]
+    assert pragmas == [sqlite_database.APPLICATION_ID, "wal", 1, len(sqlite_database.migrations())]
     assert [name for (name,) in loose if not name.startswith("sqlite_")] == []
 
 
@@ -98,7 +98,7 @@ def test_names_with_odd_characters_are_opened(tmp_path: Path) -> None:
 
     opened = Database(path, read_only=True)
     with opened.read() as connection:
-        assert connection.pragma("user_version") == len(database.migrations())
+        assert connection.pragma("user_version") == len(sqlite_database.migrations())
     opened.close()
 
 
@@ -156,7 +156,7 @@ def test_a_reader_sees_one_moment_while_another_writes(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_is_held_too_long_is_a_conflict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr(sqlite_database, "BUSY_TIMEOUT_MS", 10)
     first, second = Database(tmp_path / "memory.db"), Database(tmp_path / "memory.db")
 
     with first.write(), pytest.raises(Conflict, match="try again"), second.write():

@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from clock import Clock
 
 from mcp_memory.cli import main
-from mcp_memory.domain import Entry, Turn
+from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.understood import ADVICE
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.recall.language_coverage import ADVICE
 
 FILLER = ["I went to the market with Ann.", "I walked along the river."]
 

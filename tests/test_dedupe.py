@@ -7,14 +7,14 @@ import pytest
 from clock import Clock
 
 from bench.dedupe import PARTS, Judged, Pair, figures, judge, read_pairs, table
-from mcp_memory import outcomes
-from mcp_memory.comparing import change
-from mcp_memory.domain import Entry, Turn
+from mcp_memory.domain.model import Entry, Turn
+from mcp_memory.domain.results import RememberedItem
 from mcp_memory.encoders import bundled_model_directory
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.results import RememberedItem
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.remember.contradiction.comparison import change
+from mcp_memory.render import outcomes
 
 PRECISION = 0.97
 RECALL = 0.80

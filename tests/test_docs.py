@@ -16,9 +16,9 @@ from shown import Session, blocks_of, commands_in, differences, options_unknown
 from test_importing import CLAUDE, LETTA, MADE, MEM0, OPENMEMORY, archive, chatgpt
 
 from mcp_memory.cli import main
-from mcp_memory.config import LOG_LEVELS
 from mcp_memory.memory import Memory
-from mcp_memory.tools import TOOLS
+from mcp_memory.server.config import LOG_LEVELS
+from mcp_memory.server.tools import TOOLS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/*/*.md")])
@@ -104,7 +104,7 @@ def test_the_readme_names_every_option_of_the_server() -> None:
 
 
 def test_the_readme_says_what_the_tools_cost_in_tokens() -> None:
-    snapshot = json.loads((ROOT / "mcp_memory" / "snapshot.json").read_text("utf-8"))
+    snapshot = json.loads((ROOT / "mcp_memory" / "server" / "stdio" / "snapshot.json").read_text("utf-8"))
     answers = [answer["result"]["tools"] for answer in snapshot["answers"]["tools/list"]]
     sizes = {f"{len(json.dumps(tools, ensure_ascii=False, separators=(',', ':'))) / 4:,.0f}" for tools in answers}
     told = re.findall(

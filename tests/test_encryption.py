@@ -17,13 +17,13 @@ from click.testing import CliRunner, Result
 from keychain import FileKeychain
 
 from mcp_memory.cli import main
-from mcp_memory.domain import Entry, Filter
+from mcp_memory.domain.model import Entry, Filter
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, Unusable
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.sqlite import cipher, rewriting
-from mcp_memory.sqlite.cipher import Key
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.sqlite.files import cipher, rekey
+from mcp_memory.sqlite.files.cipher import Key
 from mcp_memory.sqlite.store import SqliteStore
 
 FIRST, SECOND = "correct horse battery", f"raw:{'5a' * 32}"
@@ -61,7 +61,7 @@ def run(database: Path, environment: dict[str, str], keychain: Path) -> Run:
 def encrypted(database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An encrypted file with TEXT in it, whose key is in the environment."""
     remember(database, TEXT)
-    rewriting.encrypt(database, Key(FIRST, "a test"), salt="0" * 32)
+    rekey.encrypt(database, Key(FIRST, "a test"), salt="0" * 32)
     monkeypatch.setenv(cipher.KEY_VARIABLE, FIRST)
     return database
 
@@ -100,7 +100,7 @@ def test_a_plain_file_can_be_read_by_anyone_and_an_encrypted_one_not(database: P
     remember(database, TEXT)
     before = legible(database)
 
-    rewriting.encrypt(database, Key(FIRST, "a test"), salt="0" * 32)
+    rekey.encrypt(database, Key(FIRST, "a test"), salt="0" * 32)
 
     assert {word for _, word in before} == set(WORDS)
     assert legible(database) == []

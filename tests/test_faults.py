@@ -17,14 +17,14 @@ from mcp import Client
 from bench import faults
 from bench.processes import sentence
 from mcp_memory.cli import main
-from mcp_memory.domain import Entry
+from mcp_memory.domain.ids import id_number
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import ReadOnly, Replaced, Unusable
-from mcp_memory.ids import id_number
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.server import MemoryHost, make_server
-from mcp_memory.sqlite import place
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.server.app import MemoryHost, make_server
+from mcp_memory.sqlite import paths
 from mcp_memory.sqlite.database import Database
 
 TEXTS = [
@@ -301,7 +301,7 @@ def test_a_file_on_a_networks_disk_is_refused_with_what_to_do(tmp_path: Path, mo
     table = f"36 35 0:30 / {tmp_path} rw shared:1 - nfs4 host:/home rw\n1 1 8:1 / / rw - ext4 /dev/sda1 rw"
     path = tmp_path / "memory.db"
     Database(path).close()
-    monkeypatch.setattr(place, "mounts_here", lambda: place.read_mountinfo(table))
+    monkeypatch.setattr(paths, "mounts_here", lambda: paths.read_mountinfo(table))
 
     with pytest.raises(Unusable, match=r"network's disk \(nfs4\).*disk of this machine with --database"):
         Database(path)
@@ -315,14 +315,14 @@ def test_a_file_on_a_networks_disk_is_refused_with_what_to_do(tmp_path: Path, mo
 def test_the_filesystem_is_that_of_the_nearest_mount(tmp_path: Path, kind: str, found: str | None) -> None:
     mounts = [("/", "nfs4"), (str(tmp_path.parent), "ext4"), (str(tmp_path), "smbfs"), (str(tmp_path), kind)]
 
-    assert place.network_filesystem(tmp_path / "a" / "memory.db", lambda: mounts) == found
+    assert paths.network_filesystem(tmp_path / "a" / "memory.db", lambda: mounts) == found
 
 
 def test_mounts_are_read_as_linux_and_macos_tell_them() -> None:
-    assert place.read_mountinfo("36 35 0:30 / /home/a\\040b rw shared:1 - nfs4 host:/x rw\nnonsense") == [
+    assert paths.read_mountinfo("36 35 0:30 / /home/a\\040b rw shared:1 - nfs4 host:/x rw\nnonsense") == [
         ("/home/a b", "nfs4")
     ]
-    assert place.read_mount_command("//me@nas/my share on /Volumes/my share (smbfs, nodev)\nnonsense") == [
+    assert paths.read_mount_command("//me@nas/my share on /Volumes/my share (smbfs, nodev)\nnonsense") == [
         ("/Volumes/my share", "smbfs")
     ]
 

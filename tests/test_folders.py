@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcp_memory.cli import main
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import Conflict
 from mcp_memory.memory import Memory
@@ -273,19 +273,19 @@ def test_a_file_made_by_hand_gets_its_id_and_is_no_stranger_in_a_copy(
 def test_a_file_that_changed_before_its_made_lines_are_written_keeps_the_change(
     run: Run, answer: Answer, remember: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mcp_memory import outward
+    from mcp_memory.markdown_folder import writer
 
     identifier = remember("First fact about rivers.")
     export(run, folder)
     path = file_of(folder, identifier)
     edit(path, "\nFirst fact about rivers.\n", "\nFirst fact about oceans.\n")
-    real = outward.renewed
+    real = writer.renewed
 
     def meanwhile(*arguments: Any) -> str:
         edit(path, "about oceans.\n", "about lakes.\n")
         return real(*arguments)
 
-    monkeypatch.setattr(outward, "renewed", meanwhile)
+    monkeypatch.setattr(writer, "renewed", meanwhile)
     told = answer("sync", folder)
     monkeypatch.undo()
     answer("sync", folder)
@@ -764,7 +764,7 @@ def test_whatever_someone_writes_into_a_file_is_what_the_memory_says(
 
 
 def memory_caller() -> Any:
-    from mcp_memory.domain import Caller
+    from mcp_memory.domain.model import Caller
 
     return Caller()
 
@@ -816,14 +816,14 @@ def until(true: Callable[[], bool]) -> None:
 def test_a_file_that_changed_in_this_moment_is_not_written_over(
     run: Run, remember: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mcp_memory import folders
+    from mcp_memory.markdown_folder import state
 
     (folder / "memories").mkdir(parents=True)
-    assert folders.write(folder, "memories/a.md", b"one", over=None)
+    assert state.write(folder, "memories/a.md", b"one", over=None)
     (folder / "memories" / "a.md").write_bytes(b"edited")
 
-    assert folders.write(folder, "memories/a.md", b"two", over=b"one") is False
-    assert folders.remove(folder, "memories/a.md", held=b"one") is False
+    assert state.write(folder, "memories/a.md", b"two", over=b"one") is False
+    assert state.remove(folder, "memories/a.md", held=b"one") is False
     assert (folder / "memories" / "a.md").read_bytes() == b"edited"
     with pytest.raises(Conflict):
-        folders.prepare(folder / "memories")
+        state.prepare(folder / "memories")

@@ -8,7 +8,7 @@ import pytest
 from mcp import StdioServerParameters
 from programs import environment_at, run_program
 
-from mcp_memory.tools import TOOLS
+from mcp_memory.server.tools import TOOLS
 
 pytestmark = pytest.mark.clients
 

@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 
 from bench.fuzz import HANG, STOPPED, Tally, feed, stopped_after, warm
 from bench.fuzz_targets import TARGETS, Target, importer_targets
-from mcp_memory.arguments import Arguments, entries_of
-from mcp_memory.domain import Caller, Entry, Turn
+from mcp_memory.domain.ids import IdSequence
+from mcp_memory.domain.model import Caller, Entry, Turn
 from mcp_memory.errors import InvalidInput
-from mcp_memory.history import word_diff
-from mcp_memory.ids import IdSequence
-from mcp_memory.importers import notes
-from mcp_memory.importers.jsonl import recognises
-from mcp_memory.intake import Intake
-from mcp_memory.recital import recited
-from mcp_memory.secret_shapes import secrets_in
+from mcp_memory.exchange.importers import markdown_notes
+from mcp_memory.exchange.importers.jsonl import recognises
+from mcp_memory.language.segmentation import count_tokens, segment
+from mcp_memory.maintenance.tool_calls import read_call
+from mcp_memory.privacy.secret_patterns import secrets_in
+from mcp_memory.remember.contradiction.newer_value import asks_older
+from mcp_memory.remember.echoes import recited
+from mcp_memory.remember.intake import Intake
+from mcp_memory.render.history import word_diff
+from mcp_memory.server.arguments import Arguments, entries_of
+from mcp_memory.server.stdio.transport import read_line, refusal_of
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.text import count_tokens, segment
-from mcp_memory.toolcalls import read_call
-from mcp_memory.topics import keywords
-from mcp_memory.updating import asks_older
-from mcp_memory.wire import read_line, refusal_of
+from mcp_memory.topics.clustering import keywords
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 HUGE = 10**5_000
@@ -71,7 +71,7 @@ SLOW: dict[str, Callable[[], object]] = {
     "a code and then a page of nothing": lambda: secrets_in("my door code is" + " \n" * 10_000 + "x"),
     "beginnings of keys": lambda: secrets_in("sk-" * 20_000 + "tskey-" * 20_000),
     "passwords that follow each other": lambda: secrets_in("password is kh@tea-" * 2_000),
-    "a note with a wide gap": lambda: notes.shown("a" + " " * 60_000 + "b"),
+    "a note with a wide gap": lambda: markdown_notes.shown("a" + " " * 60_000 + "b"),
     "which of two long texts is older": lambda: asks_older("1,000 " * 1_600, "-1" * 10_000, "1,000 " * 3_000),
 }
 

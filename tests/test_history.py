@@ -8,10 +8,10 @@ from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_memory.domain import Caller, Entry
+from mcp_memory.domain.model import Caller, Entry
 from mcp_memory.errors import InvalidInput, NotFound
-from mcp_memory.history import word_diff
 from mcp_memory.memory import Memory
+from mcp_memory.render.history import word_diff
 
 ANN = Caller("ann 1.0", "a1")
 

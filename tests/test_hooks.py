@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from mcp_memory import hooks, transcripts
 from mcp_memory.cli import main
-from mcp_memory.domain import Entry, Filter
+from mcp_memory.cli.hooks import claude_code, transcripts
+from mcp_memory.cli.hooks.reminder import asks_to_remember
+from mcp_memory.domain.model import Entry, Filter
 from mcp_memory.memory import Memory
-from mcp_memory.reminding import asks_to_remember
-from mcp_memory.requests import ItemQuery
-from mcp_memory.sqlite.glance import Glance
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.sqlite.quick_reader import Glance
 
 Hook = Callable[..., Result]
 
@@ -100,7 +100,7 @@ def test_the_core_context_is_the_same_by_either_way(notes: Memory, database: Pat
     now = notes._clock()  # pyright: ignore[reportPrivateUsage]
 
     with Glance(database) as glance:
-        answer = hooks.session_start({}, glance, scopes=("user", "acme/web"), now=now)
+        answer = claude_code.session_start({}, glance, scopes=("user", "acme/web"), now=now)
 
     by = notes._caller.__class__(project="acme/web")  # pyright: ignore[reportPrivateUsage]
     assert answer is not None
@@ -293,7 +293,7 @@ def test_a_file_that_is_missing_or_no_memory_holds_nobody_up(name: str, hook: Ho
 def test_the_hooks_that_answer_at_once_import_nothing_heavy() -> None:
     heavy = ["numpy", "mcp", "onnxruntime", "pydantic", "tokenizers", "dateparser", "anyio"]
     code = (
-        "import sys, mcp_memory.cli, mcp_memory.hooks, mcp_memory.reminding, mcp_memory.sqlite.glance\n"
+        "import sys, mcp_memory.cli, mcp_memory.cli.hooks.claude_code, mcp_memory.cli.hooks.reminder, mcp_memory.sqlite.quick_reader\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
 

@@ -223,8 +223,8 @@ def test_serving_over_standard_streams_loads_no_more_of_a_web_server_than_the_sd
     script = """
 import sys, mcp.server, mcp.server.stdio, mcp.server.subscriptions
 before = set(sys.modules)
-import mcp_memory.cli, mcp_memory.server
-print([name for name in sys.modules.keys() - before if name == "mcp_memory.http" or name.startswith(("uvicorn", "starlette", "mcp."))])
+import mcp_memory.cli, mcp_memory.server.app
+print([name for name in sys.modules.keys() - before if name == "mcp_memory.server.http" or name.startswith(("uvicorn", "starlette", "mcp."))])
 """
     ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
 

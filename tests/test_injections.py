@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
 
-from mcp_memory.compose import CLOSING, OPENING, cited
-from mcp_memory.domain import Caller, Entry, Turn
+from mcp_memory.domain.model import Caller, Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.injections import instructs
 from mcp_memory.memory import Memory
-from mcp_memory.recital import recited
-from mcp_memory.resources import read
-from mcp_memory.server import MemoryHost, make_server
-from mcp_memory.untrusted import inert, line, visible
+from mcp_memory.privacy.prompt_injection import instructs
+from mcp_memory.privacy.sanitizing import inert, line, visible
+from mcp_memory.remember.echoes import recited
+from mcp_memory.render.packing import CLOSING, OPENING, cited
+from mcp_memory.server.app import MemoryHost, make_server
+from mcp_memory.server.resources import read
 
 ATTEMPTS = [json.loads(text) for text in (Path(__file__).parent / "injections.jsonl").read_text("utf-8").splitlines()]
 LOOK_ALIKE = str.maketrans("еоіѕ‹⟨〈❮›⟩〉❯301ᴍᴇᴏʀɪꜱμ", "eois<<<<>>>>eoimeorism")

@@ -7,11 +7,18 @@ from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_memory import ids
-from mcp_memory.domain import Caller, Entry, Turn
+from mcp_memory.domain import ids
+from mcp_memory.domain.model import Caller, Entry, Turn
 from mcp_memory.errors import InvalidInput
-from mcp_memory.intake import SEGMENT_TOKENS, Intake, read_id, read_importance, read_scope, read_tags
-from mcp_memory.text import count_tokens
+from mcp_memory.language.segmentation import count_tokens
+from mcp_memory.remember.intake import (
+    SEGMENT_TOKENS,
+    Intake,
+    read_id,
+    read_importance,
+    read_scope,
+    read_tags,
+)
 
 
 def intake(project: str | None = None) -> Intake:

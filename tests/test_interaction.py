@@ -5,21 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_memory import interaction
-from mcp_memory.domain import SourceId, Unmeasured
+from mcp_memory.domain.model import SourceId, Unmeasured
 from mcp_memory.encoders import bundled_model_directory, load_encoder
+from mcp_memory.encoders.embedding import measure
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.measuring import measure
+from mcp_memory.recall import late_interaction
 
 RANDOM = np.random.default_rng(5)
 
 
 def pieces(*vectors: np.ndarray) -> bytes:
-    return interaction.encode_pieces(interaction.reduce_states(np.array(vectors, np.float32)))
+    return late_interaction.encode_pieces(late_interaction.reduce_states(np.array(vectors, np.float32)))
 
 
 def test_the_projection_is_orthonormal_and_always_the_same() -> None:
-    matrix = interaction.projection(384)
+    matrix = late_interaction.projection(384)
 
     assert matrix.shape == (384, 64)
     assert np.allclose(matrix.T @ matrix, np.eye(64), atol=1e-5)
@@ -30,29 +30,29 @@ def test_pieces_of_stop_words_and_punctuation_carry_no_meaning() -> None:
     text = "Who is the captain?"
     spans = [(0, 3), (4, 6), (7, 10), (11, 14), (14, 18), (18, 19)]
 
-    assert interaction.content_pieces(text, spans) == [3, 4]
-    assert interaction.piece_words(text, [spans[3], spans[4]]) == ["captain", "captain"]
+    assert late_interaction.content_pieces(text, spans) == [3, 4]
+    assert late_interaction.piece_words(text, [spans[3], spans[4]]) == ["captain", "captain"]
 
 
 def test_each_piece_of_a_question_counts_its_best_match_in_the_text() -> None:
     states = RANDOM.normal(size=(3, 384)).astype(np.float32)
-    question = interaction.reduce_states(states[:2])
+    question = late_interaction.reduce_states(states[:2])
 
-    matches = interaction.match(question, [pieces(states[1], states[2]), b"", pieces(states[0], states[1])])
+    matches = late_interaction.match(question, [pieces(states[1], states[2]), b"", pieces(states[0], states[1])])
 
     assert matches.shape == (3, 2)
     assert matches[0, 1] == pytest.approx(1, abs=0.03)
     assert matches[0, 0] < 0.3
     assert matches[1].tolist() == [0, 0]
-    assert interaction.covered(matches, np.array([1, 1], np.float32))[2] == pytest.approx(1, abs=0.03)
+    assert late_interaction.covered(matches, np.array([1, 1], np.float32))[2] == pytest.approx(1, abs=0.03)
 
 
 @given(counts=st.lists(st.integers(0, 4), max_size=6), asked=st.integers(0, 3))
 def test_matches_lie_between_nothing_and_all(counts: list[int], asked: int) -> None:
     texts = [pieces(*RANDOM.normal(size=(count, 384))) if count else b"" for count in counts]
-    question = interaction.reduce_states(RANDOM.normal(size=(asked, 384)).astype(np.float32))
+    question = late_interaction.reduce_states(RANDOM.normal(size=(asked, 384)).astype(np.float32))
 
-    matches = interaction.match(question, texts)
+    matches = late_interaction.match(question, texts)
 
     assert matches.shape == (len(counts), asked)
     assert ((matches >= 0) & (matches <= 1.05)).all()
@@ -61,7 +61,7 @@ def test_matches_lie_between_nothing_and_all(counts: list[int], asked: int) -> N
 def test_a_word_the_turn_before_says_is_covered_less_than_one_it_says_itself() -> None:
     matches = np.array([[1, 0], [0, 1], [0, 0]], np.float32)
 
-    spread = interaction.with_neighbours(matches, [("talk", 0), ("talk", 1), ("other", 2)])
+    spread = late_interaction.with_neighbours(matches, [("talk", 0), ("talk", 1), ("other", 2)])
 
     assert spread.tolist() == [[1, 0.5], [pytest.approx(0.7), 1], [0, 0]]
 

@@ -24,15 +24,20 @@ from mcp.shared.message import SessionMessage
 from bench.fuzz import STOPPED, stopped_after
 from bench.soak import fill, soak
 from mcp_memory.cli import main
-from mcp_memory.config import read_config
-from mcp_memory.domain import Entry
+from mcp_memory.domain.logs import LINES, Bounded
+from mcp_memory.domain.model import Entry
+from mcp_memory.domain.size import Room, read_size, told_size
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, Unusable
-from mcp_memory.logs import LINES, Bounded
 from mcp_memory.memory import Memory
-from mcp_memory.sizes import Room, read_size, told_size
+from mcp_memory.server.config import read_config
+from mcp_memory.server.stdio.transport import (
+    LineTooLong,
+    Received,
+    Wire,
+    receive,
+)
 from mcp_memory.sqlite.database import READERS, Database
-from mcp_memory.wire import LineTooLong, Received, Wire, receive
 
 REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("where it comes from", "remember", {"content": "x", "source": "s" * 2_001}, "source has 2001 characters; name it in at most 2000."),

@@ -13,17 +13,17 @@ from clock import Clock
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mcp_memory.domain import Entry, ItemId
+from mcp_memory.domain.model import Entry, ItemId
 from mcp_memory.errors import Conflict, InvalidInput, NotFound
-from mcp_memory.exporters import jsonl
-from mcp_memory.importers.jsonl import Damage, read
+from mcp_memory.exchange.exporters import jsonl
+from mcp_memory.exchange.importers.jsonl import Damage, read
+from mcp_memory.exchange.merge_result import Merged
+from mcp_memory.exchange.records import RECORDS
 from mcp_memory.memory import Memory
-from mcp_memory.merged import Merged
-from mcp_memory.requests import ItemQuery
-from mcp_memory.sqlite import moving
+from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite.database import Database
+from mcp_memory.sqlite.exchange import transfer
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.truth import RECORDS
 
 SLOW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -31,7 +31,7 @@ SLOW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthChe
 def exported(path: Path) -> bytes:
     database = Database(path)
     try:
-        return b"".join(jsonl.lines(moving.export(database)))
+        return b"".join(jsonl.lines(transfer.export(database)))
     finally:
         database.close()
 
@@ -39,7 +39,7 @@ def exported(path: Path) -> bytes:
 def imported(path: Path, content: bytes, **options: Any) -> Merged:
     database = Database(path)
     try:
-        return moving.import_lines(database, content.splitlines(keepends=True), zone_offset=0, **options)
+        return transfer.import_lines(database, content.splitlines(keepends=True), zone_offset=0, **options)
     finally:
         database.close()
 
@@ -47,7 +47,7 @@ def imported(path: Path, content: bytes, **options: Any) -> Merged:
 def merged(path: Path, other: Path, **options: Any) -> Merged:
     database = Database(path)
     try:
-        return moving.merge_file(database, other, zone_offset=0, **options)
+        return transfer.merge_file(database, other, zone_offset=0, **options)
     finally:
         database.close()
 

@@ -17,10 +17,10 @@ from conftest import Speak
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import Unusable
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
+from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite import schema
 from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.migrating import pending, rehearse
+from mcp_memory.sqlite.files.migration_dry_run import pending, rehearse
 
 SCHEMAS = Path(__file__).parent / "schemas"
 OLD = sorted(path.name[:4] for path in SCHEMAS.glob("*.db.gz"))

@@ -6,11 +6,11 @@ import pytest
 from clock import Clock
 from test_cli import Run, run
 
-from mcp_memory.auditing import Audit
-from mcp_memory.domain import Entry, Turn
+from mcp_memory.domain.model import Entry, Turn
+from mcp_memory.maintenance.audit import Audit
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.secret_shapes import secrets_in
+from mcp_memory.privacy.secret_patterns import secrets_in
+from mcp_memory.recall.filters import ItemQuery
 
 __all__ = ["run"]
 

@@ -8,10 +8,10 @@ from collections import Counter
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
+from mcp_memory.recall.filters import ItemQuery
 
 SPAWN = multiprocessing.get_context("spawn")
 

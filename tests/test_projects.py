@@ -13,13 +13,13 @@ from mcp import Client
 from mcp.client.context import ClientRequestContext
 from mcp.types import ErrorData, ListRootsResult, Root
 
-from mcp_memory import callers
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
+from mcp_memory.domain.projects import project_of
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.projects import project_of
-from mcp_memory.requests import ItemQuery
-from mcp_memory.server import MemoryHost, make_server
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.server import callers
+from mcp_memory.server.app import MemoryHost, make_server
 
 
 def repository(folder: Path, *, remote: str | None = None) -> Path:

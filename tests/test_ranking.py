@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mcp_memory import ranking
-from mcp_memory.domain import Item, ItemId, SourceId
-from mcp_memory.ids import id_text
-from mcp_memory.ranking import Evidence
-from mcp_memory.text import Span
+from mcp_memory.domain.ids import id_text
+from mcp_memory.domain.model import Item, ItemId, SourceId
+from mcp_memory.language.segmentation import Span
+from mcp_memory.recall import ranking
+from mcp_memory.recall.ranking import Evidence
 
 NAN = float("nan")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from clock import Clock
 
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders import Encoder
 from mcp_memory.memory import Memory
 

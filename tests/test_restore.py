@@ -11,15 +11,21 @@ from pathlib import Path
 import apsw
 import pytest
 
-from mcp_memory import backups
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
-from mcp_memory.exporters import jsonl
+from mcp_memory.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    Unusable,
+)
+from mcp_memory.exchange.exporters import jsonl
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.sqlite import cipher, moving, rewriting, upkeep
+from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.restoring import restore
+from mcp_memory.sqlite.exchange import transfer
+from mcp_memory.sqlite.files import backup_names, cipher, rekey
+from mcp_memory.sqlite.files.restore import restore
+from mcp_memory.sqlite.recovery import checks
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -142,7 +148,7 @@ def test_an_empty_file_is_no_backup_and_nothing_to_merge(memory: Memory, databas
     with pytest.raises(Unusable, match="is empty"):
         restore(database, empty, now=NOW, force=True)
     with pytest.raises(Unusable, match="is empty"):
-        moving.merge_file(Database(database), empty, zone_offset=0)
+        transfer.merge_file(Database(database), empty, zone_offset=0)
 
     assert texts(memory) == ["The door is red."]
     assert empty.read_bytes() == b""
@@ -205,7 +211,7 @@ SCRIPT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from mcp_memory.sqlite.restoring import restore
+from mcp_memory.sqlite.files.restore import restore
 print("begun", flush=True)
 restore(Path(sys.argv[1]), Path(sys.argv[2]), now=datetime.now(UTC), force=True)
 print("done", flush=True)
@@ -242,9 +248,9 @@ def test_a_restore_that_is_killed_leaves_the_one_state_or_the_other(
 def test_a_rule_keeps_the_newest_of_each_of_the_last_days_and_weeks(tmp_path: Path) -> None:
     database = tmp_path / "memory.db"
     moments = [NOW - timedelta(hours=8 * number) for number in range(3 * 40)]
-    made = {backups.target(database, moment): moment for moment in moments}
+    made = {backup_names.target(database, moment): moment for moment in moments}
 
-    gone = backups.expendable(made, database, backups.read_rule("7 daily 4 weekly"))
+    gone = backup_names.expendable(made, database, backup_names.read_rule("7 daily 4 weekly"))
 
     kept = sorted((made[path] for path in made.keys() - set(gone)), reverse=True)
     assert [moment.strftime("%m-%d %H") for moment in kept] == [
@@ -271,26 +277,26 @@ def test_a_rule_never_lets_go_what_is_no_backup_of_this_file(tmp_path: Path) -> 
         tmp_path / "memory-2026-99-01T000000Z.db",
         tmp_path / "memory.db",
     ]
-    ours = [backups.target(database, NOW), backups.target(database, NOW + timedelta(seconds=1))]
+    ours = [backup_names.target(database, NOW), backup_names.target(database, NOW + timedelta(seconds=1))]
 
-    assert backups.expendable([*strange, *ours], database, {"daily": 1}) == ours[:1]
+    assert backup_names.expendable([*strange, *ours], database, {"daily": 1}) == ours[:1]
 
 
 @pytest.mark.parametrize("text", ["", "daily", "7", "7 hourly", "-1 daily", "7 daily 4", "7 daily 3 daily", "0 daily"])
 def test_what_is_no_rule_is_refused_with_the_words_there_are(text: str) -> None:
     with pytest.raises(InvalidInput, match="daily, weekly, monthly, yearly"):
-        backups.read_rule(text)
+        backup_names.read_rule(text)
 
 
 def test_two_backups_of_one_second_have_two_names(tmp_path: Path) -> None:
     database = tmp_path / "memory.db"
-    first = backups.target(database, NOW)
+    first = backup_names.target(database, NOW)
     first.parent.mkdir()
     first.touch()
-    second = backups.target(database, NOW)
+    second = backup_names.target(database, NOW)
 
     assert second != first
-    assert backups.expendable([second, first], database, {"daily": 1}) == [first]
+    assert backup_names.expendable([second, first], database, {"daily": 1}) == [first]
 
 
 def test_backups_that_are_made_at_once_are_all_made(memory: Memory, database: Path) -> None:
@@ -298,7 +304,7 @@ def test_backups_that_are_made_at_once_are_all_made(memory: Memory, database: Pa
 
     def back_up(number: int) -> Path:
         with contextlib.closing(Database(database)) as mine:
-            return upkeep.backup_dated(mine, NOW)
+            return checks.backup_dated(mine, NOW)
 
     with ThreadPoolExecutor(6) as pool:
         made = list(pool.map(back_up, range(6)))
@@ -317,7 +323,7 @@ def test_two_backups_to_one_name_leave_the_first(memory: Memory, database: Path,
     def back_up(number: int) -> str:
         with contextlib.closing(Database(database)) as mine:
             try:
-                upkeep.backup(mine, target)
+                checks.backup(mine, target)
             except Conflict as problem:
                 return str(problem)
         return "made"
@@ -364,12 +370,12 @@ def test_an_encrypted_file_is_restored_and_stays_encrypted(tmp_path: Path, secre
     with opened(path) as memory:
         memory.remember("The door is red.")
     if when == "before the backup":
-        rewriting.encrypt(path, secret, salt="0" * 32)
+        rekey.encrypt(path, secret, salt="0" * 32)
     with opened(path) as memory:
         memory.backup(backup)
         memory.remember("The gate is green.")
     if when == "after the backup":
-        rewriting.encrypt(path, secret, salt="0" * 32)
+        rekey.encrypt(path, secret, salt="0" * 32)
 
     with opened(path) as memory:
         restored = restore(path, backup, now=NOW, force=True)
@@ -392,7 +398,7 @@ def test_an_encrypted_backup_is_not_put_into_a_plain_file(tmp_path: Path, secret
     for each, text in ((path, "The door is red."), (backup, "The gate is green.")):
         with opened(each) as memory:
             memory.remember(text)
-    rewriting.encrypt(backup, secret, salt="0" * 32)
+    rekey.encrypt(backup, secret, salt="0" * 32)
 
     with pytest.raises(Conflict, match="mcp-memory encrypt"):
         restore(path, backup, now=NOW, force=True)
@@ -406,15 +412,15 @@ def test_an_encrypted_file_is_merged_and_imported_into(tmp_path: Path, secret: c
     for each, text in ((path, "The door is red."), (other, "The gate is green."), (third, "The fence is blue.")):
         with opened(each) as memory:
             memory.remember(text)
-    rewriting.encrypt(path, secret, salt="0" * 32)
-    rewriting.encrypt(third, secret, salt="1" * 32)
+    rekey.encrypt(path, secret, salt="0" * 32)
+    rekey.encrypt(third, secret, salt="1" * 32)
     source = Database(other)
-    lines = list(jsonl.lines(moving.export(source)))
+    lines = list(jsonl.lines(transfer.export(source)))
     source.close()
 
     database = Database(path)
-    moving.import_lines(database, lines, zone_offset=0)
-    moving.merge_file(database, third, zone_offset=0)
+    transfer.import_lines(database, lines, zone_offset=0)
+    transfer.merge_file(database, third, zone_offset=0)
     database.close()
 
     assert encrypted(path)
@@ -428,12 +434,12 @@ def test_what_is_encrypted_does_not_come_into_a_plain_file_unasked(tmp_path: Pat
     for each, text in ((path, "The door is red."), (other, "The gate is green.")):
         with opened(each) as memory:
             memory.remember(text)
-    rewriting.encrypt(other, secret, salt="0" * 32)
+    rekey.encrypt(other, secret, salt="0" * 32)
 
     with contextlib.closing(Database(path)) as database:
-        planned = moving.merge_file(database, other, zone_offset=0, dry_run=True)
+        planned = transfer.merge_file(database, other, zone_offset=0, dry_run=True)
         with pytest.raises(Conflict, match="mcp-memory encrypt"):
-            moving.merge_file(database, other, zone_offset=0)
+            transfer.merge_file(database, other, zone_offset=0)
 
     assert planned.came
     assert b"gate" not in path.read_bytes()
@@ -444,17 +450,17 @@ def test_a_backup_from_before_a_rekey_says_how_it_is_restored(
 ) -> None:
     monkeypatch.setenv("TEST_KEYCHAIN", str(tmp_path / "keychain.json"))
     path, backup = tmp_path / "memory.db", tmp_path / "backup.db"
-    rewriting.encrypt(path, secret, salt="0" * 32)
+    rekey.encrypt(path, secret, salt="0" * 32)
     with opened(path) as memory:
         memory.remember("The door is red.")
         memory.backup(backup)
-    rewriting.rekey(path, cipher.Key("another passphrase", "a test"), salt="1" * 32)
+    rekey.rekey(path, cipher.Key("another passphrase", "a test"), salt="1" * 32)
     monkeypatch.setenv(cipher.KEY_VARIABLE, "another passphrase")
 
     with pytest.raises(Unusable, match=rf"mcp-memory rekey --database {backup}"):
         restore(path, backup, now=NOW)
     monkeypatch.setenv(cipher.KEY_VARIABLE, secret.secret)
-    rewriting.rekey(backup, cipher.Key("another passphrase", "a test"), salt="2" * 32)
+    rekey.rekey(backup, cipher.Key("another passphrase", "a test"), salt="2" * 32)
     monkeypatch.setenv(cipher.KEY_VARIABLE, "another passphrase")
     restore(path, backup, now=NOW)
 

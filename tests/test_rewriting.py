@@ -16,20 +16,20 @@ import keyring
 import pytest
 from keychain import FileKeychain
 
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import Conflict, Unusable
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.sqlite import cipher, rewriting
-from mcp_memory.sqlite.cipher import Key
+from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.upkeep import problems
+from mcp_memory.sqlite.files import cipher, rekey
+from mcp_memory.sqlite.files.cipher import Key
+from mcp_memory.sqlite.recovery.checks import problems
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
 FORKS = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
-FORKS.set_forkserver_preload(["keyring", "mcp_memory.memory", "mcp_memory.sqlite.rewriting", "pytest"])
+FORKS.set_forkserver_preload(["keyring", "mcp_memory.memory", "mcp_memory.sqlite.files.rekey", "pytest"])
 FIRST, SECOND = f"raw:{'c3' * 32}", f"raw:{'5a' * 32}"
 SALT = "0" * 32
 SAYS = "The aardvark says number {}."
@@ -62,9 +62,9 @@ def rewrite(path: Path, way: Way) -> None:
     """Carry one out, with the key before it, and then the one after it, in the environment of this process."""
     os.environ[cipher.KEY_VARIABLE] = way.before or ""
     if way.after is None:
-        rewriting.decrypt(path)
+        rekey.decrypt(path)
     else:
-        change = rewriting.rekey if way.before else rewriting.encrypt
+        change = rekey.rekey if way.before else rekey.encrypt
         change(path, Key(way.after, "a test"), salt=SALT)
     os.environ[cipher.KEY_VARIABLE] = way.after or ""
 
@@ -96,7 +96,7 @@ def run_all(processes: list[BaseProcess]) -> None:
 def test_a_file_that_another_process_has_open_is_not_rewritten(
     database: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool, way: Way
 ) -> None:
-    monkeypatch.setattr(rewriting, "WAIT", 0.1)
+    monkeypatch.setattr(rekey, "WAIT", 0.1)
     remember(database, SAYS.format(1))
     if way.before:
         rewrite(database, Way("encrypt", None, way.before))
@@ -165,10 +165,10 @@ def rewrite_again_and_again(path: Path, count: int) -> None:
         key, salt = cipher.random_key(), f"{done:032x}"
         try:
             if done % 3 == 2:
-                rewriting.decrypt(path)
+                rekey.decrypt(path)
             else:
                 with cipher.kept(key, salt):
-                    (rewriting.encrypt if done % 3 == 0 else rewriting.rekey)(path, key, salt=salt)
+                    (rekey.encrypt if done % 3 == 0 else rekey.rekey)(path, key, salt=salt)
             done += 1
         except Conflict:  # the others had it open all the time: try again, as the message says
             pass
@@ -194,7 +194,7 @@ def rekey_again_and_again(path: Path, count: int) -> None:
     done = 0
     while done < count:
         try:
-            rewriting.rekey(path, Key(FIRST, "a test"), salt=SALT)
+            rekey.rekey(path, Key(FIRST, "a test"), salt=SALT)
             done += 1
         except Conflict:
             time.sleep(0.01)
@@ -204,7 +204,7 @@ def test_four_processes_use_an_encrypted_file_at_once(tmp_path: Path) -> None:
     path, keys = tmp_path / "memory.db", tmp_path / "keys.json"
     use_keychain(keys)
     with cipher.kept(key := cipher.random_key(), SALT):
-        rewriting.encrypt(path, key, salt=SALT)
+        rekey.encrypt(path, key, salt=SALT)
 
     run_all(
         [FORKS.Process(target=with_keychain, args=(keys, open_again_and_again, path, name, 8)) for name in range(4)]

@@ -11,7 +11,8 @@ import apsw
 import numpy as np
 import pytest
 
-from mcp_memory.domain import (
+from mcp_memory.domain.ids import id_number, id_text
+from mcp_memory.domain.model import (
     KINDS,
     AddItem,
     AmendItem,
@@ -28,9 +29,8 @@ from mcp_memory.domain import (
     Step,
     Vector,
 )
-from mcp_memory.ids import id_number, id_text
+from mcp_memory.language.segmentation import Span
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.text import Span
 
 ENCODER = "one"
 DIMENSIONS = 40
@@ -177,7 +177,7 @@ def test_a_filter_that_leaves_three_of_thousands_finds_those_three(stores: list[
 
 
 def test_rare_words_are_found_among_common_ones(stores: list[SqliteStore], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcp_memory.sqlite.search.PLACES", 100)
+    monkeypatch.setattr("mcp_memory.sqlite.index.search.PLACES", 100)
     chance = random.Random(3)
     steps = [addition(chance) for _ in range(500)]
     stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)

@@ -11,12 +11,12 @@ from mcp import Client
 from mcp.server import Server
 
 from bench.made_secrets import Made, made_secrets, ordinary_texts
-from mcp_memory.domain import Caller, Entry, Turn
+from mcp_memory.domain.model import Caller, Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput
-from mcp_memory.guarding import Guard
 from mcp_memory.memory import Memory
-from mcp_memory.secret_shapes import secrets_in
+from mcp_memory.privacy.redaction import Guard
+from mcp_memory.privacy.secret_patterns import secrets_in
 
 MADE = made_secrets(seed=2)
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"

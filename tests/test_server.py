@@ -18,15 +18,15 @@ from conftest import INITIALIZE, Speak
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.server import Server
 
-from mcp_memory.domain import Caller
+from mcp_memory.domain.model import Caller
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import Unusable
+from mcp_memory.language.dates.periods import to_ms
 from mcp_memory.memory import Memory, local_time
-from mcp_memory.server import MemoryHost, make_server
+from mcp_memory.server.app import MemoryHost, make_server
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.times import to_ms
 
 pytestmark = pytest.mark.anyio
 MODES = ["auto", "legacy"]

@@ -14,14 +14,30 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from mcp_memory.cli import main
+from mcp_memory.cli.clients import (
+    catalogue,
+    jsonc,
+    markdown_block,
+    planning,
+)
+from mcp_memory.cli.clients.catalogue import CLIENTS, NAMES
+from mcp_memory.cli.clients.claude_hooks import (
+    HOOKS,
+    command_line,
+    with_hooks,
+    without_hooks,
+)
+from mcp_memory.cli.clients.command import (
+    Launch,
+    Running,
+    launch,
+    read_source,
+    starts_us,
+)
+from mcp_memory.cli.clients.editing import read, with_entry, without_entry
+from mcp_memory.cli.clients.environment import Machine, Platform
+from mcp_memory.cli.clients.files import BACKUP
 from mcp_memory.cli.setup import CLIENT_NAMES
-from mcp_memory.clients import blocks, catalogue, jsonc, planning
-from mcp_memory.clients.catalogue import CLIENTS, NAMES
-from mcp_memory.clients.documents import read, with_entry, without_entry
-from mcp_memory.clients.files import BACKUP
-from mcp_memory.clients.launch import Launch, Running, launch, read_source, starts_us
-from mcp_memory.clients.machine import Machine, Platform
-from mcp_memory.clients.settings_hooks import HOOKS, command_line, with_hooks, without_hooks
 
 Setup = Callable[..., Result]
 
@@ -53,7 +69,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
-    monkeypatch.setattr("mcp_memory.clients.launch.launch", lambda running: Launch("/opt/mcp-memory", (), "mcp-memory"))
+    monkeypatch.setattr(
+        "mcp_memory.cli.clients.command.launch", lambda running: Launch("/opt/mcp-memory", (), "mcp-memory")
+    )
     return tmp_path / "home"
 
 
@@ -363,7 +381,7 @@ def test_a_byte_order_mark_stays(setup: Setup, machine: Machine) -> None:
 
 
 def test_instructions_are_a_block_that_is_replaced_and_taken_out(setup: Setup, machine: Machine) -> None:
-    old = f"# My rules\n\nBe brief.\n\n{blocks.BEGIN}\nolder words\n{blocks.END}\n\nMore.\n"
+    old = f"# My rules\n\nBe brief.\n\n{markdown_block.BEGIN}\nolder words\n{markdown_block.END}\n\nMore.\n"
     path = put(machine.home / ".codex" / "AGENTS.md", old)
 
     setup("codex", "--instructions")
@@ -371,7 +389,7 @@ def test_instructions_are_a_block_that_is_replaced_and_taken_out(setup: Setup, m
     again = setup("codex", "--instructions")
     setup("codex", "--remove")
 
-    assert text == old.replace(f"{blocks.BEGIN}\nolder words\n{blocks.END}\n", blocks.block())
+    assert text == old.replace(f"{markdown_block.BEGIN}\nolder words\n{markdown_block.END}\n", markdown_block.block())
     assert "already there" in again.output
     assert path.read_text("utf-8") == "# My rules\n\nBe brief.\n\nMore.\n"
 
@@ -385,7 +403,7 @@ def test_instructions_leave_a_file_to_the_byte(text: str, setup: Setup, machine:
     setup("gemini", "--remove")
 
     assert added.startswith(text.strip("\n"))
-    assert blocks.has_block(added)
+    assert markdown_block.has_block(added)
     assert ("\r\n" in added) == ("\r\n" in text)
     assert path.read_bytes() == text.encode()
 
@@ -396,7 +414,7 @@ def test_rules_of_their_own_begin_with_what_makes_them_always_read(setup: Setup,
     heads = {
         ".cursor/rules/mcp-memory.mdc": "---\ndescription: When to use the long-term memory\nalwaysApply: true\n---\n",
         ".windsurf/rules/mcp-memory.md": "---\ntrigger: always_on\n---\n",
-        ".github/copilot-instructions.md": blocks.BEGIN,
+        ".github/copilot-instructions.md": markdown_block.BEGIN,
     }
     assert {file: (machine.project / file).read_text("utf-8").startswith(head) for file, head in heads.items()} == (
         dict.fromkeys(heads, True)
@@ -412,7 +430,7 @@ def test_a_file_that_several_read_has_one_block_until_the_last_of_them_leaves(se
     still = path.read_text("utf-8")
     setup("opencode", "--remove", "--project")
 
-    assert once.count(blocks.BEGIN) == 1
+    assert once.count(markdown_block.BEGIN) == 1
     assert still == once
     assert not path.exists()
 
@@ -422,12 +440,12 @@ def test_zed_gets_its_instructions_in_the_file_it_reads(setup: Setup, machine: M
 
     setup("zed", "--instructions", "--project")
 
-    assert blocks.has_block((machine.project / ".rules").read_text("utf-8"))
+    assert markdown_block.has_block((machine.project / ".rules").read_text("utf-8"))
     assert not (machine.project / "AGENTS.md").exists()
 
 
 def test_the_text_to_paste_is_printed(setup: Setup) -> None:
-    assert setup("--show-instructions").output == blocks.TEXT
+    assert setup("--show-instructions").output == markdown_block.TEXT
     assert "--show-instructions" in setup("lmstudio", "--instructions").output
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 

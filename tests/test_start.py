@@ -17,13 +17,26 @@ from hypothesis import strategies as st
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
 from mcp_memory import __version__
-from mcp_memory.cli.wiring import main
+from mcp_memory.cli.options import main
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.front import SNAPSHOT
-from mcp_memory.handshake import CAPABILITIES, CLIENT, LONGEST, PROTOCOL, Handshake, results_of
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.snapshot import METHODS, answers_of, opening, request, snapshot
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.server.stdio.early_responder import SNAPSHOT
+from mcp_memory.server.stdio.handshake import (
+    CAPABILITIES,
+    CLIENT,
+    LONGEST,
+    PROTOCOL,
+    Handshake,
+    results_of,
+)
+from mcp_memory.server.stdio.snapshot import (
+    METHODS,
+    answers_of,
+    opening,
+    request,
+    snapshot,
+)
 from mcp_memory.start import FLAGS, OPTIONS, serving_options
 
 MODERN = "2026-07-28"
@@ -182,7 +195,7 @@ def test_a_snapshot_of_another_release_answers_nothing() -> None:
 
 
 def test_the_front_needs_nothing_but_a_little_of_the_standard_library() -> None:
-    script = "import sys; before = {*sys.modules}; import mcp_memory.start, mcp_memory.front; print(*{*sys.modules} - before)"
+    script = "import sys; before = {*sys.modules}; import mcp_memory.start, mcp_memory.server.stdio.early_responder; print(*{*sys.modules} - before)"
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     loaded = {name.partition(".")[0] for name in printed.split()}
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mcp_memory.domain import (
+from mcp_memory.domain.ids import id_text
+from mcp_memory.domain.model import (
     AddItem,
     AmendItem,
     ConfirmItem,
@@ -28,11 +29,10 @@ from mcp_memory.domain import (
     Step,
 )
 from mcp_memory.errors import Conflict, NotFound
-from mcp_memory.ids import id_text
-from mcp_memory.sqlite import vectors, wording
-from mcp_memory.sqlite.redaction import BLANK, blanked
+from mcp_memory.language.segmentation import Span
+from mcp_memory.sqlite.history.source_redaction import BLANK, blanked
+from mcp_memory.sqlite.index import query_terms, vectors
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.text import Span
 
 NUMBERS = count(1_000)
 
@@ -162,7 +162,7 @@ def test_two_operations_of_one_millisecond_are_told_apart(store: SqliteStore) ->
 
 @given(query=st.text(max_size=40))
 def test_any_query_can_be_searched(query: str) -> None:
-    expression = wording.match_expression(wording.query_terms(query))
+    expression = query_terms.match_expression(query_terms.query_terms(query))
 
     assert expression.count('"') % 2 == 0
 

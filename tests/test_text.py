@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_memory.errors import InvalidInput
-from mcp_memory.text import (
+from mcp_memory.language.segmentation import (
     STOP_WORDS,
     Span,
     cjk_share,

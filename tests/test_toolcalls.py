@@ -8,14 +8,22 @@ from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_memory import catchup
-from mcp_memory.domain import Entry, Item
+from mcp_memory.domain.model import Entry, Item
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import Conflict
-from mcp_memory.folding import Folded
+from mcp_memory.maintenance import backfill
+from mcp_memory.maintenance.tool_calls import (
+    Call,
+    Pattern,
+    Retention,
+    notable,
+    read_call,
+    read_pattern,
+    similarity,
+)
+from mcp_memory.maintenance.tool_retention import Folded
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.toolcalls import Call, Pattern, Retention, notable, read_call, read_pattern, similarity
+from mcp_memory.recall.filters import ItemQuery
 
 TOOLS = ItemQuery(scope="all", kinds=("tool",))
 
@@ -23,7 +31,7 @@ TOOLS = ItemQuery(scope="all", kinds=("tool",))
 @pytest.fixture(autouse=True)
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let calls wait until a test folds them."""
-    monkeypatch.setattr(catchup, "LINGER", 3600.0)
+    monkeypatch.setattr(backfill, "LINGER", 3600.0)
 
 
 def call(name: str, *, outcome: str = "ok", ms: int = 20, **arguments: object) -> str:

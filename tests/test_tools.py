@@ -9,11 +9,11 @@ from mcp import Client, MCPError
 from mcp.server import Server
 from mcp.types import CallToolResult, TextContent
 
-from mcp_memory.arguments import turns_of
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
-from mcp_memory.server import MemoryHost, make_server
-from mcp_memory.tools import INSTRUCTIONS, TOOLS
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.server.app import MemoryHost, make_server
+from mcp_memory.server.arguments import turns_of
+from mcp_memory.server.tools import INSTRUCTIONS, TOOLS
 
 pytestmark = pytest.mark.anyio
 

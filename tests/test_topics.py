@@ -9,11 +9,17 @@ from clock import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_memory import catchup, gathering, topics
-from mcp_memory.domain import Caller, Entry, Topic, Turn
+from mcp_memory.domain.model import (
+    Caller,
+    Entry,
+    Topic,
+    Turn,
+)
 from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.maintenance import backfill
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.topics import clustering, indexer
 
 EVERYTHING = ItemQuery(scope="all")
 BREAD = [
@@ -32,7 +38,7 @@ BIKES = [
 @pytest.fixture(autouse=True)
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let topics wait until a test gathers them."""
-    monkeypatch.setattr(catchup, "LINGER", 3600.0)
+    monkeypatch.setattr(backfill, "LINGER", 3600.0)
 
 
 def keep(memory: Memory, *texts: str, **fields: object) -> list[str]:
@@ -354,7 +360,7 @@ def test_a_patch_is_bounded_and_the_next_process_goes_on(database: Path) -> None
         left = memory.stats().ungathered
 
     assert waiting[0] == 150
-    assert waiting[0] - waiting[1] <= gathering.PATCH_ITEMS
+    assert waiting[0] - waiting[1] <= indexer.PATCH_ITEMS
     assert 0 < kept <= waiting[1]
     assert left == 0
 
@@ -526,16 +532,16 @@ def test_whatever_happens_topics_hold_what_is_live_and_nothing_else(
     ],
 )
 def test_keywords_are_what_the_texts_share(texts: list[str], first: str) -> None:
-    assert topics.keywords(texts, {})[0] == first
+    assert clustering.keywords(texts, {})[0] == first
 
 
 def test_a_name_stays_while_its_words_are_keywords_and_is_nobody_elses() -> None:
     found = ("rye", "bread", "oven", "salt")
 
-    assert topics.name_of(found, leading=3, old="bread rye", taken=[]) == "bread rye"
-    assert topics.name_of(found, leading=2, old="kayak", taken=[]) == "rye bread"
-    assert topics.name_of(found, leading=2, old="", taken=["rye bread"]) == "rye bread oven"
-    assert topics.name_of(("rye",), leading=1, old="", taken=["rye"]) == "rye 2"
+    assert clustering.name_of(found, leading=3, old="bread rye", taken=[]) == "bread rye"
+    assert clustering.name_of(found, leading=2, old="kayak", taken=[]) == "rye bread"
+    assert clustering.name_of(found, leading=2, old="", taken=["rye bread"]) == "rye bread oven"
+    assert clustering.name_of(("rye",), leading=1, old="", taken=["rye"]) == "rye 2"
 
 
 # with the bundled encoder

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from clock import Clock
 
-from mcp_memory import recital
-from mcp_memory.domain import Entry, Hit, Turn
+from mcp_memory.domain.model import Entry, Hit, Turn
 from mcp_memory.memory import Memory
-from mcp_memory.requests import ItemQuery
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.remember import echoes
 
 
 def say(memory: Memory, text: str, *, speaker: str = "user", scope: str | None = None) -> None:
@@ -47,7 +47,7 @@ def test_a_later_message_goes_first_and_says_what_the_earlier_one_said(
     assert changes(found.hits) == [(newer, [older]), (older, [])]
     assert f"\n  was: {older} (said 2026-03-02, #{old.id})\n" in found.text
     assert found.text.count(older) == 1
-    assert recital.recited(found.text)[0].id == found.hits[0].item.id
+    assert echoes.recited(found.text)[0].id == found.hits[0].item.id
     assert (found.more, "more:" in found.text) == (0, False)
 
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from clock import Clock
 
-from mcp_memory.domain import Entry
+from mcp_memory.domain.model import Entry
+from mcp_memory.domain.results import Remembered
 from mcp_memory.memory import Memory
-from mcp_memory.outcomes import remembered
-from mcp_memory.requests import ItemQuery
-from mcp_memory.results import Remembered
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.render.outcomes import remembered
 
 DEPLOY = """# Deploying
 

@@ -1,18 +1,29 @@
 """The command line: the same verbs as the tools, what an operator does, and the wiring of it all."""
 
-from mcp_memory.cli import encryption, hook, keeping, mirroring, moving, serving, setup, topics, upkeep, verbs
-from mcp_memory.cli.wiring import main
+from mcp_memory.cli import (
+    backup,
+    encryption,
+    export_import,
+    folder,
+    hook,
+    maintenance,
+    serve,
+    setup,
+    topics,
+    verbs,
+)
+from mcp_memory.cli.options import main
 
 __all__ = [
+    "backup",
     "encryption",
+    "export_import",
+    "folder",
     "hook",
-    "keeping",
     "main",
-    "mirroring",
-    "moving",
-    "serving",
+    "maintenance",
+    "serve",
     "setup",
     "topics",
-    "upkeep",
     "verbs",
 ]

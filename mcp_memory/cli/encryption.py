@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcp_memory.cli.wiring import configured, main
-from mcp_memory.config import Config
+from mcp_memory.cli.options import configured, main
 from mcp_memory.errors import NotFound, ReadOnly
+from mcp_memory.server.config import Config
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
-    from mcp_memory.sqlite.cipher import Key
+    from mcp_memory.sqlite.files.cipher import Key
 
 passphrase_option = click.option(
     "--passphrase", "ask", is_flag=True, help="Ask for a passphrase on the terminal; it is kept nowhere."
@@ -32,13 +32,14 @@ def encrypt(config: Config, ask: bool) -> None:
       mcp-memory encrypt
       MCP_MEMORY_KEY="$(cat passphrase)" mcp-memory encrypt
     """
-    from mcp_memory.sqlite import cipher, rewriting
+    from mcp_memory.sqlite.files import cipher
+    from mcp_memory.sqlite.files import rekey as files_rekey
 
     _writable(config)
-    rewriting.require_plain(config.database)
+    files_rekey.require_plain(config.database)
     key, salt = _new_key(cipher.KEY_VARIABLE, ask=ask)
     with cipher.kept(key, salt):
-        rewriting.encrypt(config.database, key, salt=salt)
+        files_rekey.encrypt(config.database, key, salt=salt)
     click.echo(f"{config.database} is encrypted with {cipher.CIPHER_NAME}, and so are its backups from now on.")
     click.echo("Backups and copies made before are not: encrypt each with --database, or delete it.")
     _tell(key, salt)
@@ -58,12 +59,13 @@ def rekey(config: Config, ask: bool) -> None:
       mcp-memory rekey
       mcp-memory rekey --passphrase
     """
-    from mcp_memory.sqlite import cipher, rewriting
+    from mcp_memory.sqlite.files import cipher
+    from mcp_memory.sqlite.files import rekey as files_rekey
 
     _existing(config)
     key, salt = _new_key(cipher.NEW_KEY_VARIABLE, ask=ask)
     with cipher.kept(key, salt, variable=cipher.NEW_KEY_VARIABLE):
-        rewriting.rekey(config.database, key, salt=salt)
+        files_rekey.rekey(config.database, key, salt=salt)
     click.echo(f"{config.database} has a new key. Backups made before still need the old one.")
     if os.environ.get(cipher.KEY_VARIABLE):
         click.echo(
@@ -81,16 +83,16 @@ def decrypt(config: Config) -> None:
     Example:
       mcp-memory decrypt
     """
-    from mcp_memory.sqlite import rewriting
+    from mcp_memory.sqlite.files import rekey as files_rekey
 
     _existing(config)
-    key = rewriting.decrypt(config.database)
+    key = files_rekey.decrypt(config.database)
     click.echo(f"{config.database} is not encrypted any more. {_still_needed(key)}")
 
 
 def _still_needed(key: "Key") -> str:
     """Where the key of a file is that is plain now, and what it is for."""
-    from mcp_memory.sqlite import cipher
+    from mcp_memory.sqlite.files import cipher
 
     if key.origin == cipher.KEYCHAIN:
         return "Its key stays in the keychain, for its encrypted backups."
@@ -111,7 +113,7 @@ def _existing(config: Config) -> None:
 
 def _new_key(variable: str, *, ask: bool) -> "tuple[Key, str]":
     """A key to encrypt with, and the salt of a raw one."""
-    from mcp_memory.sqlite import cipher
+    from mcp_memory.sqlite.files import cipher
 
     salt = secrets.token_hex(16)
     if ask:
@@ -123,7 +125,7 @@ def _new_key(variable: str, *, ask: bool) -> "tuple[Key, str]":
 
 
 def _tell(key: "Key", salt: str) -> None:
-    from mcp_memory.sqlite import cipher
+    from mcp_memory.sqlite.files import cipher
 
     if key.origin == cipher.KEYCHAIN:
         click.echo(f"Its key is in the keychain: service {cipher.SERVICE}, account {salt}.")

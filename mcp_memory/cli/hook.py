@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import click
 
-from mcp_memory.cli.wiring import main, open_memory
-from mcp_memory.config import Config, read_config
-from mcp_memory.logs import log_to_stderr
+from mcp_memory.cli.options import main, open_memory
+from mcp_memory.domain.logs import log_to_stderr
+from mcp_memory.server.config import Config, read_config
 
 HOOKS = ("session-start", "prompt", "pre-compact", "stop")
 CLIENT = "Claude Code"
@@ -62,29 +62,29 @@ def _environment(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _session_start(event: Mapping[str, Any], config: Config) -> str | None:
-    from mcp_memory import hooks
-    from mcp_memory.sqlite.glance import Glance
+    from mcp_memory.cli.hooks import claude_code
+    from mcp_memory.sqlite.quick_reader import Glance
 
     if not config.database.exists():
         return None
     with Glance(config.database) as glance:
-        return hooks.session_start(event, glance, scopes=hooks.scopes_of(config.project), now=_now())
+        return claude_code.session_start(event, glance, scopes=claude_code.scopes_of(config.project), now=_now())
 
 
 def _prompt(event: Mapping[str, Any], config: Config) -> str | None:
-    from mcp_memory import hooks
-    from mcp_memory.sqlite.glance import Glance
+    from mcp_memory.cli.hooks import claude_code
+    from mcp_memory.sqlite.quick_reader import Glance
 
     if not config.database.exists():
         return None
     with Glance(config.database) as glance:
-        return hooks.prompt(event, glance, scopes=hooks.scopes_of(config.project), now=_now())
+        return claude_code.prompt(event, glance, scopes=claude_code.scopes_of(config.project), now=_now())
 
 
 def _stop(event: Mapping[str, Any], config: Config) -> str | None:
-    from mcp_memory import reminding
+    from mcp_memory.cli.hooks import reminder
 
-    return None if config.read_only else reminding.stop(event)
+    return None if config.read_only else reminder.stop(event)
 
 
 def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> None:
@@ -113,17 +113,17 @@ def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> Non
 
 
 def _keep(event: Mapping[str, Any], config: Config) -> None:
-    from mcp_memory import hooks
-    from mcp_memory.domain import Caller, Entry
-    from mcp_memory.sqlite.glance import Glance
+    from mcp_memory.cli.hooks import claude_code
+    from mcp_memory.domain.model import Caller, Entry
+    from mcp_memory.sqlite.quick_reader import Glance
 
     with open_memory(config) as memory:
         with Glance(config.database) as glance:
-            messages, origin = hooks.unkept(event, glance)
+            messages, origin = claude_code.unkept(event, glance)
         if messages:
             caller = Caller(client=CLIENT, session=str(event.get("session_id", "")), project=config.project)
             like = Entry("", kind="note", tags=(TAG,), source=origin)
-            memory.remember(turns=hooks.turns(messages), like=like, by=caller)
+            memory.remember(turns=claude_code.turns(messages), like=like, by=caller)
 
 
 def _now() -> datetime:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcp_memory.cli.wiring import main
+from mcp_memory.cli.options import main
 
 if TYPE_CHECKING:  # what only this command needs is imported when it runs
-    from mcp_memory.clients.files import Change
-    from mcp_memory.clients.machine import Machine
-    from mcp_memory.clients.planning import Plan
+    from mcp_memory.cli.clients.environment import Machine
+    from mcp_memory.cli.clients.files import Change
+    from mcp_memory.cli.clients.planning import Plan
 
 CLIENT_NAMES = (
     "claude-desktop",
@@ -70,11 +70,11 @@ def setup(
       mcp-memory setup --list
       mcp-memory setup codex --remove
     """
-    from mcp_memory.clients import blocks, launch, planning
-    from mcp_memory.clients.machine import Machine
+    from mcp_memory.cli.clients import command, markdown_block, planning
+    from mcp_memory.cli.clients.environment import Machine
 
     if show_instructions:
-        click.echo(blocks.TEXT, nl=False)
+        click.echo(markdown_block.TEXT, nl=False)
         return
     machine = Machine.here(os.environ)
     if show_list:
@@ -86,7 +86,7 @@ def setup(
     if remove:
         plans = planning.plan_removal(machine, chosen, project=of_project)
     else:
-        start = launch.launch(launch.running(os.environ))
+        start = command.launch(command.running(os.environ))
         wish = planning.Wish(
             start,
             name=name,
@@ -131,7 +131,7 @@ def _has_file(plan: "Plan") -> bool:
 
 
 def _show_diff(plan: "Plan") -> None:
-    from mcp_memory.clients.files import difference
+    from mcp_memory.cli.clients.files import difference
 
     for change in plan.changes:
         for line in difference(change).splitlines():
@@ -141,7 +141,7 @@ def _show_diff(plan: "Plan") -> None:
 
 def _write(plan: "Plan", *, remove: bool) -> bool:
     """Write one client's files; whether all of them could be."""
-    from mcp_memory.clients.files import carry_out
+    from mcp_memory.cli.clients.files import carry_out
     from mcp_memory.errors import MemoryProblem
 
     try:
@@ -166,8 +166,8 @@ def _told(change: "Change", kept: Path | None) -> str:
 
 def _show_list(machine: "Machine", *, of_project: bool) -> None:
     """A line for each client: whether it is here, whether it has this server, and its file."""
-    from mcp_memory.clients import planning
-    from mcp_memory.clients.catalogue import CLIENTS, found
+    from mcp_memory.cli.clients import planning
+    from mcp_memory.cli.clients.catalogue import CLIENTS, found
 
     here = {client.name for client in found(machine)}
     words = {True: "set up", False: "not set up", None: "unreadable"}

@@ -5,11 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcp_memory.cli.wiring import configured, json_option, main, open_existing, print_answer, progress_bar
-from mcp_memory.config import Config
+from mcp_memory.cli.options import (
+    configured,
+    json_option,
+    main,
+    open_existing,
+    print_answer,
+    progress_bar,
+)
+from mcp_memory.server.config import Config
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
-    from mcp_memory.domain import Topic
+    from mcp_memory.domain.model import Topic
 
 
 @main.command()
@@ -27,8 +34,8 @@ def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
       mcp-memory topics
       mcp-memory topics --scope user --json
     """
-    from mcp_memory import compose
-    from mcp_memory.requests import ItemQuery
+    from mcp_memory.recall.filters import ItemQuery
+    from mcp_memory.render import packing
 
     memory, caller = open_existing(config)
     with memory, progress_bar() as progress:
@@ -36,7 +43,7 @@ def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
         memory.make_vectors(progress)
         memory.gather(progress)
         found = memory.fresh_topics(limit=limit, select=ItemQuery(scope=scope), by=caller)
-    print_answer([topic_data(topic) for topic in found] if as_json else compose.topics(found, []))
+    print_answer([topic_data(topic) for topic in found] if as_json else packing.topics(found, []))
 
 
 @main.command()
@@ -51,7 +58,7 @@ def fold(config: Config, as_json: bool) -> None:
     Example:
       mcp-memory fold
     """
-    from mcp_memory.text import counted
+    from mcp_memory.language.segmentation import counted
 
     memory, caller = open_existing(config)
     with memory:

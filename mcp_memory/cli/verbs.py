@@ -7,9 +7,17 @@ from typing import Any
 
 import click
 
-from mcp_memory.cli.wiring import answer_of, call_tool, configured, json_option, main, open_existing, print_answer
-from mcp_memory.config import Config
-from mcp_memory.untrusted import visible
+from mcp_memory.cli.options import (
+    answer_of,
+    call_tool,
+    configured,
+    json_option,
+    main,
+    open_existing,
+    print_answer,
+)
+from mcp_memory.privacy.sanitizing import visible
+from mcp_memory.server.config import Config
 
 
 @main.command()
@@ -134,8 +142,8 @@ def summarize(
       mcp-memory summarize --since 2026-10-01 --until 2026-10-31
       mcp-memory summarize infra --as-of 2026-01-31
     """
-    from mcp_memory.requests import ItemQuery
-    from mcp_memory.tools import summary_data
+    from mcp_memory.recall.filters import ItemQuery
+    from mcp_memory.server.tools import summary_data
 
     memory, caller = open_existing(config)
     with memory:
@@ -225,9 +233,9 @@ def _forget_old(
     **_: None,
 ) -> None:
     """Show what a rule of retention takes away, and with `confirm` take it away."""
-    from mcp_memory.outcomes import expired, forgotten
-    from mcp_memory.requests import ItemQuery
-    from mcp_memory.results import Forgotten
+    from mcp_memory.domain.results import Forgotten
+    from mcp_memory.recall.filters import ItemQuery
+    from mcp_memory.render.outcomes import expired, forgotten
 
     memory, caller = open_existing(config)
     with memory:
@@ -277,7 +285,7 @@ def undo(config: Config, operation: str | None, dry_run: bool, as_json: bool) ->
       mcp-memory undo
       mcp-memory undo 0p9s3l9cgm2pe
     """
-    from mcp_memory.tools import undo_data
+    from mcp_memory.server.tools import undo_data
 
     memory, caller = open_existing(config)
     with memory:
@@ -306,10 +314,10 @@ def list_items(
       mcp-memory list --kind decision --since 2026-10
       mcp-memory list --scope user --json
     """
-    from mcp_memory import compose
     from mcp_memory.memory import local_time
-    from mcp_memory.requests import ItemQuery
-    from mcp_memory.tools import item_data
+    from mcp_memory.recall.filters import ItemQuery
+    from mcp_memory.render import packing
+    from mcp_memory.server.tools import item_data
 
     memory, caller = open_existing(config)
     with memory:
@@ -319,5 +327,5 @@ def list_items(
         print_answer([item_data(item) for item in items])
         return
     now = local_time()
-    lines = [f"{compose.head(item, now=now)} {compose.one_line(item.spoken)}" for item in items]
+    lines = [f"{packing.head(item, now=now)} {packing.one_line(item.spoken)}" for item in items]
     print_answer("\n".join(lines) or "Nothing matches.")

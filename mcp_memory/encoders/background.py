@@ -4,9 +4,9 @@ import logging
 import threading
 from collections.abc import Callable
 
+from mcp_memory.domain.faults import log_fault
 from mcp_memory.encoders import Encoder
 from mcp_memory.errors import MemoryProblem
-from mcp_memory.faults import log_fault
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,27 @@ from urllib.parse import quote
 
 import apsw
 
-from mcp_memory import backups
-from mcp_memory.errors import Conflict, Damaged, MemoryProblem, Mended, ReadOnly, Replaced, Unusable
-from mcp_memory.permissions import make_directory, make_file
-from mcp_memory.sqlite import cipher
-from mcp_memory.sqlite.leftovers import clear_leftovers
-from mcp_memory.sqlite.place import identity, is_full, may_write, network_filesystem, place_of, prepare_path, settle_new
+from mcp_memory.errors import (
+    Conflict,
+    Damaged,
+    MemoryProblem,
+    Mended,
+    ReadOnly,
+    Replaced,
+    Unusable,
+)
+from mcp_memory.sqlite.files import backup_names, cipher
+from mcp_memory.sqlite.files.cleanup import clear_leftovers
+from mcp_memory.sqlite.files.permissions import make_directory, make_file
+from mcp_memory.sqlite.paths import (
+    identity,
+    is_full,
+    may_write,
+    network_filesystem,
+    place_of,
+    prepare_path,
+    settle_new,
+)
 from mcp_memory.sqlite.schema import (
     APPLICATION_ID,
     Progress,
@@ -351,7 +366,7 @@ class Database:
         """
         if target.exists():
             raise Conflict(f"{target} exists already; name a file that does not.")
-        unfinished = backups.unfinished(target)
+        unfinished = backup_names.unfinished(target)
         with driver_errors(target):
             make_directory(target.parent)
         try:
@@ -378,9 +393,9 @@ class Database:
         before: str | None = None,
         folder: Path | None = None,
     ) -> Path:
-        """Write a checked copy under a dated name that no other has, and give that name (backups.target)."""
+        """Write a checked copy under a dated name that no other has, and give that name (backup_names.target)."""
         while True:
-            target = backups.target(self.path, at, before=before, folder=folder)
+            target = backup_names.target(self.path, at, before=before, folder=folder)
             try:
                 self.copy_checked(target, problems)
             except Conflict:

@@ -2,10 +2,10 @@
 
 import apsw
 
-from mcp_memory.domain import Filter, Item
+from mcp_memory.domain.model import Filter, Item
+from mcp_memory.sqlite.index.query_terms import HAPPENED, conditions
 from mcp_memory.sqlite.rows import fetch, item_columns
 from mcp_memory.sqlite.rows import item as item_of
-from mcp_memory.sqlite.wording import HAPPENED, conditions
 
 STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
 

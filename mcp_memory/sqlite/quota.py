@@ -4,9 +4,14 @@ from collections.abc import Sequence
 
 import apsw
 
-from mcp_memory.domain import AddItem, AmendItem, KeepDigest, Step
+from mcp_memory.domain.model import (
+    AddItem,
+    AmendItem,
+    KeepDigest,
+    Step,
+)
+from mcp_memory.domain.size import Room, told_size
 from mcp_memory.errors import Unusable
-from mcp_memory.sizes import Room, told_size
 
 TO_COME = 2_000
 """Bytes that an item takes later, for its vector and in its topics (python -m bench.scale: 2,450 an item in all)."""

@@ -5,10 +5,16 @@ from typing import Any
 
 import apsw
 
-from mcp_memory.domain import Item, ItemId, Operation, OperationId, SourceId
+from mcp_memory.domain.ids import id_number, id_text
+from mcp_memory.domain.model import (
+    Item,
+    ItemId,
+    Operation,
+    OperationId,
+    SourceId,
+)
 from mcp_memory.errors import NotFound
-from mcp_memory.ids import id_number, id_text
-from mcp_memory.text import Span
+from mcp_memory.language.segmentation import Span
 
 REVISION_FIELDS = (
     "status",

@@ -6,7 +6,8 @@ from typing import Any
 
 import apsw
 
-from mcp_memory.domain import (
+from mcp_memory.domain.ids import IdSequence, id_number, id_text
+from mcp_memory.domain.model import (
     AddItem,
     AmendItem,
     ConfirmItem,
@@ -28,11 +29,11 @@ from mcp_memory.domain import (
     tags_json,
 )
 from mcp_memory.errors import Conflict, NotFound
-from mcp_memory.ids import IdSequence, id_number, id_text
-from mcp_memory.sqlite import erasing, undo, vectors
-from mcp_memory.sqlite.indexed import insert_told, insert_words
+from mcp_memory.language.segmentation import Span
+from mcp_memory.sqlite.history import erase, undo
+from mcp_memory.sqlite.index import vectors
+from mcp_memory.sqlite.index.postings import insert_told, insert_words
 from mcp_memory.sqlite.rows import REVISION_FIELDS, fetch, number_of
-from mcp_memory.text import Span
 
 
 class Steps:
@@ -66,7 +67,7 @@ class Steps:
 
     def finish(self) -> None:
         """Do what is done once for all steps: take what was erased out of its sources."""
-        erasing.redact(self._connection, self._gone, at=self._at)
+        erase.redact(self._connection, self._gone, at=self._at)
 
     def carry_out(self, step: Step) -> Outcome:
         """Apply one step; see the step's own class for what it means."""
@@ -341,7 +342,7 @@ class Steps:
         self._connection.execute("UPDATE operations SET erased = erased + 1 WHERE id = ?", (self._operation,))
 
     def _erase(self, number: int) -> None:
-        places = erasing.erase(self._connection, number, operation=self._operation, at=self._at)
+        places = erase.erase(self._connection, number, operation=self._operation, at=self._at)
         if places is None:
             raise _no_item(number)
         for source, span in places:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.domain import (
+from mcp_memory.domain.ids import IdSequence, id_text
+from mcp_memory.domain.model import (
     Candidate,
     Filter,
     Item,
@@ -30,40 +31,50 @@ from mcp_memory.domain import (
     normal_hash,
     spoken,
 )
+from mcp_memory.domain.size import Room
+from mcp_memory.domain.stats import Stats
 from mcp_memory.errors import NotFound
-from mcp_memory.figures import Stats
-from mcp_memory.ids import IdSequence, id_text
-from mcp_memory.sizes import Room
-from mcp_memory.sqlite import (
-    compacting,
-    counting,
-    lineage,
-    listing,
-    mending,
-    quota,
-    rebuilding,
-    retold,
-    search,
-    toolhistory,
-    topicrows,
-    undo,
-    upkeep,
-    usage,
-    vectors,
-    wording,
-)
-from mcp_memory.sqlite.clusters import SqliteTopics
-from mcp_memory.sqlite.counting import LACKING
+from mcp_memory.language.dates.periods import Period
+from mcp_memory.maintenance.tool_calls import KeptCall
+from mcp_memory.sqlite import listing as sqlite_listing
+from mcp_memory.sqlite import quota
+from mcp_memory.sqlite import stats as sqlite_stats
 from mcp_memory.sqlite.database import SYNCHRONOUS, Database, Synchronous
-from mcp_memory.sqlite.place import size_of
-from mcp_memory.sqlite.resident import Resident
-from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, item_columns, number_of
+from mcp_memory.sqlite.files import vacuum
+from mcp_memory.sqlite.history import (
+    known_before,
+    lineage,
+    undo,
+)
+from mcp_memory.sqlite.history import (
+    tool_calls as history_tool_calls,
+)
+from mcp_memory.sqlite.index import (
+    query_terms,
+    rebuild,
+    search,
+    topic_rows,
+    usage,
+)
+from mcp_memory.sqlite.index import (
+    vectors as index_vectors,
+)
+from mcp_memory.sqlite.index.topics import SqliteTopics
+from mcp_memory.sqlite.index.vector_cache import Resident
+from mcp_memory.sqlite.paths import size_of
+from mcp_memory.sqlite.recovery import checks, repair
+from mcp_memory.sqlite.rows import (
+    ITEM_COLUMNS,
+    OPERATION_COLUMNS,
+    fetch,
+    item_columns,
+    number_of,
+)
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
+from mcp_memory.sqlite.stats import LACKING
 from mcp_memory.sqlite.steps import Steps
 from mcp_memory.store import Before
-from mcp_memory.times import Period
-from mcp_memory.toolcalls import KeptCall
 
 DROPPED = 2_000
 """Vectors of another encoder that are dropped in one transaction: 5 MB, 0.1 s in which nobody else can write."""
@@ -84,13 +95,13 @@ class SqliteStore:
     ) -> None:
         """`clock` gives milliseconds since 1970; `max_size` is in bytes, None for no limit. Raises Unusable and ReadOnly as Database does."""
         self._database = Database(
-            path, read_only=read_only, prepare=wording.prepare, mend=mending.mend, synchronous=synchronous
+            path, read_only=read_only, prepare=query_terms.prepare, mend=repair.mend, synchronous=synchronous
         )
         self._clock = clock
         self._max_size = max_size
         self._ids = IdSequence(clock)
         self._resident = Resident()
-        self._commonness = wording.Commonness()
+        self._commonness = query_terms.Commonness()
         self._topics = SqliteTopics(self._database)
 
     @property
@@ -171,11 +182,11 @@ class SqliteStore:
 
     def told_before(self, statements: Sequence[Statement]) -> list[Before]:
         with self._database.read() as connection:
-            return retold.told_before(connection, statements)
+            return known_before.told_before(connection, statements)
 
     def told_from(self, origins: Sequence[str]) -> list[tuple[Source, list[Item]]]:
         with self._database.read() as connection:
-            return retold.told_from(connection, origins)
+            return known_before.told_from(connection, origins)
 
     def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
         with self._database.read() as connection:
@@ -210,8 +221,8 @@ class SqliteStore:
                 "AND revision_id IN (SELECT value FROM json_each(?))",
                 (encoder, json.dumps(list(revision_ids))),
             )
-        own = vectors.decode([row[1] for row in rows])
-        late = vectors.decode([row[2] or row[1] for row in rows])
+        own = index_vectors.decode([row[1] for row in rows])
+        late = index_vectors.decode([row[2] or row[1] for row in rows])
         return {
             row[0]: Measured(own[number], late[number] if row[2] else None, row[3]) for number, row in enumerate(rows)
         }
@@ -242,12 +253,12 @@ class SqliteStore:
                 "AND r.until_time IS NULL AND r.item_id IN (SELECT value FROM json_each(?))",
                 (encoder, _numbers(ids)),
             )
-        decoded = vectors.decode([row[1] for row in rows])
+        decoded = index_vectors.decode([row[1] for row in rows])
         return {ItemId(id_text(row[0])): decoded[number] for number, row in enumerate(rows)}
 
     def listing(self, *, where: Filter, limit: int, offset: int = 0) -> list[tuple[int, Item]]:
         with self._database.read() as connection:
-            return listing.listing(connection, where=where, limit=limit, offset=offset)
+            return sqlite_listing.listing(connection, where=where, limit=limit, offset=offset)
 
     def dated(self, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
         with self._database.read() as connection:
@@ -255,7 +266,7 @@ class SqliteStore:
 
     def count(self, *, where: Filter) -> int:
         with self._database.read() as connection:
-            return listing.count(connection, where=where)
+            return sqlite_listing.count(connection, where=where)
 
     def scopes(self) -> list[str]:
         with self._database.read() as connection:
@@ -282,7 +293,7 @@ class SqliteStore:
 
     def topics(self, *, as_of: int | None = None) -> list[Topic]:
         with self._database.read() as connection:
-            return topicrows.kept(connection, as_of=as_of)
+            return topic_rows.kept(connection, as_of=as_of)
 
     def tags(self) -> list[tuple[str, str, int]]:
         with self._database.read() as connection:
@@ -340,7 +351,7 @@ class SqliteStore:
         left = True
         while left:
             with self._database.write() as connection:
-                left = vectors.drop_unserved(connection, limit=DROPPED)
+                left = index_vectors.drop_unserved(connection, limit=DROPPED)
 
     def unmeasured(self, identity: str, *, limit: int) -> list[Unmeasured]:
         with self._database.read() as connection:
@@ -370,7 +381,7 @@ class SqliteStore:
 
     def add_measured(self, identity: str, measured: Mapping[int, Measured]) -> None:
         with self._database.write() as connection:
-            upkeep.add_measured(connection, identity, measured)
+            checks.add_measured(connection, identity, measured)
 
     def told(self, revision_ids: Sequence[int]) -> dict[int, list[Period]]:
         with self._database.read() as connection:
@@ -384,36 +395,36 @@ class SqliteStore:
 
     def read_dates(self, *, zone_offset: int, limit: int) -> int:
         with self._database.read() as connection:
-            if not upkeep.lacks_dates(connection):
+            if not checks.lacks_dates(connection):
                 return 0
         with self._database.write() as connection:
-            return upkeep.read_dates(connection, zone_offset=zone_offset, limit=limit)
+            return checks.read_dates(connection, zone_offset=zone_offset, limit=limit)
 
     def reindex_words(self, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
-        rebuilding.reindex_words(self._database, progress, zone_offset=zone_offset)
+        rebuild.reindex_words(self._database, progress, zone_offset=zone_offset)
         with self._database.write() as connection:
-            rebuilding.drop_wrong_vectors(connection)
+            rebuild.drop_wrong_vectors(connection)
 
     def compact(self, progress: Callable[[int, int], None], *, whole: bool = False) -> tuple[int, int]:
         before = size_of(self._database.path)
-        compacting.compact(self._database, progress, whole=whole)
+        vacuum.compact(self._database, progress, whole=whole)
         return before, size_of(self._database.path)
 
     def backup(self, target: Path) -> None:
-        upkeep.backup(self._database, target)
+        checks.backup(self._database, target)
 
     def verify(self) -> Iterator[str]:
         with self._database.read() as connection:
-            found = [*upkeep.problems(connection), *upkeep.differences(connection)]
+            found = [*checks.problems(connection), *checks.differences(connection)]
         return iter(found)
 
     def tool_calls(self, *, before: int) -> list[KeptCall]:
         with self._database.read() as connection:
-            return toolhistory.tool_calls(connection, before=before)
+            return history_tool_calls.tool_calls(connection, before=before)
 
     def patterns_of(self, ids: Sequence[ItemId]) -> dict[ItemId, list[ItemId]]:
         with self._database.read() as connection:
-            return toolhistory.patterns_of(connection, ids)
+            return history_tool_calls.patterns_of(connection, ids)
 
     def uses(self, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
         with self._database.read() as connection:
@@ -425,12 +436,12 @@ class SqliteStore:
 
     def duplicates(self) -> list[list[Item]]:
         with self._database.read() as connection:
-            return counting.duplicates(connection)
+            return sqlite_stats.duplicates(connection)
 
     def stats(self) -> Stats:
         with self._database.read() as connection:
             encoder = _serving(connection)
-            found = counting.stats(
+            found = sqlite_stats.stats(
                 connection, self._database.path, encoder=encoder[1] if encoder else None, now=self._clock()
             )
             used = quota.room(connection, self._max_size).used

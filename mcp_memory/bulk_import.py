@@ -1,0 +1,241 @@
+"""Bringing in what another tool remembered: each record through the intake, what is new of all of them in one operation."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from mcp_memory.domain.model import (
+    USER,
+    Caller,
+    Operation,
+    OperationId,
+    Statement,
+    Turn,
+    normal_hash,
+)
+from mcp_memory.domain.results import RememberedItem, Withheld
+from mcp_memory.errors import InvalidInput
+from mcp_memory.exchange.importers.parsed import (
+    Found,
+    Given,
+    LeftOut,
+    Noted,
+    Unread,
+)
+from mcp_memory.language.segmentation import counted
+from mcp_memory.privacy.provenance import IMPORTED
+from mcp_memory.remember.intake import (
+    MAX_BYTES,
+    MAX_TAGS,
+    MAX_TURNS,
+    Intake,
+)
+from mcp_memory.remember.pipeline import Progress, Rememberer
+from mcp_memory.store import Store
+
+MEASURED = 200_000
+"""Tokens that are compared by their vectors too before they are kept, about half a minute on two cores; the rest by words."""
+MAX_PLACE = 500
+"""Characters of a record's place that are kept with it: a folder's files may lie deep, and titles are long."""
+PART_BYTES = MAX_BYTES * 3 // 4
+"""Bytes of a part of a conversation that is too long for one call: the transcript adds names and times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where records come from, and what is the same for all of them."""
+
+    name: str
+    """What was named on the command line."""
+    format: str
+    scope: str | None = None
+    tags: tuple[str, ...] = ()
+    of_project: bool = False
+    """Whether they belong to the caller's project where neither they nor `scope` say otherwise; else to the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What became of records, or (`operation` None) would become of them or did not have to be done."""
+
+    operation: OperationId | None
+    items: list[RememberedItem]
+    """Of what is not known in the same words, what became of each statement."""
+    kinds: dict[str, int]
+    """How many of each kind are new, the commonest first."""
+    known: int
+    """Statements that were known."""
+    forgotten: int
+    """Statements that were forgotten here, and stay so."""
+    repeated: int
+    """Statements that the records say more than once."""
+    records: int
+    """How many records there were, with those that could not be read."""
+    left_out: dict[str, int]
+    """By reason, what was read and is no memory."""
+    problems: list[Unread]
+    withheld: Withheld
+    """What was masked in them; records that were private as a whole are among those left out."""
+    pending: int = 0
+    """Vectors still to be made."""
+    not_read: tuple[str, ...] = ()
+    """Names of columns and fields that hold something and were not read."""
+    notes: tuple[Noted, ...] = ()
+
+    def count(self, *statuses: str) -> int:
+        """How many statements became one of these."""
+        return sum(item.status in statuses for item in self.items)
+
+
+@dataclass(slots=True)
+class _Read:
+    """What was read so far."""
+
+    statements: list[Statement] = field(default_factory=list[Statement])
+    records: int = 0
+    left_out: Counter[str] = field(default_factory=Counter[str])
+    problems: list[Unread] = field(default_factory=list[Unread])
+    not_read: dict[str, None] = field(default_factory=dict[str, None])
+    """Names, in the order they were met."""
+    notes: list[Noted] = field(default_factory=list[Noted])
+
+
+class Bringer:
+    """Takes in what importers read. Thread-safe."""
+
+    def __init__(
+        self,
+        store: Store,
+        rememberer: Rememberer,
+        *,
+        intake: Callable[[Caller, datetime], Intake],
+        clock: Callable[[], datetime],
+        operation: Callable[[str, str, Caller], Operation],
+    ) -> None:
+        """`intake` reads for a caller at a time, `operation` makes one of its verb, its summary and who asks."""
+        self._store = store
+        self._rememberer = rememberer
+        self._intake = intake
+        self._clock = clock
+        self._operation = operation
+
+    def bring(
+        self,
+        found: Iterable[tuple[Origin, Iterable[Found]]],
+        *,
+        by: Caller,
+        progress: Progress,
+        dry_run: bool = False,
+    ) -> Brought:
+        """Keep what is new of all records in one operation, which undo takes back as a whole; or nothing.
+
+        What was told before in the same words and scope is passed over, whatever became of it since, unless it was
+        taken back: bringing in the same again makes no operation. A record that the intake refuses is told as a
+        problem, and nothing of it is kept. With `dry_run` all is worked out and nothing changed.
+        """
+        read, named = _Read(), list[str]()
+        intake = self._intake(by, self._clock())
+        for origin, records in found:
+            named.append(f"{origin.name} ({origin.format})")
+            for record in records:
+                self._take(read, record, origin, intake)
+        statements, repeated = _distinct(read.statements)
+        told = self._store.told_before(statements)
+        before = Counter(told)
+        news = [statement for statement, known in zip(statements, told, strict=True) if known == "new"]
+        items, operation, pending = self._keep(news, named, by=by, progress=progress, dry_run=dry_run)
+        made = {item.id for item in items if item.status != "known"}
+        again = [item.id in made for item in items if item.status == "known"]
+        kinds = Counter(statement.kind for statement, item in zip(news, items, strict=True) if item.status != "known")
+        return Brought(
+            operation,
+            items,
+            dict(kinds.most_common()),
+            before["known"] + again.count(False),
+            before["forgotten"],
+            repeated + again.count(True),
+            read.records + len(read.problems),
+            dict(read.left_out.most_common()),
+            read.problems,
+            replace(intake.guard.withheld, entries=()),
+            pending,
+            tuple(read.not_read),
+            tuple(read.notes),
+        )
+
+    def _keep(
+        self, news: Sequence[Statement], named: Sequence[str], *, by: Caller, progress: Progress, dry_run: bool
+    ) -> tuple[list[RememberedItem], OperationId | None, int]:
+        if not news:
+            return [], None, 0
+        if dry_run:
+            return self._rememberer.preview(news, progress=progress, inline=MEASURED), None, 0
+        sources = len({statement.source.id for statement in news})
+        told = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+        summary = f"{counted(len(news), 'statement')}, {counted(sources, 'source')} from {told}"
+        operation = self._operation("import", summary, by)
+        result = self._rememberer.remember(news, operation=operation, progress=progress, inline=MEASURED)
+        return result.items, result.operation_id, result.pending
+
+    def _take(self, read: _Read, record: Found, origin: Origin, intake: Intake) -> None:
+        if isinstance(record, Unread):
+            read.problems.append(record)
+            return
+        if isinstance(record, Noted):
+            read.notes.append(record)
+            return
+        if isinstance(record, LeftOut):
+            read.left_out[record.reason] += 1
+            return
+        try:
+            statements = _statements(record, origin, intake)
+        except InvalidInput as problem:
+            read.problems.append(Unread(record.where, str(problem)))
+            return
+        read.records += 1
+        read.not_read |= dict.fromkeys(record.not_read)
+        if not statements:
+            read.left_out["private"] += 1
+        read.statements += [replace(said, corrects=said.occurred_at is not None) for said in statements]
+
+
+def _statements(record: Given, origin: Origin, intake: Intake) -> list[Statement]:
+    """The statements of a record, all of them or, where the intake refuses any, none."""
+    entry = record.entry
+    scope = origin.scope or entry.scope or (None if origin.of_project else USER)
+    tags = tuple(dict.fromkeys((*origin.tags, *entry.tags)))[:MAX_TAGS]
+    place = record.where if record.where.startswith(origin.name) else f"{origin.name}, {record.where}"
+    entry = replace(entry, scope=scope, tags=tags, source=f"{IMPORTED} {origin.format}: {place[:MAX_PLACE]}")
+    if not record.turns:
+        return [statement for said in intake.entries([entry]) for statement in said]
+    return [statement for part in _parts(record.turns) for statement in intake.turns(part, like=entry)]
+
+
+def _parts(turns: Sequence[Turn]) -> list[list[Turn]]:
+    """The turns as one conversation, or as several where they are too many or too long for one."""
+    parts: list[list[Turn]] = [[]]
+    size = 0
+    for turn in turns:
+        length = len(turn.content.encode(errors="surrogatepass"))
+        if parts[-1] and (len(parts[-1]) == MAX_TURNS or size + length > PART_BYTES):
+            parts.append([])
+            size = 0
+        parts[-1].append(turn)
+        size += length
+    return parts
+
+
+def _distinct(statements: Sequence[Statement]) -> tuple[list[Statement], int]:
+    """The statements without those of words that say what an earlier one says in the same scope; and how many those are.
+
+    A document or a conversation that is there twice counts as one, too.
+    """
+    seen: dict[tuple[str, bytes], str] = {}
+    kept: list[Statement] = []
+    for statement in statements:
+        words = statement.source.kind == "words"
+        key = statement.scope, normal_hash(statement.spoken) if words else statement.source.sha256
+        if seen.setdefault(key, statement.source.id) == statement.source.id:
+            kept.append(statement)
+    return kept, len(statements) - len(kept)

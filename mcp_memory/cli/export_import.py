@@ -1,0 +1,304 @@
+"""Moving what is remembered: out of a file, into one, and two files together."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from mcp_memory.cli.folder import (
+    confirm_option,
+    export_folder,
+    export_graph,
+    import_folder,
+    keep_option,
+)
+from mcp_memory.cli.options import (
+    PATH,
+    configured,
+    json_option,
+    main,
+    open_database,
+    open_memory,
+    print_answer,
+    progress_bar,
+    require_file,
+    require_writable,
+)
+from mcp_memory.errors import (
+    Conflict,
+    InvalidInput,
+    MemoryProblem,
+    ReadOnly,
+)
+from mcp_memory.exchange import exporters, importers
+from mcp_memory.language.segmentation import counted
+from mcp_memory.privacy.sanitizing import visible
+from mcp_memory.server.config import Config
+from mcp_memory.sqlite.files import backup_names
+
+if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
+    from mcp_memory.exchange.merge_result import Merged
+    from mcp_memory.sqlite.database import Database
+
+TOLD = 20
+"""Clashes that are told as text; --json has them all."""
+NOUNS = {
+    "operation": ("operation", ""),
+    "source": ("source", ""),
+    "item": ("memory", "memories"),
+    "revision": ("state of a memory", "states of memories"),
+    "link": ("link", ""),
+    "repeat": ("repeat", ""),
+    "confirmation": ("confirmation", ""),
+    "topic": ("digest", ""),
+    "erased": ("erasure", ""),
+}
+"""What one and (where that is more than an s) several records of a type are called here, in the order they are told."""
+
+
+@main.command("export")
+@click.argument("file", type=PATH, required=False)
+@click.option("--to", "folder", type=PATH, metavar="DIR", help="Write a folder of Markdown instead.")
+@click.option(
+    "--format", "format_", type=click.Choice([*exporters.FORMATS, "graph"]), default="jsonl", show_default=True
+)
+@configured
+def export(config: Config, file: Path | None, folder: Path | None, format_: str) -> None:
+    """Write everything that is remembered, with all its history, to FILE; - is standard output.
+
+    What is made from it (indexes, vectors, topics that gathered, how often recall handed an item out) stays behind.
+
+    With --to what is live goes into a folder of Markdown, a file for each memory and each topic beside an index: to
+    read, and to edit, as `import` of the folder brings the changes back. With --format graph it goes to a FILE for
+    the reference memory server.
+
+    \b
+    Examples:
+      mcp-memory export memory.jsonl
+      mcp-memory export - | gzip > memory.jsonl.gz
+      mcp-memory export --to ~/memories
+      mcp-memory export graph.jsonl --format graph
+    """
+    from mcp_memory.sqlite.exchange.transfer import export
+
+    if (file is None) == (folder is None):
+        raise InvalidInput("Name either a FILE, or a folder with --to DIR.")
+    require_file(config)
+    if folder is not None:
+        export_folder(config, folder)
+    elif file is not None and format_ == "graph":
+        _deliver(config, file, export_graph(config), what="the live memories, as a graph, of what")
+    elif file is not None:
+        with open_database(config) as database:
+            _deliver(config, file, exporters.exporter(format_)(export(database)))
+
+
+def _deliver(config: Config, file: Path, lines: Iterable[bytes], *, what: str = "all that") -> None:
+    if str(file) == "-":
+        for line in lines:
+            sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        return
+    write_new(file, lines)
+    click.echo(f"{file} has {what} {config.database} remembers.")
+
+
+def write_new(file: Path, lines: Iterable[bytes]) -> None:
+    """Write a file for this user only, which is there whole or not at all. Raises Conflict where it is there already."""
+    from mcp_memory.sqlite.database import driver_errors
+    from mcp_memory.sqlite.paths import settle_new
+
+    if file.exists():
+        raise Conflict(f"{file} exists already; name a file that does not.")
+    unfinished = backup_names.unfinished(file)
+    with driver_errors(file):
+        try:
+            with open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
+                stream.writelines(lines)
+            settle_new(unfinished, file)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@main.command("import")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, path_type=Path), metavar="PATH..."
+)
+@click.option("--format", "format_", type=click.Choice(importers.NAMES), help="Take PATH for this, unseen.")
+@click.option("--scope", help="Of another tool's memories: user, project or a project's name.")
+@click.option("--tag", "tags", multiple=True, help="Of another tool's memories; give it once for each tag.")
+@click.option("--dry-run", is_flag=True, help="Say what would come, and change nothing.")
+@click.option("--skip-damaged", is_flag=True, help="Leave out lines of an export that can't be used.")
+@keep_option
+@confirm_option
+@json_option
+@configured
+def import_(
+    config: Config,
+    paths: tuple[Path, ...],
+    format_: str | None,
+    scope: str | None,
+    tags: tuple[str, ...],
+    dry_run: bool,
+    skip_damaged: bool,
+    keep: str | None,
+    confirm: bool,
+    as_json: bool,
+) -> None:
+    """Bring in files, folders and archives, each of a format that is recognised; - is standard input.
+
+    \b
+    What is remembered already stays, and importing twice changes nothing more.
+    Of an export of mcp-memory all history comes, as merge brings it.
+    Of a folder that export wrote comes what was edited, added and deleted there since, in one operation.
+    Of another tool's memories comes what is new, in one operation that undo takes back.
+
+    \b
+    Examples:
+      mcp-memory import memory.jsonl --dry-run
+      gunzip < memory.jsonl.gz | mcp-memory import -
+      mcp-memory import chatgpt-export.zip ~/notes CLAUDE.md
+      mcp-memory import notes.csv --format records --scope user --tag old
+    """
+    from mcp_memory.cli.import_foreign import Wanted, import_foreign
+    from mcp_memory.markdown_folder.state import is_ours
+
+    foreign: list[tuple[Path, bytes]] = []
+    for path in dict.fromkeys(paths):
+        with ExitStack() as stack:
+            if path.is_dir() and format_ is None and is_ours(path):
+                if scope or tags:
+                    raise InvalidInput(
+                        f"{path} says itself what has which scope and tags; leave out --scope and --tag."
+                    )
+                import_folder(config, path, keep=keep, confirm=confirm, dry_run=dry_run, as_json=as_json)
+                continue
+            if path.is_dir():
+                foreign.append((path, b""))
+                continue
+            stream: BinaryIO = sys.stdin.buffer if str(path) == "-" else stack.enter_context(path.open("rb"))
+            first = stream.readline(importers.HEAD)
+            if format_ != "jsonl" and not (format_ is None and importers.ours(first)):
+                foreign.append((path, first))
+                continue
+            lines: Iterable[bytes] = chain([first], stream)
+            import_ours(config, lines, named=str(path), skip_damaged=skip_damaged, dry_run=dry_run, as_json=as_json)
+    if foreign:
+        import_foreign(config, foreign, Wanted(format_, scope, tags, dry_run), as_json=as_json)
+
+
+def import_ours(
+    config: Config, lines: Iterable[bytes], *, named: str, skip_damaged: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Merge an export of mcp-memory, line by line."""
+    from mcp_memory.sqlite.exchange.transfer import import_lines
+
+    def bring(database: "Database", zone_offset: int) -> "Merged":
+        return import_lines(database, lines, zone_offset=zone_offset, skip_damaged=skip_damaged, dry_run=dry_run)
+
+    bring_in(config, bring, named=named, dry_run=dry_run, as_json=as_json)
+
+
+@main.command()
+@click.argument("other", type=PATH)
+@click.option("--dry-run", is_flag=True, help="Say what would come, and change nothing.")
+@json_option
+@configured
+def merge(config: Config, other: Path, dry_run: bool, as_json: bool) -> None:
+    """Bring in all that the memory file OTHER holds, such as that of another machine; OTHER is only read.
+
+    It goes by operation: what both know comes once, and whichever is merged into the other, the result is the same.
+    Where both changed the same memory the later change is kept, the other stays in its history, and both are told.
+
+    \b
+    Examples:
+      mcp-memory merge laptop.db --dry-run
+      mcp-memory merge laptop.db
+    """
+    from mcp_memory.errors import NotFound
+    from mcp_memory.sqlite.exchange.transfer import merge_file
+
+    if not other.exists():
+        raise NotFound(f"There is no memory file {other}.")
+    if config.database.exists() and other.samefile(config.database):
+        raise InvalidInput(f"{other} is the file itself; name another one.")
+
+    def bring(database: "Database", zone_offset: int) -> "Merged":
+        return merge_file(database, other, zone_offset=zone_offset, dry_run=dry_run)
+
+    bring_in(config, bring, named=str(other), dry_run=dry_run, as_json=as_json)
+
+
+def bring_in(
+    config: Config, bring: "Callable[[Database, int], Merged]", *, named: str, dry_run: bool, as_json: bool
+) -> None:
+    """Carry out an import or a merge, after a backup, make the vectors that it lacks, and tell what came."""
+    from mcp_memory.language.dates.periods import zone_offset
+    from mcp_memory.sqlite.recovery import checks
+
+    require_writable(config)
+    new, kept_at = not config.database.exists(), None
+    try:
+        with (
+            TemporaryDirectory() as nowhere,
+            open_database(
+                replace(config, database=Path(nowhere) / "memory.db") if new and dry_run else config
+            ) as database,
+        ):
+            if database.read_only:
+                raise ReadOnly(
+                    f"{config.database} may not be written to. Check the permissions of the file and its directory."
+                )
+            if not dry_run and not new:
+                kept_at = checks.backup_dated(database, datetime.now(UTC), before="merge")
+            merged = bring(database, zone_offset(datetime.now().astimezone()))
+    except MemoryProblem:  # nothing was changed
+        _let_go(kept_at)
+        raise
+    if kept_at is not None and not merged.total and not merged.erased:
+        _let_go(kept_at)
+        kept_at = None
+    if not dry_run and merged.total:
+        with open_memory(config) as memory, progress_bar() as progress:
+            memory.make_vectors(progress)
+    if as_json:
+        print_answer({**asdict(merged), "dry_run": dry_run, "backup": None if kept_at is None else str(kept_at)})
+        return
+    for line in told(merged, named=named, dry_run=dry_run):
+        click.echo(visible(line))
+    if kept_at is not None:
+        click.echo(f"{kept_at} is a copy of the file before; restoring it with --force takes all of this back.")
+    elif new and not dry_run and merged.total:
+        click.echo(f"{config.database} is new: deleting it takes all of this back.")
+
+
+def _let_go(path: Path | None) -> None:
+    """Remove what turned out not to be needed."""
+    if path is not None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def told(merged: "Merged", *, named: str, dry_run: bool) -> list[str]:
+    """What came, what was left out, and what was decided otherwise, line by line."""
+    came = ", ".join(counted(merged.came[type_], *noun) for type_, noun in NOUNS.items() if merged.came.get(type_))
+    would = "would come" if dry_run else "came"
+    lines = [f"From {named} {would}: {came}." if came else f"All that {named} holds is known here already."]
+    if merged.erased:
+        lines.append(f"Erased here because one side had erased it: {counted(merged.erased, 'memory', 'memories')}.")
+    if merged.skipped:
+        lines.append(f"Left out, as damaged or nothing without what is: {counted(merged.skipped, 'record')}.")
+    if merged.clashes:
+        lines.append(f"{counted(len(merged.clashes), 'thing')} to look at:")
+        lines += [f"  {clash.told}" for clash in merged.clashes[:TOLD]]
+        if len(merged.clashes) > TOLD:
+            lines.append(f"  and {len(merged.clashes) - TOLD} more, which --json lists.")
+    return lines

@@ -1,0 +1,1 @@
+"""Hooks of agent CLIs: what a session starts with, and what is captured from it."""

@@ -1,0 +1,107 @@
+"""Hooks: what Claude Code is told at the start of a session and with a prompt, and what is kept before it compacts."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from mcp_memory.cli.hooks import transcripts
+from mcp_memory.cli.hooks.transcripts import Said
+from mcp_memory.domain.model import (
+    USER,
+    Filter,
+    Hit,
+    Turn,
+)
+from mcp_memory.language.dates.periods import zone_offset
+from mcp_memory.render import packing, session_context
+from mcp_memory.render import session_start as render_session_start
+from mcp_memory.sqlite.quick_reader import Glance
+
+SESSION_TOKENS = 1_000
+"""Of a session's start: half of what recall gives, since it is paid in every session."""
+PROMPT_TOKENS = 300
+"""Of what comes with a prompt."""
+PROMPT_HITS = 3
+PROMPT_CHARACTERS = 1_500
+"""Of a prompt that are searched for, from its start: what comes after is most often pasted."""
+SHARE = 0.3
+SHARED_WORDS = 2
+"""Share of a prompt's words, by their rarity (see Glance.found), and number of its words, unless it has fewer, from which
+a memory comes with it. Of 600 questions that have nothing to do with a conversation of LoCoMo .008 get anything then, of
+197 about it .47 get the very turn that answers; with a share of .2 it is .033 and .52, with three words .002 and .34
+(python -m bench.hooks --data DIR, 2026-11-21). What comes unasked must rather be missing than be noise."""
+TOPICS = 5
+LEAD = "From mcp-memory, by the words of this prompt (recall finds by meaning too):"
+ORIGIN = "Claude Code session"
+
+
+def session_start(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[str], now: datetime) -> str | None:
+    """The core context, as recall gives it without a query; nothing for a session that goes on with what it had."""
+    if event.get("source") == "resume":
+        return None
+    where = Filter(scopes=tuple(scopes), zone_offset=zone_offset(now))
+    gathered, handed_in = glance.topics(scopes=scopes, limit=TOPICS)
+    topics = session_context.told_topics(gathered, handed_in, scopes=scopes, limit=TOPICS)
+    parts = render_session_start.core(glance, where=where, topics=topics, now=now)
+    if not any(part.lines for part in parts):
+        return None
+    packed = session_context.pack(
+        parts, max_tokens=SESSION_TOKENS, limit=None, total=glance.count(where=where), now=now
+    )
+    return _added("SessionStart", packed.text)
+
+
+def prompt(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[str], now: datetime) -> str | None:
+    """What is remembered about the words of a prompt and was not shown in this conversation; most often nothing."""
+    words = str(event.get("prompt", ""))[:PROMPT_CHARACTERS].strip()
+    if not words or words[0] in "/!#":
+        return None
+    where = Filter(scopes=tuple(scopes), zone_offset=zone_offset(now))
+    hits = likely(glance.found(words, where=where))
+    if hits and (path := transcripts.file_of(event)):
+        shown = transcripts.shown_ids(transcripts.read_lines(path, tail=transcripts.TAIL_BYTES))
+        hits = [hit for hit in hits if hit.item.id not in shown]
+    if not hits:
+        return None
+    packed = packing.pack(hits[:PROMPT_HITS], max_tokens=PROMPT_TOKENS, now=now)
+    return _added("UserPromptSubmit", f"{LEAD}\n{packed.text}")
+
+
+def likely(hits: Sequence[Hit]) -> list[Hit]:
+    """Of what shares words with a prompt, what is likely to be about it: a large share, and not by one word alone."""
+    return [hit for hit in hits if hit.score >= SHARE and hit.parts["words"] >= min(SHARED_WORDS, hit.parts["asked"])]
+
+
+def unkept(event: Mapping[str, Any], glance: Glance) -> tuple[list[Said], str]:
+    """The exchanges of a session that are not kept yet, and under which name to keep them; none where there are none.
+
+    The name ends with the id of the last message, so that the next time begins after it.
+    """
+    path = transcripts.file_of(event)
+    if path is None:
+        return [], ""
+    messages = transcripts.exchanges(transcripts.said(transcripts.read_lines(path)))
+    name = f"{ORIGIN} {event.get('session_id', '')}"
+    first = 0
+    for place in reversed(range(len(messages))):
+        if glance.has_source(f"{name}, to {messages[place].id}"):
+            first = place + 1
+            break
+    new = messages[first:]
+    return (new, f"{name}, to {new[-1].id}") if any(message.role == "user" for message in new) else ([], "")
+
+
+def turns(messages: Sequence[Said]) -> list[Turn]:
+    """Messages as a conversation to remember."""
+    return [Turn(message.text, message.role, message.at) for message in messages]
+
+
+def scopes_of(project: str | None) -> tuple[str, ...]:
+    """Where a session looks: what is about the person, and its project."""
+    return (USER, project) if project else (USER,)
+
+
+def _added(event: str, text: str) -> str:
+    """What Claude Code puts into the conversation as context."""
+    return json.dumps({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}, ensure_ascii=False)

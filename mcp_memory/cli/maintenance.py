@@ -1,0 +1,159 @@
+"""What an operator does: looking after the file, and trying it all out."""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from mcp_memory.cli.options import (
+    configured,
+    json_option,
+    main,
+    open_existing,
+    print_answer,
+    progress_bar,
+)
+from mcp_memory.privacy.sanitizing import visible
+from mcp_memory.server.config import Config
+
+
+@main.command()
+@json_option
+@configured
+def stats(config: Config, as_json: bool) -> None:
+    """How much is remembered, and in what.
+
+    \b
+    Example:
+      mcp-memory stats --json
+    """
+    from mcp_memory.cli.stats_text import stats_data, stats_lines
+
+    memory, _ = open_existing(config)
+    with memory:
+        memory.wait_for_encoder()
+        found = memory.stats()
+    if as_json:
+        print_answer(stats_data(found))
+        return
+    for name, value in stats_lines(found):
+        click.echo(f"{click.style(f'{name:<12}', fg='cyan')}{visible(value)}")
+
+
+@main.command()
+@click.option("--strict", is_flag=True, help="Exit 1 where there is anything to look at.")
+@json_option
+@configured
+def audit(config: Config, strict: bool, as_json: bool) -> None:
+    """What wants a person's eye: duplicates, contradictions, secrets, stale facts, and what recall does not find.
+
+    \b
+    Examples:
+      mcp-memory audit
+      mcp-memory audit --strict --json
+    """
+    from mcp_memory.cli.stats_text import audit_data, audit_lines
+
+    memory, _ = open_existing(config)
+    with memory, progress_bar() as progress:
+        memory.wait_for_encoder()
+        found = memory.audit(progress)
+    print_answer(audit_data(found) if as_json else "\n".join(audit_lines(found)))
+    if strict and not found.clean:
+        sys.exit(1)
+
+
+@main.command()
+@configured
+def verify(config: Config) -> None:
+    """Check the file, its lineage, its indexes and the encoder's files; exit 1 where something is wrong.
+
+    \b
+    Example:
+      mcp-memory verify --database notes.db
+    """
+    from mcp_memory.encoders import bundled_model_directory, verify_files
+
+    problems = verify_files(config.model or bundled_model_directory())
+    memory, _ = open_existing(config)
+    with memory:
+        problems += memory.verify()
+        encryption = memory.encryption
+    for problem in problems:
+        click.echo(f"{click.style('wrong', fg='red')}: {visible(problem)}")
+    if problems:
+        sys.exit(1)
+    click.echo(
+        f"{click.style('sound', fg='green')}: {config.database} ({encryption or 'not encrypted'}) and the encoder's files"
+    )
+
+
+@main.command()
+@configured
+def reindex(config: Config) -> None:
+    """Rebuild the indexes from what is remembered, with the encoder of --model; others may go on using the file.
+
+    \b
+    Example:
+      mcp-memory reindex --model models/all-minilm-l6-v2
+    """
+    memory, _ = open_existing(config)
+    with memory, progress_bar() as progress:
+        memory.reindex(progress)
+    click.echo("The indexes are rebuilt.")
+
+
+@main.command()
+@click.option("--whole", is_flag=True, help="Rewrite a large file of an early version; nobody can write meanwhile.")
+@configured
+def compact(config: Config, whole: bool) -> None:
+    """Give what is free in the file back to the disk; others may go on using it.
+
+    \b
+    Example:
+      mcp-memory compact
+    """
+    memory, _ = open_existing(config)
+    with memory, progress_bar() as progress:
+        before, after = memory.compact(progress, whole=whole)
+    click.echo(f"{config.database} takes {after:,} bytes; it was {before:,}.")
+
+
+@main.command()
+@click.argument("damaged", type=click.Path(path_type=Path))
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new file for what is saved.")
+@json_option
+@configured
+def recover(config: Config, damaged: Path, target: Path, as_json: bool) -> None:
+    """Save what can be read of a DAMAGED file in a new one, and tell what is lost; exit 1 where anything is.
+
+    The damaged file stays as it is. End the programs that use it first.
+
+    \b
+    Example:
+      mcp-memory recover memory.db --to saved.db
+    """
+    from mcp_memory.cli.stats_text import recovered_data, recovered_lines
+    from mcp_memory.sqlite.recovery.repair import recover as recovered_from
+
+    found = recovered_from(damaged, target, clock=lambda: time.time_ns() // 1_000_000)
+    print_answer(recovered_data(found) if as_json else "\n".join(recovered_lines(found, target)))
+    if found.lost or found.notes or found.missing:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's memory in this file.")
+@configured
+def demo(config: Config, keep: Path | None) -> None:
+    """Remember a few facts in one server process, and recall them in another; exit 1 where one does not come back.
+
+    \b
+    Examples:
+      mcp-memory demo
+      mcp-memory demo --keep demo.db
+    """
+    from mcp_memory.cli.demo import run_demo
+
+    sys.exit(run_demo(keep, model=config.model))

@@ -1,0 +1,461 @@
+"""What a memory is: sources, items, their history, and what is asked of them and answered."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias
+
+from mcp_memory.domain.call_hints import TO_TOOLS, Speech
+from mcp_memory.language.segmentation import Span, normal_form
+
+ItemId = NewType("ItemId", str)
+SourceId = NewType("SourceId", str)
+OperationId = NewType("OperationId", str)
+
+Kind: TypeAlias = Literal["fact", "preference", "decision", "event", "procedure", "note", "tool"]
+KINDS: tuple[Kind, ...] = ("fact", "preference", "decision", "event", "procedure", "note", "tool")
+
+SourceKind: TypeAlias = Literal["words", "document", "transcript"]
+Status: TypeAlias = Literal["live", "replaced", "forgotten"]
+
+USER = "user"
+"""The scope that is about the person and holds in every project."""
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector: TypeAlias = NDArray[np.float32]
+else:  # what only reads and shows memories need not wait for numpy, which costs more than all of it
+    Vector = Any
+
+
+def sha256(text: str) -> bytes:
+    """The 32 bytes that identify a source's text."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def normal_hash(text: str) -> bytes:
+    """16 bytes that are equal for exact repetitions of a text (see segmentation.normal_form)."""
+    return hashlib.blake2b(normal_form(text).encode(), digest_size=16).digest()
+
+
+def spoken(text: str, speaker: str | None) -> str:
+    """A text with who said it in front, as it is indexed, encoded and compared."""
+    return f"{speaker}: {text}" if speaker else text
+
+
+def tags_json(tags: Sequence[str]) -> str:
+    """Tags as they are kept: a sorted JSON array without repeats."""
+    return json.dumps(sorted(set(tags)), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something said, verbatim and immutable, identified by the SHA-256 of its UTF-8 bytes."""
+
+    id: SourceId
+    kind: SourceKind
+    text: str
+    origin: str | None
+    recorded_at: int
+
+    @property
+    def sha256(self) -> bytes:
+        """32 bytes."""
+        return sha256(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One statement that can be understood alone, in one of the states it has been in. Times in milliseconds."""
+
+    id: ItemId
+    source_id: SourceId
+    source_kind: SourceKind
+    position: int
+    """Order among the items of its source, from 0."""
+    span: Span
+    """Where it stands in its source's text as first recorded."""
+    text: str
+    kind: Kind
+    tags: tuple[str, ...]
+    scope: str
+    speaker: str | None
+    importance: float
+    """0 to 1, 0.5 is ordinary: as it was given, else as it was estimated."""
+    confidence: float
+    """0 to 1."""
+    occurred_at: int | None
+    """Valid time: when it was true or happened, where that was said."""
+    valid_until: int | None
+    pinned: bool
+    review_after: int | None
+    recorded_at: int
+    """Transaction time: when the file first learned it."""
+    changed_at: int
+    """Transaction time of this state; the first time where an undo brought it back."""
+    revision: int
+    """Which state this is, from 1."""
+    status: Status
+    seen: int
+    """How often it was said."""
+    last_seen_at: int
+    importance_given: bool = False
+    """Whether someone said how important it is."""
+    worded_at: int = 0
+    """Transaction time since which it says what it says, in these words."""
+    origin: str | None = None
+    """Where its source comes from, as the caller named it: a title, a path, an address."""
+    client: str = ""
+    """Who had it remembered first."""
+
+    @property
+    def spoken(self) -> str:
+        """The text with who said it in front, as it is indexed and encoded."""
+        return spoken(self.text, self.speaker)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Something to remember, before it is known whether it is new."""
+
+    text: str
+    source: Source
+    span: Span
+    position: int = 0
+    kind: Kind = "fact"
+    tags: tuple[str, ...] = ()
+    scope: str = USER
+    other_scope: str | None = None
+    """Where else it may belong, where no scope was given: to the user, or what is of the user to the project after all."""
+    speaker: str | None = None
+    importance: float | None = None
+    """0 to 1, where it was given."""
+    estimate: float = 0.5
+    """What its importance is taken for where none was given (salience.estimate_importance)."""
+    confidence: float = 1.0
+    occurred_at: int | None = None
+    replaces: ItemId | None = None
+    echoes: ItemId | None = None
+    """The item whose line, as recall prints it, this was read from."""
+    corrects: bool = True
+    """Whether it may take the place of what it says otherwise; what was written nobody knows when may not."""
+
+    @property
+    def spoken(self) -> str:
+        """The text with who said it in front, as it is indexed and encoded."""
+        return spoken(self.text, self.speaker)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Where it may belong, the likelier first."""
+        return (self.scope,) if self.other_scope is None else (self.scope, self.other_scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An item near a statement, by its vector or by its words; the cosine is 0 where it is not known."""
+
+    item: Item
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """The statement is new. `similar` is near, and worth a look."""
+
+    statement: Statement
+    similar: Item | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The statement is known already: `of` says it."""
+
+    statement: Statement
+    of: Item
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """The statement takes the place of `of`."""
+
+    statement: Statement
+    of: Item
+    reason: str
+
+
+Decision: TypeAlias = Add | Confirm | Revise
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call that changed something."""
+
+    id: OperationId
+    verb: str
+    at: int
+    client: str
+    session: str
+    summary: str
+    undoes: OperationId | None = None
+    """Of an undo: the operation that it took back, or brought back."""
+    undone: bool = False
+    """Whether it has been taken back."""
+    erased: int = 0
+    """How many memories it took out of the file for good."""
+    zone_offset: int = 0
+    """How far the clock it was called by is ahead of UTC, in milliseconds; not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One state of an item, and the operation that made it."""
+
+    item: Item
+    operation: Operation
+    replaced_by: ItemId | None = None
+    said_again: tuple[Operation, ...] = ()
+    """What said it again, or confirmed it, while it was so; the first first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What an encoder makes of an item."""
+
+    vector: Vector
+    """Of the text alone, unit length."""
+    late: Vector | None = None
+    """Of the text as it reads among its neighbours, unit length; None for what stands alone."""
+    pieces: bytes = b""
+    """int8 vectors of its content word pieces, one after the other (late_interaction.encode_pieces)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A state of an item that an encoder is still to measure."""
+
+    revision_id: int
+    text: str
+    source_id: SourceId
+    position: int
+    """Order in its source; states with neighbouring positions are read together."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddItem:
+    """Step: store a new item and its source, or confirm the item that says the same by then.
+
+    With `replaces` that item is hidden and linked to; with `confirms` that item counts as saying the same. `supersedes`
+    are hidden and linked to besides.
+    """
+
+    id: ItemId
+    statement: Statement
+    measured: Measured | None = None
+    replaces: ItemId | None = None
+    confirms: ItemId | None = None
+    supersedes: tuple[ItemId, ...] = ()
+    anew: bool = False
+    """Whether what was hidden of the same text counts as never told: it is told as the latest version of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmItem:
+    """Step: count one more time that an item was said."""
+
+    id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class AmendItem:
+    """Step: a new revision of an item with some fields changed, given that it is still at `revision`."""
+
+    id: ItemId
+    revision: int
+    fields: Mapping[str, Any]
+    measured: Measured | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetItem:
+    """Step: a tombstone. The item is no longer found, and can come back."""
+
+    id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class EraseItem:
+    """Step: take an item's text, vectors, index rows and revisions out of the file for good."""
+
+    id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDigest:
+    """Step: a topic's digest, with the states of the items it was made from."""
+
+    name: str
+    scope: str
+    digest: str
+    items: tuple[ItemId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Step: what an operation changed is as it was before; or, where it was taken back, as it was after it."""
+
+    operation: OperationId
+
+
+@dataclass(frozen=True, slots=True)
+class FoldItem:
+    """Step: an item becomes a part of another, which is derived from it; with `hide` it is shown no more.
+
+    Without `into` an item that was hidden so is shown again.
+    """
+
+    id: ItemId
+    into: ItemId | None
+    hide: bool = True
+
+
+Step: TypeAlias = AddItem | ConfirmItem | AmendItem | ForgetItem | EraseItem | KeepDigest | FoldItem | TakeBack
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one step.
+
+    A step to add turns into a confirmation where another process has stored the same words in the meantime.
+    """
+
+    status: Literal["created", "known", "replaced", "updated", "forgotten", "erased", "kept", "folded", "undone"]
+    id: ItemId | None
+    of: ItemId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which items a search may see. Empty or None means no limit of that kind."""
+
+    scopes: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Any of these."""
+    since: int | None = None
+    """Valid time at or after, in milliseconds."""
+    until: int | None = None
+    """Valid time before, in milliseconds."""
+    as_of: int | None = None
+    """What the file knew at this transaction time; None for now."""
+    pinned_only: bool = False
+    zone_offset: int = 0
+    """How far the clock that `since` and `until` are meant by is ahead of UTC, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item's state a search found, by its revision's number in the store, with the score of that search."""
+
+    revision_id: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An item with how well it answers, best is highest, and what it replaced or says otherwise of, if there is any."""
+
+    item: Item
+    score: float
+    was: tuple[Item, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What the score is the sum of, by name (ranking.fuse)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Items that gathered, under a name, with a digest that knows what it was made from."""
+
+    name: str
+    scope: str
+    digest: str
+    """The one that was handed in, else a line for each sentence it was made of; empty where none was made yet."""
+    made_at: int
+    items: tuple[ItemId, ...]
+    """Its members; of a digest that was handed in and names no topic that gathered, those it was made from."""
+    stale: bool
+    """Whether something the digest was made from has changed since, or there is none."""
+    keywords: tuple[str, ...] = ()
+    """What tells it from other topics, best first."""
+    importance: float = 0.5
+    changed_at: int = 0
+    """When one of its items changed last."""
+    newer: int = 0
+    """Members that the digest does not know of."""
+    lead: str = ""
+    """The sentence of a digest that was made that carries the most."""
+    lead_of: ItemId | None = None
+    """Whose sentence that is."""
+    kept: bool = True
+    """Whether the digest was handed in; such a one is never overwritten by one that was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What taking an operation back changes; bringing back where it was taken back before."""
+
+    operation: Operation
+    """The one that is taken back or brought back, never an undo."""
+    changes: list[tuple[Item, Item | None]]
+    """Each item as it is, and as it will be; None where it will be as if it had never been said."""
+    confirmations: int
+    """How often less, or more, items count as said again."""
+    digests: tuple[str, ...]
+    """Names of the topics whose digest changes."""
+
+    @property
+    def brings_back(self) -> bool:
+        """Whether the operation counts again afterwards."""
+        return self.operation.undone
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: kept with every operation, and what "this project" means."""
+
+    client: str = "python"
+    session: str = ""
+    project: str | None = None
+    speech: Speech = TO_TOOLS
+    """How it is told what to call next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation."""
+
+    content: str
+    speaker: str | None = None
+    at: str | None = None
+    """When it was said, in any form periods.parse_period reads."""
+    caption: str | None = None
+    """What a picture sent with it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to remember, as it is given."""
+
+    content: str
+    kind: str | None = None
+    tags: tuple[str, ...] = ()
+    scope: str | None = None
+    occurred_at: str | None = None
+    importance: float | None = None
+    replaces: str | None = None
+    source: str | None = None
+    """Where it comes from, in the caller's words: a title, a path, an address."""

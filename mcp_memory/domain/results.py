@@ -1,0 +1,128 @@
+"""Results: what each verb answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from mcp_memory.domain.model import (
+    Hit,
+    Item,
+    ItemId,
+    Operation,
+    OperationId,
+    Revision,
+    Undoing,
+)
+
+TOLD_OF_SUMMARY = ("text", "topic", "stale", "newer", "left_out", "tokens")
+"""The fields of a digest that stand in its data as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What of a call was not kept: secrets by their sort, and private parts; never what they say."""
+
+    secrets: Mapping[str, int] = field(default_factory=dict[str, int])
+    private: int = 0
+    unpaired: bool = False
+    """Whether a <private> was not closed, or closed without having been opened."""
+    entries: tuple[int, ...] = ()
+    """Which of the items given were private as a whole, so that nothing of them was kept; counted from 0."""
+
+
+ALL_KEPT = Withheld()
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What was found, best first."""
+
+    hits: list[Hit]
+    more: int
+    """How many further items matched but were cut by the limit or the budget."""
+    text: str
+    """The answer as it is read, within the token budget."""
+    tokens: int
+    notes: tuple[str, ...] = ()
+    """What the reader should know of how it was found."""
+    timings: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Milliseconds by part."""
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedItem:
+    """What became of one thing to remember. `of` is the item it confirms, replaces or resembles, `reason` why."""
+
+    id: ItemId
+    status: Literal["created", "known", "replaces", "similar"]
+    text: str
+    of: Item | None = None
+    reason: str = ""
+    elsewhere: Item | None = None
+    """An item of another scope that says it in the same words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What became of a call to remember, in the order given; long text gives several items."""
+
+    items: list[RememberedItem]
+    operation_id: OperationId | None
+    pending: int = 0
+    """Vectors still to be made; the items are found by their words until then."""
+    at: datetime | None = None
+    """When it was told, on the clock on the wall."""
+    notes: tuple[str, ...] = ()
+    """What the reader should know beside it."""
+    withheld: Withheld = ALL_KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A digest within a token budget, and the items it was made from."""
+
+    text: str
+    items: list[Item]
+    left_out: int
+    tokens: int
+    topic: str | None = None
+    """What it is the digest of, where a topic was named."""
+    stale: bool = False
+    """Whether the digest that is kept of the topic no longer holds, so that this is another."""
+    newer: int = 0
+    """Memories that came since the kept digest was handed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What a call to forget took away, or (`done` false) would take away."""
+
+    items: list[Item]
+    done: bool
+    erased: bool
+    left: list[Item] = field(default_factory=list[Item])
+    """What the erased items had replaced and is still in the file, the latest first."""
+    alike: list[Item] = field(default_factory=list[Item])
+    """What resembles the query without holding all that it names, and is left alone."""
+    withheld: Withheld = ALL_KEPT
+    """Of the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """An operation that was taken back or brought back, or (`by` None) would be."""
+
+    undoing: Undoing
+    by: OperationId | None
+    """The undo, which can be undone in turn."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The states of an item, the first first; or else operations, the latest first. And both in words."""
+
+    text: str
+    revisions: list[Revision] = field(default_factory=list[Revision])
+    operations: list[Operation] = field(default_factory=list[Operation])

@@ -1,0 +1,1 @@
+"""Memories in other formats: records, archives, importers and exporters."""

@@ -1,0 +1,18 @@
+"""What a store can be exported as: one module a format, each of which turns records into bytes."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:  # the names of the formats are known without what it takes to write them
+    from mcp_memory.exchange.records import Record
+
+Exporter: TypeAlias = "Callable[[Iterable[Record]], Iterator[bytes]]"
+FORMATS: Mapping[str, str] = {"jsonl": "mcp_memory.exchange.exporters.jsonl"}
+"""By the name that --format gives, the module whose `lines` writes it."""
+
+
+def exporter(name: str) -> Exporter:
+    """What turns records into the bytes of a format."""
+    lines: Exporter = import_module(FORMATS[name]).lines
+    return lines

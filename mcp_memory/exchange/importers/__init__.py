@@ -1,0 +1,68 @@
+"""What can be imported: one module a format, each of which knows its own bytes and turns them into what they say.
+
+Our own format becomes records of truth, which are merged: its module has `recognises(head)`, given the first HEAD bytes
+of a file. A foreign one becomes what is remembered: its module has `recognises(package)` and `read(package)`, which
+gives a record, or what is wrong with it, one after the other (importers.given).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from mcp_memory.errors import InvalidInput
+
+if TYPE_CHECKING:  # the names of the formats are known without what it takes to read them
+    from mcp_memory.exchange.importers.parsed import Found, Package
+
+FORMATS: Mapping[str, str] = {"jsonl": "mcp_memory.exchange.importers.jsonl"}
+"""Our own, by name, and the module that reads it."""
+FOREIGN: Mapping[str, str] = {
+    "graph": "mcp_memory.exchange.importers.server_memory",
+    "mcp-memory-service": "mcp_memory.exchange.importers.memory_service",
+    "mem0": "mcp_memory.exchange.importers.mem0",
+    "letta": "mcp_memory.exchange.importers.letta",
+    "chatgpt": "mcp_memory.exchange.importers.chatgpt",
+    "claude": "mcp_memory.exchange.importers.claude",
+    "rules": "mcp_memory.exchange.importers.instruction_files",
+    "memory-folder": "mcp_memory.exchange.importers.agent_folder",
+    "basic-memory": "mcp_memory.exchange.importers.basic_memory",
+    "markdown": "mcp_memory.exchange.importers.markdown_notes",
+    "records": "mcp_memory.exchange.importers.generic",
+    "text": "mcp_memory.exchange.importers.plain_text",
+}
+"""Those of others, by name, and the module that reads each; the first that recognises something reads it."""
+NAMES = (*FORMATS, *FOREIGN)
+"""What --format may give."""
+HEAD = 4096
+"""Bytes that are looked at."""
+
+
+def ours(head: bytes) -> bool:
+    """Whether a file that begins so is in our own format."""
+    return any(import_module(module).recognises(head) for module in FORMATS.values())
+
+
+def recognise(package: "Package") -> str:
+    """The name of the foreign format of what a path holds. Raises InvalidInput where none knows it."""
+    for name, module in FOREIGN.items():
+        if import_module(module).recognises(package):
+            return name
+    if package.files and package.files[0].data.startswith(b"SQLite format 3\0") and not package.whole:
+        raise InvalidInput(
+            f"{package.name} is a database, and none of mcp-memory-service. "
+            "`mcp-memory merge FILE` brings another memory file in."
+        )
+    raise InvalidInput(
+        f"The format of {package.name} is not known. What can be imported: {', '.join([*FORMATS, *FOREIGN])}; "
+        "--format names one."
+    )
+
+
+def reader(name: str) -> "Callable[[Package], Iterator[Found]]":
+    """What reads a foreign format."""
+    return import_module(FOREIGN[name]).read
+
+
+def of_project(name: str) -> bool:
+    """Whether what a format holds belongs to the project at hand, where nothing else is said; else to the person."""
+    return bool(getattr(import_module(FOREIGN[name]), "OF_PROJECT", False))

@@ -1,0 +1,112 @@
+"""Memory folders of coding agents (Claude Code, Gemini CLI): an index MEMORY.md and one fact a file."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from mcp_memory.domain.model import USER, Entry
+from mcp_memory.exchange.importers.markdown import (
+    MARKDOWN,
+    Note,
+    blocks,
+    linked,
+    note,
+)
+from mcp_memory.exchange.importers.markdown_notes import DATES
+from mcp_memory.exchange.importers.markdown_notes import given as whole_note
+from mcp_memory.exchange.importers.parsed import (
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    one,
+)
+from mcp_memory.exchange.importers.server_memory import about
+
+INDEX = "memory.md"
+OF_PROJECT = True
+"""Such a folder belongs to a project, and so do the facts in it that are not about the person."""
+KINDS: Mapping[str, tuple[str | None, str | None]] = {
+    "user": (None, USER),
+    "feedback": ("preference", None),
+    "project": (None, None),
+    "reference": ("note", None),
+}
+"""By the type of a fact, its kind and scope here."""
+_INDEXED = re.compile(r"\[[^\[\]]*\]\((?P<file>[^()\s]+\.md)\)|\[\[(?P<name>[^\[\]|]+)")
+
+
+def recognises(package: Package) -> bool:
+    """Whether it has an index and other notes, or is one index."""
+    return bool(package.named(INDEX)) or any(_typed(file) for file in package.with_suffix(".md")[:20])
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each file's fact with its description; of the index only what points to no file of the folder."""
+    names = {file.base.lower() for file in package.files} | {file.stem.lower() for file in package.files}
+    for file in package.with_suffix(*MARKDOWN):
+        if file.base.lower() == INDEX:
+            yield from one(lambda file=file: _index(file, names), file.name)
+        else:
+            yield from one(lambda file=file: _fact(file), file.name)
+
+
+def _typed(file: File) -> bool:
+    """Whether its front matter has a name, a description and a type of fact; cheap where it has none."""
+    if file.data[:3] != b"---":
+        return False
+    try:
+        found = note(file.text)
+    except Malformed:
+        return False
+    return {"name", "description"} <= found.front.keys() and _type(found) in KINDS
+
+
+def claimed(found: Note) -> tuple[str | None, str | None] | None:
+    """The kind and scope here of a fact, by the type that its front matter names; None where that names none."""
+    return KINDS.get(_type(found))
+
+
+def _type(found: Note) -> str:
+    metadata = found.front.get("metadata")
+    inner = cast("dict[str, Any]", metadata).get("type") if isinstance(metadata, dict) else None
+    return str(found.front.get("type") or inner or "").lower()
+
+
+def _fact(file: File) -> Iterator[Found]:
+    found = note(file.text)
+    body = linked(found.body).strip()
+    description = found.text("description")
+    if found.front.get("type") == "topic":
+        yield LeftOut("the page of a topic")
+    elif {"id", "revision", "kind"} <= found.front.keys():  # of our own, packed up or copied
+        entry = Entry(found.body.strip(), kind=found.text("kind"), scope=found.text("scope"), tags=found.tags())
+        yield Given(file.name, replace(entry, occurred_at=found.date("occurred_at")))
+    elif not body and not description:
+        yield LeftOut("an empty note")
+    elif description is None:
+        yield whole_note(file, found, body=found.body)
+    else:
+        kind, scope = KINDS.get(_type(found), (None, None))
+        joint = " " if description.endswith((".", "!", "?")) else ": "
+        told = body if not body or description.casefold() in body.casefold() else f"{description}{joint}{body}"
+        name = found.text("name")
+        tags = (*found.tags(), *((name,) if name and len(name) <= 60 else ()))
+        yield Given(
+            file.name, Entry(told or description, kind=kind, scope=scope, tags=tags, occurred_at=found.date(*DATES))
+        )
+
+
+def _index(file: File, names: set[str]) -> Iterator[Found]:
+    found = note(file.text)
+    for block in blocks(found.body):
+        pointer = _INDEXED.search(block.text)
+        target = (pointer["file"] or pointer["name"] or "").rpartition("/")[2].strip().lower() if pointer else ""
+        if block.item and target in names:
+            continue
+        told = linked(block.text)
+        heading = block.heading if block.heading.casefold() not in ("memory", "memories", "memory index") else ""
+        yield Given(f"{file.name} line {block.line}", Entry(about(heading, told) if heading else told))

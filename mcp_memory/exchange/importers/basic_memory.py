@@ -1,0 +1,91 @@
+"""basic-memory: Markdown notes with a permalink, observations in categories, and relations to other notes."""
+
+import re
+from collections.abc import Iterator
+
+from mcp_memory.domain.model import Entry
+from mcp_memory.exchange.importers.markdown import (
+    MARKDOWN,
+    Note,
+    linked,
+    note,
+)
+from mcp_memory.exchange.importers.markdown_notes import DATES
+from mcp_memory.exchange.importers.markdown_notes import given as whole_note
+from mcp_memory.exchange.importers.parsed import (
+    MAX_TAG,
+    File,
+    Found,
+    Given,
+    Malformed,
+    Package,
+    kind_of,
+    one,
+)
+from mcp_memory.exchange.importers.server_memory import about
+
+_OBSERVATION = re.compile(r"[ \t]*[-*][ \t]+\[(?![ xX-]\])(?P<category>[^\[\]()\n]{1,60})\][ \t]+(?P<text>\S.*)")
+_RELATION = re.compile(r"[ \t]*[-*][ \t]+(?P<sort>[^\[\]\n]{0,100}?)[ \t]*\[\[(?P<to>[^\[\]\n]{1,300})\]\](?P<rest>.*)")
+_TAG = re.compile(r"(?:^|(?<=\s))#([\w][\w/-]*)")
+_CONTEXT = re.compile(r"\s*\((?P<context>[^()]*)\)\s*$")
+_SECTION = re.compile(r"^#{1,6}[ \t]+(?:Observations|Relations)[ \t]*$\n?", re.MULTILINE | re.IGNORECASE)
+_TITLE = re.compile(r"\A\s*#[ \t]+[^\n]*\s*\Z")
+
+
+def recognises(package: Package) -> bool:
+    """Whether a note has a permalink, and notes are all there is."""
+    return any(_is_note(file) for file in package.with_suffix(*MARKDOWN))
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each observation and each relation for itself, and of each note what else it says."""
+    for file in package.with_suffix(*MARKDOWN):
+        yield from one(lambda file=file: _note(file), file.name)
+
+
+def _is_note(file: File) -> bool:
+    try:
+        return "permalink" in note(file.text).front
+    except Malformed:
+        return False
+
+
+def _note(file: File) -> Iterator[Found]:
+    found = note(file.text)
+    title = found.text("title") or file.stem
+    rest: list[str] = []
+    for number, line in enumerate(found.body.split("\n"), start=file.text.count("\n") - found.body.count("\n") + 1):
+        where = f"{file.name} line {number}"
+        if observed := _OBSERVATION.fullmatch(line):
+            yield Given(where, _observation(observed, title, found))
+        elif related := _RELATION.fullmatch(line):
+            yield Given(where, _relation(related, title, found))
+        else:
+            rest.append(line)
+    body = _SECTION.sub("", "\n".join(rest)).strip()
+    if body and not _TITLE.fullmatch(body):
+        yield whole_note(file, found, body=body)
+
+
+def _observation(found: "re.Match[str]", title: str, of: Note) -> Entry:
+    text = found["text"].strip()
+    kind, also = kind_of(found["category"])
+    tags = _TAG.findall(text)
+    context = _CONTEXT.search(text)
+    told = _TAG.sub("", text[: context.start()] if context else text)
+    told = " ".join(linked(told).split())
+    if context and context["context"].strip():
+        told += f" ({context['context'].strip()})"
+    return Entry(
+        about(title, told),
+        kind=kind,
+        tags=tuple(dict.fromkeys(tag for tag in (title, *of.tags(), *also, *tags) if len(tag) <= MAX_TAG)),
+        occurred_at=of.date(*DATES),
+    )
+
+
+def _relation(found: "re.Match[str]", title: str, of: Note) -> Entry:
+    to = found["to"].partition("|")[0].strip()
+    sort = found["sort"].strip().replace("_", " ") or "relates to"
+    told = f"{title} {sort} {to}{found['rest'].rstrip()}"
+    return Entry(told, tags=tuple(tag for tag in (title, to) if len(tag) <= MAX_TAG), occurred_at=of.date(*DATES))

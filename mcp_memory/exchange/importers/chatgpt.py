@@ -1,0 +1,107 @@
+"""ChatGPT's data export: conversations.json, alone or in its archive; of each conversation the branch that was last in use."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from mcp_memory.domain.model import Entry, Turn
+from mcp_memory.exchange.importers.parsed import (
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    each,
+    label_at,
+    mapping,
+    moment,
+    object_or_none,
+)
+
+SPOKEN = ("text", "multimodal_text")
+"""Types of content that someone wrote or said; the rest is code that ran, and what tools and searches gave."""
+_NAME = re.compile(r"conversations(-[0-9]+)?\.json", re.IGNORECASE)
+
+
+def recognises(package: Package) -> bool:
+    """Whether it has conversations whose messages are a tree."""
+    return any(_conversations(file) for file in _files(package)[:1])
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each conversation with its title; of its messages those of the user and the assistant that are text."""
+    for file in _files(package):
+        yield from each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
+
+
+def _files(package: Package) -> list[File]:
+    if not package.whole:
+        return list(package.files)
+    return [file for file in package.files if _NAME.fullmatch(file.base)]
+
+
+def _conversations(file: File) -> bool:
+    value = file.json_or_none()
+    if not isinstance(value, list):
+        return False
+    return any(isinstance(found, dict) and "mapping" in found for found in cast("list[Any]", value)[:3])
+
+
+def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    title = label_at(record, "title")
+    started = moment(record.get("create_time"), "create_time")
+    turns = [turn for message in _branch(record) if (turn := _turn(message))]
+    if not turns:
+        yield LeftOut("a conversation without text")
+        return
+    yield Given(f"{where}, {title}" if title else where, Entry("", occurred_at=started), tuple(turns))
+
+
+def _branch(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The messages from the first to the one in view, none of those that were written anew. Raises Malformed."""
+    nodes = mapping(record.get("mapping"))
+    here = record.get("current_node")
+    if here is None:
+        here = _latest(nodes)
+    messages: list[Mapping[str, Any]] = []
+    seen: set[str] = set()
+    while here is not None:
+        if not isinstance(here, str) or here in seen or here not in nodes:
+            raise Malformed("its messages do not lead from the last to the first.")
+        seen.add(here)
+        node = mapping(nodes[here])
+        if node.get("message") is not None:
+            messages.append(mapping(node["message"]))
+        here = node.get("parent")
+    return messages[::-1]
+
+
+def _latest(nodes: Mapping[str, Any]) -> str | None:
+    """The node that nothing follows, the last of several."""
+    ends = [name for name, node in nodes.items() if not mapping(node).get("children")]
+    return ends[-1] if ends else None
+
+
+def _turn(message: Mapping[str, Any]) -> Turn | None:
+    """What was said; None for what no one reads in the conversation."""
+    role = mapping(message.get("author")).get("role")
+    hidden = (object_or_none(message.get("metadata")) or {}).get("is_visually_hidden_from_conversation")
+    if role not in ("user", "assistant") or hidden or message.get("recipient", "all") not in ("all", None):
+        return None
+    content = mapping(message.get("content"))
+    if str(content.get("content_type", "text")) not in SPOKEN:
+        return None
+    parts = content.get("parts")
+    if not isinstance(parts, list):
+        raise Malformed("the parts of a message are no list.")
+    text = "\n".join(_part(part) for part in cast("list[Any]", parts)).strip()
+    return Turn(text, role, moment(message.get("create_time"), "create_time")) if text else None
+
+
+def _part(part: Any) -> str:
+    """The text of a part: what was typed, or what was understood of what was spoken; empty for a picture."""
+    if part is None or isinstance(part, str):
+        return part or ""
+    text = mapping(part).get("text")
+    return text if isinstance(text, str) else ""

@@ -1,0 +1,232 @@
+"""Records of any tool: JSON, JSON lines and CSV whose fields are named as such fields usually are."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any, cast
+
+from mcp_memory.domain.model import Entry, Turn
+from mcp_memory.exchange.importers.parsed import (
+    NAMES,
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Noted,
+    Package,
+    Unread,
+    decoded,
+    is_deleted,
+    kind_of,
+    label_at,
+    labels,
+    lines_of,
+    list_or_none,
+    mapping,
+    moment,
+    not_read,
+    object_or_none,
+    one,
+    parsed,
+    text_at,
+    titled,
+)
+
+CONTENT = ("content", "text", "memory", "fact", "statement", "note", "body", "value", "message")
+WHEN = ("occurred_at", "date", "created_at", "created", "timestamp", "time", "updated_at")
+TAGS = ("tags", "labels", "categories", "keywords")
+KIND = ("kind", "type", "category", "memory_type")
+LISTS = ("memories", "items", "results", "records", "facts", "notes", "data")
+SAMPLE = 20
+"""Records that are looked at to tell whether a file of a folder holds memories."""
+MAX_FIELD = 10_000_000
+"""Characters of a CSV field; the intake takes no more."""
+
+
+_OTHERS = re.compile(
+    r"[^\W\d_\x00-\x7f]{3}"  # more letters outside ASCII in a row than a language of western Europe has
+    r"|[^\x00-\x7f\u2010-\u2027]{4}|[ÐÞÝðþýŸ]"
+    r"|(?<=[^\W\d_])[^\x00-\x7f\w’‘·–—…](?=[^\W\d_])|(?<=[^\W\d_])[²³¹¼½¾ªº](?=[^\W\d_])"  # a sign inside a word
+)
+"""What no language of western Europe writes, or hardly any, and other code pages look like when read as this one."""
+
+
+def recognises(package: Package) -> bool:
+    """Whether a file is JSON, JSON lines or CSV by its name, or JSON by its first character."""
+    if package.whole:
+        return bool(package.with_suffix(".json", ".jsonl", ".ndjson", ".csv", ".tsv"))
+    return any(
+        file.suffix in (".json", ".jsonl", ".ndjson", ".csv", ".tsv") or file.json_or_none() is not None
+        for file in package.files
+    )
+
+
+def fits(file: File) -> bool:
+    """Whether one of the first records of a file has what a memory says, or it can't be told because it is damaged."""
+    try:
+        if file.suffix in (".csv", ".tsv"):
+            head = file.text.partition("\n")[0].lower()
+            return bool({name.strip(' "') for name in re.split(r"[,;\t|]", head)} & set(CONTENT))
+        if file.suffix in (".jsonl", ".ndjson") or file.json_or_none() is None:
+            return any(_says(parsed(decoded(line))) for _, line in islice(lines_of(file), SAMPLE))
+        records = _records(file.value)
+        return any(_says(said) for said in (records or [])[:SAMPLE])
+    except Malformed:
+        return True
+
+
+def _says(said: Any) -> bool:
+    record = object_or_none(said)
+    if record is None:
+        return isinstance(said, str) and bool(said.strip())
+    texts = (record.get(name) for name in CONTENT)
+    return isinstance(record.get("messages"), list) or any(isinstance(text, str) and text.strip() for text in texts)
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each string or object that has a content, with its tags, kind, date and importance; messages with roles as one conversation."""
+    for file in package.files:
+        if file.suffix in (".csv", ".tsv"):
+            yield from _csv(file)
+        elif file.suffix in (".jsonl", ".ndjson") or file.json_or_none() is None:
+            yield from _json_lines(file)
+        else:
+            yield from _json(file)
+
+
+def _json(file: File) -> Iterator[Found]:
+    value = file.value
+    if (found := object_or_none(value)) is not None and isinstance(found.get("messages"), list):
+        yield from one(lambda: _conversation(found, file.name), file.name)
+        return
+    records = _records(value)
+    if records is None:
+        yield Unread(file.name, "it is neither a list nor an object.")
+        return
+    for number, said in enumerate(records, start=1):
+        where = f"{file.name} record {number}"
+        yield from one(lambda said=said, where=where: _record(said, where), where)
+
+
+def _records(value: Any) -> list[Any] | None:
+    """The records of a JSON value: a list, the list in an object, or the object; None where it is neither."""
+    found = object_or_none(value)
+    if found is None:
+        return list_or_none(value)
+    return next((said for name in LISTS if (said := list_or_none(found.get(name))) is not None), [found])
+
+
+def _json_lines(file: File) -> Iterator[Found]:
+    for number, line in lines_of(file):
+        where = f"{file.name} line {number}"
+        yield from one(lambda line=line, where=where: _record(parsed(decoded(line)), where), where)
+
+
+def _western(file: File) -> str | None:
+    """The text of a file in Windows-1252, as older Excel writes it in western Europe; None where it may be another."""
+    try:
+        text = file.data.decode("cp1252").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError:
+        return None
+    return None if _OTHERS.search(text) or "\0" in text else text
+
+
+def _csv(file: File) -> Iterator[Found]:
+    try:
+        text = file.text
+    except Malformed:
+        text = _western(file)
+        if text is None:
+            raise
+        told = "it is not in UTF-8 and was read as Windows-1252. Look whether its letters are right; else undo and convert it."
+        yield Noted(file.name, told)
+    csv.field_size_limit(MAX_FIELD)
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t|", key=head.count) if any(mark in head for mark in ",;\t|") else ","
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    try:
+        names = [name.strip() for name in next(reader, list[str]())]
+    except csv.Error as error:
+        yield Unread(file.name, f"its first line is no CSV ({error}).")
+        return
+    if not {name.lower() for name in names} & set(CONTENT):
+        yield Unread(file.name, f"its first line names no column {', '.join(CONTENT[:-1])} or {CONTENT[-1]}.")
+        return
+    while True:
+        where = f"{file.name} line {reader.line_num + 1}"
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            yield Unread(where, f"it is no CSV ({error}).")
+            continue
+        if row is None:
+            return
+        if not row:
+            continue
+        yield from one(lambda row=row, where=where: _row(names, row, where), where)
+
+
+def _row(names: list[str], row: list[str], where: str) -> Iterator[Found]:
+    if len(row) != len(names):
+        raise Malformed(f"it has {len(row)} values, and the first line names {len(names)}.")
+    columns = {name.lower(): name for name in names}
+    record = {name.lower(): value for name, value in zip(names, row, strict=True) if value.strip()}
+    for found in _record(record, where):
+        named = tuple(columns[name] or "without a name" for name in found.not_read) if isinstance(found, Given) else ()
+        yield replace(found, not_read=named) if isinstance(found, Given) else found
+
+
+def _record(said: Any, where: str) -> Iterator[Found]:
+    if isinstance(said, str):
+        if not said.strip():
+            raise Malformed("it is empty.")
+        yield Given(where, Entry(said))
+        return
+    record = mapping(said, "neither a text nor a JSON object")
+    if isinstance(record.get("messages"), list):
+        yield from _conversation(record, where)
+        return
+    if is_deleted(record):
+        yield LeftOut("deleted there")
+        return
+    kind, also = kind_of(next((label_at(record, name) for name in KIND if record.get(name)), None))
+    tags = labels(next((record[name] for name in TAGS if record.get(name)), None))
+    when = next((record[name] for name in WHEN if record.get(name)), None)
+    importance = record.get("importance")
+    if importance is not None:
+        importance = _importance(importance)
+    title = next((name for name in NAMES if isinstance(record.get(name), str) and record[name].strip()), "")
+    text = titled(text_at(record, *CONTENT), " ".join(str(record.get(title, "")).split()))
+    entry = Entry(text, kind, tags + also, label_at(record, "scope"), moment(when), importance)
+    content = next((name for name in CONTENT if record.get(name) is not None), "")
+    sort, labelled = (next((name for name in names if record.get(name)), "") for names in (KIND, TAGS))
+    read_ = (content, title, sort, labelled, "scope", "importance")
+    yield Given(where, entry, not_read=not_read(record, *read_))
+
+
+def _importance(value: Any) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        raise Malformed("importance is no number.") from None
+    if not 0 <= found <= 1:
+        raise Malformed(f"importance {found:g} is outside 0 to 1.")
+    return found
+
+
+def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    turns: list[Turn] = []
+    for message in cast("list[Any]", record["messages"]):
+        said = mapping(message)
+        speaker = label_at(said, "speaker") or label_at(said, "role") or label_at(said, "author")
+        if speaker in ("system", "tool", "developer"):
+            continue
+        when = next((said[name] for name in ("at", *WHEN) if said.get(name)), None)
+        turns.append(Turn(text_at(said, "content", "text", "message"), speaker, moment(when)))
+    if not turns:
+        raise Malformed("its messages are empty.")
+    yield Given(where, Entry(""), tuple(turns))

@@ -1,0 +1,100 @@
+"""Reading our own format: each line a record or what is wrong with it, and whether the file is whole."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from mcp_memory.errors import InvalidInput
+from mcp_memory.exchange.exporters.jsonl import HEADER
+from mcp_memory.exchange.records import Kept, Record, kept
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One line's row of truth: the type of its record, and its columns."""
+
+    line: int
+    """From 1."""
+    type: str
+    row: dict[str, Kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with a line, or with the file at that line."""
+
+    line: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.problem}"
+
+
+def recognises(head: bytes) -> bool:
+    """Whether a file begins with our header, of whatever version."""
+    try:
+        first: Any = json.loads(head.partition(b"\n")[0])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and cast("dict[str, Any]", first).get("format") == HEADER["format"]
+
+
+def read(lines: Iterable[bytes]) -> Iterator[Read | Damage]:
+    """What each line after the header says, in order; empty lines say nothing.
+
+    Raises InvalidInput where the header is not ours or of a newer version. A file that was cut off or changed since it
+    was exported is told by a Damage at its end.
+    """
+    rest = iter(enumerate(lines, start=1))
+    _, header = next(rest, (1, b""))
+    _require_version(header)
+    digest = hashlib.sha256(header)
+    number, count, ended = 1, 0, False
+    for number, line in rest:
+        if not line.strip():
+            continue
+        if ended:
+            yield Damage(number, "something follows the line that ends the file.")
+            return
+        found = _object(line)
+        if isinstance(found, dict) and found.get("record") == "end":
+            ended = True
+            if (found.get("records"), found.get("sha256")) != (count, digest.hexdigest()):
+                yield Damage(number, "the lines before it are not those that were exported: some were changed or lost.")
+            continue
+        digest.update(line)
+        count += 1
+        yield _read(number, found)
+    if not ended:
+        yield Damage(number, "the file ends here, before the line that ends an export: it was cut off.")
+
+
+def _require_version(header: bytes) -> None:
+    if not recognises(header):
+        raise InvalidInput('This is no export of mcp-memory: its first line is not {"format":"mcp-memory",…}.')
+    version = json.loads(header).get("version")
+    if version != HEADER["version"]:
+        raise InvalidInput(
+            f"The export has version {version!r}, and this mcp-memory reads {HEADER['version']}. Upgrade mcp-memory."
+        )
+
+
+def _object(line: bytes) -> dict[str, Any] | str:
+    """The object of a line, or what is wrong with it."""
+    try:
+        found: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return f"it is no JSON ({error})."
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else "it is no JSON object."
+
+
+def _read(number: int, found: dict[str, Any] | str) -> Read | Damage:
+    if isinstance(found, str):
+        return Damage(number, found)
+    type_ = found.pop("record", None)
+    try:
+        return Read(number, str(type_), kept(Record(str(type_), found)))
+    except InvalidInput as problem:
+        return Damage(number, str(problem))

@@ -1,0 +1,113 @@
+"""Letta agent files (`.af`): the memory blocks of agents, and what was said with them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from mcp_memory.domain.model import Entry, Turn
+from mcp_memory.exchange.importers.parsed import (
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    each,
+    label_at,
+    listed,
+    mapping,
+    moment,
+)
+
+PERSONA = "persona"
+"""The label of the block about the agent itself, which says nothing of the person."""
+
+
+def recognises(package: Package) -> bool:
+    """Whether it is a JSON object of agents with blocks, or of one agent with core memory."""
+    if package.whole or not package.files:
+        return False
+    value = package.files[0].json_or_none()
+    if not isinstance(value, dict):
+        return False
+    keys = cast("dict[str, Any]", value).keys()
+    return {"agents", "blocks"} <= keys or {"core_memory", "messages"} <= keys
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each block that says something of the person, tagged with its label, and each agent's conversation without what is no speech."""
+    for file in package.files:
+        value = mapping(file.value)
+        agents = value.get("agents", [value])
+        blocks = value.get("blocks", value.get("core_memory"))
+        yield from each(blocks, lambda number, file=file: f"{file.name} block {number}", _block)
+        yield from each(agents, lambda number, file=file: f"{file.name} agent {number}", _agent)
+
+
+def _block(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    label, value = label_at(record, "label"), record.get("value")
+    if not isinstance(value, str):
+        raise Malformed("its value is no text.")
+    if not value.strip():
+        yield LeftOut("an empty block")
+        return
+    if label == PERSONA:
+        yield LeftOut("what the agent is told to be")
+        return
+    yield Given(where, Entry(value.strip(), tags=(label,) if label else ()))
+
+
+def _agent(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    messages = listed(record.get("messages"), "messages")
+    name = label_at(record, "name") or "assistant"
+    turns: list[Turn] = []
+    for message in messages:
+        turns += _turns(mapping(message), name)
+    if turns:
+        yield Given(where, Entry(""), tuple(turns))
+
+
+def _turns(message: Mapping[str, Any], name: str) -> list[Turn]:
+    """What a message says to someone: none for instructions, tools and what they returned."""
+    at = moment(message.get("created_at"), "created_at")
+    role = message.get("role")
+    if role == "user":
+        return [Turn(text, "user", at) for text in [_spoken(_text(message))] if text]
+    if role != "assistant":
+        return []
+    said = [text for call in message.get("tool_calls") or () if (text := _sent(call))]
+    return [Turn(text, name, at) for text in said or [_text(message)] if text]
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content", message.get("text"))
+    if content is None or isinstance(content, str):
+        return (content or "").strip()
+    if not isinstance(content, list):
+        raise Malformed("the content of a message is neither text nor a list.")
+    parts = [mapping(part) for part in cast("list[Any]", content)]
+    return "\n".join(str(part.get("text") or "") for part in parts if part.get("type") == "text").strip()
+
+
+def _spoken(text: str) -> str:
+    """What a person said, out of the envelope a message was packed in; empty for what a system sent in their place."""
+    if not text.startswith("{"):
+        return text
+    try:
+        envelope: Any = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(envelope, dict) or "type" not in envelope:
+        return text
+    packed = cast("dict[str, Any]", envelope)
+    return str(packed.get("message") or "").strip() if packed["type"] == "user_message" else ""
+
+
+def _sent(call: Any) -> str:
+    """What an agent sent to the person by its tool for that."""
+    function = mapping(call).get("function")
+    if not isinstance(function, dict) or cast("dict[str, Any]", function).get("name") != "send_message":
+        return ""
+    try:
+        return str(json.loads(cast("dict[str, Any]", function)["arguments"])["message"]).strip()
+    except (ValueError, KeyError, TypeError):
+        raise Malformed("the arguments of a send_message cannot be read.") from None

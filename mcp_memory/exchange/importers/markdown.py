@@ -1,0 +1,155 @@
+"""Markdown as notes and rules are written in: front matter, headings, list items, and links between notes."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
+
+from mcp_memory.exchange.importers.parsed import Malformed, labels, moment
+
+MARKDOWN = (".md", ".markdown", ".mdc")
+_FRONT = re.compile(r"---[ \t]*\n(?P<yaml>.*?)(?:^|\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})")
+_HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ \t]+(?P<text>.*?)[ \t]*#*[ \t]*")
+_ITEM = re.compile(r"(?P<indent>[ \t]*)(?:[-*+]|[0-9]{1,9}[.)])[ \t]+(?P<text>\S.*)")
+_LINK = re.compile(r"!?\[\[([^\[\]|]{1,300})(?:\|([^\[\]]{0,300}))?\]\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A Markdown file: what its front matter says, and its body without it."""
+
+    front: Mapping[str, Any]
+    body: str
+
+    def date(self, *names: str) -> str | None:
+        """The first of the dates that is there and is one, in words that the intake reads."""
+        for name in names:
+            value = self.front.get(name)
+            if isinstance(value, datetime | date):
+                return value.isoformat()
+            if isinstance(value, str | int) and not isinstance(value, bool):
+                with suppress(Malformed):
+                    if found := moment(str(value)):
+                        return found
+        return None
+
+    def tags(self) -> tuple[str, ...]:
+        """Its tags, as a list, one text with commas or words with `#`."""
+        value = self.front.get("tags") or self.front.get("tag")
+        if isinstance(value, str) and "," not in value:
+            value = value.split()
+        try:
+            return labels(
+                [str(tag).lstrip("#") for tag in cast("list[Any]", value)] if isinstance(value, list) else value
+            )
+        except Malformed:
+            return ()
+
+    def text(self, name: str) -> str | None:
+        """A value of the front matter that is text, on one line."""
+        value = self.front.get(name)
+        return " ".join(str(value).split()) or None if isinstance(value, str | int | float) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A list item with what belongs to it, or a paragraph; code keeps its lines and stays with what is before it."""
+
+    text: str
+    heading: str
+    """What it stands under; empty at the beginning."""
+    item: bool
+    line: int
+    """From 1, in the body."""
+
+
+def note(text: str) -> Note:
+    """Raises Malformed where the front matter is no YAML mapping."""
+    found = _FRONT.match(text)
+    if not found:
+        return Note({}, text)
+    from ruamel.yaml import YAML  # 17 ms, which no start of a server should wait for
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        load: Callable[[str], Any] = cast("Any", YAML(typ="safe", pure=True)).load
+        value = load(found["yaml"])
+    except (YAMLError, ValueError, RecursionError) as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        told = f"line {mark.line + 2}: {problem}" if mark else str(error)[:100]
+        raise Malformed(f"its front matter is no YAML ({told}).") from None
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise Malformed("its front matter is no list of names with values.")
+    return Note({str(name): said for name, said in cast("dict[Any, Any]", value).items()}, text[found.end() :])
+
+
+def blocks(body: str) -> Iterator[Block]:
+    """The list items and paragraphs of a text in their order, without its headings, rules and comments."""
+    body_lines = _without_comments(body).split("\n")
+    heading, fence = "", ""
+    lines: list[str] = []
+    start, item, indent = 1, False, 0
+
+    def finished() -> Iterator[Block]:
+        text = "\n".join(lines).strip()
+        if text.strip("-*_= \n"):
+            yield Block(text, heading, item, start)
+        lines.clear()
+
+    for number, line in enumerate(body_lines, start=1):
+        marker = _FENCE.match(line)
+        if fence or marker:
+            if not lines:
+                start, item = number, False
+            lines.append(line)
+            fence = _fence_after(fence, marker[1] if marker else "")
+        elif found := _HEADING.fullmatch(line):
+            yield from finished()
+            heading, item = found["text"], False
+        elif found := _ITEM.fullmatch(line):
+            nested = item and bool(lines) and len(found["indent"].expandtabs(4)) > indent
+            if nested:
+                lines.append(line.expandtabs(4)[indent:].rstrip())
+                continue
+            yield from finished()
+            start, item, indent = number, True, len(found["indent"].expandtabs(4))
+            lines.append(found["text"])
+        elif line.strip():
+            if not lines:
+                start, item = number, False
+            lines.append(line.strip() if item else line)
+        elif not _FENCE.match(body_lines[number] if number < len(body_lines) else ""):
+            yield from finished()
+    yield from finished()
+
+
+def linked(text: str) -> str:
+    """The text with links between notes as the words they show."""
+    return _LINK.sub(lambda found: found[2] or found[1].partition("#")[0] or found[1], text)
+
+
+def links(text: str) -> list[str]:
+    """The notes that a text links to, each once."""
+    return list(dict.fromkeys(name for found in _LINK.finditer(text) if (name := found[1].partition("#")[0].strip())))
+
+
+def _fence_after(fence: str, marker: str) -> str:
+    """The fence that is open after a line: `marker` is the one it begins with."""
+    if not fence:
+        return marker
+    return "" if marker.startswith(fence) else fence
+
+
+def _without_comments(text: str) -> str:
+    """The text with each comment as the ends of line in it; one that is not closed stays."""
+    parts: list[str] = []
+    at = 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:
+        parts += [text[at:start], "\n" * text.count("\n", start, end)]
+        at = end + 3
+    return "".join([*parts, text[at:]])

@@ -1,0 +1,118 @@
+"""Folders and files of Markdown notes, as Obsidian keeps them: each note a document, with its tags, date and links."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+from mcp_memory.domain.model import Entry
+from mcp_memory.exchange.importers.markdown import (
+    MARKDOWN,
+    Note,
+    linked,
+    links,
+    note,
+)
+from mcp_memory.exchange.importers.parsed import (
+    MAX_TAG,
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    day_named,
+    kind_of,
+    labels,
+    not_read,
+    one,
+    titled,
+)
+
+_INLINE_TAG = re.compile(r"(?:^|(?<=\s))#([\w][\w/-]{0,60})", re.MULTILINE)
+_CODE = re.compile(r"(`{3,}|~{3,}).*?(?:\1|\Z)|`[^`\n]*`", re.DOTALL)
+_EMBEDDED = re.compile(
+    r"(?<![ \t])[ \t]*!\[\[[^\[\]|#]{1,300}\.(?:png|jpe?g|gif|svg|webp|bmp|avif|pdf|mp3|wav|m4a|ogg|flac|3gp|mp4|webm|ogv|mov|mkv|canvas|base)"
+    r"(?:#[^\[\]|]*)?(?:\|[^\[\]]{0,300})?\]\]",
+    re.IGNORECASE,
+)
+"""A picture, a recording or another file that a note shows and that is no note."""
+_COMMENT = re.compile(r"(?<![ \t])[ \t]*%%.*?%%", re.DOTALL)
+_BLOCK_ID = re.compile(r"(?:^|(?<![ \t])[ \t]+)\^[A-Za-z0-9-]+[ \t]*$", re.MULTILINE)
+_FILE = re.compile(r"\.(?!md$)[A-Za-z][A-Za-z0-9]{1,4}$")
+"""How the name of a file ends that is no note."""
+UNSAID = (
+    "title",
+    "name",
+    "type",
+    "tags",
+    "tag",
+    "aliases",
+    "alias",
+    "cssclass",
+    "cssclasses",
+    "publish",
+    "permalink",
+    "uid",
+)
+"""Properties that are read, or say how a note is shown and not what it says."""
+MAX_TAGS = 50
+"""Tags of a note at most, as the intake takes them."""
+DATES = ("date", "created", "created_at", "updated", "modified", "last_modified", "updated_at")
+
+
+def recognises(package: Package) -> bool:
+    """Whether any of it is Markdown."""
+    return any(file.suffix in MARKDOWN for file in package.files)
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each note under its title, with links as the words they show and as tags."""
+    for file in package.files if not package.whole else package.with_suffix(*MARKDOWN):
+        yield from one(lambda file=file: _note(file), file.name)
+
+
+def _note(file: File) -> Iterator[Found]:
+    found = note(file.text)
+    body = shown(found.body)
+    if not body.strip():
+        yield LeftOut("an empty note")
+        return
+    yield given(file, found, body=body, tags=inline_tags(body))
+
+
+def given(file: File, found: Note, *, body: str, tags: tuple[str, ...] = ()) -> Given:
+    """The record of a note: its body under its title, short enough for one memory or a document."""
+    title = found.text("title") or found.text("name") or file.stem
+    kind, also = kind_of(found.text("type"))
+    linking = tuple(name for name in links(body) if len(name) <= MAX_TAG and not _FILE.search(name))
+    text = titled(linked(body).strip(), title)
+    tags = tuple(dict.fromkeys((*found.tags(), *tags, *also, *_aliases(found), *linking)))[:MAX_TAGS]
+    entry = Entry(text, kind=kind, tags=tags, occurred_at=found.date(*DATES) or day_named(file.stem))
+    return Given(file.name, entry, not_read=not_read(found.front, *UNSAID, *DATES))
+
+
+def shown(body: str) -> str:
+    """What a reader of notes shows of a text: no comment between `%%`, no name of a block, no picture."""
+    parts: list[str] = []
+    at = 0
+    for code in _CODE.finditer(body):
+        parts += [_shown(body[at : code.start()]), code[0]]
+        at = code.end()
+    return "".join([*parts, _shown(body[at:])])
+
+
+def _shown(text: str) -> str:
+    return _BLOCK_ID.sub("", _EMBEDDED.sub("", _COMMENT.sub("", text)))
+
+
+def _aliases(found: Note) -> tuple[str, ...]:
+    """The other names of a note, as tags."""
+    with suppress(Malformed):
+        return labels(found.front.get("aliases") or found.front.get("alias"))
+    return ()
+
+
+def inline_tags(body: str) -> tuple[str, ...]:
+    """The words with a `#` in a text, those in code and those that are numbers left out."""
+    found = _INLINE_TAG.findall(_CODE.sub(" ", body))
+    return tuple(dict.fromkeys(tag for tag in found if not tag.isdigit()))

@@ -1,0 +1,117 @@
+"""mem0 and OpenMemory: lists of memories as their interfaces return them, and OpenMemory's backup archive."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from mcp_memory.domain.model import Entry
+from mcp_memory.exchange.importers.parsed import (
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    Unread,
+    each,
+    is_deleted,
+    label_at,
+    labels,
+    listed,
+    mapping,
+    moment,
+    not_read,
+    object_or_none,
+    objects_of,
+    one,
+    text_at,
+)
+
+
+def recognises(package: Package) -> bool:
+    """Whether it is an archive with memories.json, or a file with a list of objects that have a memory and an id."""
+    if package.whole:
+        return any(_backup(file) for file in package.named("memories.json"))
+    return bool(package.files) and (_backup(package.files[0]) or _is_list(package.files[0]))
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each memory that is not deleted, with its categories as tags, and the time it last changed."""
+    backups = [file for file in package.named("memories.json") if _backup(file)] if package.whole else package.files
+    for file in backups:
+        if _backup(file):
+            yield from _backed_up(file)
+            continue
+        value = file.json_or_none()
+        if value is None:
+            for where, found in objects_of(file):
+                if isinstance(found, Unread):
+                    yield found
+                else:
+                    yield from one(lambda found=found, where=where: _memory(found, where), where)
+            continue
+        yield from each(_list_in(value), lambda n, file=file: f"{file.name} memory {n}", _memory)
+        yield from _related(value, file)
+
+
+def _related(value: Any, file: File) -> Iterator[Found]:
+    """What its graph says, where an interface returned that too."""
+    answer = object_or_none(value)
+    if answer is not None and answer.get("relations"):
+        yield from each(answer["relations"], lambda number: f"{file.name} relation {number}", _relation)
+
+
+def _relation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    ends = text_at(record, "source"), text_at(record, "target", "destination")
+    told = " ".join((ends[0], text_at(record, "relationship", "relation"), ends[1])).replace("_", " ")
+    yield Given(where, Entry(" ".join(told.split()), tags=labels([end.replace("_", " ") for end in ends])))
+
+
+def _list_in(value: Any) -> Any:
+    """The list of memories in what an interface returned."""
+    answer = object_or_none(value)
+    if answer is None:
+        return value
+    alone: list[Any] = [answer]
+    return next((answer[name] for name in ("results", "memories", "items") if name in answer), alone)
+
+
+def _is_list(file: File) -> bool:
+    value = file.json_or_none()
+    if value is None:
+        first = next(objects_of(file), ("", None))[1] if file.suffix in (".jsonl", ".ndjson", ".json") else None
+        value = [first]
+    found = _list_in(value)
+    first = cast("list[Any]", found)[0] if isinstance(found, list) and found else None
+    return isinstance(first, dict) and isinstance(cast("dict[str, Any]", first).get("memory"), str) and "id" in first
+
+
+def _backup(file: File) -> bool:
+    value = file.json_or_none()
+    return isinstance(value, dict) and {"memories", "apps"} <= cast("dict[str, Any]", value).keys()
+
+
+def _backed_up(file: File) -> Iterator[Found]:
+    value = mapping(file.value)
+    try:
+        names = {str(found["id"]): str(found["name"]) for found in value.get("categories") or ()}
+        apps = {str(found["id"]): str(found["name"]) for found in value["apps"]}
+    except (TypeError, KeyError):
+        raise Malformed("its categories or apps are no list of objects with an id and a name.") from None
+
+    def memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+        known = [names.get(str(category), "") for category in listed(record.get("category_ids"), "category_ids")]
+        app = apps.get(str(record.get("app_id")), "")
+        yield from _memory(dict(record) | {"categories": [name for name in (*known, app) if name]}, where)
+
+    yield from each(value["memories"], lambda number: f"{file.name} memory {number}", memory)
+
+
+def _memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    state = label_at(record, "state")
+    if is_deleted(record):
+        yield LeftOut("deleted there")
+        return
+    changed = moment(record.get("updated_at"), "updated_at") or moment(record.get("created_at"), "created_at")
+    tags = labels(record.get("categories")) + ((state,) if state in ("archived", "paused") else ())
+    entry = Entry(text_at(record, "memory", "content"), tags=tags, occurred_at=changed)
+    yield Given(where, entry, not_read=not_read(record, "memory", "content", "categories"))

@@ -1,0 +1,122 @@
+"""mcp-memory-service: its SQLite file, and the JSON that its exporter writes."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mcp_memory.domain.model import Entry
+from mcp_memory.exchange.importers.parsed import (
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    each,
+    kind_of,
+    label_at,
+    labels,
+    mapping,
+    moment,
+    one,
+    text_at,
+)
+
+UNTAGGED = "untagged"
+"""The tag that it gives what has none."""
+SQLITE = b"SQLite format 3\0"
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged database raises; the second is of the names in its errors."""
+_VERSIONS = slice(18, 20)
+"""Bytes of a database's header that say whether it has a write-ahead log; one in memory can have none."""
+
+
+def recognises(package: Package) -> bool:
+    """Whether it is a database with a table of memories that have a content hash, or an export of one."""
+    if package.whole or not package.files:
+        return False
+    file = package.files[0]
+    try:
+        if file.data.startswith(SQLITE):
+            connection = _opened(file.data)
+            try:
+                return {"content", "content_hash"} <= _columns(connection)
+            finally:
+                connection.close()
+    except (Malformed, *DAMAGED):
+        return False
+    value = file.json_or_none()
+    return isinstance(value, dict) and "memories" in value and "export_metadata" in value
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each memory that is not deleted, with its tags, type, and the time it was created; its vectors are left out."""
+    for file in package.files:
+        if file.data.startswith(SQLITE):
+            yield from _rows(file.data, file.name)
+        else:
+            yield from each(
+                mapping(file.value).get("memories"), lambda n, file=file: f"{file.name} memory {n}", _memory
+            )
+
+
+def _rows(data: bytes, name: str) -> Iterator[Found]:
+    connection = _opened(data)
+    try:
+        present = _columns(connection)
+        wanted = [
+            column
+            for column in ("id", "content", "tags", "memory_type", "metadata", "created_at", "deleted_at")
+            if column in present
+        ]
+        for row in connection.execute(f"SELECT {', '.join(wanted)} FROM memories ORDER BY rowid"):
+            record = dict(zip(wanted, row, strict=True))
+            where = f"{name} memory {record.get('id')}"
+            yield from one(lambda record=record, where=where: _memory(record, where), where)
+    except DAMAGED as error:
+        raise Malformed(f"the database is damaged ({error}).") from None
+    finally:
+        connection.close()
+
+
+def _memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    if record.get("deleted_at") is not None:
+        yield LeftOut("deleted there")
+        return
+    metadata = record.get("metadata")
+    if isinstance(metadata, str) and metadata.strip():
+        try:
+            metadata = json.loads(metadata)
+        except ValueError:
+            raise Malformed("metadata is no JSON.") from None
+    kind, also = kind_of(label_at(record, "memory_type"))
+    created = moment(record.get("created_at"), "created_at") or moment(record.get("created_at_iso"), "created_at_iso")
+    tags = tuple(tag for tag in labels(record.get("tags")) if tag != UNTAGGED)
+    entry = Entry(text_at(record, "content"), kind=kind, tags=tags + also, occurred_at=created)
+    yield Given(where, entry)
+
+
+def _opened(data: bytes) -> sqlite3.Connection:
+    """The database in memory, in which nothing but its tables is trusted. Raises Malformed, sqlite3.Error."""
+    connection = sqlite3.connect(":memory:")
+    connection.text_factory = _decoded
+    try:
+        connection.deserialize(data[: _VERSIONS.start] + b"\1\1" + data[_VERSIONS.stop :])
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA query_only = ON")
+    except (sqlite3.Error, OverflowError):
+        connection.close()
+        raise
+    return connection
+
+
+def _decoded(data: bytes) -> str:
+    """Text of the database; what is no UTF-8 in it as half surrogates, which the intake refuses with the record."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _columns(connection: sqlite3.Connection) -> set[str]:
+    kind = connection.execute("SELECT type FROM sqlite_schema WHERE name = 'memories'").fetchone()
+    if kind != ("table",):
+        return set()
+    return {row[1] for row in connection.execute("PRAGMA table_info(memories)")}

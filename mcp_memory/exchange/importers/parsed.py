@@ -1,0 +1,416 @@
+"""What a foreign file gives: records to remember, what could not be read of it, and what was left out on purpose."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any, TypeAlias, cast
+
+from mcp_memory.domain.model import KINDS, Entry, Turn
+from mcp_memory.errors import InvalidInput
+from mcp_memory.language.dates.extraction import read_period
+
+MAX_TAG = 200
+"""Characters of a tag, as the intake takes them; what is longer is no label."""
+MAX_DATE = 100
+"""Characters of a date; what is longer is a text."""
+_COUNTED = re.compile(r"(?!(?:19|20)[0-9]{12}$)[0-9]{9,16}(?:\.[0-9]{1,9})?")
+_PACKED = re.compile(r"^((?:19|20)[0-9]{6})([0-9]{6})$")
+_DASHED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAILY = re.compile(
+    r"(?:(?P<day>(?:19|20)[0-9]{2}(?P<mark>[-_.]?)[0-9]{2}(?P=mark)[0-9]{2})|(?P<period>(?:19|20)[0-9]{2}-(?:W?[0-9]{2})))"
+    r"(?:[ _-]+[^\W\d].*)?"
+)
+_DAYS = (datetime(2031, 2, 4, 3, tzinfo=UTC), datetime(2032, 9, 15, 17, tzinfo=UTC))
+"""Two moments that share neither year, season, day of the week nor hour: what means the same on both is a date."""
+_BOMS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_ALIKE = {
+    "task": "note",
+    "observation": "note",
+    "idea": "note",
+    "meeting": "event",
+    "milestone": "event",
+    "how-to": "procedure",
+    "howto": "procedure",
+    "process": "procedure",
+    "technique": "procedure",
+    "workflow": "procedure",
+    "choice": "decision",
+}
+"""What other tools call a kind of ours."""
+
+
+_NOT = ("", "0", "false", "no", "null", "none")
+NAMES = ("title", "name")
+"""Fields of what a text is about, which stands before it."""
+WORKINGS = frozenset(
+    (
+        *(
+            "id",
+            "uuid",
+            "hash",
+            "content_hash",
+            "user",
+            "user_id",
+            "agent_id",
+            "run_id",
+            "app_id",
+            "actor_id",
+            "org_id",
+        ),
+        *("project_id", "category_ids", "session_id", "score", "embedding", "vector", "structured_attributes"),
+        *("occurred_at", "date", "created_at", "created", "timestamp", "time", "updated_at", "archived_at"),
+        *("state", "deleted", "is_deleted", "deleted_at", "created_at_iso", "updated_at_iso"),
+    )
+)
+"""Fields that say how a tool keeps a record and not what it says, and dates, of which one is enough."""
+
+
+class Malformed(Exception):
+    """A record is not what its format says; the message tells why, in words that follow its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One record: a text, or with `turns` a conversation, of which `entry` has what is the same for all turns."""
+
+    where: str
+    """Its file and its place in it, as a person would look it up."""
+    entry: Entry
+    turns: tuple[Turn, ...] = ()
+    not_read: tuple[str, ...] = ()
+    """Names of its fields that say something and were not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A record that could not be read, and why; nothing of it is kept."""
+
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that is well formed and is not a memory; `reason` in words that follow how many there are."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something about how a file was read that a person should know."""
+
+    where: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.note}"
+
+
+Found: TypeAlias = Given | Unread | LeftOut | Noted
+
+
+@dataclass(frozen=True)
+class File:
+    """A file whose bytes are read when they are asked for, and once."""
+
+    name: str
+    """Relative to what was named on the command line, with `/`."""
+    load: Callable[[], bytes]
+    """Raises Malformed where it cannot be read or is too big."""
+
+    @cached_property
+    def data(self) -> bytes:
+        """All of it."""
+        return self.load()
+
+    @property
+    def suffix(self) -> str:
+        """The end of its name from the last point, in lower case; empty where there is none."""
+        base = self.base
+        return base[base.rfind(".") :].lower() if "." in base[1:] else ""
+
+    @property
+    def base(self) -> str:
+        """The last part of its name."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """The last part of its name without what follows the last point."""
+        return self.base.rpartition(".")[0] or self.base
+
+    @cached_property
+    def text(self) -> str:
+        """What it says, whatever Unicode encoding it is in, with `\\n` ends of line. Raises Malformed."""
+        return decoded(self.data).replace("\r\n", "\n").replace("\r", "\n")
+
+    @cached_property
+    def value(self) -> Any:
+        """What it says as JSON. Raises Malformed."""
+        return parsed(decoded(self.data))
+
+    def json_or_none(self) -> Any:
+        """What it says as JSON; None where it is none, or looks like none from its first character."""
+        try:
+            head = self.data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+            return self.value if head[:1] in (b"{", b"[", b"\xff", b"\xfe") else None
+        except Malformed:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What one path on the command line holds: one file, a folder's, or an archive's."""
+
+    name: str
+    files: Sequence[File]
+    whole: bool
+    """Whether it is a folder or an archive."""
+    others: Sequence[str] = ()
+    """The names of what lies there too and is no text by its name."""
+    within: Sequence["Package | Unread"] = ()
+    """The archives in a folder, each by itself, or why it can't be opened."""
+
+    def named(self, base: str) -> list[File]:
+        """Its files of that name, in whatever folder."""
+        return [file for file in self.files if file.base.lower() == base]
+
+    def with_suffix(self, *suffixes: str) -> list[File]:
+        """Its files whose names end so."""
+        return [file for file in self.files if file.suffix in suffixes]
+
+
+def decoded(data: bytes) -> str:
+    """Text in UTF-8, or in UTF-16 or UTF-32 with a byte order mark. Raises Malformed."""
+    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8-sig")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        byte = data[error.start : error.start + 1].hex()
+        raise Malformed(
+            f"it is not in {encoding.upper().removesuffix('-SIG')} (byte 0x{byte} at {error.start}). Convert it first, "
+            "for example with iconv -f ISO-8859-1 -t UTF-8."
+        ) from None
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON text. Raises Malformed."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"it is no JSON ({str(error)[:200]}).") from None
+
+
+def lines_of(file: File) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that are not blank, with their numbers from 1; each can be decoded or not."""
+    data = file.data
+    if data.startswith(tuple(mark for mark, _ in _BOMS)):
+        data = decoded(data).encode("utf-8", "surrogatepass")
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def objects_of(file: File) -> Iterator[tuple[str, Mapping[str, Any] | Unread]]:
+    """The objects of a file of JSON lines, each with its place, or what is wrong there."""
+    for number, line in lines_of(file):
+        where = f"{file.name} line {number}"
+        try:
+            yield where, mapping(parsed(decoded(line)))
+        except Malformed as problem:
+            yield where, Unread(where, str(problem))
+
+
+def each(
+    values: object, where: Callable[[int], str], read: Callable[[Mapping[str, Any], str], Iterator[Found]]
+) -> Iterator[Found]:
+    """What `read` makes of each object of a list, with its place; what is malformed is told instead, as a whole."""
+    if not isinstance(values, list):
+        yield Unread(where(1), "it is no list.")
+        return
+    for number, value in enumerate(cast("list[Any]", values), start=1):
+        yield from one(lambda value=value, number=number: read(mapping(value), where(number)), where(number))
+
+
+def one(read: Callable[[], Iterator[Found]], where: str) -> Iterator[Found]:
+    """All that a reader gives of one record, or what is wrong with it: never a part."""
+    try:
+        found = list(read())
+    except Malformed as problem:
+        found = [Unread(where, str(problem))]
+    yield from found
+
+
+def object_or_none(value: object) -> dict[str, Any] | None:
+    """The value where it is a JSON object."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def list_or_none(value: object) -> list[Any] | None:
+    """The value where it is a JSON list."""
+    return cast("list[Any]", value) if isinstance(value, list) else None
+
+
+def listed(value: object, name: str) -> list[Any]:
+    """The list, none where there is nothing. Raises Malformed naming it where it is something else."""
+    found = [] if value is None else list_or_none(value)
+    if found is None:
+        raise Malformed(f"{name} is no list but {_shown(value)}.")
+    return found
+
+
+def mapping(value: object, wanted: str = "no JSON object") -> Mapping[str, Any]:
+    """Raises Malformed where it is no JSON object, in the words of what it is not."""
+    if not isinstance(value, dict):
+        raise Malformed(f"it is {wanted} but {_shown(value)}.")
+    return cast("dict[str, Any]", value)
+
+
+def text_at(record: Mapping[str, Any], *names: str) -> str:
+    """The text of the first of the fields that is there. Raises Malformed where none is, it is empty or no text."""
+    for name in names:
+        if (value := record.get(name)) is not None:
+            if not isinstance(value, str):
+                raise Malformed(f"{name} is no text but {_shown(value)}.")
+            if not value.strip():
+                raise Malformed(f"{name} is empty.")
+            return value
+    raise Malformed(f"it has no {' or '.join(names)}.")
+
+
+def label_at(record: Mapping[str, Any], name: str) -> str | None:
+    """The text of a field, on one line; None where there is none. Raises Malformed where it is no text."""
+    value = record.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Malformed(f"{name} is no text but {_shown(value)}.")
+    return " ".join(value.split()) or None
+
+
+def not_read(record: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+    """The fields of a record that hold something, are none of those that were read, and may say something."""
+    known = WORKINGS | set(names)
+    return tuple(
+        name for name, value in record.items() if name.lower() not in known and value not in (None, "", [], {})
+    )
+
+
+def is_deleted(record: Mapping[str, Any]) -> bool:
+    """Whether the tool that kept a record had deleted it."""
+    states = (str(record.get(name)).strip().lower() for name in ("state", "status"))
+    given = (record.get(name) for name in ("deleted_at", "deleted", "is_deleted"))
+    return "deleted" in states or any(value and str(value).strip().lower() not in _NOT for value in given)
+
+
+def titled(text: str, title: str | None) -> str:
+    """A text under what it is called, where it does not begin with that itself."""
+    if not title or text.startswith("#") or title.casefold() in text.casefold()[:200]:
+        return text
+    return f"{title}: {text}" if "\n" not in text else f"# {title}\n\n{text}"
+
+
+def labels(value: object) -> tuple[str, ...]:
+    """Tags from a list or a text with commas, those that are too long for one left out. Raises Malformed."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, list):
+        raise Malformed(f"the tags are no list but {_shown(value)}.")
+    found: list[str] = []
+    for tag in cast("list[Any]", value):
+        if not isinstance(tag, str | int | float):
+            raise Malformed(f"a tag is no text but {_shown(tag)}.")
+        found.append(" ".join(str(tag).split()))
+    return tuple(tag for tag in found if tag and len(tag) <= MAX_TAG)
+
+
+def kind_of(name: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """The kind that another tool's word for one means, and that word as a tag where it means none."""
+    if not name or not name.strip():
+        return None, ()
+    word = " ".join(name.split()).lower()
+    kind = _ALIKE.get(word, word)
+    if kind in KINDS and kind != "tool":
+        return kind, () if kind == word else (word,)
+    return None, (word,) if len(word) <= MAX_TAG else ()
+
+
+def moment(value: object, name: str = "the date") -> str | None:
+    """A date or a time in words that the intake reads: of a number since 1970, or of a text that names it whole.
+
+    A number counts seconds, milliseconds or microseconds, or is itself a year or a day as 20260331. What a text means
+    only from some day on, such as "yesterday" or "13 February", is no date here. None where there is none. Raises
+    Malformed.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise Malformed(f"{name} is no time but {_shown(value)}.")
+    if isinstance(value, int) and (1900 <= value <= 2100 or 19000101 <= value <= 21001231):
+        value = str(value)
+    if isinstance(value, str) and not _COUNTED.fullmatch(value.strip()):
+        if found := _absolute(value.strip()):
+            return found
+        raise Malformed(f"{name} {value.strip()[:40]!r} is no date that can be read; give it as 2026-03-31.")
+    try:
+        seconds = float(value)
+        for _ in ("milliseconds", "microseconds"):
+            if abs(seconds) > 1e11:
+                seconds /= 1000
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError):
+        raise Malformed(f"{name} {_shown(value)} is outside what a calendar has.") from None
+
+
+def day_named(stem: str) -> str | None:
+    """The day, week or month that the name of a daily note begins with or is; None where there is none."""
+    found = _DAILY.fullmatch(stem)
+    if not found:
+        return None
+    day, parted, period = found.group("day", "mark", "period")
+    try:
+        return moment(period or (day.replace(parted, "-") if parted else day))
+    except Malformed:
+        return None
+
+
+def _absolute(text: str) -> str | None:
+    """A date that does not depend on the day it is read on, as the intake reads it; None where it is none."""
+    if len(text) > MAX_DATE:
+        return None
+    text = _PACKED.sub(r"\1T\2", text)
+    for read in (date.fromisoformat, datetime.fromisoformat):
+        try:
+            found = read(text)
+        except ValueError:
+            continue
+        return text if _DASHED.match(text) else found.isoformat()
+    try:
+        periods = {read_period(text, now=now) for now in _DAYS}
+    except InvalidInput:
+        return None
+    return text if len(periods) == 1 else None
+
+
+def _shown(value: object) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):  # also a number of more digits than Python writes down
+        text = f"of the type {type(value).__name__}"
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -1,0 +1,171 @@
+"""The knowledge graph of the reference server `@modelcontextprotocol/server-memory`: entities, observations, relations."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mcp_memory.domain.model import Entry
+from mcp_memory.exchange.exporters.graph import (
+    ABOUT,
+    BELONGS,
+    OWNERS,
+    SUBJECTS,
+)
+from mcp_memory.exchange.importers.parsed import (
+    MAX_TAG,
+    File,
+    Found,
+    Given,
+    Malformed,
+    Package,
+    Unread,
+    decoded,
+    each,
+    lines_of,
+    list_or_none,
+    listed,
+    object_or_none,
+    objects_of,
+    one,
+    parsed,
+    text_at,
+)
+
+
+def recognises(package: Package) -> bool:
+    """Whether a file's first line, or the file, is an entity, a relation, or an object with both lists."""
+    if package.whole or not package.files:
+        return False
+    file = package.files[0]
+    try:
+        _, line = next(lines_of(file), (1, b""))
+        first = object_or_none(parsed(decoded(line)))
+    except Malformed:
+        first = None
+    return bool(first and first.get("type") in ("entity", "relation")) or _whole(file) is not None
+
+
+def read(package: Package) -> Iterator[Found]:
+    """Each observation with the name of its entity, tagged with the entity and its type; each relation as a sentence.
+
+    Of what mcp-memory wrote itself, each observation as the memory it was, in its scope; relations tell where it belongs.
+    """
+    for file in package.files:
+        if (whole := _whole(file)) is not None:
+            ours = _Ours.of([*_objects(whole["entities"]), *_objects(whole["relations"])])
+            yield from each(whole["entities"], lambda number, file=file: f"{file.name} entity {number}", ours.entity)
+            yield from each(
+                whole["relations"], lambda number, file=file: f"{file.name} relation {number}", ours.relation
+            )
+        else:
+            yield from _lines(file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """What of a graph mcp-memory wrote itself (exporters.graph)."""
+
+    sorts: Mapping[str, str]
+    """The types of its entities, by their names."""
+    owners: Mapping[str, str]
+    """The scope that the memories of each topic and tag belong to."""
+    about: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, records: Sequence[Mapping[str, Any]]) -> "_Ours":
+        sorts = {
+            str(record["name"]): str(record["entityType"])
+            for record in records
+            if record.get("entityType") in _SORTS and isinstance(record.get("name"), str)
+        }
+        owners: dict[str, str] = {}
+        about: dict[str, tuple[str, ...]] = {}
+        for record in records:
+            one_, sort, other = (str(record.get(name)) for name in ("from", "relationType", "to"))
+            if one_ in sorts and other in sorts and sort == BELONGS:
+                owners.setdefault(one_, other)
+            elif one_ in sorts and other in sorts and sort == ABOUT:
+                about[one_] = (*about.get(one_, ()), other)
+        return cls(sorts, owners, about)
+
+    def entity(self, record: Mapping[str, Any], where: str) -> Iterator[Found]:
+        """An entity's observations."""
+        name = text_at(record, "name")
+        if name not in self.sorts:
+            yield from _entity(record, where)
+            return
+        owned = self.sorts[name] in OWNERS.values()
+        told = listed(record.get("observations", False), "observations")
+        scope = name if owned else self.owners.get(name)
+        # Whose tags the others are is told of one memory alone.
+        others = self.about.get(name, ()) if len(told) == 1 else ()
+        tags = tuple(self._label(tag, scope) for tag in (*(() if owned else (name,)), *others))
+        for number, text in enumerate(told, start=1):
+            if not isinstance(text, str) or not text.strip():
+                raise Malformed(f"observation {number} is no text.")
+            yield Given(where, Entry(text, tags=tuple(tag for tag in tags if len(tag) <= MAX_TAG), scope=scope))
+
+    def relation(self, record: Mapping[str, Any], where: str) -> Iterator[Found]:
+        """A relation, but for one that tells where memories belong."""
+        ends = {record.get("from"), record.get("to")}
+        if not (ends <= self.sorts.keys() and record.get("relationType") in (BELONGS, ABOUT)):
+            yield from _relation(record, where)
+
+    def _label(self, name: str, scope: str | None) -> str:
+        """A topic's or a tag's own name, where the entity's has more."""
+        for sort in SUBJECTS:
+            name = name.removesuffix(f" ({sort})")
+        return name.removesuffix(f" ({scope})")
+
+
+_SORTS = frozenset((*OWNERS.values(), *SUBJECTS.values()))
+
+
+def _objects(values: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; what is none is told where it is read."""
+    return [found for value in list_or_none(values) or () if (found := object_or_none(value)) is not None]
+
+
+def _whole(file: File) -> Mapping[str, Any] | None:
+    """The graph, where the file is one object, as the server's tool read_graph answers."""
+    found = object_or_none(file.json_or_none())
+    return found if found and {"entities", "relations"} <= found.keys() else None
+
+
+def _lines(file: File) -> Iterator[Found]:
+    ours = _Ours.of([found for _, found in objects_of(file) if not isinstance(found, Unread)])
+    for where, found in objects_of(file):
+        if isinstance(found, Unread):
+            yield found
+            continue
+        match found.get("type"):
+            case "entity":
+                yield from one(lambda found=found, where=where: ours.entity(found, where), where)
+            case "relation":
+                yield from one(lambda found=found, where=where: ours.relation(found, where), where)
+            case other:
+                yield Unread(where, f"type {str(other)[:40]!r} is neither entity nor relation.")
+
+
+def _entity(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    name = " ".join(text_at(record, "name").split())
+    sort = " ".join(text_at(record, "entityType").split())
+    observations = listed(record.get("observations", False), "observations")
+    tags = tuple(tag for tag in (name, sort) if len(tag) <= MAX_TAG)
+    for number, observation in enumerate(observations, start=1):
+        if not isinstance(observation, str) or not observation.strip():
+            raise Malformed(f"observation {number} is no text.")
+        yield Given(where, Entry(about(name, observation), tags=tags))
+    if not observations:
+        yield Given(where, Entry(f"{name} is of the type {sort}.", tags=tags))
+
+
+def _relation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    one_, sort, other = (" ".join(text_at(record, name).split()) for name in ("from", "relationType", "to"))
+    tags = tuple(tag for tag in (one_, other) if len(tag) <= MAX_TAG)
+    yield Given(where, Entry(f"{one_} {sort.replace('_', ' ')} {other}", tags=tags))
+
+
+def about(name: str, text: str) -> str:
+    """A statement that can be understood alone: with what it is about in front, where it does not say so itself."""
+    return text if name.casefold() in text.casefold() else f"{name}: {text}"

@@ -1,0 +1,1 @@
+"""Text as words, sentences, tokens, languages and dates."""

@@ -1,0 +1,1 @@
+"""Work in the background and for operators: backfill, audit, retention of tool calls."""

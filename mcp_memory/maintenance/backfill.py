@@ -1,0 +1,169 @@
+"""CatchUp: makes, in a thread, the vectors that remember left for later and what older files lack, and brings topics up to date."""
+
+import atexit
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from mcp_memory.domain.faults import log_fault
+from mcp_memory.encoders import Encoder
+from mcp_memory.encoders.background import BackgroundEncoder
+from mcp_memory.encoders.embedding import measure
+from mcp_memory.errors import MemoryProblem
+from mcp_memory.recall.language_coverage import ADVICE, language_advice
+from mcp_memory.store import Store
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+"""Texts between two commits: about a quarter of a second of encoding, which is what a kill can lose."""
+DATED = 500
+"""Texts between two commits whose dates are read: 0.1 s."""
+LINGER = 1.0
+"""Seconds without a change before topics are brought up to date: what is said in one breath is gathered in one patch."""
+LONGEST_LINGER = 15.0
+"""Seconds after which changes that never cease wait no longer."""
+ENDING = 30.0
+"""Seconds that the end of the program waits for the batch in hand, or for an encoder that is still loading."""
+LOOKED_UP = 32 * BATCH
+"""Texts looked up at once: each look-up passes over all that have their vector."""
+
+
+class CatchUp:
+    """Waits for the encoder, then makes missing vectors whenever it is woken, and topics when all is still. Thread-safe."""
+
+    def __init__(
+        self,
+        store: Store,
+        encoder: BackgroundEncoder,
+        gather: Callable[[Callable[[], bool]], None] = lambda stop: None,
+        *,
+        zone_offset: int,
+    ) -> None:
+        """Begins at once, with what an earlier process left unfinished.
+
+        The end of the program waits for it though nobody closes it: a thread that is cut off inside the encoder's
+        library would abort the process.
+
+        `gather` brings the topics up to date, a patch after the other until what it is given says to stop;
+        `zone_offset` is that of the clock on the wall.
+        """
+        self._zone_offset = zone_offset
+        self._store = store
+        self._encoder = encoder
+        self._gather = gather
+        self._wanted = threading.Event()
+        self._wanted.set()
+        self._busy = True
+        self._warned = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="catch-up", daemon=True)
+        self._thread.start()
+        atexit.register(self._end)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are vectors still to be made."""
+        encoder = self._encoder.ready()
+        return self._busy and encoder is not None and self._store.behind(encoder.identity)
+
+    def wake(self) -> None:
+        """Say that there are vectors to make."""
+        self._busy = True
+        self._wanted.set()
+
+    def stir(self) -> None:
+        """Say that items have changed, so that topics have to."""
+        self._wanted.set()
+
+    def close(self) -> None:
+        """Stop after the batch in hand; an encoder that is still loading is waited for, as its threads can't be cut off."""
+        self._closed = True
+        self._wanted.set()
+        self._thread.join()
+        atexit.unregister(self._end)
+
+    def _end(self) -> None:
+        """Stop as `close` does, where the interpreter ends; it ends whatever the thread does."""
+        self._closed = True
+        self._wanted.set()
+        self._thread.join(ENDING)
+
+    def _run(self) -> None:
+        self._try(self._read_dates)
+        encoder = self._encoder.wait()
+        since: float | None = None  # when the topics began to be behind
+        while not self._closed:
+            stirred = self._wanted.wait(None if since is None else LINGER)
+            self._wanted.clear()
+            if stirred:
+                since = since or time.monotonic()
+                if encoder is not None and self._busy:
+                    self._complete(encoder)
+            if since is not None and (not stirred or time.monotonic() - since > LONGEST_LINGER):
+                self._try(self._serve_topics)
+                since = None
+
+    def _complete(self, encoder: Encoder) -> None:
+        if self._try(lambda: self._serve(encoder)):
+            self._busy = self._wanted.is_set()
+        if not self._warned:
+            self._try(lambda: self._warn(encoder))
+
+    def _try(self, work: Callable[[], None]) -> bool:
+        """Whether it was done; where it was not the log says why, as nobody else hears of it."""
+        try:
+            work()
+            return True
+        except MemoryProblem as problem:
+            if not self._closed:
+                log.warning("what recall searches could not be completed: %s", problem)
+        except Exception as error:  # the thread's entry point: the words still find what has no vector
+            if threading.main_thread().is_alive():  # else the program ends, and pools take nothing any more
+                log_fault(log, "what recall searches could not be completed", error)
+        return False
+
+    def _read_dates(self) -> None:
+        while not self._closed and not self._store.read_only:
+            if self._store.read_dates(zone_offset=self._zone_offset, limit=DATED) < DATED:
+                return
+
+    def _warn(self, encoder: Encoder) -> None:
+        """Say once in the log where the encoder does not know the languages of what is remembered."""
+        advice = language_advice(self._store, encoder)
+        if advice and not self._closed:
+            logging.getLogger(ADVICE).warning("%s", advice)
+            self._warned = True
+
+    def _serve(self, encoder: Encoder) -> None:
+        if self._closed or self._store.read_only:
+            return
+        if self._store.register_encoder(encoder.identity, encoder.dimensions):
+            encode_missing(self._store, encoder, stop=lambda: self._closed)
+
+    def _serve_topics(self) -> None:
+        if not self._closed and not self._store.read_only:
+            self._gather(lambda: self._closed or self._wanted.is_set())
+
+
+def encode_missing(
+    store: Store,
+    encoder: Encoder,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Make every vector of `encoder` that the store lacks, a batch a transaction, until `stop` says so."""
+    total, done = store.pending(encoder.identity), 0
+    while missing := store.unmeasured(encoder.identity, limit=LOOKED_UP):
+        for start in range(0, len(missing), BATCH):
+            if stop():
+                return
+            batch = missing[start : start + BATCH]
+            made = measure(encoder, batch)
+            store.add_measured(
+                encoder.identity, {state.revision_id: made[number] for number, state in enumerate(batch)}
+            )
+            done += len(batch)
+            progress(done, max(total, done))

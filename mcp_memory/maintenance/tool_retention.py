@@ -1,0 +1,113 @@
+"""Folding: old tool calls of one shape become one pattern, and what is past its retention goes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from mcp_memory.domain.model import (
+    AddItem,
+    AmendItem,
+    EraseItem,
+    FoldItem,
+    Item,
+    ItemId,
+    Operation,
+    Source,
+    SourceId,
+    Statement,
+    Step,
+)
+from mcp_memory.language.dates.periods import DAY
+from mcp_memory.language.segmentation import Span, counted
+from mcp_memory.maintenance.tool_calls import (
+    Fold,
+    Folding,
+    KeptCall,
+    Retention,
+    plan,
+)
+from mcp_memory.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a fold did."""
+
+    patterns: int
+    """Patterns that were made or have grown."""
+    hidden: int
+    """Calls that are shown no more and can come back."""
+    erased: int
+    """Hidden calls whose retention had ended."""
+
+
+class Folder:
+    """Folds the tool calls of a store. Thread-safe."""
+
+    def __init__(self, store: Store, new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._new_id = new_id
+
+    def fold(self, *, now: int, retention: Retention, operation: Callable[[str], Operation]) -> Folded:
+        """Carry out what is due: the folds in one operation, which can be undone, and the end of retention in another.
+
+        `operation` makes one of its summary. Raises Conflict where a pattern was changed in the meantime; nothing is
+        done then.
+        """
+        kept = self._store.tool_calls(before=now - retention.whole_days * DAY)
+        kept.sort(key=lambda call: call.item.scope)
+        due = [
+            plan(list(calls), now=now, retention=retention)
+            for _, calls in groupby(kept, key=lambda call: call.item.scope)
+        ]
+        folds = [fold for each in due for fold in each.folds]
+        steps = [step for fold in folds for step in self._steps(fold, now)]
+        later = [(item, pattern) for each in due for item, pattern in each.hide]
+        steps += [FoldItem(item.id, pattern) for item, pattern in later]
+        hidden = sum(len(fold.hidden) for fold in folds) + len(later)
+        if steps:
+            self._store.apply(operation(f"{counted(hidden, 'tool call')} into {counted(len(folds), 'pattern')}"), steps)
+        expired = _expired(due, kept)
+        if expired:
+            ended = operation(f"the retention of {len(expired)} tool calls has ended")
+            self._store.apply(ended, [EraseItem(item.id) for item in expired])
+        return Folded(len(folds), hidden, len(expired))
+
+    def _steps(self, fold: Fold, now: int) -> list[Step]:
+        hidden = {item.id for item in fold.hidden}
+        if fold.into is not None:
+            pattern = fold.into.id
+            first: Step = AmendItem(pattern, fold.into.revision, {"text": fold.text})
+        else:
+            pattern = ItemId(self._new_id())
+            first = AddItem(pattern, self._statement(fold, now))
+        return [first, *(FoldItem(item.id, pattern, hide=item.id in hidden) for item in fold.calls)]
+
+    def _statement(self, fold: Fold, now: int) -> Statement:
+        latest = fold.calls[-1]
+        shared = set(latest.tags).intersection(*(item.tags for item in fold.calls))
+        return Statement(
+            text=fold.text,
+            source=Source(SourceId(self._new_id()), "words", fold.text, "tool calls", now),
+            span=Span(0, len(fold.text)),
+            kind="tool",
+            tags=tuple(sorted(shared)),
+            scope=latest.scope,
+            importance=max(item.importance for item in fold.calls),
+            occurred_at=latest.occurred_at,
+        )
+
+
+def _expired(due: list[Folding], kept: list[KeptCall]) -> list[Item]:
+    """Hidden calls whose time has ended, of patterns that are still there."""
+    live = {call.item.id for call in kept if call.item.status == "live"}
+    parts = {call.item.id: call.patterns for call in kept}
+    return [item for each in due for item in each.expired if live.intersection(parts[item.id])]
+
+
+def erasing_patterns(store: Store, ids: Sequence[ItemId]) -> list[Step]:
+    """What goes with items that are erased: the patterns that hold their words; their other calls are shown again."""
+    patterns = store.patterns_of(ids)
+    parts = {part for found in patterns.values() for part in found} - set(ids)
+    back: list[Step] = [FoldItem(part, None) for part in sorted(parts)]
+    return back + [EraseItem(pattern) for pattern in sorted(patterns.keys() - set(ids))]

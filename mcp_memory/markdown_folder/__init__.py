@@ -1,0 +1,1 @@
+"""A folder of Markdown pages in step with the store."""

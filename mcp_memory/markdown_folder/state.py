@@ -1,0 +1,227 @@
+"""A folder of Markdown on the disk: its files, what was written there last, and changing it without losing an edit."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
+
+from mcp_memory.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    Unusable,
+)
+from mcp_memory.markdown_folder.filenames import is_safe
+from mcp_memory.markdown_folder.pages import is_index_of_ours, require_version
+from mcp_memory.sqlite.files import permissions
+
+INDEX = "MEMORY.md"
+STATE = ".mcp-memory.json"
+"""What both sides said last, beside the notes; it begins with a point, so editors of notes pass it over."""
+LARGEST = 10_000_000
+"""Bytes of a note at most, as of what is remembered in a call."""
+MOST = 200_000
+"""Notes of a folder at most."""
+
+Sort: TypeAlias = Literal["memory", "topic", "taken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a file from before."""
+
+    sort: Sort
+    """A memory's file, a topic's, or one of someone else that was taken in as several memories."""
+    key: str
+    """The memory's id, or the topic's scope and name with a line between; empty for what was taken in."""
+    bytes: str
+    """SHA-256 of the file."""
+    said: str
+    """What the file said then (markdown's print)."""
+    kept: str
+    """What the store said then; another where not all of the file could be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder as it was read."""
+
+    root: Path
+    ours: bool
+    """Whether it is one that was exported here."""
+    files: Mapping[str, bytes]
+    """The notes, by their paths in the folder with `/`, without the index."""
+    others: frozenset[str]
+    """Paths of what is there and is no note that is read."""
+    index: bytes | None
+    entries: Mapping[str, Entry] = field(default_factory=dict[str, Entry])
+    index_bytes: str = ""
+    """SHA-256 of the index as it was written or read last."""
+    known: bool = True
+    """Whether there is a state: without it, what is missing can't be told."""
+
+
+def fingerprint(data: bytes) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def is_ours(root: Path) -> bool:
+    """Whether a path is a folder that was exported here; one that has lost its index is known by its state."""
+    try:
+        with (root / INDEX).open("rb") as stream:
+            return is_index_of_ours(stream.read(4096).decode(errors="replace"))
+    except FileNotFoundError:
+        return (root / STATE).is_file()
+    except OSError:
+        return False
+
+
+def read_folder(root: Path) -> Folder:
+    """All of a folder. Raises NotFound, InvalidInput for what is too much or of a later version, Unusable."""
+    if not root.is_dir():
+        raise NotFound(f"There is no folder {root}.")
+    files: dict[str, bytes] = {}
+    others: set[str] = set()
+    try:
+        for at, folders, names in os.walk(root):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                path = Path(at, name)
+                relative = path.relative_to(root).as_posix()
+                if not _is_note(path) or path.stat().st_size > LARGEST:
+                    others.add(relative)
+                    continue
+                files[relative] = path.read_bytes()
+            if len(files) > MOST:
+                raise InvalidInput(f"{root} holds more than {MOST:,} notes.")
+    except OSError as error:
+        raise Unusable(f"{root} can't be read ({error.strerror or error}).") from None
+    index = files.pop(INDEX, None)
+    state = _read_state(root)
+    ours = state is not None
+    if index is not None:
+        begins = index[:4096].decode(errors="replace")
+        ours = is_index_of_ours(begins)
+        require_version(begins)
+    if state is None:
+        return Folder(root, ours, files, frozenset(others), index, known=False)
+    return Folder(root, ours, files, frozenset(others), index, state[0], state[1])
+
+
+def prepare(root: Path) -> None:
+    """Make the folder where it is missing. Raises Conflict where it is there, holds something and is not ours."""
+    if root.exists() and not root.is_dir():
+        raise Conflict(f"{root} is a file; name a folder.")
+    if root.is_dir() and not is_ours(root):
+        held = sorted(name for name in os.listdir(root) if not name.startswith("."))
+        if held:
+            raise Conflict(
+                f"{root} holds {held[0]} and was not made by mcp-memory: nothing was written. Name an empty folder or one "
+                "that is not there yet."
+            )
+    permissions.make_directory(root)
+
+
+def write(root: Path, path: str, data: bytes, *, over: bytes | None) -> bool:
+    """Put a file in its place whole, for this user only; False, and nothing is done, where it is not what it was.
+
+    `over` is what it held, None where there was none. Raises Unusable.
+    """
+    target = root / path
+    unfinished = target.with_name(f".{fingerprint(path.encode())[:16]}.unfinished")
+    try:
+        permissions.make_directory(target.parent)
+        if _present(target) != over:
+            return False
+        unfinished.unlink(missing_ok=True)
+        if sys.platform != "win32" or target.parent == root:  # elsewhere what our directory grants is inherited
+            permissions.make_file(unfinished)
+        try:
+            with unfinished.open("wb") as stream:
+                stream.write(data)
+            os.replace(unfinished, target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise Unusable(f"{target} can't be written ({error.strerror or error}).") from None
+    return True
+
+
+def remove(root: Path, path: str, *, held: bytes) -> bool:
+    """Take a file away; False where it is not what it was any more. Raises Unusable."""
+    target = root / path
+    try:
+        if _present(target) != held:
+            return False
+        target.unlink()
+    except OSError as error:
+        raise Unusable(f"{target} can't be removed ({error.strerror or error}).") from None
+    return True
+
+
+def write_state(folder: Folder, entries: Mapping[str, Entry], index_bytes: str) -> None:
+    """Keep what both sides say now, where that is not what is kept already. Raises Unusable."""
+    if folder.known and dict(folder.entries) == dict(entries) and folder.index_bytes == index_bytes:
+        return
+    state = {
+        "format": "mcp-memory folder",
+        "version": 1,
+        "index": index_bytes,
+        "files": {
+            path: [entry.sort, entry.key, entry.bytes, entry.said, *([entry.kept] if entry.kept != entry.said else [])]
+            for path, entry in sorted(entries.items())
+        },
+    }
+    data = json.dumps(state, ensure_ascii=False, indent=0).encode() + b"\n"
+    write(folder.root, STATE, data, over=_present(folder.root / STATE))
+
+
+def changed_at(root: Path) -> int:
+    """A number that is another whenever a note was written, added, renamed or removed."""
+    found: list[tuple[str, int, int]] = []
+    with suppress(OSError):
+        for at, folders, names in os.walk(root):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                if name.endswith(".md"):
+                    status = os.stat(os.path.join(at, name))
+                    found.append((os.path.join(at, name), status.st_mtime_ns, status.st_size))
+    return hash(tuple(sorted(found)))
+
+
+def _is_note(path: Path) -> bool:
+    return path.suffix == ".md" and not path.name.startswith(".") and path.is_file() and not path.is_symlink()
+
+
+def _present(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _read_state(root: Path) -> tuple[dict[str, Entry], str] | None:
+    """What was written last; None where that is not known. Raises InvalidInput where the file is no state."""
+    data = _present(root / STATE)
+    if data is None:
+        return None
+    try:
+        state: dict[str, Any] = json.loads(data)
+        entries: dict[str, Entry] = {}
+        for path, values in cast("dict[str, list[str]]", state["files"]).items():
+            sort, key, digest, said, *kept = (str(value) for value in values)
+            if is_safe(path) and sort in ("memory", "topic", "taken"):
+                entries[path] = Entry(sort, key, digest, said, kept[0] if kept else said)
+        if state["version"] != 1:
+            raise ValueError
+        return entries, str(state["index"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise InvalidInput(
+            f"{root / STATE} can't be read. Delete it: files are known by their ids then, though what was deleted is not."
+        ) from None

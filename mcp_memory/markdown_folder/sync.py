@@ -1,0 +1,440 @@
+"""Mirroring: the memories as a folder of Markdown, written out and taken in again with what someone changed there."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mcp_memory.domain.model import (
+    AmendItem,
+    Caller,
+    Entry,
+    Filter,
+    ForgetItem,
+    Item,
+    KeepDigest,
+    Operation,
+    OperationId,
+    Statement,
+    Step,
+    Topic,
+    spoken,
+)
+from mcp_memory.domain.results import ALL_KEPT, RememberedItem, Withheld
+from mcp_memory.encoders.embedding import measure_alone
+from mcp_memory.errors import Conflict, InvalidInput, NotFound
+from mcp_memory.exchange.importers.agent_folder import claimed
+from mcp_memory.exchange.importers.markdown import Note
+from mcp_memory.exchange.importers.parsed import Malformed, Unread, kind_of
+from mcp_memory.markdown_folder.diff import (
+    Changes,
+    Clash,
+    Edit,
+    Keep,
+    Known,
+    compare,
+    ids_in,
+    parsed,
+    said_at,
+)
+from mcp_memory.markdown_folder.pages import (
+    MOMENTS,
+    Page,
+    Said,
+    normal,
+    said_in,
+    said_of,
+)
+from mcp_memory.markdown_folder.state import (
+    INDEX,
+    Folder,
+    fingerprint,
+    prepare,
+    read_folder,
+    write_state,
+)
+from mcp_memory.markdown_folder.state import Entry as FileEntry
+from mcp_memory.markdown_folder.writer import WrittenOut, write_all
+from mcp_memory.recall.filters import read_changes
+from mcp_memory.recall.pipeline import Recaller
+from mcp_memory.remember.intake import Intake, read_moment
+from mcp_memory.remember.pipeline import Progress, Rememberer
+from mcp_memory.store import Store
+from mcp_memory.topics.digests import Digester
+from mcp_memory.topics.indexer import Gatherer
+
+EVERYTHING = 1 << 31
+"""As a limit: all there is."""
+MEASURED = 200
+"""Edited memories that are measured before they are kept, some five seconds on two cores; the rest follows."""
+INLINE = 50_000
+"""Tokens of new memories that are."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What became of the changes in a folder, or (`operation` None) would become or did not have to be done."""
+
+    operation: OperationId | None
+    edited: list[Item] = field(default_factory=list[Item])
+    """As they were before."""
+    new: list[RememberedItem] = field(default_factory=list[RememberedItem])
+    forgotten: list[Item] = field(default_factory=list[Item])
+    digests: list[str] = field(default_factory=list[str])
+    """Names of the topics whose digest was edited."""
+    moved: int = 0
+    known: int = 0
+    """Additions that were known in the same words."""
+    stayed_forgotten: int = 0
+    """Additions that say what was forgotten here before."""
+    clashes: list[Clash] = field(default_factory=list[Clash])
+    problems: list[Unread] = field(default_factory=list[Unread])
+    withheld: Withheld = ALL_KEPT
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What a call is made with: what reads for a caller at a time, the clock, and what makes an operation of its verb,
+    its summary and who asks."""
+
+    intake: Callable[[Caller, datetime], Intake]
+    clock: Callable[[], datetime]
+    operation: Callable[[str, str, Caller], Operation]
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is to be done, and what the files say once it is."""
+
+    steps: list[Step] = field(default_factory=list[Step])
+    edits: list[Edit] = field(default_factory=list[Edit])
+    digests: list[tuple[str, KeepDigest]] = field(default_factory=list[tuple[str, KeepDigest]])
+    statements: list[Statement] = field(default_factory=list[Statement])
+    fields: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
+    of: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    """By path, the numbers of the statements a new file gave."""
+    again: dict[str, Statement] = field(default_factory=dict[str, Statement])
+    """By path, what a new file says that is known in the same words and is all that it says."""
+    told: Counter[str] = field(default_factory=Counter[str])
+    problems: list[Unread] = field(default_factory=list[Unread])
+
+
+class Mirror:
+    """Writes folders and takes them in. Thread-safe as far as the folder is."""
+
+    def __init__(
+        self,
+        store: Store,
+        rememberer: Rememberer,
+        recaller: Recaller,
+        gatherer: Gatherer,
+        digester: Digester,
+        making: "Making",
+    ) -> None:
+        self._store = store
+        self._rememberer = rememberer
+        self._recaller = recaller
+        self._gatherer = gatherer
+        self._digester = digester
+        self._intake, self._clock, self._operation = making.intake, making.clock, making.operation
+
+    def write_out(self, root: Path) -> WrittenOut:
+        """Bring a folder up to date with the store; a file that says what it should is not touched.
+
+        What was edited there and not taken in stays as it is and is counted. Raises Conflict for a folder that holds
+        something else, or was written from another store.
+        """
+        prepare(root)
+        folder = read_folder(root)
+        files = parsed(folder)
+        known = self._known(folder, files)
+        if strange := [entry for entry in folder.entries.values() if _of_another(entry, known)]:
+            raise Conflict(
+                f"{root} was written from another memory file: this one knows nothing of #{strange[0].key}. Name another "
+                "folder; `mcp-memory import` of this one brings in what it holds."
+            )
+        live = [item for _, item in self._store.listing(where=Filter(), limit=EVERYTHING)]
+        return write_all(folder, files, live, list(known.topics.values()), known)
+
+    def take_in(
+        self,
+        root: Path,
+        *,
+        by: Caller,
+        progress: Progress,
+        dry_run: bool = False,
+        keep: Keep | None = None,
+        confirm: bool = False,
+    ) -> TakenIn:
+        """Do in the store what was done in a folder since it was written, in one operation; nothing where nothing was.
+
+        What both sides changed is told and stays as it is on both, unless `keep` names a side. A file that can't be
+        taken in is told as a problem, and nothing of it is kept. With `dry_run` all is worked out and nothing changed.
+        Raises InvalidInput where most files are gone, unless `confirm` says that this was meant.
+        """
+        folder = read_folder(root)
+        if not folder.ours:
+            raise InvalidInput(f"{root} was not made by mcp-memory export: its {INDEX} does not say so.")
+        files = parsed(folder)
+        known = self._known(folder, files)
+        if strange := {
+            path for path, entry in folder.entries.items() if _of_another(entry, known)
+        }:  # all of it is new here
+            folder = replace(
+                folder, entries={path: folder.entries[path] for path in folder.entries if path not in strange}
+            )
+            files = parsed(folder)
+            known = self._known(folder, files)
+        changes = compare(folder, files, known, keep=keep, confirm=confirm)
+        intake = self._intake(by, self._clock())
+        plan = self._plan(folder, changes, intake)
+        told = _told(changes, plan, replace(intake.guard.withheld, entries=()))
+        if dry_run:
+            new = self._rememberer.preview(plan.statements, progress=progress) if plan.statements else []
+            return replace(told, new=new)
+        done = self._carry_out(folder, changes, plan, told, by=by, progress=progress)
+        if not strange:  # whose folder it is has to go on by what it wrote
+            entries = {**changes.entries, **self._entries(folder, files, changes, plan, done)}
+            kept = not any(problem.where == INDEX for problem in done.problems) and folder.index is not None
+            write_state(folder, entries, fingerprint(folder.index) if kept and folder.index else folder.index_bytes)
+        return done
+
+    def _known(self, folder: Folder, files: Mapping[str, Any]) -> Known:
+        ids = ids_in(folder, files)
+        items = self._store.items(ids)
+        erased = self._store.erased([identifier for identifier in ids if identifier not in items])
+        topics = self._gatherer.topics((), limit=EVERYTHING)
+        return Known(items, erased, {(topic.scope, topic.name): topic for topic in topics})
+
+    def _plan(self, folder: Folder, changes: Changes, intake: Intake) -> _Plan:
+        plan = _Plan()
+        encoder = self._recaller.usable_encoder()[0] if changes.edits else None
+        for edit in changes.edits:
+            try:
+                fields = self._fields(edit, intake)
+            except InvalidInput as problem:
+                plan.problems.append(Unread(edit.path, str(problem)))
+                continue
+            measure = encoder is not None and "text" in fields and len(plan.edits) < MEASURED
+            measured = measure_alone(encoder, edit.item, fields["text"]) if measure and encoder else None
+            if fields:
+                plan.steps.append(AmendItem(edit.item.id, edit.item.revision, fields, measured))
+            plan.edits.append(edit)
+        plan.steps += [ForgetItem(item.id) for _, item in changes.gone]
+        for path, page, topic in changes.digests:
+            try:
+                step = self._digest(page.name, page.scope, intake.guard.text(page.digest, "digest"), topic)
+            except (InvalidInput, NotFound) as problem:
+                plan.problems.append(Unread(path, str(problem)))
+                continue
+            plan.steps.append(step)
+            plan.digests.append((path, step))
+        for path, page in changes.new:
+            _add(plan, path, page, folder, intake)
+        for line in changes.lines:
+            _add(plan, INDEX, Note({}, line), folder, intake)
+        self._only_new(plan)
+        return plan
+
+    def _fields(self, edit: Edit, intake: Intake) -> dict[str, Any]:
+        """The fields of an item that an edit changes. Raises InvalidInput."""
+        item, said, before = edit.item, edit.said, said_of(edit.item)
+        if said.scope != item.scope:
+            raise InvalidInput(
+                f"its scope was {item.scope!r} and does not change: delete the file, and make one without an id."
+            )
+        fields = read_changes(
+            content=said.text if said.text != before.text else None,
+            kind=said.kind if said.kind != item.kind else None,
+            tags=said.tags if said.tags != before.tags else None,
+            importance=said.importance if said.importance != before.importance else None,
+            pinned=said.pinned if said.pinned != item.pinned else None,
+            moments={},
+            now=intake.now,
+            guard=intake.guard,
+        )
+        for name in MOMENTS:
+            value: int | str | None = getattr(said, name)
+            if value != getattr(before, name):
+                fields[name] = read_moment(value, name, now=intake.now) if isinstance(value, str) else value
+        if "importance" in fields:
+            fields["importance_given"] = 1
+        elif said.importance is None and (item.importance_given or fields.keys() & {"text", "kind"}):
+            text, kind = fields.get("text", item.text), fields.get("kind", item.kind)
+            fields |= {"importance": self._rememberer.estimate(text, kind), "importance_given": 0}
+        return fields
+
+    def _digest(self, name: str, scope: str, digest: str, topic: Topic | None) -> KeepDigest:
+        now = self._clock()
+        if topic is None:
+            return self._digester.keeping(name, digest, where=Filter(scopes=(scope,)), now=now)
+        if not digest.strip():
+            raise InvalidInput("its digest is private as a whole, so nothing was changed.")
+        return KeepDigest(name, scope, digest.strip(), topic.items)
+
+    def _only_new(self, plan: _Plan) -> None:
+        """Leave out of what is to be remembered what was told before, in the same words and scope."""
+        told = self._store.told_before(plan.statements) if plan.statements else []
+        plan.told = Counter(told)
+        for path, numbers in plan.of.items():
+            if path != INDEX and len(numbers) == 1 and told[numbers[0]] == "known":
+                plan.again[path] = plan.statements[numbers[0]]
+        place: dict[int, int] = {}
+        for number, before in enumerate(told):
+            if before == "new":
+                place[number] = len(place)
+        plan.statements = [plan.statements[number] for number in place]
+        plan.fields = {place[number]: fields for number, fields in plan.fields.items() if number in place}
+        plan.of = {
+            path: [place.get(number, -1) for number in numbers] for path, numbers in plan.of.items() if path != INDEX
+        }
+
+    def _carry_out(
+        self, folder: Folder, changes: Changes, plan: _Plan, told: TakenIn, *, by: Caller, progress: Progress
+    ) -> TakenIn:
+        if not plan.steps and not plan.statements:
+            return told
+        counts = (("edited", plan.edits), ("new", plan.statements), ("forgotten", changes.gone))
+        parts = [f"{len(found)} {word}" for word, found in counts if found]
+        parts += [f"{len(plan.digests)} digests"] if plan.digests else []
+        operation = self._operation("import", f"{', '.join(parts)} from {folder.root.name}", by)
+        encoder = self._recaller.usable_encoder()[0]
+        if not plan.statements:
+            self._store.apply(operation, plan.steps, encoder=encoder.identity if encoder else None)
+            return replace(told, operation=operation.id, pending=max(0, len(plan.edits) - MEASURED))
+        result = self._rememberer.remember(
+            plan.statements,
+            operation=operation,
+            progress=progress,
+            inline=INLINE,
+            first=plan.steps,
+            fields=plan.fields,
+        )
+        pending = result.pending + max(0, len(plan.edits) - MEASURED)
+        return replace(told, operation=operation.id, new=result.items, pending=pending)
+
+    def _entries(
+        self, folder: Folder, files: Mapping[str, Any], changes: Changes, plan: _Plan, done: TakenIn
+    ) -> dict[str, FileEntry]:
+        """What is known of the files that were taken in."""
+        made = {path: done.new[numbers[0]] for path, numbers in plan.of.items() if _alone(numbers, done.new)}
+        ids = [edit.item.id for edit in plan.edits] + [item.id for item in made.values()]
+        now = self._store.items(ids)
+        with_file = {entry.key for entry in changes.entries.values()}
+        for path, item in self._said_again(plan).items():
+            if item.id not in with_file:  # taken in before, by an import that was cut off or whose state is lost
+                made[path], now[item.id] = RememberedItem(item.id, "known", item.text), item
+        entries: dict[str, FileEntry] = {}
+        for edit in plan.edits:
+            digest = fingerprint(folder.files[edit.path])
+            kept = said_of(now[edit.item.id]).print
+            entries[edit.path] = FileEntry("memory", edit.item.id, digest, edit.said.print, kept)
+        for path, step in plan.digests:
+            page = next(page for at, page, _ in changes.digests if at == path)
+            kept = replace(page, digest=step.digest).print
+            key = f"{page.scope}\n{page.name}"
+            entries[path] = FileEntry("topic", key, fingerprint(folder.files[path]), page.print, kept)
+        for path in plan.of:
+            digest = fingerprint(folder.files[path])
+            entries[path] = FileEntry("taken", "", digest, "", "")
+            if (item := made.get(path)) and item.id in now:
+                there = now[item.id]
+                said = said_at(files[path], there).print
+                entries[path] = FileEntry("memory", there.id, digest, said, said_of(there).print)
+        return entries
+
+    def _said_again(self, plan: _Plan) -> dict[str, Item]:
+        """By path, the live item that says what a new file does."""
+        found: dict[str, Item] = {}
+        for path, statement in plan.again.items():
+            for item in self._store.repetitions([statement.spoken], scope=statement.scope).values():
+                found[path] = item
+        return found
+
+
+def _alone(numbers: Sequence[int], new: Sequence[RememberedItem]) -> bool:
+    """Whether a file gave one memory, which is new."""
+    return len(numbers) == 1 and numbers[0] >= 0 and new[numbers[0]].status != "known"
+
+
+def _of_another(entry: FileEntry, known: Known) -> bool:
+    return entry.sort == "memory" and known.foreign(entry.key)
+
+
+def _told(changes: Changes, plan: _Plan, withheld: Withheld) -> TakenIn:
+    return TakenIn(
+        None,
+        [edit.item for edit in plan.edits],
+        [],
+        [item for _, item in changes.gone],
+        [step.name for _, step in plan.digests],
+        changes.moved,
+        plan.told["known"],
+        plan.told["forgotten"],
+        changes.clashes,
+        [*changes.problems, *plan.problems],
+        withheld,
+    )
+
+
+def _add(plan: _Plan, path: str, page: Page | Note, folder: Folder, intake: Intake) -> None:
+    """Plan to remember what a new file says, all of it or nothing."""
+    try:
+        said = page.said if isinstance(page, Page) else said_in(page)
+        entry = _entry(page, said, f"{folder.root.name}, {path}")
+        besides = read_changes(
+            content=None,
+            kind=None,
+            tags=None,
+            importance=None,
+            pinned=said.pinned or None,
+            moments={},
+            now=intake.now,
+            guard=intake.guard,
+        )
+        for name in ("valid_until", "review_after"):
+            if (value := getattr(said, name)) is not None:
+                besides[name] = read_moment(value, name, now=intake.now) if isinstance(value, str) else value
+        statements = [] if not entry.content else [one for read in intake.entries([entry]) for one in read]
+        if isinstance(said.occurred_at, int):
+            statements = [replace(one, occurred_at=said.occurred_at) for one in statements]
+    except (InvalidInput, Malformed) as problem:
+        plan.problems.append(Unread(path, str(problem)))
+        return
+    begin = len(plan.statements)
+    plan.statements += statements
+    numbers = list(range(begin, len(plan.statements)))
+    plan.fields |= {number: besides for number in numbers if besides}
+    plan.of.setdefault(path, []).extend(numbers)
+
+
+def _entry(page: Page | Note, said: Said, source: str) -> Entry:
+    """What a new file has to remember: its text with its description, and what its front matter says of it."""
+    text, kind, scope, also = said.text, said.kind or None, said.scope or None, ()
+    if isinstance(page, Page):
+        text = spoken(text, page.speaker)
+    if isinstance(page, Note):
+        agents = claimed(page)
+        description = page.text("description")
+        if description and normal(description).casefold() not in text.casefold():
+            joint = " " if description.endswith((".", "!", "?")) else ": "
+            text = f"{description}{joint}{text}" if text else description
+        if agents is not None:
+            kind, scope = kind or agents[0], scope or agents[1]
+        elif kind is None:
+            kind, also = kind_of(page.text("type"))
+    when = said.occurred_at if isinstance(said.occurred_at, str) else None
+    if isinstance(page, Note) and said.occurred_at is None:
+        when = page.date("date")
+    return Entry(
+        text,
+        kind=kind,
+        tags=(*said.tags, *also),
+        scope=scope,
+        occurred_at=when,
+        importance=said.importance,
+        source=source,
+    )

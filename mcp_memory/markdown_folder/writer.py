@@ -1,0 +1,269 @@
+"""Writing the memories and topics of a store into a folder of Markdown: what is there and says so already stays untouched."""
+
+from codecs import BOM_UTF8
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from mcp_memory.domain.model import Item, ItemId, Topic
+from mcp_memory.exchange.importers.markdown import Note
+from mcp_memory.exchange.importers.parsed import Malformed, decoded
+from mcp_memory.language.segmentation import counted
+from mcp_memory.markdown_folder import state
+from mcp_memory.markdown_folder.diff import (
+    Known,
+    Parsed,
+    digest_at,
+    said_at,
+)
+from mcp_memory.markdown_folder.filenames import folded, memory_path, topic_path
+from mcp_memory.markdown_folder.pages import (
+    Listed,
+    Page,
+    day_of,
+    digest_print,
+    foreign_front,
+    index,
+    new_lines,
+    page,
+    read,
+    renewed,
+    said_of,
+    title,
+    topic_page,
+)
+from mcp_memory.markdown_folder.state import (
+    INDEX,
+    Entry,
+    Folder,
+    fingerprint,
+)
+
+HINT = 100
+"""Characters of what an index says of a topic."""
+
+
+@dataclass(slots=True)
+class WrittenOut:
+    """What was done to a folder."""
+
+    written: int = 0
+    removed: int = 0
+    untouched: int = 0
+    left: list[str] = field(default_factory=list[str])
+    """Files that were edited and not taken in: they are as they were."""
+
+
+@dataclass(slots=True)
+class _Writing:
+    """A folder that is being written."""
+
+    folder: Folder
+    parsed: Mapping[str, Parsed]
+    done: WrittenOut
+    entries: dict[str, Entry]
+
+    def put(self, path: str, data: bytes, entry: Entry) -> None:
+        """Write a file, unless someone changed it in this moment."""
+        if state.write(self.folder.root, path, data, over=self.folder.files.get(path)):
+            self.entries[path] = entry
+            self.done.written += 1
+        else:
+            self.leave(path)
+
+    def keep(self, path: str, entry: Entry) -> None:
+        """A file says what it should."""
+        self.entries[path] = entry
+        self.done.untouched += 1
+
+    def leave(self, path: str) -> None:
+        """A file was edited by hand."""
+        self.done.left.append(path)
+        if path in self.folder.entries:
+            self.entries[path] = self.folder.entries[path]
+
+
+def write_all(
+    folder: Folder, parsed: Mapping[str, Parsed], items: Sequence[Item], topics: Sequence[Topic], known: Known
+) -> WrittenOut:
+    """Bring a folder up to date. `parsed` are its files that are not as they were left, `items` all that are live.
+
+    Raises Unusable where the disk does not let it.
+    """
+    taken = {path: entry for path, entry in folder.entries.items() if entry.sort == "taken" and path in folder.files}
+    work = _Writing(folder, parsed, WrittenOut(), taken)
+    names = {folded(path) for path in (*folder.files, *folder.others, *folder.entries)}
+    paths = _paths_of(items, folder, parsed, names)
+    for item in items:
+        _write_memory(work, item, paths[item.id])
+    listed = {item.id: _listed(item, paths[item.id]) for item in items}
+    topic_paths = _write_topics(work, topics, listed, names)
+    _remove_gone(work, set(paths.values()) | set(topic_paths.values()), known)
+    told = [Listed(topic_paths[_key(topic)], title(topic.name), _hint(topic)) for topic in _ordered(topics)]
+    pinned = [listed[item.id] for item in items if item.pinned]
+    rest = [listed[item.id] for item in items if not item.pinned]
+    index_bytes = _write_index(work, index(rest, told, pinned).encode())
+    state.write_state(folder, work.entries, index_bytes)
+    return work.done
+
+
+def _paths_of(
+    items: Sequence[Item], folder: Folder, parsed: Mapping[str, Parsed], names: set[str]
+) -> dict[ItemId, str]:
+    """Where each memory's file is, or goes: a name is given once and stays."""
+    at = {ItemId(entry.key): path for path, entry in folder.entries.items() if entry.sort == "memory"}
+    for path, found in parsed.items():
+        if isinstance(found, Page) and at.get(found.id) not in folder.files:
+            at[found.id] = path
+    paths: dict[ItemId, str] = {}
+    for item in sorted(items, key=lambda item: item.id):
+        path = at.get(item.id)
+        if path is None:
+            path = memory_path(title(item.text), item.id, names)
+            names.add(folded(path))
+        paths[item.id] = path
+    return paths
+
+
+def _write_memory(work: _Writing, item: Item, path: str) -> None:
+    there = said_of(item).print
+    data = work.folder.files.get(path)
+    entry = work.folder.entries.get(path)
+    own = entry is not None and entry.sort == "memory" and entry.key == item.id
+    if data is None:
+        text = page(item).encode()
+        work.put(path, text, Entry("memory", item.id, fingerprint(text), there, there))
+        return
+    found = work.parsed.get(path)
+    before = entry.said if entry is not None and own else ""
+    said = before if found is None else _said(found, item, own=own)
+    if said == there:
+        text = _renewed(data, item, there)
+        kept = Entry("memory", item.id, fingerprint(text), there, there)
+        if text == data:
+            work.keep(path, kept)
+        else:
+            work.put(path, text, kept)
+    elif found is not None and (not before or said != before):
+        work.leave(path)
+    else:
+        text = page(item, kept=_others_front(data)).encode()
+        work.put(path, text, Entry("memory", item.id, fingerprint(text), there, there))
+
+
+def _renewed(data: bytes, item: Item, there: str) -> bytes:
+    """A file that says what an item does with what is made from the item as it is by now; as it is where that can't be."""
+    front = data.partition(b"\n---\n")[0]
+    if (
+        f'\nid: "{item.id}"\nrevision: {item.revision}\n'.encode() in front
+    ):  # as most are: 10,000 are looked at in no time
+        return data
+    mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+    try:
+        text = renewed(data.removeprefix(mark).decode(), item)
+        found = read(text)
+        same = isinstance(found, Page) and found.id == item.id and said_at(found, item).print == there
+    except (Malformed, UnicodeDecodeError):
+        return data
+    return mark + text.encode() if same else data
+
+
+def _said(found: Parsed, item: Item, *, own: bool) -> str:
+    """The print of what an edited file says of an item; empty where it is not of it."""
+    if (isinstance(found, Page) and found.id == item.id) or (isinstance(found, Page | Note) and own):
+        with suppress(Malformed):
+            return said_at(found, item).print
+    return ""
+
+
+def _others_front(data: bytes) -> str:
+    try:
+        return foreign_front(decoded(data))
+    except Malformed:
+        return ""
+
+
+def _write_topics(
+    work: _Writing, topics: Sequence[Topic], listed: Mapping[ItemId, Listed], names: set[str]
+) -> dict[str, str]:
+    at = {entry.key: path for path, entry in work.folder.entries.items() if entry.sort == "topic"}
+    paths: dict[str, str] = {}
+    for topic in sorted(topics, key=_key):
+        key = _key(topic)
+        path = at.get(key)
+        if path is None:
+            path = topic_path(topic.name, names)
+            names.add(folded(path))
+        paths[key] = path
+        members = [listed[identifier] for identifier in topic.items if identifier in listed]
+        text = topic_page(topic, members).encode()
+        there = digest_print(topic.digest)
+        entry = Entry("topic", key, fingerprint(text), there, there)
+        data, before = work.folder.files.get(path), work.folder.entries.get(path)
+        if data == text:
+            work.keep(path, entry)
+        elif (
+            data is None
+            or path not in work.parsed
+            or (said := digest_at(work.parsed[path])) == there
+            or (before is not None and said == before.said)
+        ):
+            work.put(path, text, entry)
+        else:
+            work.leave(path)
+    return paths
+
+
+def _remove_gone(work: _Writing, used: set[str], known: Known) -> None:
+    """Take away the files of what is no longer there; what was edited in one of them is not lost."""
+    for path, entry in work.folder.entries.items():
+        if path in used or entry.sort == "taken" or path not in work.folder.files:
+            continue
+        if entry.sort == "memory" and known.live(entry.key):  # it has another file by now
+            continue
+        data = work.folder.files[path]
+        if path in work.parsed and not (entry.sort == "topic" and digest_at(work.parsed[path]) == entry.said):
+            work.leave(path)
+        elif state.remove(work.folder.root, path, held=data):
+            work.done.removed += 1
+        else:
+            work.leave(path)
+
+
+def _write_index(work: _Writing, text: bytes) -> str:
+    """The index, and the SHA-256 it is known by: what someone wrote into it stays until it is taken in."""
+    before = work.folder.index
+    if before == text:
+        return fingerprint(text)
+    if before is not None and fingerprint(before) != work.folder.index_bytes:
+        names = [*work.folder.files, *work.folder.entries]
+        try:
+            added = new_lines(before.decode(), names)
+        except (Malformed, UnicodeDecodeError):
+            added = [""]
+        if added:
+            work.done.left.append(INDEX)
+            return work.folder.index_bytes
+    if not state.write(work.folder.root, INDEX, text, over=before):
+        work.done.left.append(INDEX)
+        return work.folder.index_bytes
+    work.done.written += 1
+    return fingerprint(text)
+
+
+def _listed(item: Item, path: str) -> Listed:
+    day = day_of(item.occurred_at if item.occurred_at is not None else item.recorded_at)
+    return Listed(path, title(item.text), f"{item.kind}, {day}")
+
+
+def _hint(topic: Topic) -> str:
+    told = title(topic.lead or topic.digest) if topic.digest else ", ".join(topic.keywords)
+    return f"{counted(len(topic.items), 'memory', 'memories')}; {told}"[:HINT]
+
+
+def _ordered(topics: Sequence[Topic]) -> list[Topic]:
+    return sorted(topics, key=lambda topic: (-len(topic.items), topic.name, topic.scope))
+
+
+def _key(topic: Topic) -> str:
+    return f"{topic.scope}\n{topic.name}"

@@ -1,0 +1,92 @@
+"""What a question is looked for by: its own words without those that only ask, and words that answers have instead of them."""
+
+import re
+
+from mcp_memory.language.segmentation import grams, words
+
+_OPERATOR = re.compile(r"\b(?:AND|OR|NOT|NEAR)\b")
+"""What searches elsewhere are put together with, as they are written there."""
+_DWELLS = re.compile(r"住(?:在)?[^，。？]{0,2}(?:哪|什么)")
+"""What asks where somebody lives; who has moved lives elsewhere."""
+_THE_USER = re.compile(
+    r"\b(?:do|does|did|is|was|has|had|can|could|should|will|would) the user\b|\bthe user(?:['’]s\b|(?=\W*$))",
+    re.IGNORECASE,
+)
+"""The person who asks, as assistants speak of them: of no memory in particular, and of every message as who says it."""
+_ASKING = re.compile(
+    "请问|什么|甚么|什麼|哪[里裡儿兒个個些位种種]?|怎么样?|怎麼樣?|怎样|如何|为何|多少|多大|[是有]没有|是不是|我们|我們|你们|你們|我|你|吗|嗎|呢|是|的|了(?![解不如然])"
+)
+"""What a Chinese question says beside what it is about."""
+_NOT_CHINESE = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
+_INSTEAD = tuple(
+    (re.compile(asked), told)
+    for asked, told in (
+        ("职业|工作|职位|上班|做什么的|干什么的|谋生", "上班 任职 就职 职业 工作 当 做 医生 护士 老师 教师 工程师 程序员 律师 会计 设计师 经理 退休 医师"),
+        ("丈夫|老公|爱人|先生", "丈夫 老公 爱人 先生"),
+        ("妻子|老婆|太太|爱人|媳妇", "妻子 老婆 太太 爱人 媳妇"),
+        ("爸爸|父亲|老爸", "爸爸 父亲 老爸"),
+        ("妈妈|母亲|老妈", "妈妈 母亲 老妈"),
+        ("孩子|小孩|儿女|子女", "孩子 小孩 女儿 儿子 宝宝"),
+        ("老板|领导|上司|主管", "老板 领导 上司 主管 经理"),
+        ("锻炼|运动|健身", "锻炼 运动 健身 跑步 游泳 打球 瑜伽 骑车 爬山 散步"),
+        ("不能吃|忌口|过敏|不吃|忌吃", "过敏 忌口 不吃 不能吃"),
+        ("喜欢|爱吃|最爱|偏好|爱好", "喜欢 最爱 偏好 爱好 爱吃 爱喝"),
+        ("讨厌|不喜欢|反感", "讨厌 不喜欢 反感 受不了"),
+        ("住", "住在 家在 搬到 搬家"),
+        ("酒店|宾馆|旅馆|民宿", "酒店 宾馆 旅馆 民宿 客栈 旅店"),
+        ("宠物", "宠物 猫 狗 养了 兔子 鹦鹉"),
+        ("旅游|旅行|度假|去哪|去了哪", "旅游 旅行 度假 自驾 出游"),
+        ("工资|薪水|收入|月薪", "工资 薪水 收入 月薪 年薪"),
+        ("房租|租金", "房租 租金 月租"),
+        ("年龄|多大|几岁", "年龄 岁"),
+        ("电话|手机|号码", "电话 手机 号码"),
+        ("开会|会议|例会", "开会 会议 例会 站会 周会"),
+        ("住址|地址", "住址 地址 住在 搬到"),
+        ("医院|生病|得病|病", "医院 生病 手术 住院 感冒 确诊"),
+        ("车", "汽车 开车 车型"),
+        ("学校|上学|读书|念书", "学校 上学 大学 中学 小学 读书 年级"),
+        ("外语|语言", "英语 日语 法语 德语 韩语 西班牙语 语言"),
+    )
+)  # fmt: skip
+"""What Chinese questions of everyday life name, and what answers say: the bundled encoder knows no Chinese, so nothing
+else brings the two together."""
+
+
+def searched(query: str) -> str:
+    """What of a question is looked for by words: not what only asks, and the word of a change that would answer it.
+
+    >>> searched("我住在哪里？").split()
+    ['住在', '？', '搬到']
+    >>> searched("Where does the user keep the keys?"), searched("部署端口是多少？").split()
+    ('Where   keep the keys?', ['部署端口', '？'])
+    """
+    left = _THE_USER.sub(" ", query)
+    if not _NOT_CHINESE.search(query):
+        left = _ASKING.sub(" ", left)
+    asked = left if grams(left) or words(left) else query
+    return f"{asked} 搬到" if _DWELLS.search(query) else asked
+
+
+def kindred(query: str) -> str:
+    """Words that an answer may have instead of those of a Chinese question; "" where there are none.
+
+    >>> kindred("我老公几岁？")
+    '丈夫 老公 爱人 先生 年龄 岁'
+    >>> kindred("How old is my husband?")
+    ''
+    """
+    if query.isascii() or _NOT_CHINESE.search(query):
+        return ""
+    told = [word for asked, instead in _INSTEAD if asked.search(query) for word in instead.split()]
+    return " ".join(dict.fromkeys(told))
+
+
+def names_nothing(query: str) -> bool:
+    """Whether a question says nothing but signs, operators of a search, single letters or figures, of which no meaning can
+    be made.
+
+    >>> names_nothing("x"), names_nothing("C?"), names_nothing("Go"), names_nothing('" OR NEAR( * ) AND')
+    (True, True, False, True)
+    """
+    query = _OPERATOR.sub(" ", query)
+    return not grams(query) and all(len(word) == 1 for word in words(query))

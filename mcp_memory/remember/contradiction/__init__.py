@@ -1,0 +1,1 @@
+"""What a new statement changes in an older one."""

@@ -1,0 +1,98 @@
+"""Recital: reading back the lines that this server printed, so that what is handed back confirms what is known."""
+
+import re
+from typing import NamedTuple
+
+from mcp_memory.domain.model import KINDS, Item, ItemId
+from mcp_memory.language.segmentation import sentences
+from mcp_memory.privacy.provenance import INSTRUCTS
+from mcp_memory.render.packing import SHORTEST, one_line
+
+_ID = r"#(?P<id>[0-9a-v]{13})"
+_MARKS = r"[ \t]*(?:[-*•>][ \t]+)*"
+_RECALLED = re.compile(
+    rf"{_MARKS}{_ID} \d{{4}}-\d\d-\d\d \([^()]*\) (?:{'|'.join(KINDS)})(?: pinned)?(?: \[.*?\])?: (?P<text>.*\S.*)"
+)
+_WAS = re.compile(rf"{_MARKS}was: (?P<text>.*\S) \((?:until|said) \d{{4}}-\d\d-\d\d, {_ID}\)")
+_TOPIC = re.compile(
+    rf"{_MARKS}(?:topic \S.{{0,200}}? \((?:digest of )?[\d,]+ memor(?:y|ies)[^()]*\): "
+    r"|\S.{0,200}? \([^()]+\): [\d,]+ memor(?:y|ies)[^;]*\((?:fresh|stale)[^()]*\);(?: keywords: [^;]*;)? )"
+)
+"""How a topic's line begins: in a recall, at the start of a session, in a list of topics."""
+_CITED = re.compile(rf"(?P<text>\S.*?) \({_ID}(?:, \d{{4}}-\d\d-\d\d)?(?:, {INSTRUCTS})?\)(?: · |\s*$)")
+"""A sentence of a digest, and whose it is."""
+_COVERS = re.compile(r"^[ \t]*\(covers [\d,]+ memor(?:y|ies): #.*\)[ \t]*$", re.MULTILINE)
+"""What a digest that was handed in ends with: its sentences are of no one memory."""
+_OF_DIGEST = re.compile(r"[ \t]*- (?P<text>\S.*)")
+_AROUND = re.compile(
+    r"[ \t>]*(?:</?memories>|was: |(?:source|before|after|asked|origin) #[0-9a-v]{13}: |also #[0-9a-v]{13}|cut: "
+    r"|\d+ more (?:is|are) remembered: |\d+ more: (?:recall again|mcp-memory recall) |Found by words alone: |```"
+    r"|Not in this digest: \d+ more|[\d,]+ memor(?:y has|ies have) come since; (?:mcp-memory )?summarize"
+    r"|The kept digest of .* is stale: |\(holds instructions: )"
+)
+"""What may stand between such lines."""
+
+
+class Recited(NamedTuple):
+    """What the server printed of a memory, read back."""
+
+    id: ItemId | None
+    """None of a sentence of a digest that was handed in."""
+    text: str
+    """As it stood in the line, with what cites it."""
+
+
+def recited(text: str) -> list[Recited]:
+    """The memories of a text that is nothing but what this server prints, whole or in part; none for any other text.
+
+    The lines of recall with their fence and `source`, those of a digest, of a topic, and a `was` that stands alone;
+    list marks in front may be there or not. No memory is told twice, and a digest that was handed in by its sentences.
+
+    >>> recited("- #06p7v2q0000ab 2026-11-21 (just now) fact [infra]: The port is 9090.")
+    [Recited(id='06p7v2q0000ab', text='The port is 9090.')]
+    >>> recited("- The port is 9090. (#06p7v2q0000ab, 2026-11-21)")
+    [Recited(id='06p7v2q0000ab', text='The port is 9090. (#06p7v2q0000ab, 2026-11-21)')]
+    """
+    found: list[Recited] = []
+    former: list[Recited] = []
+    handed_in = _COVERS.search(text) is not None
+    for line in text.splitlines():
+        if said := _RECALLED.fullmatch(line):
+            found.append(Recited(ItemId(said["id"]), said["text"].strip()))
+        elif said := _WAS.fullmatch(line):
+            former.append(Recited(ItemId(said["id"]), said["text"].strip()))
+        elif told := _sentences(line):
+            found += told
+        elif handed_in and (said := _OF_DIGEST.fullmatch(line)):
+            found.append(Recited(None, said["text"].strip()))
+        elif line.strip() and not _AROUND.match(line) and not _TOPIC.match(line) and not _COVERS.match(line):
+            return []
+    return list({one.id or one.text: one for one in reversed(found or former)}.values())[::-1]
+
+
+def _sentences(line: str) -> list[Recited]:
+    """The sentences of a digest's line or a topic's, each with what cites it; none where the line holds anything else."""
+    topic = _TOPIC.match(line)
+    rest = line[topic.end() :] if topic else re.sub(f"^{_MARKS}", "", line)
+    found: list[Recited] = []
+    at = 0
+    while said := _CITED.match(rest, at):  # a search would begin at every character of a line that cites nothing
+        found.append(Recited(ItemId(said["id"]), said[0].removesuffix(" · ").strip()))
+        at = said.end()
+    return found if at == len(rest) else []
+
+
+def says(item: Item, text: str) -> bool:
+    """Whether a text that the server printed is this item's: whole, a sentence of it, or cut short to a budget."""
+    told, whole = one_line(text), one_line(item.spoken)
+    parts = [whole]
+    cited = _CITED.fullmatch(told)
+    if cited is not None and cited["id"] == item.id:
+        told = cited["text"]
+        spans = sentences(item.spoken)
+        quoted = [one_line(item.spoken[span.start : span.end]) for span in spans]
+        if told in quoted or told.endswith(tuple(f" -> {sentence}" for sentence in (whole, *quoted))):
+            return True
+        parts += [one_line(item.spoken[span.start :]) for span in spans]
+    cut = told.removesuffix("…").rstrip()
+    return told == whole or (len(told) >= SHORTEST and any(part.startswith(cut) for part in parts))

@@ -1,0 +1,81 @@
+"""MemoryHost: a memory that opens in a thread, so that a handshake need not wait for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from mcp_memory.domain.faults import log_fault
+from mcp_memory.errors import (
+    MemoryProblem,
+    Mended,
+    Replaced,
+    Unusable,
+)
+
+if TYPE_CHECKING:
+    from mcp_memory.memory import Memory
+
+log = logging.getLogger(__name__)
+Given = TypeVar("Given")
+
+
+class MemoryHost:
+    """Opens the memory in a thread, and again at the next call where that failed. Thread-safe."""
+
+    def __init__(self, open_memory: Callable[[], Memory]) -> None:
+        self._open = open_memory
+        self._memory: Memory | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to open, so that the first call finds it done."""
+        threading.Thread(target=self._try, name="open-memory", daemon=True).start()
+
+    def memory(self) -> Memory:
+        """The memory. Raises what is wrong with the file, a later call tries again; Unusable once it is closed."""
+        with self._lock:
+            if self._closed:
+                raise Unusable("The server is about to end.")
+            if self._memory is None:
+                self._memory = self._open()
+            return self._memory
+
+    def ask(self, work: Callable[[Memory], Given]) -> Given:
+        """What `work` makes of the memory; once more where the file was replaced or had to be mended meanwhile."""
+        memory = self.memory()
+        try:
+            return work(memory)
+        except Replaced as problem:
+            log.warning("%s", problem)
+            self._let_go(memory)
+        except Mended as problem:
+            log.warning("%s", problem)
+        except Unusable:
+            if self._memory is memory:  # else another call has let go of it
+                raise
+        return work(self.memory())
+
+    def _let_go(self, memory: Memory) -> None:
+        with self._lock:
+            if self._memory is memory:
+                self._memory = None
+                memory.close()
+
+    def close(self) -> None:
+        """Close it where it is open, and open it no more."""
+        with self._lock:
+            self._closed = True
+            if self._memory is not None:
+                self._memory.close()
+
+    def _try(self) -> None:
+        try:
+            self.memory()
+        except MemoryProblem as problem:
+            log.error("%s", problem)
+        except Exception as error:  # the thread's entry point: the next call tries again, and answers
+            log_fault(log, "the memory could not be opened", error)

@@ -1,0 +1,96 @@
+"""The resources clients may read: the core context, the topics, an item, a source."""
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from mcp_memory.domain.model import (
+    Caller,
+    Item,
+    Operation,
+    Source,
+)
+from mcp_memory.errors import NotFound
+from mcp_memory.language.dates.periods import format_moment
+from mcp_memory.memory import Memory
+from mcp_memory.privacy.provenance import (
+    INSTRUCTS,
+    holds_instructions,
+    origin_line,
+    source_instructs,
+)
+from mcp_memory.privacy.sanitizing import inert
+from mcp_memory.render import packing
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """An address, or a template of addresses, and what is read there."""
+
+    uri: str
+    name: str
+    title: str
+    description: str
+
+
+RESOURCES = (
+    Resource(
+        "memory://context",
+        "context",
+        "Core context",
+        "What a session should begin with: pinned memories, standing preferences, recent decisions.",
+    ),
+    Resource(
+        "memory://topics",
+        "topics",
+        "Topics",
+        "What the memories gather into: keywords, how many, whether the digest is fresh; and the tags in use.",
+    ),
+)
+TEMPLATES = (
+    Resource("memory://topics/{name}", "topic", "Topic", "The digest of one topic."),
+    Resource("memory://items/{id}", "item", "Memory", "One memory with its history and where it comes from."),
+    Resource("memory://sources/{id}", "source", "Source", "The text a memory was made from, line by line."),
+)
+
+
+def read(memory: Memory, uri: str, *, caller: Caller) -> str:
+    """What is at an address. Raises NotFound, naming the addresses there are, and InvalidInput for an id that is none."""
+    kind, _, name = uri.removeprefix("memory://").partition("/")
+    name = unquote(name)
+    match kind, bool(name):
+        case "context", False:
+            return memory.recall(by=caller).text
+        case "topics", False:
+            return packing.topics(*memory.topics())
+        case "topics", True:
+            return memory.summarize(name, by=caller).text
+        case "items", True:
+            item, _, states = memory.item(name)
+            return _item_text(item, states)
+        case "sources", True:
+            return _source_text(memory.source(name))
+        case _:
+            known = ", ".join(resource.uri for resource in RESOURCES + TEMPLATES)
+            raise NotFound(f"There is no resource {packing.one_line(uri)}. There are {known}.")
+
+
+def _item_text(item: Item, states: list[tuple[Item, Operation]]) -> str:
+    lines = [f"scope: {packing.one_line(item.scope)}", origin_line(item).strip()]
+    for state, operation in states:
+        tags = f" [{', '.join(state.tags)}]" if state.tags else ""
+        lines.append(
+            packing.one_line(
+                f"revision {state.revision}, {format_moment(operation.at)} UTC, {operation.verb} by {operation.client}, "
+                f"{state.status}: {state.kind}{tags}: {state.spoken}"
+            )
+        )
+    marks = [f"({INSTRUCTS})"] if any(holds_instructions(state.text, state.speaker) for state, _ in states) else []
+    return "\n".join([f"#{item.id} ({item.status}), source #{item.source_id}", packing.fenced([*lines, *marks])])
+
+
+def _source_text(source: Source) -> str:
+    """A source in the fence, each line of it behind a bar, so that none can pass for one of ours."""
+    lines = [f"| {inert(line)}".rstrip() for line in source.text.splitlines()]
+    called = [f"from {packing.one_line(source.origin)}"] if source.origin else []
+    marks = [f"({INSTRUCTS})"] if source_instructs(source) else []
+    return "\n".join([f"source #{source.id} ({source.kind})", packing.fenced([*called, *marks, *lines])])

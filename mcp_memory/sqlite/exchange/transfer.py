@@ -1,0 +1,147 @@
+"""Truth going out of a file and coming into it: export, import and merge, each of one moment and all or nothing."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import apsw
+
+from mcp_memory.errors import (
+    Conflict,
+    InvalidInput,
+    MemoryProblem,
+    Unusable,
+    WrongKey,
+)
+from mcp_memory.exchange.importers.jsonl import Damage, read
+from mcp_memory.exchange.merge_result import Merged
+from mcp_memory.exchange.records import Record
+from mcp_memory.sqlite.database import Database
+from mcp_memory.sqlite.exchange import last_merge, records
+from mcp_memory.sqlite.exchange.merge import merge
+from mcp_memory.sqlite.files.cipher import KEY_VARIABLE, NEW_KEY_VARIABLE, Key
+from mcp_memory.sqlite.files.scratch import folder_beside, staged
+from mcp_memory.sqlite.paths import size_of
+from mcp_memory.sqlite.recovery import checks
+
+log = logging.getLogger(__name__)
+
+TOLD = 20
+"""Damaged lines that are named; of more the rest is counted."""
+DATED = 500
+"""States between two commits whose dates are read: 0.1 s."""
+
+
+def export(database: Database) -> Iterator[Record]:
+    """Every record of truth as it is at one moment, while others write."""
+    with database.read() as connection:
+        yield from records.records(connection)
+
+
+def merge_file(database: Database, other: Path, *, zone_offset: int, dry_run: bool = False) -> Merged:
+    """Bring all that another memory file holds into this one; the other file is only read, and may be in use.
+
+    It may be of an older schema. Raises Unusable where it is no sound memory file, Conflict where it is encrypted and
+    this one is not. With `dry_run` nothing is changed.
+    """
+    with folder_beside(database.path) as folder:
+        key = copy_of(other, folder / "other.db")
+        if key is not None and database.key is None and not dry_run:
+            raise Conflict(
+                f"{other} is encrypted and {database.path} is not, so nothing was brought in. `mcp-memory encrypt` the "
+                "file first, or name another file with --database."
+            )
+        with staged(folder / "other.db", key=key) as staging:
+            return _bring(database, staging, zone_offset=zone_offset, dry_run=dry_run)
+
+
+def import_lines(
+    database: Database, lines: Iterable[bytes], *, zone_offset: int, skip_damaged: bool = False, dry_run: bool = False
+) -> Merged:
+    """Bring in what was exported: all of it, or nothing where any line is damaged and `skip_damaged` is not given.
+
+    Without a damaged line, and what is nothing without it, the rest is brought in. Raises InvalidInput naming the lines.
+    """
+    with folder_beside(database.path) as folder, staged(folder / "import.db", key=database.key) as staging:
+        with staging.write() as connection:
+            damaged = records.insert(connection, read(lines))
+            if damaged and not skip_damaged:
+                raise InvalidInput(_damage_told(damaged))
+            lost = records.drop_dangling(connection)
+            if lost and not skip_damaged:
+                raise InvalidInput(
+                    f"The file was not imported: {lost} of its records refer to records that are not in it. "
+                    "Export it again, or use --skip-damaged to leave them out."
+                )
+        result = _bring(database, staging, zone_offset=zone_offset, dry_run=dry_run)
+    return Merged(result.came, result.erased, result.clashes, len(damaged) + lost)
+
+
+def _bring(database: Database, staged: Database, *, zone_offset: int, dry_run: bool) -> Merged:
+    with staged.read() as other:
+        for problem in checks.truth_problems(other):
+            raise InvalidInput(f"Nothing was brought in, because the other file is not sound: {problem}.")
+        with database.write() as connection:
+            connection.execute("SAVEPOINT before")
+            result = merge(connection, other)
+            _require_whole(connection)
+            if dry_run:
+                connection.execute("ROLLBACK TO before")
+            elif result.total:
+                last_merge.note(connection, at=time.time_ns() // 1_000_000)
+    if not dry_run:
+        try:
+            if result.erased:
+                database.checkpoint()
+            _read_dates(database, zone_offset=zone_offset)
+        except MemoryProblem as problem:  # it is brought in; the dates are read when the file is next served
+            log.warning("the dates in what came from the other file could not be read yet: %s", problem)
+    return result
+
+
+def _read_dates(database: Database, *, zone_offset: int) -> None:
+    while True:
+        with database.write() as connection:
+            if checks.read_dates(connection, zone_offset=zone_offset, limit=DATED) < DATED:
+                return
+
+
+def _require_whole(connection: apsw.Connection) -> None:
+    for table, _, parent in records.dangling(connection):
+        raise InvalidInput(
+            f"Nothing was brought in: a row of {table} would refer to one of {parent} that is not there."
+        )
+
+
+def _damage_told(damaged: list[Damage]) -> str:
+    more = f"\nand {len(damaged) - TOLD} more" if len(damaged) > TOLD else ""
+    return (
+        f"The file was not imported, because {len(damaged)} of its lines can't be used:\n"
+        + "\n".join(str(damage) for damage in damaged[:TOLD])
+        + f"{more}\nExport it again, or use --skip-damaged to leave them out."
+    )
+
+
+def copy_of(other: Path, target: Path) -> Key | None:
+    """Write another memory file to `target` as it is at one moment; it is only read. The key that opens both.
+
+    Raises Unusable where it is empty, which no memory file is, or can't be read.
+    """
+    if other.is_file() and not size_of(other):
+        raise Unusable(
+            f"{other} is empty (0 bytes), and a memory file never is. Nothing was changed; name another file."
+        )
+    try:
+        source = Database(other, read_only=True, old="leave")
+    except WrongKey as problem:
+        raise Unusable(
+            f"{problem} Where it has a key of its own, as a backup from before a `mcp-memory rekey` has, give it the present "
+            f"one first: `mcp-memory rekey --database {other}`, with its own key in {KEY_VARIABLE} and the present one in "
+            f"{NEW_KEY_VARIABLE}."
+        ) from problem
+    try:
+        source.copy_to(target)
+    finally:
+        source.close()
+    return source.key

@@ -1,0 +1,56 @@
+"""What a rewriting or a backup that was killed leaves, and how it is taken away."""
+
+import contextlib
+import glob
+import os
+import time
+from pathlib import Path
+
+from mcp_memory.sqlite.files import backup_names
+
+ABANDONED = 3600.0
+"""Seconds that nothing was written into an unfinished backup, from which on nobody is at it."""
+_BLOCK = bytes(1 << 20)
+
+
+def rewriting_of(path: Path) -> Path:
+    """Where the new file is written before it takes the place of `path`."""
+    return path.with_name(f"{path.name}.rewriting")
+
+
+def leaving_of(path: Path) -> Path:
+    """What the old file is called from then on until it is overwritten."""
+    return path.with_name(f"{path.name}.leaving")
+
+
+def clear_leftovers(path: Path) -> None:
+    """Overwrite and remove what a rewriting of `path` that was killed left, and remove backups that nobody finishes.
+
+    Only for who has the file open, which keeps it from being rewritten: what is there then belongs to nobody, and the
+    second name leads to a file that was replaced, or to `path` itself where the kill came before that.
+    """
+    fresh, leaving = rewriting_of(path), leaving_of(path)
+    for left in (fresh, *(Path(f"{fresh}{end}") for end in ("-wal", "-shm", "-journal")), leaving):
+        with contextlib.suppress(FileNotFoundError):  # there is none, or its owner was about to remove it
+            if not left.samefile(path):
+                with left.open("r+b", buffering=0) as file:
+                    overwrite(file.fileno())
+            left.unlink()
+    for unfinished in (path.parent / backup_names.FOLDER).glob(
+        f"{glob.escape(path.stem)}-*.db.*{backup_names.UNFINISHED}"
+    ):
+        with contextlib.suppress(OSError):  # it was finished meanwhile, or is not ours to remove
+            if time.time() - unfinished.stat().st_mtime > ABANDONED:
+                unfinished.unlink()
+
+
+def overwrite(descriptor: int) -> None:
+    """Write zeros over every byte of a file, on the disk when this returns.
+
+    A journaling, copying or compressing file system, and a flash disk, may keep what was there elsewhere.
+    """
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    left = os.fstat(descriptor).st_size
+    while left > 0:
+        left -= os.write(descriptor, _BLOCK[:left])
+    os.fsync(descriptor)

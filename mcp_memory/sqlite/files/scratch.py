@@ -1,0 +1,33 @@
+"""What is made beside the file for a while, for this user only: a directory of its own, and memory files in it."""
+
+import contextlib
+import secrets
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+from mcp_memory.sqlite.database import Database, driver_errors
+from mcp_memory.sqlite.files import rekey
+from mcp_memory.sqlite.files.cipher import Key
+
+
+@contextlib.contextmanager
+def folder_beside(path: Path) -> Generator[Path]:
+    """A directory for this user only on the file's own disk, gone afterwards."""
+    with (
+        driver_errors(path),
+        tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder,
+    ):
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def staged(path: Path, *, key: Key | None) -> Generator[Database]:
+    """A file of today's schema, made where there is none; encrypted where there is a key, as nothing may lie there in clear."""
+    if key is not None and not path.exists():
+        rekey.encrypt(path, key, salt=secrets.token_hex(16))
+    database = Database(path, old="migrate", key=key)
+    try:
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,1 @@
+"""Search over items: words, vectors, dates and topics."""

@@ -1,0 +1,40 @@
+"""What the indexes of words and of dates hold of a state, and how it gets there and away."""
+
+import json
+from datetime import UTC, datetime
+
+import apsw
+
+from mcp_memory.language.dates.extraction import told_periods
+from mcp_memory.sqlite.index.query_terms import indexed
+
+
+def insert_words(connection: apsw.Connection, revision_id: int, text: str, speaker: str | None) -> None:
+    """Index a state's words."""
+    connection.execute(
+        "INSERT INTO text_index (rowid, words, grams) VALUES (?, ?, ?)", (revision_id, *indexed(text, speaker))
+    )
+
+
+def delete_words(connection: apsw.Connection, revision_id: int, text: str, speaker: str | None) -> None:
+    """Take a state's words out of the index; they must be the ones that were put in."""
+    connection.execute(
+        "INSERT INTO text_index (text_index, rowid, words, grams) VALUES ('delete', ?, ?, ?)",
+        (revision_id, *indexed(text, speaker)),
+    )
+
+
+def insert_told(connection: apsw.Connection, revision_id: int, text: str, *, said: int) -> None:
+    """Index the stretches of time a state's text names; `said` is its own date at face value, in milliseconds."""
+    connection.execute(
+        "INSERT OR IGNORE INTO told (revision_id, periods) VALUES (?, ?)",
+        (revision_id, json.dumps(told_periods(text, said=datetime.fromtimestamp(said / 1000, UTC)))),
+    )
+
+
+def copy_told(connection: apsw.Connection, old: int, new: int) -> None:
+    """Give a new state of the same text the dates that the old one tells."""
+    connection.execute(
+        "INSERT OR IGNORE INTO told (revision_id, periods) SELECT ?, periods FROM told WHERE revision_id = ?",
+        (new, old),
+    )

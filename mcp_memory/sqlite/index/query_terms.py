@@ -1,0 +1,189 @@
+"""What the words of a question are, how common each is in the file, and which rows a filter lets through."""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from itertools import takewhile
+from typing import Any
+
+import apsw
+
+from mcp_memory.domain.model import Filter, spoken
+from mcp_memory.language.detection import function_words, likely_languages
+from mcp_memory.language.segmentation import content_words, grams
+from mcp_memory.recall.bm25 import UNIGRAM_WEIGHT
+
+QUERY_WORDS = 64
+"""Words of a query that are searched for: a question has fewer, and time grows with each."""
+HAPPENED = "coalesce(r.occurred_at, i.recorded_at + :zone_offset)"
+"""When it happened, at face value."""
+COUNTED = 20_000
+"""Terms whose states are counted that are remembered: 3 MB."""
+
+
+STEM = 4
+"""Letters that two forms of a word have in common at their beginning, at least."""
+ENDING = 3
+"""Letters after these in which they differ, at most."""
+COMPOUND = 5
+"""Letters of a word that may begin another, at least: Zahnarzt, Zahnarzttermin."""
+FORM_WEIGHT = 0.7
+"""What a form of a word counts for, beside the word itself at 1: any of .4 to 1 finds the same (python -m bench.languages)."""
+FORMS_READ = 200
+"""Terms of one beginning that are looked at."""
+_WORD = re.compile(rf"[^\W\d_]{{{STEM},}}")
+# Hiragana join and bend the words of a Japanese question; what it is about is in its Kanji and Katakana.
+_KANA = re.compile("[\u3041-\u309fー]+")
+
+
+def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
+    """The filter as SQL over a revision r and its item i, with what it binds."""
+    parts = ["r.status = 'live'"]
+    bound: dict[str, Any] = {"zone_offset": where.zone_offset}
+    if where.as_of is None:
+        parts.append("r.until_time IS NULL")
+    else:
+        parts.append("r.from_time <= :as_of AND (r.until_time IS NULL OR r.until_time > :as_of)")
+        bound["as_of"] = where.as_of
+    if where.scopes:
+        parts.append("r.scope IN (SELECT value FROM json_each(:scopes))")
+        bound["scopes"] = json.dumps(where.scopes)
+    if where.kinds:
+        parts.append("r.kind IN (SELECT value FROM json_each(:kinds))")
+        bound["kinds"] = json.dumps(where.kinds)
+    if where.pinned_only:
+        parts.append("r.pinned = 1")
+    if where.tags:
+        parts.append(
+            "EXISTS (SELECT 1 FROM json_each(r.tags) AS t WHERE t.value IN (SELECT value FROM json_each(:tags)))"
+        )
+        bound["tags"] = json.dumps(where.tags)
+    if where.since is not None:
+        parts.append(f"{HAPPENED} >= :since")
+        bound["since"] = where.since
+    if where.until is not None:
+        parts.append(f"{HAPPENED} < :until")
+        bound["until"] = where.until
+    return " AND ".join(parts), bound
+
+
+def prepare(connection: apsw.Connection) -> None:
+    """Give a connection what the searches need: in how many rows each term stands."""
+    connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab (main, text_index, row)")
+
+
+def query_terms(query: str) -> dict[str, float]:
+    """What is searched for and how much each counts: words that are no stop words, pairs of CJK characters, and less
+    than these their lone characters."""
+    content = content_words(query)
+    idle = function_words(query)
+    words = list(dict.fromkeys(word for word in content if word not in idle) or dict.fromkeys(content))[:QUERY_WORDS]
+    found = list(dict.fromkeys(grams(query)))[: 4 * QUERY_WORDS]
+    telling = [gram for gram in found if not _KANA.fullmatch(gram)]
+    if any(len(gram) > 1 for gram in telling):
+        found = telling
+    pairs = any(len(gram) > 1 for gram in found)
+    return dict.fromkeys(words, 1.0) | {gram: UNIGRAM_WEIGHT if pairs and len(gram) == 1 else 1.0 for gram in found}
+
+
+def searched_terms(connection: apsw.Connection, query: str, commonness: "Commonness") -> dict[str, float]:
+    """The terms of a query, and those of the index that may be forms of its words.
+
+    The index knows the endings of English alone, so of a word in another language every form is searched for; of an
+    English one only where no state holds it, what goes on after it.
+    """
+    terms = query_terms(query)
+    bent = "en" not in likely_languages(query)
+    asked = [term for term in terms if _WORD.fullmatch(term) and (bent or not commonness.of(connection, term))]
+    forms = {form for word in asked for form in _forms(connection, word, bent=bent)}
+    return terms | dict.fromkeys(sorted(forms - terms.keys()), FORM_WEIGHT)
+
+
+def _forms(connection: apsw.Connection, word: str, *, bent: bool) -> list[str]:
+    tokenize = tokenizer(connection)
+    token = "".join(tokenize(word))
+    start = token[: max(STEM, min(COMPOUND, len(token) - ENDING))] if bent else token
+    if len(start) < STEM:
+        return []
+    rows = connection.execute(
+        "SELECT term FROM temp.terms WHERE term > ? AND term < ? LIMIT ?", (start, start + "\U0010ffff", FORMS_READ)
+    ).fetchall()
+    others = [str(other) for (other,) in rows]
+    # What is searched for is stemmed once more, and must stay as it is in the index.
+    return [other for other in others if _is_form(token, other, bent=bent) and tokenize(other) == [other]]
+
+
+def _is_form(word: str, other: str, *, bent: bool) -> bool:
+    """Whether one word goes on after the other, or where `bent` the two differ in their endings."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False)))
+    if same == len(word) >= COMPOUND or (bent and same == len(other) >= COMPOUND):
+        return True
+    return bent and same >= STEM and max(len(word), len(other)) - same <= ENDING
+
+
+def match_expression(terms: Iterable[str]) -> str:
+    """The FTS5 expression for any of the terms; each is quoted, so nothing a user writes is read as an operator."""
+    return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+
+
+class Commonness:
+    """In how many states each term stands, looked up once for as long as the index of words is as it is. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[bytes, dict[str, int]] = b"", {}
+
+    def of(self, connection: apsw.Connection, term: str) -> int:
+        """How many states hold a term; where it is several tokens, the rarest of them."""
+        averages, counts = self._kept
+        now = _averages(connection)
+        if now != averages:
+            self._kept = now, (counts := {})
+        if term not in counts:
+            if len(counts) >= COUNTED:
+                counts.clear()
+            found = [
+                connection.execute("SELECT doc FROM temp.terms WHERE term = ?", (token,)).get or 0
+                for token in tokenizer(connection)(term)
+            ]
+            counts[term] = min(found, default=0)
+        return counts[term]
+
+    def total(self, connection: apsw.Connection) -> int:
+        """How many states are indexed."""
+        return (_varints(_averages(connection)) or [0])[0]
+
+    def average_length(self, connection: apsw.Connection) -> float:
+        """Tokens of a state, on average."""
+        total, *tokens = _varints(_averages(connection)) or [0]
+        return sum(tokens) / total if total else 0.0
+
+
+def _averages(connection: apsw.Connection) -> bytes:
+    """The record in which FTS5 keeps how many rows there are and how many tokens each column has in all, as varints."""
+    return connection.execute("SELECT block FROM text_index_data WHERE id = 1").get or b""
+
+
+def _varints(record: bytes) -> list[int]:
+    numbers, number = list[int](), 0
+    for byte in record:
+        number = number << 7 | byte & 127
+        if byte < 128:
+            numbers.append(number)
+            number = 0
+    return numbers
+
+
+def tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
+    """What the index of words makes of a text: its folded, stemmed tokens."""
+    made = connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
+
+    def tokens(text: str) -> list[str]:
+        found = made(text.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
+        return [str(token) for token in found]
+
+    return tokens
+
+
+def indexed(text: str, speaker: str | None) -> tuple[str, str]:
+    """The two columns: what is said with who says it, and the CJK characters and their pairs."""
+    return spoken(text, speaker), " ".join(grams(text))

@@ -1,0 +1,69 @@
+"""Which items were told together: in one call, or in one session within the same hour, a few of them."""
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import apsw
+
+from mcp_memory.language.dates.periods import HOUR
+from mcp_memory.sqlite.rows import fetch
+
+FEW = 12
+"""Statements told together at most for that to say something of what they are about: more are a list, or an import."""
+BARE = 200
+"""Characters of each that are looked at: what says more names what it is about."""
+
+_TOLD = f"""operations AS p JOIN revisions AS t ON t.operation_id = p.id AND t.number = 1
+    AND p.client = o.client AND p.session = o.session AND p.verb = 'remember'
+    AND p.at BETWEEN o.at / {HOUR} * {HOUR} AND (o.at / {HOUR} + 1) * {HOUR} - 1 AND (o.session <> '' OR p.id = o.id)"""
+"""What was told together with the operation `o`."""
+
+
+class Together(NamedTuple):
+    """Statements that were told together."""
+
+    name: str
+    texts: tuple[str, ...]
+    """Their first BARE characters, as they were told at first, in the order in which they were told."""
+    place: int
+    """Of the item that was asked for."""
+
+
+ALONE = Together("", (), 0)
+
+
+def told_together(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, Together]:
+    """By state, what its item was told together with; none for passages, turns and what was told alone.
+
+    A session is told by its client; where it has no name, only what one call told is told together.
+    """
+    rows = fetch(
+        connection,
+        f"""
+        SELECT r.id, r.item_id, o.id, o.client, o.session, o.at / {HOUR},
+            (SELECT count(*) FROM (SELECT 1 FROM {_TOLD} LIMIT {FEW + 1}))
+        FROM revisions AS r JOIN items AS i ON i.id = r.item_id
+        JOIN sources AS s ON s.id = i.source_id AND s.kind = 'words'
+        JOIN revisions AS f ON f.item_id = r.item_id AND f.number = 1 JOIN operations AS o ON o.id = f.operation_id
+        WHERE r.id IN (SELECT value FROM json_each(?)) AND o.verb = 'remember'
+        """,
+        (json.dumps(list(revision_ids)),),
+    )
+    texts: dict[str, dict[int, str]] = {}
+    found: dict[int, Together] = {}
+    for number, item, operation, client, session, hour, count in rows:
+        # What is the first of its session says so too, for those that come when it has found its topic already.
+        if count > FEW or (count == 1 and not session):
+            continue
+        name = f"{client} {session} {hour}" if session else f"{operation}"
+        if name not in texts:
+            told = fetch(
+                connection,
+                f"SELECT t.item_id, substr(t.text, 1, {BARE}) FROM operations AS o JOIN {_TOLD} "
+                "WHERE o.id = ? ORDER BY t.item_id",
+                (operation,),
+            )
+            texts[name] = dict(told)
+        found[number] = Together(name, tuple(texts[name].values()), list(texts[name]).index(item))
+    return found

@@ -1,0 +1,105 @@
+"""The topics that a file tells of: those that gathered, and the digests that were handed in."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from mcp_memory.domain.ids import id_text
+from mcp_memory.domain.model import ItemId, Topic
+from mcp_memory.sqlite.rows import fetch, holds
+
+LIVE = "r.until_time IS NULL AND r.status = 'live'"
+MEMBERSHIP = (
+    f"cluster_items AS m JOIN revisions AS r ON r.item_id = m.item_id AND {LIVE} JOIN clusters AS c "
+    "ON c.id = m.cluster_id AND c.scope = r.scope"
+)
+"""Members that are live still, in the state they are in now."""
+SHOWN = "c.name <> '' AND c.size >= iif(c.tag IS NULL, 3, 2)"
+"""A topic worth telling: a tag that two items carry, or three items that resemble each other."""
+STALE = (
+    "EXISTS (SELECT 1 FROM cluster_revisions AS d JOIN revisions AS s ON s.id = d.revision_id "
+    "WHERE d.cluster_id = c.id AND (s.until_time IS NOT NULL OR s.status <> 'live'))"
+)
+
+
+def gathered(
+    connection: apsw.Connection, *, scopes: Sequence[str], limit: int, only: int | None = None
+) -> list[tuple[int, Topic]]:
+    """See topic_index.TopicIndex.topics. Which topics are told is decided first: their members are many."""
+    rows = fetch(
+        connection,
+        f"""
+        SELECT c.id, c.name, c.scope, c.keywords, c.importance, c.digest_at, c.changed_at,
+            json_group_array(m.item_id), {STALE},
+            sum(r.id NOT IN (SELECT revision_id FROM cluster_revisions WHERE cluster_id = c.id)),
+            (SELECT json_group_array(
+                    json_array(e.rank, s.item_id, substr(s.text, e.span_start + 1, e.span_end - e.span_start))
+                    ORDER BY s.item_id, e.span_start)
+                FROM cluster_sentences AS e
+                JOIN revisions AS s ON s.id = e.revision_id AND s.until_time IS NULL AND s.status = 'live'
+                WHERE e.cluster_id = c.id)
+        FROM {MEMBERSHIP}
+        WHERE c.id IN (
+            SELECT c.id FROM clusters AS c
+            WHERE {SHOWN} AND (:scopes = '[]' OR c.scope IN (SELECT value FROM json_each(:scopes)))
+                {"" if only is None else "AND c.id = :only"}
+                AND EXISTS (SELECT 1 FROM cluster_items AS m JOIN revisions AS r ON r.item_id = m.item_id AND {LIVE}
+                    WHERE m.cluster_id = c.id AND r.scope = c.scope)
+            ORDER BY c.changed_at DESC, c.id DESC LIMIT :limit
+        )
+        GROUP BY c.id ORDER BY c.changed_at DESC, c.id DESC LIMIT :limit
+        """,
+        {"scopes": json.dumps(list(scopes)), "limit": limit} | ({} if only is None else {"only": only}),
+    )
+    return [(row[0], _topic(row[1:])) for row in rows]
+
+
+def kept(connection: apsw.Connection, *, as_of: int | None = None) -> list[Topic]:
+    """See store.Store.topics."""
+    rows = fetch(
+        connection,
+        f"""
+        SELECT t.name, t.scope, t.digest,
+            coalesce((SELECT b.from_time FROM topics AS b WHERE b.id = t.restores), t.from_time),
+            (SELECT json_group_array(r.item_id) FROM topic_revisions AS m JOIN revisions AS r
+                ON r.id = m.revision_id WHERE m.topic_id = t.id),
+            EXISTS (SELECT 1 FROM topic_revisions AS m JOIN revisions AS r ON r.id = m.revision_id
+                JOIN revisions AS p ON p.item_id = r.item_id AND {holds("p", as_of)}
+                WHERE m.topic_id = t.id AND coalesce(p.restores, p.id) <> coalesce(r.restores, r.id))
+        FROM topics AS t WHERE {holds("t", as_of)} ORDER BY 4 DESC
+        """,
+    )
+    return [
+        Topic(
+            name=name,
+            scope=scope,
+            digest=digest,
+            made_at=made_at,
+            items=tuple(ItemId(id_text(number)) for number in json.loads(members)),
+            stale=bool(stale),
+        )
+        for name, scope, digest, made_at, members, stale in rows
+    ]
+
+
+def _topic(row: tuple[Any, ...]) -> Topic:
+    name, scope, keywords, importance, made_at, changed_at, members, stale, newer, sentences = row
+    told: list[tuple[int, int, str]] = json.loads(sentences)
+    _, teller, lead = min(told, default=(0, None, ""))
+    return Topic(
+        name=name,
+        scope=scope,
+        digest="\n".join(" ".join(sentence.split()) for _, _, sentence in told),
+        lead=lead,
+        lead_of=None if teller is None else ItemId(id_text(teller)),
+        made_at=made_at or changed_at,
+        items=tuple(ItemId(id_text(number)) for number in sorted(json.loads(members))),
+        stale=bool(stale) or made_at is None,
+        keywords=tuple(json.loads(keywords)),
+        importance=importance,
+        changed_at=changed_at,
+        newer=newer,
+        kept=False,
+    )

@@ -1,0 +1,445 @@
+"""How items gather into topics, in the file: what waits, what was planned, what is told."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import apsw
+import numpy as np
+
+from mcp_memory.domain.ids import id_text
+from mcp_memory.domain.model import (
+    Item,
+    ItemId,
+    Topic,
+    Vector,
+)
+from mcp_memory.domain.topic_index import (
+    MEMBERS,
+    Around,
+    Batch,
+    Described,
+    Excerpt,
+    Member,
+    Touched,
+)
+from mcp_memory.language.segmentation import Span
+from mcp_memory.sqlite.database import Database
+from mcp_memory.sqlite.index import topic_rows, vectors
+from mcp_memory.sqlite.index.sessions import ALONE, told_together
+from mcp_memory.sqlite.index.topic_rows import (
+    LIVE,
+    MEMBERSHIP,
+    SHOWN,
+    STALE,
+)
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
+from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.topics.clustering import Cluster, Gathered
+
+REACH = 2
+"""Turns on either side whose words are read with a turn's."""
+LATE = 0.5
+"""Weight of how a turn reads among its neighbours beside how it reads alone."""
+PARTS = ("cluster_items", "cluster_terms", "cluster_sentences", "cluster_revisions")
+WAITING = "SELECT (SELECT count(*) FROM ungathered) + (SELECT count(*) FROM clusters WHERE touched > 0)"
+
+
+class SqliteTopics:
+    """Keeps topics in the file of a store. See topic_index.TopicIndex for what each method promises."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def restart(self) -> None:
+        """See TopicIndex."""
+        with self._database.write() as connection:
+            for table in PARTS:  # whole tables at once: row by row, as they refer to clusters, others wait for seconds
+                connection.execute(f"DELETE FROM {table}")
+            connection.execute("DELETE FROM clusters")
+            connection.execute("DELETE FROM ungathered")
+            connection.execute(
+                f"INSERT INTO ungathered (item_id) SELECT r.item_id FROM revisions AS r WHERE {LIVE} ORDER BY r.item_id"
+            )
+            connection.execute("UPDATE gathering SET generation = generation + 1, encoder = NULL")
+
+    def encoder(self) -> str | None:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            return connection.execute("SELECT encoder FROM gathering").get
+
+    def pending(self) -> int:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            return connection.execute(WAITING).get
+
+    def batch(self, *, encoder: str | None, limit: int) -> Batch | None:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            queue = fetch(
+                connection,
+                f"""
+                SELECT q.id, q.item_id, r.id, r.scope FROM ungathered AS q
+                LEFT JOIN revisions AS r ON r.item_id = q.item_id AND {LIVE} ORDER BY q.id LIMIT ?
+                """,
+                (limit,),
+            )
+            if not queue:
+                return None
+            scope = next((row[3] for row in queue if row[3] is not None), "")
+            taken = [row for row in queue if row[3] in (None, scope)]
+            states = [row[2] for row in taken if row[2] is not None]
+            return Batch(
+                generation=_generation(connection),
+                scope=scope,
+                stamps=tuple(row[0] for row in taken),
+                members=tuple(_members(connection, states, encoder)),
+                gone=tuple(ItemId(id_text(row[1])) for row in taken if row[2] is None),
+                placed=connection.execute(
+                    "SELECT EXISTS (SELECT 1 FROM cluster_items WHERE item_id IN (SELECT value FROM json_each(?)))",
+                    (json.dumps([row[1] for row in taken]),),
+                ).get
+                == 1,
+            )
+
+    def around(self, scope: str, terms: Iterable[str]) -> Around:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            rows = fetch(
+                connection, "SELECT id, tag, size, measured, mean, name FROM clusters WHERE scope = ?", (scope,)
+            )
+            held = fetch(
+                connection,
+                "SELECT t.term, t.cluster_id, t.weight FROM json_each(?) AS w "
+                "CROSS JOIN cluster_terms AS t ON t.term = w.value JOIN clusters AS c ON c.id = t.cluster_id "
+                "WHERE c.scope = ?",
+                (json.dumps(sorted(set(terms)), ensure_ascii=False), scope),
+            )
+            generation = _generation(connection)
+        shared: dict[str, dict[int, float]] = {}
+        for term, cluster, weight in held:
+            shared.setdefault(term, {})[cluster] = weight
+        return Around(generation, _clusters(rows), shared, {row[0]: row[5] for row in rows if row[5]})
+
+    def leave(self, batch: Batch) -> bool:
+        """See TopicIndex."""
+        with self._database.write() as connection:
+            if _generation(connection) != batch.generation:
+                return False
+            moved = [*batch.gone, *(member.item.id for member in batch.members)]
+            _leave(connection, [number_of(item) for item in moved])
+            connection.execute("UPDATE gathering SET generation = generation + 1")
+            return True
+
+    def place(self, batch: Batch, gathered: Gathered, *, encoder: str | None) -> bool:
+        """See TopicIndex."""
+        with self._database.write() as connection:
+            if _generation(connection) != batch.generation:
+                return False
+            numbers = {
+                negative: _insert_cluster(connection, batch.scope, tag) for negative, tag in gathered.founded.items()
+            }
+            for place in gathered.places:
+                for cluster in place.clusters:
+                    _enter(connection, numbers.get(cluster, cluster), place.newcomer.revision_id, place.newcomer.terms)
+            for cluster, (mean, measured) in gathered.means.items():
+                connection.execute(
+                    "UPDATE clusters SET mean = ?, measured = ?, "
+                    "size = (SELECT count(*) FROM cluster_items WHERE cluster_id = clusters.id) WHERE id = ?",
+                    (_blob(mean), measured, numbers.get(cluster, cluster)),
+                )
+            connection.execute(
+                "UPDATE clusters SET touched = (tag IS NOT NULL OR size > 1) "
+                "WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(numbers.values())),),
+            )
+            connection.execute(
+                "DELETE FROM ungathered WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(batch.stamps),)
+            )
+            connection.execute(
+                "UPDATE gathering SET generation = generation + 1, encoder = coalesce(encoder, ?)", (encoder,)
+            )
+            return True
+
+    def touched(self, *, encoder: str | None, limit: int, lost: bool = False) -> list[Touched]:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                """
+                SELECT c.id, c.tag, c.size, c.measured, c.mean, c.name, c.scope,
+                    EXISTS (SELECT 1 FROM topics AS t WHERE t.name = c.name AND t.scope = c.scope AND t.until_time IS NULL)
+                FROM clusters AS c WHERE c.touched >= :least AND c.touched > 0 AND c.scope =
+                    (SELECT scope FROM clusters WHERE touched >= :least AND touched > 0 ORDER BY id LIMIT 1)
+                ORDER BY c.id LIMIT :limit
+                """,
+                {"least": 2 if lost else 1, "limit": limit},
+            )
+            generation = _generation(connection)
+            return [
+                Touched(
+                    generation=generation,
+                    cluster=cluster,
+                    scope=row[6],
+                    name=row[5],
+                    held=bool(row[7]),
+                    members=tuple(_members(connection, _latest(connection, row[0]), encoder)),
+                )
+                for row, cluster in zip(rows, _clusters(rows), strict=True)
+            ]
+
+    def describe(
+        self, generation: int, described: Sequence[Described], *, united: Sequence[tuple[int, int]], at: int
+    ) -> bool:
+        """See TopicIndex."""
+        with self._database.write() as connection:
+            if _generation(connection) != generation:
+                return False
+            for each in described:
+                _describe(connection, each, at=at)
+            for source, target in united:
+                _unite(connection, source, target)
+            connection.execute(
+                "DELETE FROM clusters WHERE id IN (SELECT value FROM json_each(?)) "
+                "AND id NOT IN (SELECT cluster_id FROM cluster_items)",
+                (json.dumps([each.id for each in described]),),
+            )
+            connection.execute("UPDATE gathering SET generation = generation + 1")
+            return True
+
+    def keep_excerpts(self, cluster: int, excerpts: Sequence[Excerpt], covered: Sequence[int], *, at: int) -> None:
+        """See TopicIndex."""
+        with self._database.write() as connection:
+            if connection.execute("SELECT 1 FROM clusters WHERE id = ?", (cluster,)).get:
+                _keep_excerpts(connection, cluster, excerpts, covered, at=at)
+
+    def topics(self, *, scopes: Sequence[str], limit: int, only: int | None = None) -> list[tuple[int, Topic]]:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            return topic_rows.gathered(connection, scopes=scopes, limit=limit, only=only)
+
+    def named(self, name: str, *, scopes: Sequence[str]) -> int | None:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"SELECT c.scope, c.id FROM clusters AS c WHERE c.name = ? AND {SHOWN} ORDER BY c.changed_at",
+                (name,),
+            )
+        found: dict[str, int] = dict(rows)
+        return next((found[scope] for scope in reversed(scopes or list(found)) if scope in found), None)
+
+    def holding(self, terms: Sequence[str], *, scopes: Sequence[str], limit: int) -> list[tuple[int, tuple[str, ...]]]:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"""
+                SELECT c.id, c.keywords FROM json_each(:terms) AS w
+                CROSS JOIN cluster_terms AS t ON t.term = w.value JOIN clusters AS c ON c.id = t.cluster_id
+                WHERE {SHOWN} AND (:scopes = '[]' OR c.scope IN (SELECT value FROM json_each(:scopes)))
+                GROUP BY c.id ORDER BY sum(t.weight) DESC LIMIT :limit
+                """,
+                {
+                    "terms": json.dumps(list(terms), ensure_ascii=False),
+                    "scopes": json.dumps(list(scopes)),
+                    "limit": limit,
+                },
+            )
+        return [(number, tuple(json.loads(keywords))) for number, keywords in rows]
+
+    def members(self, cluster: int) -> list[Member]:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            return _members(connection, _latest(connection, cluster), None)
+
+    def excerpts(self, cluster: int) -> list[tuple[Item, Span]] | None:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            usable = connection.execute(
+                f"SELECT c.digest_at IS NOT NULL AND NOT {STALE} FROM clusters AS c WHERE c.id = ?", (cluster,)
+            ).get
+            if not usable:
+                return None
+            rows = fetch(
+                connection,
+                f"SELECT e.span_start, e.span_end, {ITEM_COLUMNS} FROM cluster_sentences AS e "
+                "JOIN revisions AS r ON r.id = e.revision_id JOIN items AS i ON i.id = r.item_id "
+                "WHERE e.cluster_id = ? ORDER BY e.rank",
+                (cluster,),
+            )
+        return [(item_of(row[2:]), Span(row[0], row[1])) for row in rows]
+
+    def of_items(self, ids: Sequence[ItemId]) -> Mapping[ItemId, tuple[int, ...]]:
+        """See TopicIndex."""
+        with self._database.read() as connection:
+            rows = fetch(
+                connection,
+                f"SELECT m.item_id, m.cluster_id FROM {MEMBERSHIP} "
+                f"WHERE {SHOWN} AND m.item_id IN (SELECT value FROM json_each(?))",
+                (json.dumps([number_of(item) for item in ids]),),
+            )
+        found: dict[ItemId, tuple[int, ...]] = {}
+        for item, cluster in rows:
+            identifier = ItemId(id_text(item))
+            found[identifier] = (*found.get(identifier, ()), cluster)
+        return found
+
+
+def _generation(connection: apsw.Connection) -> int:
+    number: int = connection.execute("SELECT generation FROM gathering").get
+    return number
+
+
+def _clusters(rows: Sequence[tuple[Any, ...]]) -> list[Cluster]:
+    """Of rows that begin with id, tag, size, measured and mean."""
+    joined = np.frombuffer(b"".join([row[4] for row in rows]), np.float16).astype(np.float32)
+    clusters: list[Cluster] = []
+    at = 0
+    for number, tag, size, measured, mean, *_ in rows:
+        clusters.append(Cluster(number, tag, size, measured, joined[at : at + len(mean) // 2]))
+        at += len(mean) // 2
+    return clusters
+
+
+def _blob(mean: Vector) -> bytes:
+    return mean.astype(np.float16).tobytes()
+
+
+def _latest(connection: apsw.Connection, cluster: int) -> list[int]:
+    """Present states of a topic's live members, the latest MEMBERS."""
+    return [
+        row[0]
+        for row in fetch(
+            connection,
+            f"SELECT r.id FROM {MEMBERSHIP} WHERE c.id = ? ORDER BY m.item_id DESC LIMIT {MEMBERS}",
+            (cluster,),
+        )
+    ]
+
+
+def _members(connection: apsw.Connection, revision_ids: Sequence[int], encoder: str | None) -> list[Member]:
+    """The states, in the order given, with vectors of the encoder, if it serves, and what is said around turns."""
+    wanted = json.dumps(list(revision_ids))
+    rows = fetch(
+        connection,
+        f"SELECT r.id, {ITEM_COLUMNS} FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
+        "WHERE r.id IN (SELECT value FROM json_each(?))",
+        (wanted,),
+    )
+    items = {row[0]: item_of(row[1:]) for row in rows}
+    measured = fetch(
+        connection,
+        "SELECT revision_id, codes, coalesce(late, codes) FROM vectors "
+        "WHERE encoder_id = (SELECT id FROM encoders WHERE serving = 1 AND identity = ?) "
+        "AND revision_id IN (SELECT value FROM json_each(?))",
+        (encoder, wanted),
+    )
+    both = vectors.decode([row[1] for row in measured]) + LATE * vectors.decode([row[2] for row in measured])
+    lengths = np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-9) if len(both) else both
+    found = {row[0]: both[number] / lengths[number] for number, row in enumerate(measured)}
+    around: dict[int, tuple[str, ...]] = {}
+    for number, text in fetch(
+        connection,
+        f"""
+        SELECT me.id, r.text FROM revisions AS me JOIN items AS i ON i.id = me.item_id
+        JOIN sources AS s ON s.id = i.source_id AND s.kind = 'transcript'
+        JOIN items AS o ON o.source_id = i.source_id AND o.id <> i.id
+            AND o.position BETWEEN i.position - {REACH} AND i.position + {REACH}
+        JOIN revisions AS r ON r.item_id = o.id AND {LIVE} AND r.scope = me.scope
+        WHERE me.id IN (SELECT value FROM json_each(?)) ORDER BY me.id, o.position
+        """,
+        (wanted,),
+    ):
+        around[number] = (*around.get(number, ()), text)
+    together = told_together(connection, revision_ids)
+    return [
+        Member(number, items[number], found.get(number), around.get(number, ()), *together.get(number, ALONE))
+        for number in revision_ids
+        if number in items
+    ]
+
+
+def _leave(connection: apsw.Connection, items: Sequence[int]) -> None:
+    """Take items out of all topics; those lose what described them."""
+    wanted = json.dumps(list(items))
+    connection.execute(
+        "UPDATE clusters SET touched = 2 WHERE id IN "
+        "(SELECT cluster_id FROM cluster_items WHERE item_id IN (SELECT value FROM json_each(?)))",
+        (wanted,),
+    )
+    connection.execute("DELETE FROM cluster_items WHERE item_id IN (SELECT value FROM json_each(?))", (wanted,))
+
+
+def _insert_cluster(connection: apsw.Connection, scope: str, tag: str | None) -> int:
+    connection.execute(
+        "INSERT INTO clusters (scope, tag, name, size, measured, mean, touched) VALUES (?, ?, ?, 0, 0, x'', 1)",
+        (scope, tag, tag or ""),
+    )
+    return connection.last_insert_rowid()
+
+
+def _enter(connection: apsw.Connection, cluster: int, revision_id: int, terms: Mapping[str, float]) -> None:
+    """Let a state's item be a member, unless it was erased in the meantime."""
+    connection.execute(
+        "INSERT INTO cluster_items (cluster_id, item_id, revision_id) SELECT ?, item_id, id FROM revisions WHERE id = ?",
+        (cluster, revision_id),
+    )
+    connection.executemany(
+        "INSERT INTO cluster_terms (term, cluster_id, weight) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET weight = weight + excluded.weight",
+        [(term, cluster, weight) for term, weight in terms.items()],
+    )
+    connection.execute("UPDATE clusters SET touched = max(touched, 1) WHERE id = ?", (cluster,))
+
+
+def _describe(connection: apsw.Connection, each: Described, *, at: int) -> None:
+    told = each.description
+    connection.execute("DELETE FROM cluster_terms WHERE cluster_id = ?", (each.id,))
+    connection.executemany(
+        "INSERT INTO cluster_terms (term, cluster_id, weight) VALUES (?, ?, ?)",
+        [(term, each.id, weight) for term, weight in told.terms.items()],
+    )
+    connection.execute(
+        "UPDATE clusters SET name = ?, keywords = ?, importance = ?, mean = ?, measured = ?, changed_at = ?, touched = 0, "
+        "size = (SELECT count(*) FROM cluster_items WHERE cluster_id = clusters.id) WHERE id = ?",
+        (
+            each.name,
+            json.dumps(told.keywords, ensure_ascii=False),
+            told.importance,
+            _blob(told.mean),
+            told.measured,
+            told.changed_at,
+            each.id,
+        ),
+    )
+    _keep_excerpts(connection, each.id, each.excerpts, each.covered, at=at)
+
+
+def _unite(connection: apsw.Connection, source: int, target: int) -> None:
+    """Move all members of a topic into another, which is to be described anew."""
+    connection.execute("UPDATE OR IGNORE cluster_items SET cluster_id = ? WHERE cluster_id = ?", (target, source))
+    connection.execute("DELETE FROM clusters WHERE id = ?", (source,))
+    connection.execute(
+        "UPDATE clusters SET touched = 1, "
+        "size = (SELECT count(*) FROM cluster_items WHERE cluster_id = clusters.id) WHERE id = ?",
+        (target,),
+    )
+
+
+def _keep_excerpts(
+    connection: apsw.Connection, cluster: int, excerpts: Sequence[Excerpt], covered: Sequence[int], *, at: int
+) -> None:
+    connection.execute("DELETE FROM cluster_sentences WHERE cluster_id = ?", (cluster,))
+    connection.execute("DELETE FROM cluster_revisions WHERE cluster_id = ?", (cluster,))
+    connection.executemany(
+        "INSERT INTO cluster_sentences (cluster_id, rank, revision_id, span_start, span_end) "
+        "SELECT ?, ?, id, ?, ? FROM revisions WHERE id = ?",
+        [(cluster, rank, *excerpt.span, excerpt.revision_id) for rank, excerpt in enumerate(excerpts)],
+    )
+    connection.execute(
+        "INSERT INTO cluster_revisions (cluster_id, revision_id) SELECT ?, id FROM revisions "
+        "WHERE id IN (SELECT value FROM json_each(?))",
+        (cluster, json.dumps(list(covered))),
+    )
+    connection.execute("UPDATE clusters SET digest_at = ? WHERE id = ?", (at if excerpts else None, cluster))

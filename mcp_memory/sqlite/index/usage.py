@@ -1,0 +1,31 @@
+"""How often each item was handed out."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import apsw
+
+from mcp_memory.domain.ids import id_text
+from mcp_memory.domain.model import ItemId
+from mcp_memory.sqlite.rows import fetch, number_of
+
+
+def uses(connection: apsw.Connection, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
+    """How often items were handed out before a day, in days since 1970."""
+    rows = fetch(
+        connection,
+        "SELECT item_id, CASE WHEN day < ? THEN count ELSE earlier END FROM uses "
+        "WHERE item_id IN (SELECT value FROM json_each(?))",
+        (before, json.dumps([number_of(identifier) for identifier in ids])),
+    )
+    return {ItemId(id_text(number)): count for number, count in rows if count}
+
+
+def add_uses(connection: apsw.Connection, counts: Mapping[ItemId, int], *, day: int) -> None:
+    """Count that items were handed out on a day; one that is gone is passed over."""
+    connection.executemany(
+        "INSERT INTO uses (item_id, count, day, earlier) SELECT id, :count, :day, 0 FROM items WHERE id = :item "
+        "ON CONFLICT DO UPDATE SET earlier = CASE WHEN excluded.day > day THEN count ELSE earlier END, "
+        "count = count + excluded.count, day = max(day, excluded.day)",
+        ({"item": number_of(item), "count": count, "day": day} for item, count in counts.items()),
+    )

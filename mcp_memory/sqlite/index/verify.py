@@ -1,0 +1,130 @@
+"""Whether the indexes say what the truth says: every word, every date and every vector compared, not only counted."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+
+import apsw
+import numpy as np
+
+from mcp_memory.language.dates.extraction import told_periods
+from mcp_memory.language.segmentation import counted
+from mcp_memory.sqlite.index.postings import insert_words
+from mcp_memory.sqlite.rows import fetch
+
+INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
+"""The states that the indexes hold."""
+COMPARED = 4096
+"""Vectors read at once."""
+ZONES = [timedelta(minutes=15 * quarters) for quarters in range(-48, 57)]
+"""Where clocks on the wall may have stood when something was said: -12 to +14 hours."""
+
+_ZERO = timedelta(0)
+
+
+def counted_problems(connection: apsw.Connection) -> Iterator[str]:
+    """How many states the index of words lacks, and how many it holds that are not there."""
+    missing: int = connection.execute(
+        f"SELECT count(*) {INDEXED} AND r.id NOT IN (SELECT id FROM text_index_docsize)"
+    ).get
+    if missing:
+        yield f"{counted(missing, 'state is', 'states are')} missing from the index of words; run `mcp-memory reindex`"
+    extra: int = connection.execute(
+        f"SELECT count(*) FROM text_index_docsize WHERE id NOT IN (SELECT r.id {INDEXED})"
+    ).get
+    if extra:
+        yield f"the index of words holds {counted(extra, 'state that is', 'states that are')} not there; run `mcp-memory reindex`"
+
+
+def words_problems(connection: apsw.Connection) -> Iterator[str]:
+    """States whose words are indexed otherwise than they say, by an index made anew in memory beside the one that is."""
+    differ = 0 if any(counted_problems(connection)) else len(_differing_words(connection))
+    if differ:
+        yield f"{counted(differ, 'state is', 'states are')} indexed by other words than said; run `mcp-memory reindex`"
+
+
+def _differing_words(connection: apsw.Connection) -> set[int]:
+    fresh = apsw.Connection(":memory:")
+    try:
+        schema: str = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'text_index'").get
+        fresh.execute(schema)
+        with fresh:
+            for number, text, speaker in connection.execute(f"SELECT r.id, r.text, i.speaker {INDEXED}"):
+                insert_words(fresh, number, text, speaker)
+        return {state for state, _ in _by_state(connection).items() ^ _by_state(fresh).items()}
+    finally:
+        fresh.close()
+
+
+def _by_state(connection: apsw.Connection) -> dict[int, int]:
+    """For each state that is indexed a hash of the words, columns and places it is indexed by."""
+    connection.execute("CREATE VIRTUAL TABLE temp.said USING fts5vocab(main, text_index, instance)")
+    told: dict[int, int] = {}
+    try:
+        for state, *word in connection.execute("SELECT doc, term, col, offset FROM temp.said"):
+            told[state] = told.get(state, 0) ^ hash(tuple(word))  # no word stands twice at one place
+    finally:
+        connection.execute("DROP TABLE temp.said")
+    return told
+
+
+def dates_problems(connection: apsw.Connection) -> Iterator[str]:
+    """States whose dates are indexed otherwise than they are read. What has none yet is read in the background."""
+    rows = connection.execute(
+        "SELECT r.text, t.periods, coalesce(r.occurred_at, i.recorded_at), r.occurred_at IS NOT NULL "
+        "FROM told AS t JOIN revisions AS r ON r.id = t.revision_id JOIN items AS i ON i.id = r.item_id "
+        "WHERE r.status = 'live'"
+    )
+    wrong = sum(not _told(text, periods, said, exact=bool(exact)) for text, periods, said, exact in rows)
+    if wrong:
+        yield f"the dates of {counted(wrong, 'state')} are indexed otherwise than they are read; run `mcp-memory reindex`"
+
+
+def _told(text: str, periods: str, said: int, *, exact: bool) -> bool:
+    """Whether these are the stretches of time that a text names; where its own zone is not kept, in any zone."""
+    moment = datetime.fromtimestamp(said / 1000, UTC)
+    zones = (_ZERO,) if exact else chain((_ZERO,), ZONES)
+    return any(json.dumps(told_periods(text, said=moment + zone)) == periods for zone in zones)
+
+
+def vectors_problems(connection: apsw.Connection) -> Iterator[str]:
+    """Vectors that are not as long as their encoder makes them, or whose signs are not those of their numbers."""
+    wrong = len(wrong_vectors(connection))
+    if wrong:
+        told = counted(wrong, "vector does", "vectors do")
+        yield f"{told} not have the encoder's length or its own signs; run `mcp-memory reindex`"
+
+
+def wrong_vectors(connection: apsw.Connection) -> set[tuple[int, int]]:
+    """The encoder and the state of each vector that can't be used as it is."""
+    wrong: set[tuple[int, int]] = set(
+        fetch(
+            connection,
+            "SELECT encoder_id, revision_id FROM signs AS s WHERE NOT EXISTS "
+            "(SELECT 1 FROM vectors AS v WHERE v.encoder_id = s.encoder_id AND v.revision_id = s.revision_id)",
+        )
+    )
+    last = 0
+    while rows := fetch(connection, _VECTORS, (last, COMPARED)):
+        last = rows[-1][0]
+        wrong.update((encoder, state) for _, encoder, state, *made in rows if not _usable(*made))
+    return wrong
+
+
+_VECTORS = """
+    SELECT v.rowid, v.encoder_id, v.revision_id, e.dimensions, v.codes, coalesce(length(v.late), e.dimensions),
+        coalesce(s.signs, x'')
+    FROM vectors AS v JOIN encoders AS e ON e.id = v.encoder_id
+    LEFT JOIN signs AS s ON s.encoder_id = v.encoder_id AND s.revision_id = v.revision_id
+    WHERE v.rowid > ? ORDER BY v.rowid LIMIT ?
+"""
+
+
+def _usable(dimensions: int, codes: bytes, late: int, signs: bytes) -> bool:
+    """Whether a vector has its length, and each number that is not 0 its sign."""
+    if len(codes) != dimensions or late != dimensions or len(signs) != (dimensions + 7) // 8:
+        return False
+    numbers = np.frombuffer(codes, np.int8)
+    positive = np.unpackbits(np.frombuffer(signs, np.uint8), count=dimensions).astype(np.bool_)
+    return bool((positive[numbers > 0]).all() and not positive[numbers < 0].any())

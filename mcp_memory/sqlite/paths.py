@@ -1,0 +1,191 @@
+"""Where the file lies: which file a name leads to, what must be there before it is opened, and whose disk it is on."""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mcp_memory.errors import Conflict, ReadOnly, Unusable
+from mcp_memory.sqlite.files.permissions import make_directory, make_file
+
+log = logging.getLogger(__name__)
+
+NETWORK = frozenset(
+    "afpfs afs beegfs ceph cifs coda davfs davfs2 fuse.ceph fuse.davfs fuse.davfs2 fuse.gcsfuse fuse.glusterfs "
+    "fuse.rclone fuse.s3fs fuse.sshfs gfs gfs2 glusterfs gpfs lustre ncpfs nfs nfs3 nfs4 ocfs2 orangefs remote smb3 smbfs "
+    "webdav".split()
+)
+"""Filesystems that other machines write to as well: SQLite's log is shared through memory, which they do not share."""
+
+SHARED = 32_768
+"""Bytes of the file that SQLite shares with other processes, at least."""
+
+Mounts = list[tuple[str, str]]
+"""Mount points and the types of their filesystems, the later over the earlier."""
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file a name leads to now: its device and its number there; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def place_of(path: Path) -> Path:
+    """Where the file of a name lies, or will lie, with its log: another place where the name is a symbolic link."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def mounts_here() -> Mounts:
+    """What is mounted on this machine, as far as the operating system tells."""
+    if sys.platform == "linux":
+        return read_mountinfo(Path("/proc/self/mountinfo").read_text("utf-8", "replace"))
+    if sys.platform == "darwin":
+        told = subprocess.run(["/sbin/mount"], capture_output=True, text=True, timeout=5, check=False).stdout
+        return read_mount_command(told)
+    return []
+
+
+def read_mountinfo(text: str) -> Mounts:
+    r"""The mounts of Linux' mountinfo.
+
+    >>> read_mountinfo("36 35 0:30 / /home/a\\040b rw shared:1 - nfs4 host:/x rw")
+    [('/home/a b', 'nfs4')]
+    """
+    mounts: Mounts = []
+    for line in text.splitlines():
+        before, separator, after = line.partition(" - ")
+        fields = before.split(" ")
+        if separator and len(fields) > 4 and after:
+            point = fields[4].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+            mounts.append((point, after.split(" ")[0]))
+    return mounts
+
+
+def read_mount_command(text: str) -> Mounts:
+    """The mounts that macOS' mount tells.
+
+    >>> read_mount_command("//me@nas/share on /Volumes/share (smbfs, nodev, nosuid)")
+    [('/Volumes/share', 'smbfs')]
+    """
+    mounts: Mounts = []
+    for line in text.splitlines():
+        head, separator, options = line.rpartition(" (")
+        if separator and " on " in head:
+            mounts.append((head.split(" on ", 1)[1], options.split(",")[0].rstrip(")")))
+    return mounts
+
+
+def network_filesystem(path: Path, mounts: Callable[[], Mounts] | None = None) -> str | None:
+    """The type of the network filesystem that `path` lies on; None where it lies on this machine, or nobody knows."""
+    if sys.platform == "win32":
+        return _windows_share(path)
+    try:
+        place = path.absolute().resolve()
+        over = [(point, kind) for point, kind in (mounts or mounts_here)() if place.is_relative_to(point)]
+    except (OSError, subprocess.SubprocessError, RuntimeError):
+        return None
+    if not over:
+        return None
+    longest = max(len(point) for point, _ in over)
+    kind = [kind for point, kind in over if len(point) == longest][-1]
+    return kind if kind.lower() in NETWORK else None
+
+
+def _windows_share(path: Path) -> str | None:
+    anchor = path.absolute().resolve().anchor
+    if anchor.startswith("\\\\"):
+        return "remote"
+    import ctypes
+
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009  # there on Windows alone
+    return "remote" if kernel.GetDriveTypeW(anchor) == 4 else None
+
+
+def prepare_path(path: Path, *, read_only: bool) -> bool:
+    """Make what must be there before opening; True where the file may only be read.
+
+    An empty file is taken for a new one, as `touch` and `mktemp` make them, and the log says so. Raises Unusable where a
+    log lies beside it, which SQLite would throw away: that file was emptied.
+    """
+    if path.is_dir():
+        raise Unusable(f"{path} is a directory. Name a file with --database, for example {path / 'memory.db'}.")
+    place = place_of(path)
+    if not path.exists():
+        if read_only:
+            raise ReadOnly(f"{path} does not exist, and --read-only forbids to make it.")
+        make_directory(place.parent)
+        make_file(place)
+        return False
+    if not place.is_file():
+        raise Unusable(f"{path} is a device or a pipe, and a memory is kept in a file. Name another with --database.")
+    logged = _holds_something(Path(f"{place}-wal"))  # looked at first: who makes the file makes its log after it
+    if not _holds_something(path):
+        if logged:
+            raise Unusable(
+                f"{path} is empty, and its log ({place}-wal) is not: the file was emptied or cut off. Nothing was changed. "
+                f"Restore a backup: `mcp-memory restore BACKUP --database {path}`."
+            )
+        if not read_only:
+            log.warning("%s is empty, so a new memory begins in it; if it held one, restore a backup", path)
+    return read_only or not may_write(path)
+
+
+def may_write(path: Path) -> bool:
+    """Whether the file, and its log beside it, may be written by this user."""
+    return os.access(path, os.W_OK) and os.access(place_of(path).parent, os.W_OK)
+
+
+def _holds_something(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk of a path has no room for what SQLite makes beside a file: then not even reading it can begin."""
+    there = next((above for above in (path, *path.absolute().parents) if above.is_dir()), path)
+    try:
+        return shutil.disk_usage(there).free < SHARED
+    except OSError:
+        return False
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file on the disk, without its log."""
+    return path.stat().st_size
+
+
+def settle(unfinished: Path, target: Path) -> None:
+    """Give a file its name once it is on the disk, so that a power cut leaves it whole or not there."""
+    sync(unfinished)
+    unfinished.replace(target)
+    sync(target.parent)
+
+
+def settle_new(unfinished: Path, target: Path) -> None:
+    """Do the same for a name that nothing has yet. Raises Conflict where something has it by now."""
+    sync(unfinished)
+    try:
+        os.link(unfinished, target)
+    except OSError:  # it is taken, or there are no hard links on this file system
+        if target.exists():
+            raise Conflict(f"{target} exists already; name a file that does not.") from None
+        unfinished.replace(target)
+    else:
+        unfinished.unlink()
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a directory, are on the disk."""
+    if os.name == "nt" and path.is_dir():
+        return  # a directory can't be opened there
+    descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,195 @@
+"""What is counted of the file: how much it holds, what it grew by, how often items were used, which say the same."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from mcp_memory.domain.model import USER, Item
+from mcp_memory.domain.stats import Stats
+from mcp_memory.language.dates.periods import DAY
+from mcp_memory.language.detection import language_of
+from mcp_memory.sqlite.database import schema_version
+from mcp_memory.sqlite.history import tool_calls
+from mcp_memory.sqlite.index.topic_rows import SHOWN
+from mcp_memory.sqlite.index.topics import WAITING
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
+from mcp_memory.sqlite.rows import item as item_of
+
+OPENING = 400
+"""Characters of a text whose language is told: enough, and 100,000 items stay a matter of seconds."""
+GROWTH_DAYS = 30
+"""Days whose growth is told one by one."""
+LACKING = (
+    "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live' AND NOT EXISTS ("
+    "SELECT 1 FROM vectors AS v WHERE v.encoder_id = (SELECT id FROM encoders WHERE identity = ?) "
+    "AND v.revision_id = r.id)"
+)
+"""States without a vector of an encoder, those of the past with them: `as_of` searches them."""
+
+AVOIDED = """
+    SELECT (SELECT coalesce(sum(seen - 1), 0) FROM items) + (SELECT coalesce(sum(c.times), 0) FROM confirmations AS c
+        JOIN operations AS o ON o.id = c.operation_id WHERE c.until_time IS NULL AND o.verb = 'remember')
+"""
+"""How often something known was remembered again; an update that confirms avoids nothing."""
+REPLACEMENTS = """
+    SELECT count(*) FROM (SELECT DISTINCT from_id, to_id FROM links WHERE type = 'replaces' AND until_time IS NULL)
+"""
+
+_LIVE = "FROM revisions AS r WHERE r.until_time IS NULL AND r.status = 'live'"
+_TAKEN_BACK = (
+    "SELECT count(*) FROM revisions AS r JOIN operations AS o ON o.id = r.operation_id "
+    "WHERE r.until_time IS NULL AND r.status = 'forgotten' AND r.restores IS NULL AND o.undoes IS NOT NULL"
+)
+"""What an undo left no state to: nobody forgot it."""
+_DIGESTED = """
+    SELECT DISTINCT i.source_id FROM topics AS t JOIN topic_revisions AS m ON m.topic_id = t.id
+    JOIN revisions AS r ON r.id = m.revision_id JOIN items AS i ON i.id = r.item_id WHERE t.until_time IS NULL
+"""
+_HOLDING = (
+    ("words", "text_index"),
+    ("vectors", "vectors"),
+    ("vectors", "signs"),
+    ("vectors", "encoders"),
+    ("truth", "sources"),
+    ("truth", "items"),
+    ("truth", "repeats"),
+    ("truth", "revisions"),
+    ("truth", "links"),
+    ("truth", "operations"),
+    ("truth", "topic"),
+    ("topics", "cluster"),
+)
+"""What the tables whose names begin so hold, with their indexes."""
+
+
+def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: int) -> Stats:
+    """How much the file holds."""
+    counts = dict(fetch(connection, "SELECT status, count(*) FROM revisions WHERE until_time IS NULL GROUP BY status"))
+    log = Path(f"{path}-wal")
+    live = counts.get("live", 0)
+    recalled: int = connection.execute(f"SELECT count(*) {_LIVE} AND r.item_id IN (SELECT item_id FROM uses)").get
+    taken_back: int = connection.execute(_TAKEN_BACK).get
+    growth, per_day = _growth(connection, now)
+    return Stats(
+        path=str(path),
+        bytes=sum(file.stat().st_size for file in (path, log) if file.exists()),
+        sources=connection.execute("SELECT count(*) FROM sources").get,
+        items=live,
+        replaced=counts.get("replaced", 0),
+        forgotten=counts.get("forgotten", 0) - taken_back,
+        taken_back=taken_back,
+        operations=connection.execute("SELECT count(*) FROM operations").get,
+        pending=connection.execute(f"SELECT count(*) {LACKING}", (encoder or "",)).get,
+        encoder=encoder,
+        scopes=dict(
+            fetch(
+                connection, f"SELECT r.scope, count(*) {_LIVE} GROUP BY r.scope ORDER BY r.scope <> '{USER}', 2 DESC, 1"
+            )
+        ),
+        kinds=dict(fetch(connection, f"SELECT r.kind, count(*) {_LIVE} GROUP BY r.kind ORDER BY 2 DESC, 1")),
+        schema=schema_version(connection),
+        languages=_languages(connection),
+        growth=growth,
+        per_day=per_day,
+        duplicates_avoided=connection.execute(AVOIDED).get,
+        replacements=connection.execute(REPLACEMENTS).get,
+        recalled=recalled,
+        never_recalled=1 - recalled / live if live else 0.0,
+        unindexed=_unindexed(connection),
+        topics=connection.execute(f"SELECT count(*) FROM clusters AS c WHERE {SHOWN}").get,
+        ungathered=connection.execute(WAITING).get,
+        tool_history=tool_calls.counts(connection),
+        sizes=_sizes(connection) | ({"log": log.stat().st_size} if log.exists() else {}),
+        **_digests(connection),
+    )
+
+
+def _growth(connection: apsw.Connection, now: int) -> tuple[dict[str, int], float]:
+    first: int | None = connection.execute("SELECT min(recorded_at) FROM items").get
+    if first is None:
+        return {}, 0.0
+    today = now // DAY
+    rows = fetch(
+        connection,
+        f"SELECT recorded_at / {DAY}, count(*) FROM items WHERE recorded_at / {DAY} > ? GROUP BY 1 ORDER BY 1 DESC",
+        (today - GROWTH_DAYS,),
+    )
+    days = max(1, min(GROWTH_DAYS, today - first // DAY + 1))
+    by_date = {datetime.fromtimestamp(day * DAY / 1000, UTC).date().isoformat(): count for day, count in rows}
+    return by_date, sum(by_date.values()) / days
+
+
+def _languages(connection: apsw.Connection) -> dict[str, int]:
+    counts = Counter(
+        language_of(text[:OPENING]) or "unknown"
+        for (text,) in connection.execute(f"SELECT r.text {_LIVE} AND r.kind <> 'tool'")
+    )
+    return dict(counts.most_common())
+
+
+def _digests(connection: apsw.Connection) -> dict[str, Any]:
+    """The fields of Stats that tell what digests are kept and how much they stand for."""
+    [(digests, digest_bytes, stale)] = fetch(
+        connection,
+        "SELECT count(*), coalesce(sum(octet_length(digest)), 0), coalesce(sum(EXISTS (SELECT 1 FROM topic_revisions AS m "
+        "JOIN revisions AS r ON r.id = m.revision_id WHERE m.topic_id = t.id AND r.until_time IS NOT NULL)), 0) "
+        "FROM topics AS t WHERE t.until_time IS NULL",
+    )
+    total: int = connection.execute("SELECT coalesce(sum(octet_length(text)), 0) FROM sources").get
+    digested: int = connection.execute(
+        f"SELECT coalesce(sum(octet_length(text)), 0) FROM sources WHERE id IN ({_DIGESTED})"
+    ).get
+    return {
+        "digests": digests,
+        "stale_digests": stale,
+        "source_bytes": total,
+        "digested_bytes": digested,
+        "digest_bytes": digest_bytes,
+        "compression": digested / digest_bytes if digest_bytes else None,
+    }
+
+
+def _unindexed(connection: apsw.Connection) -> int:
+    number: int = connection.execute(
+        "SELECT count(*) FROM revisions WHERE status = 'live' AND id NOT IN (SELECT id FROM text_index_docsize)"
+    ).get
+    return number
+
+
+def _sizes(connection: apsw.Connection) -> dict[str, int]:
+    """Bytes of the file's pages by what they hold (SQLite's dbstat)."""
+    sizes = {"truth": 0, "words": 0, "vectors": 0, "topics": 0, "other": 0}
+    indexes = dict(fetch(connection, "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'index'"))
+    for name, size in fetch(connection, "SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE"):
+        table = indexes.get(name, name)
+        holds = next((what for what, start in _HOLDING if table.startswith(start)), "other")
+        sizes[holds] += size
+    page: int = connection.pragma("page_size")
+    sizes["free"] = connection.pragma("freelist_count") * page
+    sizes["other"] += connection.pragma("page_count") * page - sum(
+        sizes.values()
+    )  # pointer maps: dbstat passes over them
+    return sizes
+
+
+def duplicates(connection: apsw.Connection) -> list[list[Item]]:
+    """Live items that say the same word for word, a list for each text; none that only turns say."""
+    rows = fetch(
+        connection,
+        f"""
+        WITH live AS (
+            SELECT r.id, r.normal_hash, s.kind <> 'transcript' AS told FROM revisions AS r
+            JOIN items AS i ON i.id = r.item_id JOIN sources AS s ON s.id = i.source_id
+            WHERE r.until_time IS NULL AND r.status = 'live'
+        ), same AS (SELECT normal_hash FROM live GROUP BY normal_hash HAVING count(*) > 1 AND sum(told) > 0)
+        SELECT hex(r.normal_hash), {ITEM_COLUMNS} FROM revisions AS r JOIN items AS i ON i.id = r.item_id
+        WHERE r.id IN (SELECT id FROM live WHERE normal_hash IN (SELECT normal_hash FROM same)) ORDER BY i.id
+        """,
+    )
+    groups: dict[str, list[Item]] = {}
+    for digest, *row in rows:
+        groups.setdefault(digest, []).append(item_of(tuple(row)))
+    return list(groups.values())

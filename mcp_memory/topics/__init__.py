@@ -1,0 +1,1 @@
+"""Items clustered into topics, and extractive digests of them."""

@@ -1,0 +1,478 @@
+"""Gathering items into topics: what they are compared by, which topic each joins, what a topic is called."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log10, sqrt
+
+import numpy as np
+
+from mcp_memory.domain.model import Item, ItemId, Vector
+from mcp_memory.language.segmentation import STOP_WORDS, grams, words
+
+JOIN = 0.3
+"""Affinity from which an item belongs to a topic, and two topics are one: chosen in a prototype on the paragraphs of
+XQuAD's 48 articles, where it gave a purity of .88 and a pairwise F1 of .73; .25 gave .78 and .65, .35 gave .94 and .76 but
+left short statements of one trip alone, .4 .96 and .70. Of what was built python -m bench.topics measures the same."""
+WORDS = 1.0
+"""Of shared words beside the nearness of vectors: .5 to 2 changed the mutual information by .01 in that prototype."""
+WORDS_ALONE = 5.0
+"""Of shared words where there are no two vectors to compare: so scaled JOIN suits XQuAD in Chinese too (F1 .60)."""
+OWN_TAG = 0.2
+"""What carrying a topic's tag adds to an item's affinity to it: between what is near anyway and what shares only a tag."""
+FEW = 50
+"""Items from which what all of a scope's items have in common tells nothing: without this, a conversation is one topic."""
+TERMS = 16
+"""An item's rarest words, which it is compared by."""
+TOPIC_TERMS = 64
+"""The words a topic is compared by, those that weigh the most."""
+COMMON = 1.0
+"""Least inverse document frequency: where little is kept, what all of it says is still what it is about."""
+TOGETHER = 0.2
+"""What being told together with a topic's members adds to an item's affinity to it, where neither is held by more.
+
+Bare statements of one trip ("My budget is 20,000.", "I am worried about the altitude.") have cosines of .18 on average,
+statements of unrelated subjects of .05 (15 and 51 pairs, bundled encoder, 2026-11-21). From .2 to .25 six of the first,
+told in one session, gather in two topics of three, and six of the second in none.
+"""
+AROUND = 0.5
+"""Weight of the words of the turns around a turn, which is for words what late chunking is for vectors."""
+KEYWORDS = 8
+NAME_WORDS = 3
+LONGEST_WORD = 4
+"""CJK characters a keyword is looked for in."""
+WITHIN = 0.8
+"""Share of its occurrences that a CJK word has inside a longer one, from which the longer one is the word."""
+
+Terms = Mapping[str, float]
+
+_GRAMMAR = re.compile(
+    "喜欢|喜歡|担心|擔心|希望|觉得|覺得|知道|可以|需要|现在|現在|时候|時候|什么|什麼|怎么|怎麼|一下|一个|一個|"
+    "[\u3041-\u309f的了是在我你您他她它们这那哪和与及或就都也还很不没有要会能可把被给对从到于为以之其而且但所又再最吗呢吧啊个些么着过用去想时]"
+)
+"""What carries grammar and no subject: no word stands across it."""
+_IDEOGRAPHS = re.compile(r"[\u3005\u30a1-\u30fe\u3400-\u9fff\uac00-\ud7fb]+")
+_DIGITS = re.compile(r"[\d.,_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A state of an item that is to find its topics."""
+
+    id: ItemId
+    revision_id: int
+    tags: tuple[str, ...]
+    vector: Vector | None
+    """Unit length; None where there is none that can be compared."""
+    terms: Terms
+    """TF-IDF of its words, of unit length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The items of one scope that gathered, as what is compared with them."""
+
+    id: int
+    tag: str | None
+    """The tag that its first members carry; None where they resemble each other only."""
+    size: int
+    measured: int
+    """Members with a vector."""
+    mean: Vector
+    """Of their vectors: its length says how near they are to each other. Shape (dimensions,), or (0,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a newcomer belongs: the topics of its tags, and the one it resembles, which may be one of these."""
+
+    newcomer: Newcomer
+    clusters: tuple[int, ...]
+    """Ids; a negative one is that of a topic that begins with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What became of newcomers."""
+
+    places: list[Place]
+    founded: dict[int, str | None]
+    """Tags of new topics by their negative ids."""
+    means: dict[int, tuple[Vector, int]]
+    """New means, and how many vectors they are of, of the topics that were joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is told of a topic, and what others are compared with."""
+
+    keywords: tuple[str, ...]
+    """As people write them, best first."""
+    leading: int
+    """How many of the first of them several members say."""
+    importance: float
+    terms: Terms
+    """Sums over the members of their words' weights."""
+    mean: Vector
+    measured: int
+    changed_at: int
+    """When a member changed last."""
+
+
+def terms_of(text: str) -> list[str]:
+    """The words of a text that can tell what it is about, the plural as the singular, and its pairs of CJK characters.
+
+    >>> terms_of("I like alpine lakes in 瑞士的民宿, 3 of them.")
+    ['like', 'alpine', 'lake', '瑞士', '民宿']
+    """
+    plain = [_singular(word) for word in words(text) if _tells(word)]
+    return plain + [pair for part in _GRAMMAR.split(text) for pair in grams(part) if len(pair) == 2]
+
+
+def counts_of(text: str, around: Iterable[str] = ()) -> dict[str, float]:
+    """How often a text says its terms, those of the turns around it counted less."""
+    counts: dict[str, float] = dict(Counter(terms_of(text)))
+    for other in around:
+        for term in set(terms_of(other)):
+            counts[term] = counts.get(term, 0) + AROUND
+    return counts
+
+
+def weights(counts: Mapping[str, float], rarity: Mapping[str, float]) -> dict[str, float]:
+    """TF-IDF of the TERMS that weigh the most, of unit length; `rarity` is the inverse document frequency."""
+    raw = {term: sqrt(count) * max(rarity.get(term, COMMON), COMMON) for term, count in counts.items()}
+    best = sorted(raw, key=lambda term: (-raw[term], term))[:TERMS]
+    length = sqrt(sum(raw[term] ** 2 for term in best))
+    return {term: raw[term] / length for term in best}
+
+
+def told_with(together: str) -> Terms:
+    """The term that stands for what an item was told together with; none for what was told alone."""
+    return {f"{_MARK}{together}": 1.0} if together else {}
+
+
+def parts_with(together: str, parts: Iterable[str]) -> Terms:
+    """The terms, as good as words, that stand for what an item and others it was told together with are a part of."""
+    return {f"\x1e{part} {together}": 1.0 for part in parts}
+
+
+_MARK = "\x1f"
+"""Begins a term that is no word and counts only where nothing else holds a topic together."""
+
+
+def is_loose(mean: Vector, measured: int) -> bool:
+    """Whether the members of a topic with that mean resemble each other too little to be one, or are fewer than three."""
+    if measured < 3:
+        return measured > 0
+    return (measured * float(mean @ mean) - 1) / (measured - 1) < JOIN
+
+
+def gather(
+    newcomers: Sequence[Newcomer],
+    clusters: Sequence[Cluster],
+    shared: Mapping[str, Mapping[int, float]],
+    *,
+    floor: float = 0.0,
+) -> Gathered:
+    """The topics each newcomer belongs to, all of one scope, taken one after the other.
+
+    Average linkage, incrementally: an item joins the topic to whose members it is nearest on average, from JOIN on, or
+    begins one. `shared` has for each term of a newcomer the topics that hold it and the sum of its weights there;
+    `floor` is the cosine that unrelated texts have.
+    """
+    field = _Field(clusters, shared, floor=floor, newcomers=newcomers)
+    places = [field.settle(place) for place in [field.place(newcomer) for newcomer in newcomers]]
+    joined = {cluster for place in places for cluster in place.clusters}
+    founded = {cluster: tag for cluster, tag in field.founded.items() if cluster in joined}
+    return Gathered(places, founded, {cluster: field.mean_of(cluster) for cluster in joined})
+
+
+def twins(
+    found: Sequence[tuple[Cluster, Terms]],
+    clusters: Sequence[Cluster],
+    shared: Mapping[str, Mapping[int, float]],
+    *,
+    floor: float = 0.0,
+) -> list[tuple[int, int]]:
+    """Topics that should be one: the id of the one that goes, and of the one it goes into.
+
+    Each of `found` with the sums of its terms' weights is compared with all of `clusters`, its own scope's. Two with
+    tags of their own stay apart; a tag's topic stays, else the larger one. None goes that another goes into.
+    """
+    field = _Field(clusters, shared, floor=floor)
+    by_id = {cluster.id: cluster for cluster in clusters} | {cluster.id: cluster for cluster, _ in found}
+    goes: dict[int, int] = {}
+    for cluster, terms in found:
+        if not cluster.size or cluster.id in goes:
+            continue
+        means = {term: weight / cluster.size for term, weight in terms.items()}
+        affinity = field.affinities(cluster.mean if cluster.measured else None, means)
+        if cluster.tag is None and is_loose(cluster.mean, cluster.measured):
+            affinity += field.together(means)
+        for row, other in enumerate(clusters):
+            apart = cluster.tag is not None and other.tag is not None
+            if apart or other.id == cluster.id or other.id in goes:
+                affinity[row] = -1.0
+        best = int(affinity.argmax()) if len(affinity) else -1
+        if best < 0 or affinity[best] < JOIN:
+            continue
+        other = by_id[clusters[best].id]
+        small, large = sorted((cluster, other), key=lambda one: (one.tag is not None, one.size, -one.id))
+        if small.id not in goes.values():
+            goes[small.id] = large.id
+    return list(goes.items())
+
+
+def describe(members: Sequence[Item], profiles: Sequence[Newcomer], rarity: Mapping[str, float]) -> Description:
+    """What is told of a topic with these members, and their sums. `rarity` is of all their terms."""
+    sums: Counter[str] = Counter()
+    for profile in profiles:
+        sums.update(profile.terms)
+    known = [profile.vector for profile in profiles if profile.vector is not None]
+    mean = np.mean(known, axis=0).astype(np.float32) if known else np.zeros(0, np.float32)
+    chronological = sorted(members, key=lambda item: item.id)
+    found = keywords([item.text for item in chronological], rarity)
+    told = [set(terms_of(item.text)) for item in members]
+    several = [sum(set(terms_of(word)) <= terms for terms in told) > 1 for word in found]
+    return Description(
+        keywords=found,
+        leading=several.index(False) if False in several else len(several),
+        importance=importance(members),
+        terms=dict(sums.most_common(TOPIC_TERMS)),
+        mean=mean,
+        measured=len(known),
+        changed_at=max((item.changed_at for item in members), default=0),
+    )
+
+
+def keywords(texts: Sequence[str], rarity: Mapping[str, float]) -> tuple[str, ...]:
+    """The words that tell these texts from all others, as they are written, best first.
+
+    Class-based TF-IDF: the share of the texts that say a word times its inverse document frequency in the whole store.
+    What only one of several texts says comes last, and among equals what was said first comes first.
+    """
+    holding: Counter[str] = Counter()
+    spelt: dict[str, Counter[str]] = {}
+    alone: set[str] = set()
+    said: dict[str, tuple[int, int]] = {}
+    for number, text in enumerate(texts):
+        own = {word: _singular(word) for word in words(text) if _tells(word)}
+        for word, term in own.items():
+            spelt.setdefault(term, Counter())[word] += 1
+        for term in set(own.values()) | _stretches(text):
+            holding[term] += 1
+            said.setdefault(term, (number, text.lower().find(term)))
+        alone.update(_runs(text))
+    scores: dict[str, tuple[bool, float]] = {}
+    for term, count in _whole(holding).items():
+        if term not in spelt and count == 1 and term not in alone:
+            continue  # said once, nothing shows that a part of a longer run is a word
+        parts = [term] if term in spelt else [term[at : at + 2] for at in range(len(term) - 1)]
+        rare = max(max(rarity.get(part, COMMON), COMMON) for part in parts)
+        scores[term] = (count > 1 or len(texts) == 1, count / len(texts) * rare)
+    best: list[str] = []
+    for term in sorted(scores, key=lambda term: (not scores[term][0], -round(scores[term][1], 3), said[term], term)):
+        if len(best) < KEYWORDS and (term in spelt or not any(term in other or other in term for other in best)):
+            best.append(term)
+    return tuple(spelt[term].most_common(1)[0][0] if term in spelt else term for term in best)
+
+
+def name_of(found: Sequence[str], *, leading: int, old: str, taken: Iterable[str]) -> str:
+    """A name of the best keywords that no other topic of the scope has: of those that several members say, if there are.
+
+    The old name stays as long as its words are among the keywords, so that it can be asked for tomorrow.
+    """
+    others = set(taken)
+    if old and old not in others and set(old.split()) <= set(found):
+        return old
+    wanted = min(leading or 2, NAME_WORDS, len(found))
+    for count in range(wanted, len(found) + 1):
+        name = " ".join(found[:count])
+        if name and name not in others:
+            return name
+    base, number = " ".join(found[:NAME_WORDS]) or "topic", 2
+    while f"{base} {number}" in others:
+        number += 1
+    return f"{base} {number}"
+
+
+def importance(members: Sequence[Item]) -> float:
+    """0 to 1: the mean of the members, a pinned one counting as 1, nearer to 1 the more there are.
+
+    Ten members of the ordinary .5 make .75, a hundred .83.
+    """
+    if not members:
+        return 0.0
+    mean = sum(1.0 if item.pinned else item.importance for item in members) / len(members)
+    return 1 - (1 - mean) / (1 + log10(len(members)))
+
+
+def match(query_terms: Iterable[str], found: Sequence[str]) -> float:
+    """The share of a query's terms that are among a topic's keywords, 0 to 1."""
+    asked = set(query_terms)
+    told = {term for keyword in found for term in terms_of(keyword)}
+    return len(asked & told) / len(asked) if asked else 0.0
+
+
+class _Field:
+    """The topics of a scope while newcomers join them."""
+
+    def __init__(
+        self,
+        clusters: Sequence[Cluster],
+        shared: Mapping[str, Mapping[int, float]],
+        *,
+        floor: float,
+        newcomers: Sequence[Newcomer] = (),
+    ) -> None:
+        """With room for the topics that newcomers may begin."""
+        room = sum(1 + len(newcomer.tags) for newcomer in newcomers)
+        dimensions = max((len(n.vector) for n in newcomers if n.vector is not None), default=0)
+        self.founded: dict[int, str | None] = {}
+        self._ids = [cluster.id for cluster in clusters]
+        self._rows = {identifier: row for row, identifier in enumerate(self._ids)}
+        self._tags = {cluster.tag: cluster.id for cluster in clusters if cluster.tag is not None}
+        dimensions = max([dimensions, *(len(cluster.mean) for cluster in clusters)])
+        self._sizes = np.zeros(len(clusters) + room, np.float32)
+        self._measured = np.zeros(len(clusters) + room, np.float32)
+        self._means = np.zeros((len(clusters) + room, dimensions), np.float32)
+        for row, cluster in enumerate(clusters):
+            self._sizes[row], self._measured[row] = cluster.size, cluster.measured
+            if len(cluster.mean):
+                self._means[row] = cluster.mean
+        self._shared = {term: dict(holders) for term, holders in shared.items()}
+        self._floor = max(floor, 0.0, self._common_cosine(newcomers))
+
+    def _common_cosine(self, newcomers: Sequence[Newcomer]) -> float:
+        """The cosine two of the scope's items have on average, less where little is known: all turns of one conversation
+        are somewhat alike, which makes them no topic."""
+        vectors = [newcomer.vector for newcomer in newcomers if newcomer.vector is not None]
+        count = float(self._measured.sum()) + len(vectors)
+        if not count:
+            return 0.0
+        total = self._measured @ self._means
+        if vectors:
+            total = total + np.sum(vectors, axis=0)
+        mean = total / count
+        return min(0.9, float(mean @ mean) * count / (count + FEW))
+
+    def place(self, newcomer: Newcomer) -> Place:
+        affinity = self.affinities(newcomer.vector, newcomer.terms)
+        tagged = [self._tags[tag] if tag in self._tags else self._found(tag) for tag in newcomer.tags]
+        for cluster in tagged:
+            affinity[self._rows[cluster]] += OWN_TAG
+        best = int(affinity.argmax()) if len(affinity) else -1
+        home = self._ids[best] if best >= 0 and affinity[best] >= JOIN else None
+        if home is None:
+            new = [cluster for cluster in tagged if self._sizes[self._rows[cluster]] == 0]
+            # What begins a tag's topic resembles nothing else yet, and is at home there.
+            home = new[0] if new else self._found(None)
+        joined = tuple(dict.fromkeys([home, *tagged]))
+        for cluster in joined:
+            self._join(self._rows[cluster], cluster, newcomer)
+        return Place(newcomer, joined)
+
+    def settle(self, place: Place) -> Place:
+        """Where a newcomer that resembles nothing enough belongs, seeing what it was told together with."""
+        newcomer, cluster = place.newcomer, place.clusters[0]
+        row = self._rows[cluster]
+        if cluster >= 0 or newcomer.tags or newcomer.vector is None or self._sizes[row] != 1:
+            return place
+        affinity = self.affinities(newcomer.vector, newcomer.terms) + self.together(newcomer.terms)
+        affinity[row] = -1.0
+        best = int(affinity.argmax())
+        if affinity[best] < JOIN:
+            return place
+        self._sizes[row] = self._measured[row] = 0
+        self._means[row] = 0
+        for holders in self._shared.values():
+            holders.pop(cluster, None)
+        self._join(best, self._ids[best], newcomer)
+        return Place(newcomer, (self._ids[best],))
+
+    def affinities(self, vector: Vector | None, terms: Terms) -> Vector:
+        """To the members of each topic on average, and 0 for the room left."""
+        common = self._common({term: weight for term, weight in terms.items() if not term.startswith(_MARK)})
+        if vector is None:
+            return WORDS_ALONE * common
+        near = np.clip((self._means @ vector - self._floor) / (1 - self._floor), 0, None)
+        return np.where(self._measured > 0, near + WORDS * common, WORDS_ALONE * common).astype(np.float32)
+
+    def together(self, terms: Terms) -> Vector:
+        """What being told together adds to the affinity to each topic that nothing else holds together yet."""
+        share = self._common({term: weight for term, weight in terms.items() if term.startswith(_MARK)})
+        bonus: Vector = (TOGETHER * np.minimum(share, 1)).astype(np.float32)
+        for row in np.flatnonzero(bonus):
+            if row < len(self._ids) and (
+                self._ids[row] in self._tags.values() or not is_loose(self._means[row], int(self._measured[row]))
+            ):
+                bonus[row] = 0
+        return bonus
+
+    def _common(self, terms: Terms) -> Vector:
+        common: Vector = np.zeros(len(self._sizes), np.float32)
+        for term, weight in terms.items():
+            for cluster, total in self._shared.get(term, {}).items():
+                if cluster in self._rows:
+                    common[self._rows[cluster]] += weight * total
+        return (common / np.maximum(self._sizes, 1)).astype(np.float32)
+
+    def mean_of(self, cluster: int) -> tuple[Vector, int]:
+        row = self._rows[cluster]
+        count = int(self._measured[row])
+        return (self._means[row] if count else np.zeros(0, np.float32)), count
+
+    def _found(self, tag: str | None) -> int:
+        identifier = -len(self.founded) - 1
+        self.founded[identifier] = tag
+        self._rows[identifier] = len(self._ids)
+        self._ids.append(identifier)
+        if tag is not None:
+            self._tags[tag] = identifier
+        return identifier
+
+    def _join(self, row: int, cluster: int, newcomer: Newcomer) -> None:
+        self._sizes[row] += 1
+        for term, weight in newcomer.terms.items():
+            holders = self._shared.setdefault(term, {})
+            holders[cluster] = holders.get(cluster, 0.0) + weight
+        if newcomer.vector is not None:
+            self._measured[row] += 1
+            self._means[row] += (newcomer.vector - self._means[row]) / self._measured[row]
+
+
+def _tells(word: str) -> bool:
+    return word not in STOP_WORDS and len(word) > 1 and not _DIGITS.fullmatch(word)
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+
+
+def _runs(text: str) -> list[str]:
+    """Runs of CJK characters without grammar."""
+    return [run for part in _GRAMMAR.split(text) for run in _IDEOGRAPHS.findall(part)]
+
+
+def _stretches(text: str) -> set[str]:
+    """What may be a word: stretches of two to LONGEST_WORD CJK characters."""
+    return {
+        run[at : at + length]
+        for run in _runs(text)
+        for length in range(2, LONGEST_WORD + 1)
+        for at in range(len(run) - length + 1)
+    }
+
+
+def _whole(holding: Mapping[str, int]) -> dict[str, int]:
+    """Without the stretches that nearly always stand inside a longer one."""
+    inner = {
+        part
+        for term, count in holding.items()
+        if not term.isascii()
+        for length in range(2, min(len(term), LONGEST_WORD + 1))  # no stretch is longer
+        for at in range(len(term) - length + 1)
+        if (part := term[at : at + length]) in holding and count >= WITHIN * holding[part]
+    }
+    return {term: count for term, count in holding.items() if term not in inner}

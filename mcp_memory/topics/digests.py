@@ -1,0 +1,297 @@
+"""Digesting: the memories of a topic, a question or a stretch of time as one short text that cites them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from mcp_memory.domain.call_hints import TO_TOOLS, Speech
+from mcp_memory.domain.model import (
+    Filter,
+    Hit,
+    Item,
+    ItemId,
+    KeepDigest,
+    Topic,
+    Vector,
+)
+from mcp_memory.domain.results import Summary
+from mcp_memory.encoders.hashing import HashingEncoder
+from mcp_memory.errors import InvalidInput, NotFound
+from mcp_memory.language.segmentation import (
+    count_tokens,
+    require_clean,
+    sentences,
+    words,
+)
+from mcp_memory.recall.pipeline import Recaller
+from mcp_memory.remember.intake import MAX_NAME
+from mcp_memory.render import packing
+from mcp_memory.render.packing import Sentence
+from mcp_memory.store import Store
+from mcp_memory.topics import lexrank
+from mcp_memory.topics.clustering import match, terms_of
+from mcp_memory.topics.small_talk import tells
+
+MEMBERS = 400
+"""Items a digest is made from at most, the latest or the most relevant first."""
+MEASURED = 160
+"""Sentences whose vectors are made for one digest: under a second of encoding."""
+READ = 300
+"""Characters of a sentence that its vector is made of for that: one of 20 kB would take as long as 160 others."""
+MAX_KEPT = 4_000
+"""Tokens of a digest that is handed in at most."""
+DIGEST_TOKENS = 600
+"""Length of the digests that are made ahead: what is asked for where nothing is said."""
+LOOKED_AT = 20
+"""Topics whose keywords are compared with a name."""
+TELLING = re.compile(r"[^\W_]{2}|[\u3400-\u9fff]")
+"""What a sentence has at least: a code fence or the rule of a table has no word."""
+STRENGTH = 0.5
+"""Weight of an item's strength beside its centrality, which is 1 at most."""
+
+
+class Members(NamedTuple):
+    """What a digest is about."""
+
+    hits: list[Hit]
+    total: int
+
+
+class Digester:
+    """Makes extractive digests. Thread-safe."""
+
+    def __init__(self, store: Store, recaller: Recaller) -> None:
+        self._store = store
+        self._recaller = recaller
+
+    def members(self, *, query: str | None, where: Filter, now: datetime) -> Members:
+        """The items a digest should cover: those that answer the query, else all the filter lets through."""
+        if query:
+            found = self._recaller.find(query, where=where, limit=MEMBERS, now=now)
+            return Members(found.hits, found.total)
+        items = [item for _, item in self._store.listing(where=where, limit=MEMBERS)]
+        return Members(self.with_replaced(items, as_of=where.as_of), self._store.count(where=where))
+
+    def digest(self, members: Members, *, max_tokens: int, now: datetime, note: str = "") -> Summary:
+        """The sentences that carry the most, in the order of time, each cited, within `max_tokens` with the note."""
+        ranked = self.ranked(members, max_tokens=max_tokens, now=now, note=note)
+        return _composed(ranked, members, now=now, note=note)
+
+    def ranked(
+        self, members: Members, *, max_tokens: int, now: datetime, note: str = "", encoded: int = MEASURED
+    ) -> list[Sentence]:
+        """The sentences of a digest of `max_tokens`, those that carry the most first.
+
+        Where there are more than `encoded`, no more than that many are measured for it.
+        """
+        candidates = [
+            Sentence(
+                hit.item.text[span.start : span.end], hit.item, hit.was[0].text if hit.was and not number else None
+            )
+            for hit in members.hits
+            for number, span in enumerate(sentences(hit.item.text))
+            if TELLING.search(hit.item.text, span.start, span.end)
+        ]
+        names = {word for hit in members.hits for word in words(hit.item.speaker or "")}
+        # Courtesy and agreement stand for many others, so they would be chosen first.
+        candidates = [sentence for sentence in candidates if tells(sentence.text, names)] or candidates
+        candidates, vectors = self._measure(candidates[: 10 * MEASURED], encoded)
+        costs = [_cost(sentence, now=now) for sentence in candidates]
+        strengths = self._recaller.strengths([sentence.item for sentence in candidates], now=now)
+        bias = np.array([STRENGTH * (strength - 0.5) for strength in strengths], np.float32)
+        budget = max_tokens - _frame(members, now=now, note=note)
+        chosen = lexrank.extract(vectors, costs, budget=budget, bias=bias if len(bias) else None)
+        return [candidates[number] for number in chosen]
+
+    def with_replaced(self, items: Sequence[Item], *, as_of: int | None = None) -> list[Hit]:
+        """The items with what each replaced; at `as_of`, what it had replaced by then."""
+        replaced = self._store.replaced_by([item.id for item in items], as_of=as_of)
+        return [Hit(item, 0.0, tuple(replaced.get(item.id, ()))) for item in items]
+
+    def of_topic(
+        self, name: str, *, query: str | None, where: Filter, max_tokens: int, now: datetime, speech: Speech = TO_TOOLS
+    ) -> Summary:
+        """The digest of a topic: the kept one while it is fresh, fits and is asked for as a whole, else a new one."""
+        members = self._about(name, query=query, where=where, now=now)
+        narrowed = query is not None or narrows(replace(where, as_of=None))
+        kept = None if narrowed else self._kept(name, where.scopes, where.as_of)
+        if kept is None:
+            standing = not narrowed and where.as_of is None
+            made = self._made(name, members, where.scopes, max_tokens=max_tokens, now=now) if standing else None
+            return replace(made or self.digest(members, max_tokens=max_tokens, now=now), topic=name)
+        if kept.stale:
+            note = f"The kept digest of {name} is stale: its memories have changed."
+            return replace(self.digest(members, max_tokens=max_tokens, now=now, note=note), topic=name, stale=True)
+        items = list(self._store.items(kept.items).values())
+        newer = come = max(0, members.total - len(items))
+        text = packing.kept_digest(kept, newer=newer, speech=speech)
+        if count_tokens(text) > max_tokens:
+            text = packing.kept_digest(kept, newer=newer, cited=0, speech=speech)
+        left = max_tokens - count_tokens(text)
+        if left < 0:
+            return replace(self.digest(members, max_tokens=max_tokens, now=now), topic=name)
+        if newer:
+            known = set(kept.items)
+            since = Members([hit for hit in members.hits if hit.item.id not in known], newer)
+            added = self.digest(since, max_tokens=max(1, left), now=now)
+            if added.items and count_tokens(whole := f"{text}\n{added.text}") <= max_tokens:
+                text, items, newer = whole, items + added.items, added.left_out
+        return Summary(text, items, newer, count_tokens(text), topic=name, newer=come)
+
+    def keeping(self, name: str, digest: str, *, where: Filter, now: datetime) -> KeepDigest:
+        """The step that keeps a text as a topic's digest, standing for what is known about it.
+
+        Raises InvalidInput where the text can't be kept, NotFound where nothing is known about the topic.
+        """
+        text = require_clean(digest, "digest").strip()
+        if len(name) > MAX_NAME:
+            raise InvalidInput(
+                f"topic has {len(name)} characters; name what a digest is kept of in at most {MAX_NAME}."
+            )
+        if not text or count_tokens(text) > MAX_KEPT:
+            raise InvalidInput(f"digest must hold between 1 and {MAX_KEPT} tokens of text.")
+        if not where.scopes:
+            raise InvalidInput("A kept digest belongs to one scope: give user, project, or a project's name.")
+        members = self._about(name, query=None, where=where, now=now)
+        if not members.hits:
+            raise NotFound(f"Nothing is known about {name!r}, so there is nothing its digest could stand for.")
+        return KeepDigest(name, where.scopes[-1], text, tuple(hit.item.id for hit in members.hits))
+
+    def _about(self, name: str, *, query: str | None, where: Filter, now: datetime) -> Members:
+        """The items with the topic's name as a tag and those that gathered around them, else those that answer to it."""
+        gathered = self._gathered(name, where) if query is None and where.as_of is None else []
+        tagged = replace(where, tags=(name,))
+        if self._store.count(where=tagged):
+            members = self.members(query=query, where=tagged, now=now)
+            known = {hit.item.id for hit in members.hits}
+            added = self.with_replaced([item for item in gathered if item.id not in known])[: MEMBERS - len(known)]
+            return Members([*members.hits, *added], members.total + len(added))
+        if gathered:
+            return Members(self.with_replaced(gathered), len(gathered))
+        return self.members(query=query or name, where=where, now=now)
+
+    def topic_called(self, name: str, scopes: Sequence[str]) -> int | None:
+        """The topic that gathered under a name, else the one among whose keywords all of its words are."""
+        index = self._store.topic_index
+        cluster = index.named(name, scopes=scopes)
+        terms = list(dict.fromkeys(terms_of(name)))
+        if cluster is not None or not terms:
+            return cluster
+        found = index.holding(terms, scopes=scopes, limit=LOOKED_AT)
+        return next((number for number, keywords in found if match(terms, keywords) == 1), None)
+
+    def _gathered(self, name: str, where: Filter) -> list[Item]:
+        """The items of the topic of that name, those the filter lets through."""
+        cluster = self.topic_called(name, where.scopes)
+        members = [] if cluster is None else self._store.topic_index.members(cluster)
+        return [member.item for member in members if _lets_through(where, member.item)]
+
+    def _made(
+        self, name: str, members: Members, scopes: Sequence[str], *, max_tokens: int, now: datetime
+    ) -> Summary | None:
+        """The digest that was made of a topic before, where it is fresh and knows all that fits into `max_tokens`."""
+        cluster = self.topic_called(name, scopes)
+        if cluster is None or max_tokens > DIGEST_TOKENS:
+            return None
+        sentences = self.kept_sentences(cluster)
+        known = {hit.item.id for hit in members.hits}
+        if not sentences or not {sentence.item.id for sentence in sentences} <= known:
+            return None
+        left = max_tokens - _frame(members, now=now)
+        fitting: list[Sentence] = []
+        for sentence in sentences:
+            cost = _cost(sentence, now=now)
+            if cost <= left:
+                fitting.append(sentence)
+                left -= cost
+        return _composed(fitting, members, now=now) if fitting else None
+
+    def kept_sentences(self, cluster: int) -> list[Sentence]:
+        """A topic's digest as it was made, what carries the most first; none where it is stale."""
+        excerpts = self._store.topic_index.excerpts(cluster) or []
+        replaced = self._store.replaced_by([item.id for item, _ in excerpts])
+        return [
+            Sentence(
+                item.text[span.start : span.end],
+                item,
+                replaced[item.id][0].text if item.id in replaced and not item.text[: span.start].strip() else None,
+            )
+            for item, span in excerpts
+        ]
+
+    def _kept(self, name: str, scopes: Sequence[str], as_of: int | None) -> Topic | None:
+        """The kept digest of a topic, of the narrowest of the scopes that has one: the last; any where none is given."""
+        found = {topic.scope: topic for topic in reversed(self._store.topics(as_of=as_of)) if topic.name == name}
+        return next((found[scope] for scope in reversed(scopes or list(found)) if scope in found), None)
+
+    def _measure(self, candidates: Sequence[Sentence], encoded: int) -> tuple[list[Sentence], Vector]:
+        """The sentences with their vectors: the encoder's where it is up, else of their words.
+
+        Where they are many, those that are the whole of their item have its vector, and of the others the first
+        `encoded` are encoded; the rest are left out.
+        """
+        if not candidates:
+            return [], np.zeros((0, 1), np.float32)
+        encoder, _ = self._recaller.usable_encoder()
+        if encoder is None:
+            return list(candidates), HashingEncoder().encode([sentence.text for sentence in candidates])
+        stored: dict[ItemId, Vector] = {}
+        if len(candidates) > encoded:
+            whole = [sentence.item.id for sentence in candidates if sentence.text == sentence.item.text.strip()]
+            stored = self._store.present_vectors(whole, encoder=encoder.identity)
+        rest = [number for number, sentence in enumerate(candidates) if sentence.item.id not in stored][:encoded]
+        made = encoder.encode([candidates[number].text[:READ] for number in rest])
+        vectors = {number: made[place] for place, number in enumerate(rest)}
+        vectors |= {
+            number: stored[sentence.item.id] for number, sentence in enumerate(candidates) if sentence.item.id in stored
+        }
+        order = sorted(vectors)
+        return [candidates[number] for number in order], np.array([vectors[number] for number in order], np.float32)
+
+
+def _composed(ranked: Sequence[Sentence], members: Members, *, now: datetime, note: str = "") -> Summary:
+    picked = sorted(
+        ranked,
+        key=lambda sentence: (
+            packing.face_value(sentence.item, now=now),
+            sentence.item.source_id,
+            sentence.item.position,
+            sentence.item.text.find(sentence.text),
+        ),
+    )
+    covered = {sentence.item.id: sentence.item for sentence in picked}
+    left_out = members.total - len(covered)
+    text = packing.digest(picked, left_out=left_out, now=now) if members.hits else "Nothing is known about this yet."
+    text = "\n".join(filter(None, [text, note]))
+    return Summary(text, list(covered.values()), left_out, count_tokens(text))
+
+
+def _cost(sentence: Sentence, *, now: datetime) -> int:
+    return count_tokens(packing.digest_line(sentence, now=now)) + 1
+
+
+def _frame(members: Members, *, now: datetime, note: str = "") -> int:
+    """Tokens of what stands around the sentences."""
+    return count_tokens("\n".join([packing.digest([], left_out=members.total, now=now), note])) + 2
+
+
+def narrows(where: Filter) -> bool:
+    """Whether a filter asks for a part of what there is in its scopes."""
+    return where != Filter(scopes=where.scopes, zone_offset=where.zone_offset)
+
+
+def _lets_through(where: Filter, item: Item) -> bool:
+    """Whether a live item passes a filter; `as_of` is not looked at."""
+    happened = item.recorded_at + where.zone_offset if item.occurred_at is None else item.occurred_at
+    return (
+        (not where.scopes or item.scope in where.scopes)
+        and (not where.kinds or item.kind in where.kinds)
+        and (not where.tags or bool(set(where.tags) & set(item.tags)))
+        and (item.pinned or not where.pinned_only)
+        and (where.since is None or happened >= where.since)
+        and (where.until is None or happened < where.until)
+    )

@@ -1,0 +1,117 @@
+"""Paging: a digest before its memories, where a question is about more of a topic than an answer can hold."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from mcp_memory.domain.model import ItemId, Topic
+from mcp_memory.language.dates.periods import format_day
+from mcp_memory.language.segmentation import (
+    count_tokens,
+    counted,
+    grams,
+    sentences,
+)
+from mcp_memory.render.packing import (
+    OPENING,
+    Packed,
+    Sentence,
+    cited,
+    digest_line,
+    one_line,
+)
+from mcp_memory.topics.clustering import match, terms_of
+
+HITS = 3
+"""Hits of one topic from which an answer is about it."""
+SHARE = 0.5
+"""Of the hits that are of the topic, at least."""
+LEAD_TOKENS = 120
+"""A lead's length at most: three or four sentences."""
+
+
+_MARK = re.compile(r"^(?:[-*•#>]+\s+)+")
+
+
+def subject(of_hits: Sequence[Iterable[int]], *, more: int) -> int | None:
+    """The topic an answer is broadly about: that of most of its hits, where further memories match that it can't hold.
+
+    `of_hits` has the topics of each hit. None where all that matched is there, or no topic has HITS hits and SHARE of them.
+    """
+    counts = Counter(topic for topics in of_hits for topic in set(topics))
+    if not counts or more <= 0:
+        return None
+    best = min(counts, key=lambda topic: (-counts[topic], topic))
+    return best if counts[best] >= max(HITS, SHARE * len(of_hits)) else None
+
+
+def named(topic: Topic, asked: Iterable[str]) -> bool:
+    """Whether a question, by its terms, names a topic: an answer that holds any of it may then begin with its digest.
+
+    With half of the name's words at least; of a Chinese name with its beginning, where what it is of stands: 瑞士旅行.
+    """
+    told, known = terms_of(topic.name), set(asked)
+    if told and grams(told[0]):
+        return told[0] in known
+    return 2 * len(known.intersection(told)) >= len(set(told)) > 0
+
+
+def leads(
+    topic: Topic, sentences: Sequence[Sentence], *, query: str, shown: Iterable[ItemId], now: datetime
+) -> list[str]:
+    """What may stand before the hits, the fullest first; nothing where the question names none of the topic's keywords.
+
+    `topic NAME (n memories): sentence (#id, date) …`, with those sentences of its digest whose memories are not `shown`
+    anyway, what carries the most first, then fewer of them; nothing where all of them are shown.
+    """
+    if not match(terms_of(query), [*topic.keywords, topic.name]):
+        return []
+    told = set(shown)
+    lines = [
+        digest_line(sentence, now=now).removeprefix("- ") for sentence in sentences if sentence.item.id not in told
+    ]
+    return _fullest_first(_start(topic, "digest stale" if topic.stale else ""), lines)
+
+
+def leads_kept(topic: Topic, *, shown: Iterable[ItemId]) -> list[str]:
+    """The same of a digest that was handed in, whose sentences are of no one memory; nothing where all it is of is shown."""
+    if set(topic.items) <= set(shown):
+        return []
+    lines = [cited(_MARK.sub("", topic.digest[start:end]), None) for start, end in sentences(topic.digest)]
+    return _fullest_first(_start(topic, f"kept digest {format_day(topic.made_at)}"), lines)
+
+
+def _start(topic: Topic, state: str) -> str:
+    told = [counted(len(topic.items), "memory", "memories"), *([state] if state else [])]
+    return f"topic {one_line(topic.name)} ({', '.join(told)}): "
+
+
+def _fullest_first(start: str, lines: Sequence[str]) -> list[str]:
+    """The lines that fit into LEAD_TOKENS in one, then fewer of them."""
+    fitting: list[str] = []
+    for line in lines:
+        if count_tokens(start + " · ".join([*fitting, line])) > LEAD_TOKENS:
+            break
+        fitting.append(line)
+    return [start + " · ".join(fitting[:count]) for count in range(len(fitting), 0, -1)]
+
+
+def led(packed: Packed, lines: Sequence[str], *, max_tokens: int, repack: Callable[[int], Packed]) -> Packed:
+    """The answer with the fullest lead that costs none of its hits, within the budget; as it was where none fits.
+
+    `repack` makes the answer anew within a smaller budget, where the text of a hit may be shortened.
+    """
+    for line in lines:
+        if count_tokens(_insert(packed, line).text) <= max_tokens:
+            return _insert(packed, line)
+    hits = [hit.item.id for hit in packed.hits]
+    for line in lines:
+        tighter = repack(max_tokens - count_tokens(line) - 2)
+        if [hit.item.id for hit in tighter.hits] == hits and count_tokens(_insert(tighter, line).text) <= max_tokens:
+            return _insert(tighter, line)
+    return packed
+
+
+def _insert(packed: Packed, line: str) -> Packed:
+    return Packed(packed.text.replace(f"{OPENING}\n", f"{OPENING}\n{line}\n", 1), packed.hits)
