@@ -6,7 +6,7 @@ import apsw
 import numpy as np
 
 from bench.loading import Part, RecordingEncoder
-from mcp_memory.language.segmentation import grams
+from mcp_memory.language.tokenization import grams
 from mcp_memory.sqlite.index.query_terms import match_expression, query_terms
 
 DEPTH = 200

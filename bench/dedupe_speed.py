@@ -15,16 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcp_memory.domain.ids import IdSequence
-from mcp_memory.domain.model import (
-    AddItem,
-    Caller,
-    Entry,
-    ItemId,
-    Operation,
-    OperationId,
-    Statement,
-    Unmeasured,
-)
+from mcp_memory.domain.model import Caller, Entry, ItemId, Operation, OperationId, Statement, Unmeasured
+from mcp_memory.domain.steps import AddItem
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import measure
 from mcp_memory.encoders.hashing import HashingEncoder

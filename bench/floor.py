@@ -22,7 +22,7 @@ from bench.loading import Part, RecordingEncoder, remember_conversations, tempor
 from mcp_memory.domain.model import Vector
 from mcp_memory.encoders import Noise, bundled_model_directory, load_encoder
 from mcp_memory.memory import Memory
-from mcp_memory.recall.ranking import noise_floor
+from mcp_memory.recall.relevance import noise_floor
 
 PERCENTILE = 95
 """Of the largest cosine of an unrelated question: so many of a hundred lie under the floor."""

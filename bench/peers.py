@@ -32,7 +32,7 @@ from bench.data import TestSet, read_test_set
 from bench.metrics import hit, recall
 from bench.report import made_by, placed
 from bench.start import Client, Contender
-from mcp_memory.language.segmentation import content_words
+from mcp_memory.language.tokenization import content_words
 
 DEPTH = 10
 """Hits that are looked at."""

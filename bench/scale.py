@@ -27,7 +27,6 @@ from bench.data import read_test_set
 from bench.report import made_by, placed
 from mcp_memory.domain.ids import IdSequence, id_number
 from mcp_memory.domain.model import (
-    AddItem,
     Filter,
     ItemId,
     Measured,
@@ -39,11 +38,13 @@ from mcp_memory.domain.model import (
     Unmeasured,
     Vector,
 )
+from mcp_memory.domain.steps import AddItem
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.embedding import measure
-from mcp_memory.language.segmentation import Span, sentences
+from mcp_memory.encoders.pieces import PIECE_DIMENSIONS
+from mcp_memory.language.sentences import sentences
+from mcp_memory.language.tokenization import Span
 from mcp_memory.memory import Memory
-from mcp_memory.recall.late_interaction import PIECE_DIMENSIONS
 from mcp_memory.recall.ranking import CANDIDATES
 from mcp_memory.sqlite.database import vector_extension
 from mcp_memory.sqlite.store import SqliteStore

@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.data import read_lines
 from bench.made_secrets import Made, made_secrets, ordinary_texts
-from mcp_memory.language.segmentation import sentences
+from mcp_memory.language.sentences import sentences
 from mcp_memory.privacy.redaction import Guard
 
 SETS = ("locomo", "scifact", "xquad-en", "xquad-zh", "cmrc2018", "ordinary")

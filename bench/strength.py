@@ -378,8 +378,12 @@ FILLER = "This part tells how the office is run, who waters the plants and when 
 SWITCHED: Mapping[str, Mapping[str, object]] = {
     "everything on": {},
     "no strength in recall": {"ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0)},
-    "no settling of contradictions": {"ranking.TIED": -1e9, "ranking.SETTLED": 0},
-    "neither": {"ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0), "ranking.TIED": -1e9, "ranking.SETTLED": 0},
+    "no settling of contradictions": {"conflicts.TIED": -1e9, "conflicts.SETTLED": 0},
+    "neither": {
+        "ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0),
+        "conflicts.TIED": -1e9,
+        "conflicts.SETTLED": 0,
+    },
     "without importance": {"salience.IMPORTANCE": 0.0},
     "without recency": {"salience.RECENCY": 0.0},
     "without confirmations": {"salience.CONFIRMED": 0.0},
@@ -391,7 +395,7 @@ SWEPT: Mapping[str, Mapping[str, object]] = {
     f"{name.split('.')[1]} = {value}": {name: value}
     for name, values in {
         "ranking.STRENGTH": tuple(ranking.STRENGTH | {"note": weight} for weight in (0.2, 0.4, 0.8, 1.2)),
-        "ranking.TIED": (0.25, 0.75, 1.0),
+        "conflicts.TIED": (0.25, 0.75, 1.0),
         "salience.IMPORTANCE": (1.0, 4.0),
         "salience.RECENCY": (1.0, 4.0),
         "salience.CONFIRMED": (1.0, 2.0),

@@ -1,4 +1,4 @@
-"""How far segmentation.count_tokens is from a tokenizer, over texts of 30 tokens and more.
+"""How far token_count.count_tokens is from a tokenizer, over texts of 30 tokens and more.
 
     uv run python -m bench.tokens --data DIR --count "node count.mjs" [--sets xquad-en,xquad-zh]
 
@@ -17,7 +17,7 @@ import statistics
 import subprocess
 from pathlib import Path
 
-from mcp_memory.language.segmentation import count_tokens
+from mcp_memory.language.token_count import count_tokens
 
 SETS = "locomo,scifact,xquad-en,xquad-zh,cmrc2018"
 LEAST = 30

@@ -21,7 +21,7 @@ from bench.loading import temporary_memory
 from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.encoders import bundled_model_directory, load_encoder
 from mcp_memory.memory import Memory
-from mcp_memory.recall import ranking
+from mcp_memory.recall import conflicts
 from mcp_memory.recall.filters import ItemQuery
 
 CASES = Path(__file__).with_name("updates.jsonl")
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="without telling newer from older")
     options = parser.parse_args()
     if options.plain:
-        ranking.SETTLED = 0
+        conflicts.SETTLED = 0
     lines = [json.loads(line) for line in CASES.read_text("utf-8").splitlines()]
     cases = [line for line in lines if line["shape"] != "filler"]
     clock = _Clock()

@@ -9,17 +9,15 @@ from mcp_memory.domain.model import (
     Filter,
     Item,
     ItemId,
+    KeptCall,
     Kind,
     Measured,
-    Neighbour,
     Operation,
     OperationId,
-    Outcome,
     Revision,
     Source,
     SourceId,
     Statement,
-    Step,
     Topic,
     Undoing,
     Unmeasured,
@@ -27,9 +25,9 @@ from mcp_memory.domain.model import (
 )
 from mcp_memory.domain.size import Room
 from mcp_memory.domain.stats import Stats
+from mcp_memory.domain.steps import Neighbour, Outcome, Step
 from mcp_memory.domain.topic_index import TopicIndex
 from mcp_memory.language.dates.periods import Period
-from mcp_memory.maintenance.tool_calls import KeptCall
 
 Before: TypeAlias = Literal["new", "known", "forgotten"]
 """What a file knows of a statement from before."""

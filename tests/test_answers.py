@@ -11,11 +11,11 @@ from clock import Clock
 from mcp_memory.cli import main
 from mcp_memory.domain.model import Caller, Entry
 from mcp_memory.errors import InvalidInput
-from mcp_memory.language.segmentation import count_tokens
+from mcp_memory.language.token_count import count_tokens
 from mcp_memory.maintenance.upkeep import no_progress
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import MIN_BUDGET
-from mcp_memory.render import packing
+from mcp_memory.render import digest_text
 from mcp_memory.server.tools import Answer, tool_named
 
 
@@ -159,7 +159,7 @@ def test_one_of_something_is_told_in_the_singular(memory: Memory, tmp_path: Path
     kept = call(memory, "summarize", topic="harbour", digest="A gate.")
     call(memory, "remember", content="The harbour has nine berths.", tags=["harbour"])
     start = call(memory, "recall").text
-    told = [kept.text, call(memory, "summarize", topic="harbour").text, start, packing.topics(*memory.topics())]
+    told = [kept.text, call(memory, "summarize", topic="harbour").text, start, digest_text.topics(*memory.topics())]
     memory.close()
     for command in (["stats"], ["audit"], ["fold"], ["topics"]):
         told.append(CliRunner().invoke(main, [*command, "--database", str(tmp_path / "memory.db")]).output)

@@ -22,7 +22,7 @@ from bench.significance import paired_bootstrap
 from bench.tasks import Task
 from bench.topics import agreement
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.recall import ranking
+from mcp_memory.recall import ranking, relevance
 
 TURNS = [
     {"text": "I adopted a puppy called Biscuit.", "speaker": "Ann", "date": "2023-05-01"},
@@ -166,7 +166,7 @@ def test_the_noise_puts_the_floor_at_the_95th_percentile_of_the_largest_cosines(
 
     noise = noise_of(cosines)
 
-    floor = ranking.noise_floor(mean=noise.mean, deviation=noise.deviation, searched=300)
+    floor = relevance.noise_floor(mean=noise.mean, deviation=noise.deviation, searched=300)
     assert noise.mean == pytest.approx(0.1, abs=0.001)
     assert (cosines.max(axis=1) < floor).mean() == pytest.approx(0.95, abs=0.005)
     assert math.isclose(floor, float(np.percentile(cosines.max(axis=1), 95)), rel_tol=1e-4)

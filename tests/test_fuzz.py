@@ -16,7 +16,8 @@ from mcp_memory.domain.model import Caller, Entry, Turn
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange.importers import markdown_notes
 from mcp_memory.exchange.importers.jsonl import recognises
-from mcp_memory.language.segmentation import count_tokens, segment
+from mcp_memory.language.segmentation import segment
+from mcp_memory.language.token_count import count_tokens
 from mcp_memory.maintenance.tool_calls import read_call
 from mcp_memory.privacy.secret_patterns import secrets_in
 from mcp_memory.remember.contradiction.newer_value import asks_older
@@ -26,7 +27,7 @@ from mcp_memory.render.history import word_diff
 from mcp_memory.server.arguments import Arguments, entries_of
 from mcp_memory.server.stdio.transport import read_line, refusal_of
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.topics.clustering import keywords
+from mcp_memory.topics.keywords import keywords
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 HUGE = 10**5_000

@@ -19,7 +19,8 @@ from mcp_memory.memory import Memory
 from mcp_memory.privacy.prompt_injection import instructs
 from mcp_memory.privacy.sanitizing import inert, line, visible
 from mcp_memory.remember.echoes import recited
-from mcp_memory.render.packing import CLOSING, OPENING, cited
+from mcp_memory.render.digest_text import cited
+from mcp_memory.render.packing import CLOSING, OPENING
 from mcp_memory.server.app import MemoryHost, make_server
 from mcp_memory.server.resources import read
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mcp_memory.domain.model import SourceId, Unmeasured
 from mcp_memory.encoders import bundled_model_directory, load_encoder
+from mcp_memory.encoders import pieces as encoders_pieces
 from mcp_memory.encoders.embedding import measure
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.recall import late_interaction
@@ -15,11 +16,11 @@ RANDOM = np.random.default_rng(5)
 
 
 def pieces(*vectors: np.ndarray) -> bytes:
-    return late_interaction.encode_pieces(late_interaction.reduce_states(np.array(vectors, np.float32)))
+    return encoders_pieces.encode_pieces(encoders_pieces.reduce_states(np.array(vectors, np.float32)))
 
 
 def test_the_projection_is_orthonormal_and_always_the_same() -> None:
-    matrix = late_interaction.projection(384)
+    matrix = encoders_pieces.projection(384)
 
     assert matrix.shape == (384, 64)
     assert np.allclose(matrix.T @ matrix, np.eye(64), atol=1e-5)
@@ -30,13 +31,13 @@ def test_pieces_of_stop_words_and_punctuation_carry_no_meaning() -> None:
     text = "Who is the captain?"
     spans = [(0, 3), (4, 6), (7, 10), (11, 14), (14, 18), (18, 19)]
 
-    assert late_interaction.content_pieces(text, spans) == [3, 4]
-    assert late_interaction.piece_words(text, [spans[3], spans[4]]) == ["captain", "captain"]
+    assert encoders_pieces.content_pieces(text, spans) == [3, 4]
+    assert encoders_pieces.piece_words(text, [spans[3], spans[4]]) == ["captain", "captain"]
 
 
 def test_each_piece_of_a_question_counts_its_best_match_in_the_text() -> None:
     states = RANDOM.normal(size=(3, 384)).astype(np.float32)
-    question = late_interaction.reduce_states(states[:2])
+    question = encoders_pieces.reduce_states(states[:2])
 
     matches = late_interaction.match(question, [pieces(states[1], states[2]), b"", pieces(states[0], states[1])])
 
@@ -50,7 +51,7 @@ def test_each_piece_of_a_question_counts_its_best_match_in_the_text() -> None:
 @given(counts=st.lists(st.integers(0, 4), max_size=6), asked=st.integers(0, 3))
 def test_matches_lie_between_nothing_and_all(counts: list[int], asked: int) -> None:
     texts = [pieces(*RANDOM.normal(size=(count, 384))) if count else b"" for count in counts]
-    question = late_interaction.reduce_states(RANDOM.normal(size=(asked, 384)).astype(np.float32))
+    question = encoders_pieces.reduce_states(RANDOM.normal(size=(asked, 384)).astype(np.float32))
 
     matches = late_interaction.match(question, texts)
 

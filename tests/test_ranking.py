@@ -7,8 +7,8 @@ import pytest
 
 from mcp_memory.domain.ids import id_text
 from mcp_memory.domain.model import Item, ItemId, SourceId
-from mcp_memory.language.segmentation import Span
-from mcp_memory.recall import ranking
+from mcp_memory.language.tokenization import Span
+from mcp_memory.recall import conflicts, ranking, relevance
 from mcp_memory.recall.ranking import Evidence
 
 NAN = float("nan")
@@ -170,7 +170,7 @@ def test_notes_that_are_only_alike_keep_their_order() -> None:
     items = [turn(n, text, kind="words") for n, text in enumerate(("Tea is hot.", "The sky is grey.", "Tea is cold."))]
     found = replace(evidence(items), vectors=[array(1, 0), array(0, 1), array(0.9, 0.4359)])
 
-    assert ranking.diversify([0, 2, 1], found, scores=array(*[0.0] * len(found.items))) == [0, 2, 1]
+    assert conflicts.diversify([0, 2, 1], found, scores=array(*[0.0] * len(found.items))) == [0, 2, 1]
 
 
 def test_what_the_named_speaker_said_goes_first() -> None:
@@ -204,33 +204,36 @@ def test_what_has_ended_or_is_weaker_goes_later_among_equals() -> None:
 def test_what_lies_in_the_noise_and_covers_little_is_not_relevant() -> None:
     found = evidence(notes(3), cosines=array(0.4, 0.2, 0.2), coverage=array(0.1, 0.5, 0.1), texts=array(0, 0, 2))
 
-    assert ranking.relevant(found, floor=0.3).tolist() == [True, True, False]
-    assert ranking.relevant(evidence(notes(2), texts=array(1, 0)), floor=0.3).tolist() == [True, False]
+    assert relevance.relevant(found, floor=0.3).tolist() == [True, True, False]
+    assert relevance.relevant(evidence(notes(2), texts=array(1, 0)), floor=0.3).tolist() == [True, False]
 
 
 def test_a_turn_without_a_relevant_word_stays_where_its_conversation_is_relevant() -> None:
     found = evidence([turn(0), turn(1)], cosines=array(0.4, 0.1), coverage=array(0.4, 0.0))
 
-    assert ranking.relevant(found, floor=0.3).tolist() == [True, True]
-    assert ranking.relevant(found, floor=0.9).tolist() == [True, True]
-    assert ranking.relevant(evidence([turn(0), turn(1)], cosines=array(0.1, 0.1)), floor=0.3).tolist() == [False, False]
+    assert relevance.relevant(found, floor=0.3).tolist() == [True, True]
+    assert relevance.relevant(found, floor=0.9).tolist() == [True, True]
+    assert relevance.relevant(evidence([turn(0), turn(1)], cosines=array(0.1, 0.1)), floor=0.3).tolist() == [
+        False,
+        False,
+    ]
 
 
 def test_a_shared_word_is_enough_in_a_language_the_encoder_does_not_know() -> None:
     found = evidence(notes(2), cosines=array(0.1, 0.1), texts=array(1, 0), foreign=np.array([True, True]))
 
-    assert ranking.relevant(found, floor=0.3).tolist() == [True, False]
+    assert relevance.relevant(found, floor=0.3).tolist() == [True, False]
 
 
 def test_the_noise_floor_rises_with_how_much_was_searched() -> None:
-    few, many = (ranking.noise_floor(mean=0.05, deviation=0.085, searched=n) for n in (9, 100_000))
+    few, many = (relevance.noise_floor(mean=0.05, deviation=0.085, searched=n) for n in (9, 100_000))
 
     assert few == pytest.approx(0.228, abs=1e-3)
     assert many == pytest.approx(0.458, abs=1e-3)
 
 
 def test_a_store_of_few_texts_is_held_to_the_floor_of_eight() -> None:
-    floors = [ranking.noise_floor(mean=0.0, deviation=0.1, searched=n) for n in (0, 1, 8)]
+    floors = [relevance.noise_floor(mean=0.0, deviation=0.1, searched=n) for n in (0, 1, 8)]
 
     assert floors == [pytest.approx(0.204, abs=1e-3)] * 3
 
@@ -239,9 +242,9 @@ def test_where_nothing_is_relevant_the_nearest_is_if_it_is_only_little_short_and
     found = evidence(notes(3), cosines=array(0.27, 0.26, 0.1), coverage=array(0.1, 0.2, 0.0))
     covered_otherwise = evidence(notes(3), cosines=array(0.27, 0.1, 0.1), coverage=array(0.1, 0.2, 0.2))
 
-    assert ranking.relevant(found, floor=0.3, doubtful=0.25).tolist() == [True, False, False]
-    assert ranking.relevant(found, floor=0.3, doubtful=0.28).tolist() == [False, False, False]
-    assert ranking.relevant(covered_otherwise, floor=0.3, doubtful=0.25).tolist() == [False, False, False]
+    assert relevance.relevant(found, floor=0.3, doubtful=0.25).tolist() == [True, False, False]
+    assert relevance.relevant(found, floor=0.3, doubtful=0.28).tolist() == [False, False, False]
+    assert relevance.relevant(covered_otherwise, floor=0.3, doubtful=0.25).tolist() == [False, False, False]
 
 
 def test_what_repeats_anothers_words_is_dropped_and_what_nearly_does_comes_last() -> None:
@@ -255,7 +258,7 @@ def test_what_repeats_anothers_words_is_dropped_and_what_nearly_does_comes_last(
     ]
     found = replace(evidence(items), vectors=[array(1, 0), array(1, 0), array(0, 1), array(0.999, 0.02)])
 
-    assert ranking.diversify([0, 1, 2, 3], found, scores=array(*[0.0] * len(found.items))) == [0, 2, 3]
+    assert conflicts.diversify([0, 1, 2, 3], found, scores=array(*[0.0] * len(found.items))) == [0, 2, 3]
 
 
 def test_of_notes_that_nearly_repeat_each_other_the_latest_leads() -> None:
@@ -264,4 +267,4 @@ def test_of_notes_that_nearly_repeat_each_other_the_latest_leads() -> None:
     items = [turn(1, "It takes 15 minutes.", kind="words"), turn(2, "It takes 30 minutes.", kind="words")]
     found = replace(evidence(items), vectors=[array(1, 0), array(0.999, 0.02)])
 
-    assert ranking.diversify([0, 1], found, scores=array(*[0.0] * len(found.items))) == [1, 0]
+    assert conflicts.diversify([0, 1], found, scores=array(*[0.0] * len(found.items))) == [1, 0]

@@ -10,7 +10,7 @@ from mcp_memory.domain.model import Caller, Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
-from mcp_memory.render import outcomes, packing
+from mcp_memory.render import digest_text, outcomes
 from mcp_memory.server import resources
 
 TOLD = [
@@ -43,7 +43,7 @@ def handed_out(memory: Memory) -> dict[str, str]:
         "a digest": memory.summarize("espresso").text,
         "a digest without its fence": "\n".join(memory.summarize("espresso").text.splitlines()[1:-1]),
         "a start of a session": start,
-        "the topics": packing.topics(*memory.topics()),
+        "the topics": digest_text.topics(*memory.topics()),
         "the topics' resource": resources.read(memory, "memory://topics", caller=Caller()),
         "a lead": lines[0] if lines else "",
         "a topic at the start": next(line for line in start.splitlines() if line.startswith("topic ")),

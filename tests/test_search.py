@@ -14,11 +14,7 @@ import pytest
 from mcp_memory.domain.ids import id_number, id_text
 from mcp_memory.domain.model import (
     KINDS,
-    AddItem,
-    AmendItem,
-    EraseItem,
     Filter,
-    ForgetItem,
     ItemId,
     Measured,
     Operation,
@@ -26,10 +22,10 @@ from mcp_memory.domain.model import (
     Source,
     SourceId,
     Statement,
-    Step,
     Vector,
 )
-from mcp_memory.language.segmentation import Span
+from mcp_memory.domain.steps import AddItem, AmendItem, EraseItem, ForgetItem, Step
+from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.store import SqliteStore
 
 ENCODER = "one"

@@ -11,17 +11,12 @@ from clock import Clock
 from mcp import Client
 from mcp.server import Server
 
-from mcp_memory.domain.model import (
-    Caller,
-    Entry,
-    Item,
-    Kind,
-    Turn,
-)
+from mcp_memory.domain.model import Caller, Entry, Item, Kind, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
-from mcp_memory.recall.salience import HALF_LIFE, estimate_importance, strength
+from mcp_memory.recall.salience import HALF_LIFE, strength
+from mcp_memory.remember.importance import estimate_importance
 from mcp_memory.server.app import MemoryHost, make_server
 
 EVERYWHERE = ItemQuery(scope="all")

@@ -5,18 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_memory.errors import InvalidInput
-from mcp_memory.language.segmentation import (
+from mcp_memory.language.segmentation import segment, shorten
+from mcp_memory.language.sentences import sentences
+from mcp_memory.language.token_count import count_tokens
+from mcp_memory.language.tokenization import (
     STOP_WORDS,
     Span,
     cjk_share,
     content_words,
-    count_tokens,
     grams,
     normal_form,
     require_clean,
-    segment,
-    sentences,
-    shorten,
     words,
 )
 

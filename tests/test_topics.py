@@ -9,17 +9,12 @@ from clock import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_memory.domain.model import (
-    Caller,
-    Entry,
-    Topic,
-    Turn,
-)
+from mcp_memory.domain.model import Caller, Entry, Topic, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.maintenance import backfill
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
-from mcp_memory.topics import clustering, indexer
+from mcp_memory.topics import indexer, keywords
 
 EVERYTHING = ItemQuery(scope="all")
 BREAD = [
@@ -532,16 +527,16 @@ def test_whatever_happens_topics_hold_what_is_live_and_nothing_else(
     ],
 )
 def test_keywords_are_what_the_texts_share(texts: list[str], first: str) -> None:
-    assert clustering.keywords(texts, {})[0] == first
+    assert keywords.keywords(texts, {})[0] == first
 
 
 def test_a_name_stays_while_its_words_are_keywords_and_is_nobody_elses() -> None:
     found = ("rye", "bread", "oven", "salt")
 
-    assert clustering.name_of(found, leading=3, old="bread rye", taken=[]) == "bread rye"
-    assert clustering.name_of(found, leading=2, old="kayak", taken=[]) == "rye bread"
-    assert clustering.name_of(found, leading=2, old="", taken=["rye bread"]) == "rye bread oven"
-    assert clustering.name_of(("rye",), leading=1, old="", taken=["rye"]) == "rye 2"
+    assert keywords.name_of(found, leading=3, old="bread rye", taken=[]) == "bread rye"
+    assert keywords.name_of(found, leading=2, old="kayak", taken=[]) == "rye bread"
+    assert keywords.name_of(found, leading=2, old="", taken=["rye bread"]) == "rye bread oven"
+    assert keywords.name_of(("rye",), leading=1, old="", taken=["rye"]) == "rye 2"
 
 
 # with the bundled encoder

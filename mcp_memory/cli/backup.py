@@ -6,16 +6,8 @@ from pathlib import Path
 
 import click
 
-from mcp_memory.cli.options import (
-    PATH,
-    configured,
-    main,
-    open_database,
-    progress_bar,
-    require_file,
-    require_writable,
-)
-from mcp_memory.language.segmentation import counted
+from mcp_memory.cli.options import PATH, configured, main, open_database, progress_bar, require_file, require_writable
+from mcp_memory.language.token_count import counted
 from mcp_memory.server.config import Config
 from mcp_memory.sqlite.files import backup_names
 

@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from mcp_memory.cli.folder import (
-    confirm_option,
-    export_folder,
-    export_graph,
-    import_folder,
-    keep_option,
-)
+from mcp_memory.cli.folder import confirm_option, export_folder, export_graph, import_folder, keep_option
 from mcp_memory.cli.options import (
     PATH,
     configured,
@@ -32,14 +26,9 @@ from mcp_memory.cli.options import (
     require_file,
     require_writable,
 )
-from mcp_memory.errors import (
-    Conflict,
-    InvalidInput,
-    MemoryProblem,
-    ReadOnly,
-)
+from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, ReadOnly
 from mcp_memory.exchange import exporters, importers
-from mcp_memory.language.segmentation import counted
+from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.server.config import Config
 from mcp_memory.sqlite.files import backup_names

@@ -139,7 +139,7 @@ def import_folder(
 
 def told_taken_in(taken: "TakenIn", folder: Path, *, dry_run: bool) -> list[str]:
     """What came in, what did not and why, line by line."""
-    from mcp_memory.language.segmentation import counted
+    from mcp_memory.language.token_count import counted
     from mcp_memory.render.outcomes import not_kept
 
     new = [item for item in taken.new if item.status != "known"]
@@ -167,7 +167,7 @@ def told_taken_in(taken: "TakenIn", folder: Path, *, dry_run: bool) -> list[str]
 
 def told_written(written: "WrittenOut", folder: Path) -> list[str]:
     """What was done to the folder, line by line."""
-    from mcp_memory.language.segmentation import counted
+    from mcp_memory.language.token_count import counted
 
     lines = [
         f"{folder}: {counted(written.written, 'file')} written, {written.removed} removed, {written.untouched} as they were."

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from mcp_memory.cli.options import (
-    open_memory_for,
-    print_answer,
-    progress_bar,
-    require_writable,
-)
+from mcp_memory.cli.options import open_memory_for, print_answer, progress_bar, require_writable
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange import importers
 from mcp_memory.privacy.sanitizing import visible
@@ -161,7 +156,7 @@ def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
 
 def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[str]:
     """What came, what did not and why, line by line."""
-    from mcp_memory.language.segmentation import counted
+    from mcp_memory.language.token_count import counted
     from mcp_memory.render.outcomes import not_kept
 
     named = ", ".join(f"{name} ({format_})" for name, format_ in formats.items())

@@ -6,14 +6,7 @@ from pathlib import Path
 
 import click
 
-from mcp_memory.cli.options import (
-    configured,
-    json_option,
-    main,
-    open_existing,
-    print_answer,
-    progress_bar,
-)
+from mcp_memory.cli.options import configured, json_option, main, open_existing, print_answer, progress_bar
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.server.config import Config
 

@@ -9,7 +9,8 @@ from mcp_memory.domain.model import Item
 from mcp_memory.domain.size import Room
 from mcp_memory.domain.stats import Stats
 from mcp_memory.language.dates.periods import format_day
-from mcp_memory.language.segmentation import counted, shorten
+from mcp_memory.language.segmentation import shorten
+from mcp_memory.language.token_count import counted
 from mcp_memory.maintenance.audit import Audit
 from mcp_memory.render.packing import one_line
 from mcp_memory.sqlite.recovery.repair import Recovered

@@ -5,14 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcp_memory.cli.options import (
-    configured,
-    json_option,
-    main,
-    open_existing,
-    print_answer,
-    progress_bar,
-)
+from mcp_memory.cli.options import configured, json_option, main, open_existing, print_answer, progress_bar
 from mcp_memory.server.config import Config
 
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
@@ -35,7 +28,7 @@ def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
       mcp-memory topics --scope user --json
     """
     from mcp_memory.recall.filters import ItemQuery
-    from mcp_memory.render import packing
+    from mcp_memory.render import digest_text
 
     memory, caller = open_existing(config)
     with memory, progress_bar() as progress:
@@ -43,7 +36,7 @@ def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
         memory.make_vectors(progress)
         memory.gather(progress)
         found = memory.fresh_topics(limit=limit, select=ItemQuery(scope=scope), by=caller)
-    print_answer([topic_data(topic) for topic in found] if as_json else packing.topics(found, []))
+    print_answer([topic_data(topic) for topic in found] if as_json else digest_text.topics(found, []))
 
 
 @main.command()
@@ -58,7 +51,7 @@ def fold(config: Config, as_json: bool) -> None:
     Example:
       mcp-memory fold
     """
-    from mcp_memory.language.segmentation import counted
+    from mcp_memory.language.token_count import counted
 
     memory, caller = open_existing(config)
     with memory:

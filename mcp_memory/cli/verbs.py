@@ -7,15 +7,7 @@ from typing import Any
 
 import click
 
-from mcp_memory.cli.options import (
-    answer_of,
-    call_tool,
-    configured,
-    json_option,
-    main,
-    open_existing,
-    print_answer,
-)
+from mcp_memory.cli.options import answer_of, call_tool, configured, json_option, main, open_existing, print_answer
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.server.config import Config
 

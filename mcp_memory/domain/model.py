@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias
 
 from mcp_memory.domain.call_hints import TO_TOOLS, Speech
-from mcp_memory.language.segmentation import Span, normal_form
+from mcp_memory.language.tokenization import Span, normal_form
 
 ItemId = NewType("ItemId", str)
 SourceId = NewType("SourceId", str)
@@ -37,7 +37,7 @@ def sha256(text: str) -> bytes:
 
 
 def normal_hash(text: str) -> bytes:
-    """16 bytes that are equal for exact repetitions of a text (see segmentation.normal_form)."""
+    """16 bytes that are equal for exact repetitions of a text (see tokenization.normal_form)."""
     return hashlib.blake2b(normal_form(text).encode(), digest_size=16).digest()
 
 
@@ -134,7 +134,7 @@ class Statement:
     importance: float | None = None
     """0 to 1, where it was given."""
     estimate: float = 0.5
-    """What its importance is taken for where none was given (salience.estimate_importance)."""
+    """What its importance is taken for where none was given (importance.estimate_importance)."""
     confidence: float = 1.0
     occurred_at: int | None = None
     replaces: ItemId | None = None
@@ -152,43 +152,6 @@ class Statement:
     def scopes(self) -> tuple[str, ...]:
         """Where it may belong, the likelier first."""
         return (self.scope,) if self.other_scope is None else (self.scope, self.other_scope)
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """An item near a statement, by its vector or by its words; the cosine is 0 where it is not known."""
-
-    item: Item
-    cosine: float
-
-
-@dataclass(frozen=True, slots=True)
-class Add:
-    """The statement is new. `similar` is near, and worth a look."""
-
-    statement: Statement
-    similar: Item | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Confirm:
-    """The statement is known already: `of` says it."""
-
-    statement: Statement
-    of: Item
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Revise:
-    """The statement takes the place of `of`."""
-
-    statement: Statement
-    of: Item
-    reason: str
-
-
-Decision: TypeAlias = Add | Confirm | Revise
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +194,7 @@ class Measured:
     late: Vector | None = None
     """Of the text as it reads among its neighbours, unit length; None for what stands alone."""
     pieces: bytes = b""
-    """int8 vectors of its content word pieces, one after the other (late_interaction.encode_pieces)."""
+    """int8 vectors of its content word pieces, one after the other (pieces.encode_pieces)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,99 +206,6 @@ class Unmeasured:
     source_id: SourceId
     position: int
     """Order in its source; states with neighbouring positions are read together."""
-
-
-@dataclass(frozen=True, slots=True)
-class AddItem:
-    """Step: store a new item and its source, or confirm the item that says the same by then.
-
-    With `replaces` that item is hidden and linked to; with `confirms` that item counts as saying the same. `supersedes`
-    are hidden and linked to besides.
-    """
-
-    id: ItemId
-    statement: Statement
-    measured: Measured | None = None
-    replaces: ItemId | None = None
-    confirms: ItemId | None = None
-    supersedes: tuple[ItemId, ...] = ()
-    anew: bool = False
-    """Whether what was hidden of the same text counts as never told: it is told as the latest version of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmItem:
-    """Step: count one more time that an item was said."""
-
-    id: ItemId
-
-
-@dataclass(frozen=True, slots=True)
-class AmendItem:
-    """Step: a new revision of an item with some fields changed, given that it is still at `revision`."""
-
-    id: ItemId
-    revision: int
-    fields: Mapping[str, Any]
-    measured: Measured | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetItem:
-    """Step: a tombstone. The item is no longer found, and can come back."""
-
-    id: ItemId
-
-
-@dataclass(frozen=True, slots=True)
-class EraseItem:
-    """Step: take an item's text, vectors, index rows and revisions out of the file for good."""
-
-    id: ItemId
-
-
-@dataclass(frozen=True, slots=True)
-class KeepDigest:
-    """Step: a topic's digest, with the states of the items it was made from."""
-
-    name: str
-    scope: str
-    digest: str
-    items: tuple[ItemId, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TakeBack:
-    """Step: what an operation changed is as it was before; or, where it was taken back, as it was after it."""
-
-    operation: OperationId
-
-
-@dataclass(frozen=True, slots=True)
-class FoldItem:
-    """Step: an item becomes a part of another, which is derived from it; with `hide` it is shown no more.
-
-    Without `into` an item that was hidden so is shown again.
-    """
-
-    id: ItemId
-    into: ItemId | None
-    hide: bool = True
-
-
-Step: TypeAlias = AddItem | ConfirmItem | AmendItem | ForgetItem | EraseItem | KeepDigest | FoldItem | TakeBack
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one step.
-
-    A step to add turns into a confirmation where another process has stored the same words in the meantime.
-    """
-
-    status: Literal["created", "known", "replaced", "updated", "forgotten", "erased", "kept", "folded", "undone"]
-    id: ItemId | None
-    of: ItemId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,3 +329,14 @@ class Entry:
     replaces: str | None = None
     source: str | None = None
     """Where it comes from, in the caller's words: a title, a path, an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCall:
+    """A call in the store."""
+
+    item: Item
+    patterns: tuple[ItemId, ...]
+    """What it has become a part of already."""
+    unfolded: bool = False
+    """Whether its fold was taken back, so that it is to stay out of patterns."""

@@ -4,17 +4,77 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mcp_memory.domain.model import (
-    Item,
-    ItemId,
-    Topic,
-    Vector,
-)
-from mcp_memory.language.segmentation import Span
-from mcp_memory.topics.clustering import Cluster, Description, Gathered
+from mcp_memory.domain.model import Item, ItemId, Topic, Vector
+from mcp_memory.language.tokenization import Span
 
 MEMBERS = 256
 """Members that a topic is described by, the latest: more change no keyword, and a patch must end."""
+
+Terms = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A state of an item that is to find its topics."""
+
+    id: ItemId
+    revision_id: int
+    tags: tuple[str, ...]
+    vector: Vector | None
+    """Unit length; None where there is none that can be compared."""
+    terms: Terms
+    """TF-IDF of its words, of unit length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The items of one scope that gathered, as what is compared with them."""
+
+    id: int
+    tag: str | None
+    """The tag that its first members carry; None where they resemble each other only."""
+    size: int
+    measured: int
+    """Members with a vector."""
+    mean: Vector
+    """Of their vectors: its length says how near they are to each other. Shape (dimensions,), or (0,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a newcomer belongs: the topics of its tags, and the one it resembles, which may be one of these."""
+
+    newcomer: Newcomer
+    clusters: tuple[int, ...]
+    """Ids; a negative one is that of a topic that begins with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What became of newcomers."""
+
+    places: list[Place]
+    founded: dict[int, str | None]
+    """Tags of new topics by their negative ids."""
+    means: dict[int, tuple[Vector, int]]
+    """New means, and how many vectors they are of, of the topics that were joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is told of a topic, and what others are compared with."""
+
+    keywords: tuple[str, ...]
+    """As people write them, best first."""
+    leading: int
+    """How many of the first of them several members say."""
+    importance: float
+    terms: Terms
+    """Sums over the members of their words' weights."""
+    mean: Vector
+    measured: int
+    changed_at: int
+    """When a member changed last."""
 
 
 @dataclass(frozen=True, slots=True)

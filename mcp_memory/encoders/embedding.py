@@ -4,16 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcp_memory.domain.model import (
-    Item,
-    Measured,
-    Unmeasured,
-    Vector,
-    spoken,
-)
+from mcp_memory.domain.model import Item, Measured, Unmeasured, Vector, spoken
 from mcp_memory.encoders import Encoder, Reading
-from mcp_memory.language.segmentation import cjk_share
-from mcp_memory.recall.late_interaction import content_pieces, encode_pieces, reduce_states
+from mcp_memory.encoders.pieces import content_pieces, encode_pieces, reduce_states
+from mcp_memory.language.tokenization import cjk_share
 
 WINDOW_TOKENS = 190
 """Tokens of a stretch of conversation that is read at once; 128 to 256 help, 512 hurt (late chunking on LoCoMo)."""

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from mcp_memory.language.segmentation import STOP_WORDS, words
+from mcp_memory.language.tokenization import STOP_WORDS, words
 
 _SCRIPTS = (
     ("ja", "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f"),

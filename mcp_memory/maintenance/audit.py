@@ -6,17 +6,13 @@ from datetime import datetime
 
 import numpy as np
 
-from mcp_memory.domain.model import (
-    USER,
-    Filter,
-    Item,
-    ItemId,
-    Neighbour,
-)
-from mcp_memory.language.segmentation import normal_form
+from mcp_memory.domain.model import USER, Filter, Item, ItemId
+from mcp_memory.domain.steps import Neighbour
+from mcp_memory.language.tokenization import normal_form
 from mcp_memory.privacy.secret_patterns import secrets_in
 from mcp_memory.recall.pipeline import Recaller
-from mcp_memory.recall.salience import review_due, stale_since, terms
+from mcp_memory.recall.salience import review_due, stale_since
+from mcp_memory.remember.importance import terms
 from mcp_memory.remember.planner import contradicts
 from mcp_memory.store import Store
 

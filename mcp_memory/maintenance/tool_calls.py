@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, cast
 
-from mcp_memory.domain.model import Item, ItemId
+from mcp_memory.domain.model import Item, ItemId, KeptCall
 from mcp_memory.language.dates.periods import DAY
 
 EQUAL, FORM, KEY = 1.0, 0.8, 0.6
@@ -67,17 +67,6 @@ class Pattern:
         typical = "" if self.duration_ms is None else f", typically {self.duration_ms:.0f} ms"
         told = "; ".join(f"{key}: {' | '.join(values)}" for key, values in self.values.items())
         return f"{self.name} \u00d7 {self.count}: {self.succeeded} succeeded{typical}" + (f"; {told}" if told else "")
-
-
-@dataclass(frozen=True, slots=True)
-class KeptCall:
-    """A call in the store."""
-
-    item: Item
-    patterns: tuple[ItemId, ...]
-    """What it has become a part of already."""
-    unfolded: bool = False
-    """Whether its fold was taken back, so that it is to stay out of patterns."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,7 @@ from mcp_memory.markdown_folder.pages import (
     said_in,
     said_of,
 )
-from mcp_memory.markdown_folder.state import (
-    INDEX,
-    Entry,
-    Folder,
-    fingerprint,
-)
+from mcp_memory.markdown_folder.state import INDEX, Entry, Folder, fingerprint
 
 FEW = 20
 """Files that may be missing without a question; of more than that at most half."""

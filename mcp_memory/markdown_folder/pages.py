@@ -12,12 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from mcp_memory.domain.ids import LENGTH, id_number, id_text
-from mcp_memory.domain.model import (
-    USER,
-    Item,
-    ItemId,
-    Topic,
-)
+from mcp_memory.domain.model import USER, Item, ItemId, Topic
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange.importers.markdown import Note, blocks, note
 from mcp_memory.exchange.importers.parsed import Malformed

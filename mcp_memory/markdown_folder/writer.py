@@ -8,14 +8,9 @@ from dataclasses import dataclass, field
 from mcp_memory.domain.model import Item, ItemId, Topic
 from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, decoded
-from mcp_memory.language.segmentation import counted
+from mcp_memory.language.token_count import counted
 from mcp_memory.markdown_folder import state
-from mcp_memory.markdown_folder.diff import (
-    Known,
-    Parsed,
-    digest_at,
-    said_at,
-)
+from mcp_memory.markdown_folder.diff import Known, Parsed, digest_at, said_at
 from mcp_memory.markdown_folder.filenames import folded, memory_path, topic_path
 from mcp_memory.markdown_folder.pages import (
     Listed,
@@ -32,12 +27,7 @@ from mcp_memory.markdown_folder.pages import (
     title,
     topic_page,
 )
-from mcp_memory.markdown_folder.state import (
-    INDEX,
-    Entry,
-    Folder,
-    fingerprint,
-)
+from mcp_memory.markdown_folder.state import INDEX, Entry, Folder, fingerprint
 
 HINT = 100
 """Characters of what an index says of a topic."""

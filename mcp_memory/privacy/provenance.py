@@ -48,3 +48,7 @@ def origin_line(item: Item) -> str:
     kind = {"words": "said", "document": "from a document", "transcript": "from a conversation"}[item.source_kind]
     called = f", {one_line(item.origin)}" if item.origin else ""
     return f"  origin #{item.source_id}: {kind}{called}, by {one_line(item.client) or 'unknown'}"
+
+
+SHORTEST = 40
+"""Tokens below which a shortened memory says too little to be worth its line."""

@@ -7,7 +7,7 @@ from functools import cache
 from operator import itemgetter
 from typing import NamedTuple
 
-from mcp_memory.language.segmentation import Span
+from mcp_memory.language.tokenization import Span
 from mcp_memory.privacy.secrets_in_prose import worded_secrets
 from mcp_memory.privacy.told_codes import told_codes
 

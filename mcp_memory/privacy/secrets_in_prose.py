@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import chain
 
-from mcp_memory.language.segmentation import Span
+from mcp_memory.language.tokenization import Span
 
 _compiled = cache(re.compile)
 """Each form is compiled when it is first looked for: together they take longer than a server's other imports of ours."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import chain
 
-from mcp_memory.language.segmentation import Span
+from mcp_memory.language.tokenization import Span
 from mcp_memory.privacy.secrets_in_prose import beside
 
 _compiled = cache(re.compile)

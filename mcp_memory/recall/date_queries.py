@@ -7,7 +7,7 @@ from datetime import datetime
 from mcp_memory.language.dates.european import ENGLISH
 from mcp_memory.language.dates.extraction import Moment, beside_dates
 from mcp_memory.language.dates.periods import Period
-from mcp_memory.language.segmentation import STOP_WORDS, grams, words
+from mcp_memory.language.tokenization import STOP_WORDS, grams, words
 
 EVER = 10**15
 """Milliseconds after 1970 that nothing remembered lies beyond, nor before it the other way."""

@@ -2,7 +2,7 @@
 
 import re
 
-from mcp_memory.language.segmentation import STOP_WORDS, grams, words
+from mcp_memory.language.tokenization import STOP_WORDS, grams, words
 from mcp_memory.remember.contradiction.parsing import stem
 
 _GENERAL = frozenset(

@@ -1,47 +1,34 @@
 """Recalling: from a question to the items that answer it, best first."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 
-from mcp_memory.domain.model import (
-    Filter,
-    Hit,
-    Item,
-    SourceId,
-    Topic,
-    Vector,
-)
+from mcp_memory.domain.model import Filter, Hit, Item, SourceId, Vector
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import reads
+from mcp_memory.encoders.pieces import content_pieces, piece_words, reduce_states
 from mcp_memory.language.dates.extraction import Moment, moments
 from mcp_memory.language.dates.periods import Period, to_ms
 from mcp_memory.language.detection import unknown_share
-from mcp_memory.language.segmentation import normal_form
-from mcp_memory.recall import ranking
+from mcp_memory.language.tokenization import normal_form
+from mcp_memory.recall import conflicts, ranking, relevance, salience
 from mcp_memory.recall.date_queries import perhaps_asked, periods_asked
-from mcp_memory.recall.late_interaction import (
-    content_pieces,
-    covered,
-    match,
-    piece_words,
-    reduce_states,
-    with_neighbours,
-)
+from mcp_memory.recall.late_interaction import covered, match, with_neighbours
 from mcp_memory.recall.query_expansion import kindred, names_nothing, searched
-from mcp_memory.recall.salience import confirmed_at, standing
+from mcp_memory.recall.salience import confirmed_at, face_value, standing
 from mcp_memory.remember.contradiction.newer_value import asks_older, updates
 from mcp_memory.remember.planner import contradicts
-from mcp_memory.render import session_context, session_start
-from mcp_memory.render.packing import face_value
 from mcp_memory.store import Store
 
 ASKED = 256
 """Word pieces of a question that are matched at most, those of its rarest words: one of 1,000 characters has fewer."""
+DATED = 300
+"""Items of a time that is asked for among which the strongest are looked for, the latest."""
 REACH = 2
 """Turns on either side that are looked at beside a candidate."""
 
@@ -130,29 +117,16 @@ class Recaller:
 
     def _happened(self, periods: Sequence[Period], *, where: Filter, limit: int, now: datetime) -> Found:
         """What happened in stretches of time or tells of them, the strongest first, nothing told twice."""
-        states = self._store.states(
-            self._store.dated(periods, where=where, limit=session_start.LISTED), as_of=where.as_of
-        )
+        states = self._store.states(self._store.dated(periods, where=where, limit=DATED), as_of=where.as_of)
         items = list({normal_form(item.spoken): item for item in states.values()}.values())
         strengths = self.strengths(items, now=now)
         ordered = sorted(zip(strengths, items, strict=True), key=lambda pair: (-pair[0], pair[1].id))
         hits = [Hit(item, strength, parts={"strength": strength}) for strength, item in ordered[:limit]]
         return Found(self._with_replaced(hits, as_of=where.as_of), len(items))
 
-    def core(
-        self,
-        *,
-        where: Filter,
-        topics: Sequence[Topic],
-        now: datetime,
-        passage: Callable[[Item], str] | None = None,
-    ) -> list[session_context.Part]:
-        """What a session should begin with (session_start.core)."""
-        return session_start.core(self._store, where=where, topics=topics, now=now, passage=passage)
-
     def strengths(self, items: Sequence[Item], *, now: datetime) -> list[float]:
-        """How much each item still counts (session_start.strengths)."""
-        return session_start.strengths(self._store, items, now=now)
+        """How much each item still counts (salience.strengths)."""
+        return salience.strengths(self._store, items, now=now)
 
     def usable_encoder(self) -> tuple[Encoder | None, tuple[str, ...]]:
         """The encoder, where its vectors may be compared with the store's; else why not, for the reader."""
@@ -182,8 +156,8 @@ class Recaller:
             reading.vector,
             reduce_states(states),
             np.array([weights[place] for place in rarest], np.float32),
-            ranking.noise_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
-            ranking.doubtful_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
+            relevance.noise_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
+            relevance.doubtful_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
             encoder.languages,
             not encoder.languages or unknown_share([query], encoder.languages)[0] == 0,
         )
@@ -284,14 +258,14 @@ class Recaller:
         parts |= ranking.weigh(evidence.items, regimes=evidence.regimes, strengths=evidence.strengths, now=to_ms(now))
         scores = ranking.sum_of(parts)
         relevant = (
-            ranking.relevant(evidence, floor=question.floor, doubtful=question.doubtful)
+            relevance.relevant(evidence, floor=question.floor, doubtful=question.doubtful)
             if question and question.understood
-            else ranking.relevant(evidence, floor=None)
+            else relevance.relevant(evidence, floor=None)
         )
         order: list[int] = [i for i in np.argsort(-scores, kind="stable").tolist() if relevant[i] and eligible[i]]
-        distinct = ranking.diversify(order, evidence, scores=scores)
-        rivals = ranking.rivals(distinct, evidence, differ=_says_otherwise)
-        distinct = ranking.settle(
+        distinct = conflicts.diversify(order, evidence, scores=scores)
+        rivals = conflicts.rivals(distinct, evidence, differ=_says_otherwise)
+        distinct = conflicts.settle(
             distinct,
             evidence,
             scores=scores,
@@ -351,7 +325,7 @@ def _regime(item: Item) -> ranking.Regime:
     return ranking.regime_of(transcript=item.source_kind == "transcript", speaker=item.speaker)
 
 
-def _changed_by(row: int, rivals: Sequence[ranking.Rivals], evidence: ranking.Evidence) -> tuple[Item, ...]:
+def _changed_by(row: int, rivals: Sequence[conflicts.Rivals], evidence: ranking.Evidence) -> tuple[Item, ...]:
     """What a candidate is an update of, the latest said first."""
     older = [rival.falls for rival in rivals if rival.update and rival.stands == row]
     return tuple(evidence.items[i] for i in sorted(older, key=lambda i: evidence.said[i], reverse=True))

@@ -2,7 +2,7 @@
 
 import re
 
-from mcp_memory.language.segmentation import grams, words
+from mcp_memory.language.tokenization import grams, words
 
 _OPERATOR = re.compile(r"\b(?:AND|OR|NOT|NEAR)\b")
 """What searches elsewhere are put together with, as they are written there."""

@@ -1,15 +1,11 @@
 """Strength: how much a memory still counts, from its importance, its age, how often it was said and used, and who said it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
-from mcp_memory.domain.model import Item, Kind
+from mcp_memory.domain.model import Filter, Item, ItemId, Kind
 from mcp_memory.language.dates.periods import DAY, to_ms, zone_offset
-from mcp_memory.language.segmentation import content_words, grams
-
-"""Milliseconds."""
 
 HALF_LIFE: Mapping[Kind, int] = {
     "event": 60,
@@ -44,36 +40,8 @@ PINNED = 3650
 USERS = frozenset({"user", "human"})
 ASSISTANTS = frozenset({"assistant", "ai", "model", "system", "tool", "bot"})
 
-ORDINARY: Mapping[Kind, float] = {
-    "preference": 0.5,
-    "decision": 0.5,
-    "procedure": 0.45,
-    "fact": 0.4,
-    "event": 0.35,
-    "note": 0.3,
-    "tool": 0.25,
-}
-"""Estimated importance of what has nothing that stands out, by kind."""
-SPECIFIC = 0.2
-"""For words as rare as can be against words as common as can be."""
-NAMED = 0.15
-"""For NAMES names or numbers, or more."""
-NAMES = 3
-EMPHATIC = 0.25
-"""For saying that it matters."""
-TELLING = 3
-"""Content words below which a statement says too little to matter."""
-SEEN_ENOUGH = 50
-"""States from which on half is believed of how rare a word is: of the first memories every word is rare."""
 
 _FIRST_DAY = date(1970, 1, 1).toordinal()
-_NAME = re.compile(r"(?<=[\w,;:'\"(] )[A-Z][\w-]+|\d+(?:[.,:/-]\d+)*")
-_EMPHASIS = re.compile(
-    r"\b(?:important|critical|crucial|essential|vital|urgent|always|never|must|mandatory|remember that|warning|"
-    r"do not|don't|don’t|under no circumstances|by all means)\b|\w!(?:\s|$)|重要|必须|必須|务必|千万|记住|一定要|绝不|绝对",
-    re.IGNORECASE,
-)
-_SHOUTED = re.compile(r"\b[A-Z]{5,}\b")
 
 
 def strength(item: Item, *, now: datetime, uses: int = 0) -> float:
@@ -144,25 +112,28 @@ def standing(item: Item, *, now: datetime) -> float:
     return confirmed_at(item, now=now) // DAY + item.confidence * HEAD_START[voice(item)] + PINNED * item.pinned
 
 
-def estimate_importance(text: str, kind: Kind, *, rarity: Mapping[str, float], rarest: float, total: int) -> float:
-    """What a statement's importance probably is, 0 to 1, where nobody said: .5 is ordinary.
+class Shelf(Protocol):
+    """What a session's opening reads of a store; see store.Store for what each method promises."""
 
-    What its kind is worth, more for rare words (inverse document frequency by word, of which `rarest` is that of a
-    word that none of the `total` states holds), for names and numbers, and for saying that it matters.
-    """
-    told = terms(text)
-    estimate = ORDINARY[kind]
-    if told and rarest > 0:
-        mean = sum(rarity.get(word, rarest) for word in told) / len(told) / rarest
-        estimate += SPECIFIC * (mean - 0.5) * total / (total + SEEN_ENOUGH)
-    estimate += NAMED * min(len(set(_NAME.findall(text))), NAMES) / NAMES
-    estimate += EMPHATIC * bool(_EMPHASIS.search(text) or _SHOUTED.search(text))
-    if len(told) < TELLING:
-        estimate -= SPECIFIC / 2
-    return round(min(max(estimate, 0.1), 0.9), 2)
+    def listing(self, *, where: Filter, limit: int) -> list[tuple[int, Item]]:
+        """The items a filter lets through, the latest first."""
+        ...
+
+    def uses(self, ids: Sequence[ItemId], *, before: int) -> Mapping[ItemId, int]:
+        """How often each was handed out before a day."""
+        ...
+
+    def replaced_by(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> Mapping[ItemId, Sequence[Item]]:
+        """What each took the place of."""
+        ...
 
 
-def terms(text: str) -> Sequence[str]:
-    """The words whose rarity counts, and CJK pairs, without repeats; as many as a passage has at most."""
-    pairs = [gram for gram in grams(text) if len(gram) == 2]
-    return list(dict.fromkeys([*content_words(text), *pairs]))[:200]
+def strengths(shelf: Shelf, items: Sequence[Item], *, now: datetime) -> list[float]:
+    """How much each item still counts, 0 to 1 (salience.strength); the same all day, whatever is recalled in it."""
+    uses = shelf.uses([item.id for item in items], before=today(now))
+    return [strength(item, now=now, uses=uses.get(item.id, 0)) for item in items]
+
+
+def face_value(item: Item, *, now: datetime) -> int:
+    """When it happened as it was said, else when it was recorded as the clock on the wall of `now` showed it."""
+    return item.recorded_at + zone_offset(now) if item.occurred_at is None else item.occurred_at

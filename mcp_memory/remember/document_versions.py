@@ -5,23 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mcp_memory.domain.model import (
-    Add,
-    Decision,
-    Item,
-    ItemId,
-    Revise,
-    Source,
-    Statement,
-    normal_hash,
-)
+from mcp_memory.domain.model import Item, ItemId, Source, Statement, normal_hash
+from mcp_memory.domain.steps import Add, Decision, Revise
 from mcp_memory.language.dates.periods import DAY
-from mcp_memory.language.segmentation import (
-    compared_words,
-    counted,
-    normal_form,
-    sentences,
-)
+from mcp_memory.language.sentences import sentences
+from mcp_memory.language.token_count import counted
+from mcp_memory.language.tokenization import compared_words, normal_form
 
 KEPT = 0.5
 """Share of the sentences of a text that a later one from the same place says too, from which that is a version of it.

@@ -4,9 +4,9 @@ import re
 from typing import NamedTuple
 
 from mcp_memory.domain.model import KINDS, Item, ItemId
-from mcp_memory.language.segmentation import sentences
-from mcp_memory.privacy.provenance import INSTRUCTS
-from mcp_memory.render.packing import SHORTEST, one_line
+from mcp_memory.language.sentences import sentences
+from mcp_memory.privacy.provenance import INSTRUCTS, SHORTEST
+from mcp_memory.privacy.sanitizing import line as one_line
 
 _ID = r"#(?P<id>[0-9a-v]{13})"
 _MARKS = r"[ \t]*(?:[-*•>][ \t]+)*"

@@ -7,27 +7,13 @@ from datetime import datetime
 from typing import Literal
 
 from mcp_memory.domain.ids import id_number
-from mcp_memory.domain.model import (
-    KINDS,
-    USER,
-    Caller,
-    Entry,
-    ItemId,
-    Kind,
-    Source,
-    SourceId,
-    Statement,
-    Turn,
-)
+from mcp_memory.domain.model import KINDS, USER, Caller, Entry, ItemId, Kind, Source, SourceId, Statement, Turn
 from mcp_memory.errors import InvalidInput
 from mcp_memory.language.dates.extraction import read_period as read_time
 from mcp_memory.language.dates.periods import Period, to_ms
-from mcp_memory.language.segmentation import (
-    Span,
-    count_tokens,
-    require_clean,
-    segment,
-)
+from mcp_memory.language.segmentation import segment
+from mcp_memory.language.token_count import count_tokens
+from mcp_memory.language.tokenization import Span, require_clean
 from mcp_memory.privacy.redaction import Guard
 from mcp_memory.remember.echoes import Recited, recited
 

@@ -8,35 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from mcp_memory.domain.model import (
-    Add,
-    AddItem,
-    AmendItem,
-    Confirm,
-    Decision,
-    Filter,
-    Item,
-    ItemId,
-    Kind,
-    Measured,
-    Neighbour,
-    Operation,
-    Outcome,
-    Revise,
-    Statement,
-    Step,
-    Unmeasured,
-)
+from mcp_memory.domain.model import Filter, Item, ItemId, Kind, Measured, Operation, Statement, Unmeasured
 from mcp_memory.domain.results import Remembered, RememberedItem
+from mcp_memory.domain.steps import Add, AddItem, AmendItem, Confirm, Decision, Neighbour, Outcome, Revise, Step
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import measure, reads
 from mcp_memory.errors import MemoryProblem, NotFound
-from mcp_memory.language.segmentation import count_tokens
-from mcp_memory.recall.salience import estimate_importance, terms
+from mcp_memory.language.token_count import count_tokens
 from mcp_memory.remember import document_versions, planner
 from mcp_memory.remember.contradiction.succession import searched_words
 from mcp_memory.remember.document_versions import Earlier, Succession
+from mcp_memory.remember.importance import estimate_importance, terms
 from mcp_memory.store import Store
 
 log = logging.getLogger(__name__)

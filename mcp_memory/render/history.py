@@ -5,14 +5,10 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from mcp_memory.domain.call_hints import TO_TOOLS, Speech
-from mcp_memory.domain.model import (
-    Item,
-    Operation,
-    Revision,
-    Undoing,
-)
+from mcp_memory.domain.model import Item, Operation, Revision, Undoing
 from mcp_memory.language.dates.periods import format_moment
-from mcp_memory.language.segmentation import counted, shorten
+from mcp_memory.language.segmentation import shorten
+from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.provenance import origin_line
 from mcp_memory.render.packing import fenced, one_line
 

@@ -6,15 +6,12 @@ from dataclasses import replace
 from datetime import UTC
 
 from mcp_memory.domain.call_hints import TO_TOOLS, Speech
-from mcp_memory.domain.model import Item, KeepDigest
-from mcp_memory.domain.results import (
-    Forgotten,
-    Remembered,
-    RememberedItem,
-    Withheld,
-)
+from mcp_memory.domain.model import Item
+from mcp_memory.domain.results import Forgotten, Remembered, RememberedItem, Withheld
+from mcp_memory.domain.steps import KeepDigest
 from mcp_memory.language.dates.periods import format_day, to_ms
-from mcp_memory.language.segmentation import counted, shorten
+from mcp_memory.language.segmentation import shorten
+from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.render.packing import LISTED, fenced
 

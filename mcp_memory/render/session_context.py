@@ -5,22 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mcp_memory.domain.model import (
-    USER,
-    Hit,
-    Item,
-    ItemId,
-    Topic,
-)
-from mcp_memory.language.dates.periods import (
-    DAY,
-    age,
-    format_day,
-    to_ms,
-)
-from mcp_memory.language.segmentation import count_tokens, counted, normal_form
+from mcp_memory.domain.model import USER, Hit, Item, ItemId, Topic
+from mcp_memory.language.dates.periods import DAY, age, format_day, to_ms
+from mcp_memory.language.token_count import count_tokens, counted
+from mcp_memory.language.tokenization import normal_form
 from mcp_memory.recall.salience import confirmed_at
-from mcp_memory.render import packing
+from mcp_memory.render import digest_text, packing
 from mcp_memory.render.packing import Packed
 
 GATHERED = 4
@@ -94,7 +84,7 @@ def topic_lines(topics: Iterable[Topic]) -> list[Line]:
     return [
         Line(
             f"topic {packing.one_line(topic.name)} (digest of {counted(len(topic.items), 'memory', 'memories')}, {format_day(topic.made_at)}): "
-            f"{packing.lead(topic, TOPIC_TOKENS)}",
+            f"{digest_text.lead(topic, TOPIC_TOKENS)}",
             None,
         )
         for topic in topics

@@ -1,19 +1,11 @@
 """The opening of a session: what of a store goes into its core context, without any search."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
-from mcp_memory.domain.model import (
-    Filter,
-    Hit,
-    Item,
-    ItemId,
-    Kind,
-    Topic,
-)
-from mcp_memory.recall.salience import strength, today
+from mcp_memory.domain.model import Filter, Hit, Item, Kind, Topic
+from mcp_memory.recall.salience import Shelf, strengths
 from mcp_memory.render import session_context
 
 STANDING_KINDS: tuple[Kind, ...] = ("preference", "decision")
@@ -22,22 +14,6 @@ LISTED = 300
 """Items of a part of the core context among which the strongest are looked for, the latest."""
 SHOWN = 100
 """Of these that are put into words: more than a budget of 2,000 tokens holds."""
-
-
-class Shelf(Protocol):
-    """What a session's opening reads of a store; see store.Store for what each method promises."""
-
-    def listing(self, *, where: Filter, limit: int) -> list[tuple[int, Item]]:
-        """The items a filter lets through, the latest first."""
-        ...
-
-    def uses(self, ids: Sequence[ItemId], *, before: int) -> Mapping[ItemId, int]:
-        """How often each was handed out before a day."""
-        ...
-
-    def replaced_by(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> Mapping[ItemId, Sequence[Item]]:
-        """What each took the place of."""
-        ...
 
 
 def core(
@@ -89,12 +65,6 @@ def _of_kind(shelf: Shelf, kind: Kind, where: Filter, *, now: datetime) -> list[
 
 def _listed(shelf: Shelf, where: Filter) -> list[Item]:
     return [item for _, item in shelf.listing(where=where, limit=LISTED)]
-
-
-def strengths(shelf: Shelf, items: Sequence[Item], *, now: datetime) -> list[float]:
-    """How much each item still counts, 0 to 1 (salience.strength); the same all day, whatever is recalled in it."""
-    uses = shelf.uses([item.id for item in items], before=today(now))
-    return [strength(item, now=now, uses=uses.get(item.id, 0)) for item in items]
 
 
 def _with_replaced(shelf: Shelf, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:

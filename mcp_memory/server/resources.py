@@ -3,23 +3,13 @@
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from mcp_memory.domain.model import (
-    Caller,
-    Item,
-    Operation,
-    Source,
-)
+from mcp_memory.domain.model import Caller, Item, Operation, Source
 from mcp_memory.errors import NotFound
 from mcp_memory.language.dates.periods import format_moment
 from mcp_memory.memory import Memory
-from mcp_memory.privacy.provenance import (
-    INSTRUCTS,
-    holds_instructions,
-    origin_line,
-    source_instructs,
-)
+from mcp_memory.privacy.provenance import INSTRUCTS, holds_instructions, origin_line, source_instructs
 from mcp_memory.privacy.sanitizing import inert
-from mcp_memory.render import packing
+from mcp_memory.render import digest_text, packing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +51,7 @@ def read(memory: Memory, uri: str, *, caller: Caller) -> str:
         case "context", False:
             return memory.recall(by=caller).text
         case "topics", False:
-            return packing.topics(*memory.topics())
+            return digest_text.topics(*memory.topics())
         case "topics", True:
             return memory.summarize(name, by=caller).text
         case "items", True:

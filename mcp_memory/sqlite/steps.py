@@ -8,28 +8,30 @@ import apsw
 
 from mcp_memory.domain.ids import IdSequence, id_number, id_text
 from mcp_memory.domain.model import (
+    ItemId,
+    Measured,
+    Operation,
+    Source,
+    SourceId,
+    Statement,
+    normal_hash,
+    spoken,
+    tags_json,
+)
+from mcp_memory.domain.steps import (
     AddItem,
     AmendItem,
     ConfirmItem,
     EraseItem,
     FoldItem,
     ForgetItem,
-    ItemId,
     KeepDigest,
-    Measured,
-    Operation,
     Outcome,
-    Source,
-    SourceId,
-    Statement,
     Step,
     TakeBack,
-    normal_hash,
-    spoken,
-    tags_json,
 )
 from mcp_memory.errors import Conflict, NotFound
-from mcp_memory.language.segmentation import Span
+from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.history import erase, undo
 from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.postings import insert_told, insert_words

@@ -13,17 +13,15 @@ from mcp_memory.domain.model import (
     Filter,
     Item,
     ItemId,
+    KeptCall,
     Kind,
     Measured,
-    Neighbour,
     Operation,
     OperationId,
-    Outcome,
     Revision,
     Source,
     SourceId,
     Statement,
-    Step,
     Topic,
     Undoing,
     Unmeasured,
@@ -33,43 +31,23 @@ from mcp_memory.domain.model import (
 )
 from mcp_memory.domain.size import Room
 from mcp_memory.domain.stats import Stats
+from mcp_memory.domain.steps import Neighbour, Outcome, Step
 from mcp_memory.errors import NotFound
 from mcp_memory.language.dates.periods import Period
-from mcp_memory.maintenance.tool_calls import KeptCall
 from mcp_memory.sqlite import listing as sqlite_listing
 from mcp_memory.sqlite import quota
 from mcp_memory.sqlite import stats as sqlite_stats
 from mcp_memory.sqlite.database import SYNCHRONOUS, Database, Synchronous
 from mcp_memory.sqlite.files import vacuum
-from mcp_memory.sqlite.history import (
-    known_before,
-    lineage,
-    undo,
-)
-from mcp_memory.sqlite.history import (
-    tool_calls as history_tool_calls,
-)
-from mcp_memory.sqlite.index import (
-    query_terms,
-    rebuild,
-    search,
-    topic_rows,
-    usage,
-)
-from mcp_memory.sqlite.index import (
-    vectors as index_vectors,
-)
+from mcp_memory.sqlite.history import known_before, lineage, undo
+from mcp_memory.sqlite.history import tool_calls as history_tool_calls
+from mcp_memory.sqlite.index import query_terms, rebuild, search, topic_rows, usage
+from mcp_memory.sqlite.index import vectors as index_vectors
 from mcp_memory.sqlite.index.topics import SqliteTopics
 from mcp_memory.sqlite.index.vector_cache import Resident
 from mcp_memory.sqlite.paths import size_of
 from mcp_memory.sqlite.recovery import checks, repair
-from mcp_memory.sqlite.rows import (
-    ITEM_COLUMNS,
-    OPERATION_COLUMNS,
-    fetch,
-    item_columns,
-    number_of,
-)
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, item_columns, number_of
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.stats import LACKING

@@ -1,15 +1,14 @@
 """Gathering items into topics: what they are compared by, which topic each joins, what a topic is called."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import log10, sqrt
 
 import numpy as np
 
-from mcp_memory.domain.model import Item, ItemId, Vector
-from mcp_memory.language.segmentation import STOP_WORDS, grams, words
+from mcp_memory.domain.model import Item, Vector
+from mcp_memory.domain.topic_index import Cluster, Description, Gathered, Newcomer, Place, Terms
+from mcp_memory.topics.keywords import COMMON, keywords, terms_of
 
 JOIN = 0.3
 """Affinity from which an item belongs to a topic, and two topics are one: chosen in a prototype on the paragraphs of
@@ -27,8 +26,6 @@ TERMS = 16
 """An item's rarest words, which it is compared by."""
 TOPIC_TERMS = 64
 """The words a topic is compared by, those that weigh the most."""
-COMMON = 1.0
-"""Least inverse document frequency: where little is kept, what all of it says is still what it is about."""
 TOGETHER = 0.2
 """What being told together with a topic's members adds to an item's affinity to it, where neither is held by more.
 
@@ -38,96 +35,6 @@ told in one session, gather in two topics of three, and six of the second in non
 """
 AROUND = 0.5
 """Weight of the words of the turns around a turn, which is for words what late chunking is for vectors."""
-KEYWORDS = 8
-NAME_WORDS = 3
-LONGEST_WORD = 4
-"""CJK characters a keyword is looked for in."""
-WITHIN = 0.8
-"""Share of its occurrences that a CJK word has inside a longer one, from which the longer one is the word."""
-
-Terms = Mapping[str, float]
-
-_GRAMMAR = re.compile(
-    "喜欢|喜歡|担心|擔心|希望|觉得|覺得|知道|可以|需要|现在|現在|时候|時候|什么|什麼|怎么|怎麼|一下|一个|一個|"
-    "[\u3041-\u309f的了是在我你您他她它们这那哪和与及或就都也还很不没有要会能可把被给对从到于为以之其而且但所又再最吗呢吧啊个些么着过用去想时]"
-)
-"""What carries grammar and no subject: no word stands across it."""
-_IDEOGRAPHS = re.compile(r"[\u3005\u30a1-\u30fe\u3400-\u9fff\uac00-\ud7fb]+")
-_DIGITS = re.compile(r"[\d.,_]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Newcomer:
-    """A state of an item that is to find its topics."""
-
-    id: ItemId
-    revision_id: int
-    tags: tuple[str, ...]
-    vector: Vector | None
-    """Unit length; None where there is none that can be compared."""
-    terms: Terms
-    """TF-IDF of its words, of unit length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """The items of one scope that gathered, as what is compared with them."""
-
-    id: int
-    tag: str | None
-    """The tag that its first members carry; None where they resemble each other only."""
-    size: int
-    measured: int
-    """Members with a vector."""
-    mean: Vector
-    """Of their vectors: its length says how near they are to each other. Shape (dimensions,), or (0,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a newcomer belongs: the topics of its tags, and the one it resembles, which may be one of these."""
-
-    newcomer: Newcomer
-    clusters: tuple[int, ...]
-    """Ids; a negative one is that of a topic that begins with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What became of newcomers."""
-
-    places: list[Place]
-    founded: dict[int, str | None]
-    """Tags of new topics by their negative ids."""
-    means: dict[int, tuple[Vector, int]]
-    """New means, and how many vectors they are of, of the topics that were joined."""
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What is told of a topic, and what others are compared with."""
-
-    keywords: tuple[str, ...]
-    """As people write them, best first."""
-    leading: int
-    """How many of the first of them several members say."""
-    importance: float
-    terms: Terms
-    """Sums over the members of their words' weights."""
-    mean: Vector
-    measured: int
-    changed_at: int
-    """When a member changed last."""
-
-
-def terms_of(text: str) -> list[str]:
-    """The words of a text that can tell what it is about, the plural as the singular, and its pairs of CJK characters.
-
-    >>> terms_of("I like alpine lakes in 瑞士的民宿, 3 of them.")
-    ['like', 'alpine', 'lake', '瑞士', '民宿']
-    """
-    plain = [_singular(word) for word in words(text) if _tells(word)]
-    return plain + [pair for part in _GRAMMAR.split(text) for pair in grams(part) if len(pair) == 2]
 
 
 def counts_of(text: str, around: Iterable[str] = ()) -> dict[str, float]:
@@ -246,57 +153,6 @@ def describe(members: Sequence[Item], profiles: Sequence[Newcomer], rarity: Mapp
     )
 
 
-def keywords(texts: Sequence[str], rarity: Mapping[str, float]) -> tuple[str, ...]:
-    """The words that tell these texts from all others, as they are written, best first.
-
-    Class-based TF-IDF: the share of the texts that say a word times its inverse document frequency in the whole store.
-    What only one of several texts says comes last, and among equals what was said first comes first.
-    """
-    holding: Counter[str] = Counter()
-    spelt: dict[str, Counter[str]] = {}
-    alone: set[str] = set()
-    said: dict[str, tuple[int, int]] = {}
-    for number, text in enumerate(texts):
-        own = {word: _singular(word) for word in words(text) if _tells(word)}
-        for word, term in own.items():
-            spelt.setdefault(term, Counter())[word] += 1
-        for term in set(own.values()) | _stretches(text):
-            holding[term] += 1
-            said.setdefault(term, (number, text.lower().find(term)))
-        alone.update(_runs(text))
-    scores: dict[str, tuple[bool, float]] = {}
-    for term, count in _whole(holding).items():
-        if term not in spelt and count == 1 and term not in alone:
-            continue  # said once, nothing shows that a part of a longer run is a word
-        parts = [term] if term in spelt else [term[at : at + 2] for at in range(len(term) - 1)]
-        rare = max(max(rarity.get(part, COMMON), COMMON) for part in parts)
-        scores[term] = (count > 1 or len(texts) == 1, count / len(texts) * rare)
-    best: list[str] = []
-    for term in sorted(scores, key=lambda term: (not scores[term][0], -round(scores[term][1], 3), said[term], term)):
-        if len(best) < KEYWORDS and (term in spelt or not any(term in other or other in term for other in best)):
-            best.append(term)
-    return tuple(spelt[term].most_common(1)[0][0] if term in spelt else term for term in best)
-
-
-def name_of(found: Sequence[str], *, leading: int, old: str, taken: Iterable[str]) -> str:
-    """A name of the best keywords that no other topic of the scope has: of those that several members say, if there are.
-
-    The old name stays as long as its words are among the keywords, so that it can be asked for tomorrow.
-    """
-    others = set(taken)
-    if old and old not in others and set(old.split()) <= set(found):
-        return old
-    wanted = min(leading or 2, NAME_WORDS, len(found))
-    for count in range(wanted, len(found) + 1):
-        name = " ".join(found[:count])
-        if name and name not in others:
-            return name
-    base, number = " ".join(found[:NAME_WORDS]) or "topic", 2
-    while f"{base} {number}" in others:
-        number += 1
-    return f"{base} {number}"
-
-
 def importance(members: Sequence[Item]) -> float:
     """0 to 1: the mean of the members, a pinned one counting as 1, nearer to 1 the more there are.
 
@@ -306,13 +162,6 @@ def importance(members: Sequence[Item]) -> float:
         return 0.0
     mean = sum(1.0 if item.pinned else item.importance for item in members) / len(members)
     return 1 - (1 - mean) / (1 + log10(len(members)))
-
-
-def match(query_terms: Iterable[str], found: Sequence[str]) -> float:
-    """The share of a query's terms that are among a topic's keywords, 0 to 1."""
-    asked = set(query_terms)
-    told = {term for keyword in found for term in terms_of(keyword)}
-    return len(asked & told) / len(asked) if asked else 0.0
 
 
 class _Field:
@@ -440,39 +289,3 @@ class _Field:
         if newcomer.vector is not None:
             self._measured[row] += 1
             self._means[row] += (newcomer.vector - self._means[row]) / self._measured[row]
-
-
-def _tells(word: str) -> bool:
-    return word not in STOP_WORDS and len(word) > 1 and not _DIGITS.fullmatch(word)
-
-
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
-
-
-def _runs(text: str) -> list[str]:
-    """Runs of CJK characters without grammar."""
-    return [run for part in _GRAMMAR.split(text) for run in _IDEOGRAPHS.findall(part)]
-
-
-def _stretches(text: str) -> set[str]:
-    """What may be a word: stretches of two to LONGEST_WORD CJK characters."""
-    return {
-        run[at : at + length]
-        for run in _runs(text)
-        for length in range(2, LONGEST_WORD + 1)
-        for at in range(len(run) - length + 1)
-    }
-
-
-def _whole(holding: Mapping[str, int]) -> dict[str, int]:
-    """Without the stretches that nearly always stand inside a longer one."""
-    inner = {
-        part
-        for term, count in holding.items()
-        if not term.isascii()
-        for length in range(2, min(len(term), LONGEST_WORD + 1))  # no stretch is longer
-        for at in range(len(term) - length + 1)
-        if (part := term[at : at + length]) in holding and count >= WITHIN * holding[part]
-    }
-    return {term: count for term, count in holding.items() if term not in inner}

@@ -9,31 +9,22 @@ from typing import NamedTuple
 import numpy as np
 
 from mcp_memory.domain.call_hints import TO_TOOLS, Speech
-from mcp_memory.domain.model import (
-    Filter,
-    Hit,
-    Item,
-    ItemId,
-    KeepDigest,
-    Topic,
-    Vector,
-)
+from mcp_memory.domain.model import Filter, Hit, Item, ItemId, Topic, Vector
 from mcp_memory.domain.results import Summary
+from mcp_memory.domain.steps import KeepDigest
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, NotFound
-from mcp_memory.language.segmentation import (
-    count_tokens,
-    require_clean,
-    sentences,
-    words,
-)
+from mcp_memory.language.sentences import sentences
+from mcp_memory.language.token_count import count_tokens
+from mcp_memory.language.tokenization import require_clean, words
+from mcp_memory.recall import salience
 from mcp_memory.recall.pipeline import Recaller
 from mcp_memory.remember.intake import MAX_NAME
-from mcp_memory.render import packing
-from mcp_memory.render.packing import Sentence
+from mcp_memory.render import digest_text
+from mcp_memory.render.digest_text import Sentence
 from mcp_memory.store import Store
 from mcp_memory.topics import lexrank
-from mcp_memory.topics.clustering import match, terms_of
+from mcp_memory.topics.keywords import match, terms_of
 from mcp_memory.topics.small_talk import tells
 
 MEMBERS = 400
@@ -128,9 +119,9 @@ class Digester:
             return replace(self.digest(members, max_tokens=max_tokens, now=now, note=note), topic=name, stale=True)
         items = list(self._store.items(kept.items).values())
         newer = come = max(0, members.total - len(items))
-        text = packing.kept_digest(kept, newer=newer, speech=speech)
+        text = digest_text.kept_digest(kept, newer=newer, speech=speech)
         if count_tokens(text) > max_tokens:
-            text = packing.kept_digest(kept, newer=newer, cited=0, speech=speech)
+            text = digest_text.kept_digest(kept, newer=newer, cited=0, speech=speech)
         left = max_tokens - count_tokens(text)
         if left < 0:
             return replace(self.digest(members, max_tokens=max_tokens, now=now), topic=name)
@@ -257,7 +248,7 @@ def _composed(ranked: Sequence[Sentence], members: Members, *, now: datetime, no
     picked = sorted(
         ranked,
         key=lambda sentence: (
-            packing.face_value(sentence.item, now=now),
+            salience.face_value(sentence.item, now=now),
             sentence.item.source_id,
             sentence.item.position,
             sentence.item.text.find(sentence.text),
@@ -265,18 +256,20 @@ def _composed(ranked: Sequence[Sentence], members: Members, *, now: datetime, no
     )
     covered = {sentence.item.id: sentence.item for sentence in picked}
     left_out = members.total - len(covered)
-    text = packing.digest(picked, left_out=left_out, now=now) if members.hits else "Nothing is known about this yet."
+    text = (
+        digest_text.digest(picked, left_out=left_out, now=now) if members.hits else "Nothing is known about this yet."
+    )
     text = "\n".join(filter(None, [text, note]))
     return Summary(text, list(covered.values()), left_out, count_tokens(text))
 
 
 def _cost(sentence: Sentence, *, now: datetime) -> int:
-    return count_tokens(packing.digest_line(sentence, now=now)) + 1
+    return count_tokens(digest_text.digest_line(sentence, now=now)) + 1
 
 
 def _frame(members: Members, *, now: datetime, note: str = "") -> int:
     """Tokens of what stands around the sentences."""
-    return count_tokens("\n".join([packing.digest([], left_out=members.total, now=now), note])) + 2
+    return count_tokens("\n".join([digest_text.digest([], left_out=members.total, now=now), note])) + 2
 
 
 def narrows(where: Filter) -> bool:

@@ -7,21 +7,12 @@ from datetime import datetime
 
 from mcp_memory.domain.model import ItemId, Topic
 from mcp_memory.language.dates.periods import format_day
-from mcp_memory.language.segmentation import (
-    count_tokens,
-    counted,
-    grams,
-    sentences,
-)
-from mcp_memory.render.packing import (
-    OPENING,
-    Packed,
-    Sentence,
-    cited,
-    digest_line,
-    one_line,
-)
-from mcp_memory.topics.clustering import match, terms_of
+from mcp_memory.language.sentences import sentences
+from mcp_memory.language.token_count import count_tokens, counted
+from mcp_memory.language.tokenization import grams
+from mcp_memory.render.digest_text import Sentence, cited, digest_line
+from mcp_memory.render.packing import OPENING, Packed, one_line
+from mcp_memory.topics.keywords import match, terms_of
 
 HITS = 3
 """Hits of one topic from which an answer is about it."""

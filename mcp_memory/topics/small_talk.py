@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from mcp_memory.language.segmentation import STOP_WORDS, words
+from mcp_memory.language.tokenization import STOP_WORDS, words
 
 
 def _set(text: str) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mcp_memory.language.segmentation import STOP_WORDS
+from mcp_memory.language.tokenization import STOP_WORDS
 from mcp_memory.remember.contradiction.lexicon import (
     CHANGED,
     COPULAS,
@@ -15,13 +15,7 @@ from mcp_memory.remember.contradiction.lexicon import (
     PLACES_AND_TIMES,
     TOOLS,
 )
-from mcp_memory.remember.contradiction.parsing import (
-    WHEN,
-    Reading,
-    Token,
-    stem,
-    surface,
-)
+from mcp_memory.remember.contradiction.parsing import WHEN, Reading, Token, stem, surface
 from mcp_memory.remember.contradiction.slots import is_cue, is_name
 
 _CARRIERS = frozenset("use host run live deploy manage lead do be as editor have work for 用 使 的 是 我 们".split())

@@ -11,20 +11,16 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
 
-from mcp_memory.language.segmentation import STOP_WORDS, count_tokens, sentences
+from mcp_memory.language.sentences import sentences
+from mcp_memory.language.token_count import count_tokens
+from mcp_memory.language.tokenization import STOP_WORDS
 from mcp_memory.remember.contradiction.comparison import change_between
 from mcp_memory.remember.contradiction.lexicon import CHANGED
-from mcp_memory.remember.contradiction.parsing import (
-    TYPED,
-    Reading,
-    Token,
-    read,
-    stem,
-)
+from mcp_memory.remember.contradiction.parsing import TYPED, Reading, Token, read, stem
 from mcp_memory.remember.contradiction.slots import is_verb
 
 LONGEST = 150
-"""Tokens (segmentation.count_tokens) of a text that is looked at, at most: what is longer is a passage that states many things."""
+"""Tokens (token_count.count_tokens) of a text that is looked at, at most: what is longer is a passage that states many things."""
 PARTS = 8
 """Sentences or Chinese clauses of a text that are compared with those of the other, from its beginning."""
 SHARED = 2

@@ -16,7 +16,7 @@ import apsw
 from mcp_memory.domain.model import sha256
 from mcp_memory.exchange.merge_result import Clash, Merged
 from mcp_memory.exchange.records import RECORDS
-from mcp_memory.language.segmentation import Span
+from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.exchange import conflicts
 from mcp_memory.sqlite.history import erase, source_redaction
 from mcp_memory.sqlite.history.source_redaction import BLANK

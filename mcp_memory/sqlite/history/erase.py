@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import apsw
 
 from mcp_memory.domain.model import sha256
-from mcp_memory.language.segmentation import Span
+from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.history import source_redaction
 from mcp_memory.sqlite.index.postings import delete_words
 from mcp_memory.sqlite.rows import fetch

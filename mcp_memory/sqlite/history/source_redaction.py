@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import apsw
 
-from mcp_memory.language.segmentation import Span
+from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.rows import fetch, holds
 
 BLANK = "_"

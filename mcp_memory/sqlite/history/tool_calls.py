@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import apsw
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import ItemId
-from mcp_memory.maintenance.tool_calls import KeptCall, read_pattern
+from mcp_memory.domain.model import ItemId, KeptCall
+from mcp_memory.maintenance.tool_calls import read_pattern
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
 

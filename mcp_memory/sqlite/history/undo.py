@@ -18,17 +18,11 @@ from mcp_memory.domain.ids import IdSequence, id_number, id_text
 from mcp_memory.domain.model import Operation, OperationId, Undoing
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.language.dates.periods import format_moment
-from mcp_memory.language.segmentation import counted
+from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.exchange import last_merge
 from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.postings import copy_told, insert_words
-from mcp_memory.sqlite.rows import (
-    ITEM_COLUMNS,
-    OPERATION_COLUMNS,
-    REVISION_FIELDS,
-    fetch,
-    item,
-)
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, REVISION_FIELDS, fetch, item
 from mcp_memory.sqlite.rows import operation as operation_of
 
 TIMED = {

@@ -10,7 +10,7 @@ import apsw
 
 from mcp_memory.domain.model import Filter, spoken
 from mcp_memory.language.detection import function_words, likely_languages
-from mcp_memory.language.segmentation import content_words, grams
+from mcp_memory.language.tokenization import content_words, grams
 from mcp_memory.recall.bm25 import UNIGRAM_WEIGHT
 
 QUERY_WORDS = 64

@@ -9,7 +9,7 @@ import apsw
 import numpy as np
 
 from mcp_memory.language.dates.extraction import told_periods
-from mcp_memory.language.segmentation import counted
+from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.index.postings import insert_words
 from mcp_memory.sqlite.rows import fetch
 
