@@ -32,8 +32,7 @@ from clock import Clock
 from mcp import Client
 from mcp.types import Implementation
 
-from mcp_memory import memory as memory_module
-from mcp_memory.cli import main
+from mcp_memory.cli import main, verbs
 from mcp_memory.memory import Memory
 from mcp_memory.server.app import MemoryHost, make_server
 
@@ -100,13 +99,9 @@ def options_unknown(command: str) -> list[str]:
     words = shlex.split(command, comments=True)[1:]
     owners: list[click.Command] = [main]
     if words and not words[0].startswith("-"):
-        if words[0] not in main.commands:
+        owner = main.get_command(click.Context(main), words[0])
+        if owner is None:
             return [words[0]]
-        owner = main.commands[words[0]]
-        if isinstance(owner, click.Group) and words[1:]:
-            if words[1] not in owner.commands:
-                return [f"{words[0]} {words[1]}"]
-            owner = owner.commands[words[1]]
         owners.append(owner)
     known = {
         "--help",
@@ -142,7 +137,7 @@ class Session:
         with (
             patch.dict(os.environ, kept, clear=True),
             patch.dict(Memory.open.__func__.__kwdefaults__, clock=self.clock),  # type: ignore[attr-defined]
-            patch.object(memory_module, "local_time", self.clock),
+            patch.object(verbs, "local_time", self.clock),
         ):
             try:
                 yield

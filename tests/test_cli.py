@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from clock import Clock
 
-from mcp_memory.cli import main
+from mcp_memory.cli import COMMANDS, main
 from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
@@ -419,7 +419,7 @@ def test_reindex_rebuilds_what_the_search_needs(run: Run) -> None:
     assert "The gate is green." in recalled.output
 
 
-@pytest.mark.parametrize("command", [None, *main.commands])
+@pytest.mark.parametrize("command", [None, *COMMANDS])
 def test_the_help_of_every_command_has_an_example(run: Run, command: str | None) -> None:
     result = run(*filter(None, [command]), "--help")
 

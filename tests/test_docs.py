@@ -15,7 +15,7 @@ from clock import Clock
 from shown import Session, blocks_of, commands_in, differences, options_unknown
 from test_importing import CLAUDE, LETTA, MADE, MEM0, OPENMEMORY, archive, chatgpt
 
-from mcp_memory.cli import main
+from mcp_memory.cli import COMMANDS, main
 from mcp_memory.memory import Memory
 from mcp_memory.server.config import LOG_LEVELS
 from mcp_memory.server.tools import TOOLS
@@ -91,7 +91,7 @@ def test_the_index_names_every_page() -> None:
 def test_every_command_and_every_tool_is_documented() -> None:
     commands, tools = ((ROOT / "docs" / name).read_text("utf-8") for name in ("cli.md", "tools.md"))
 
-    assert [name for name in main.commands if f"## mcp-memory {name}\n" not in commands] == []
+    assert [name for name in COMMANDS if f"## mcp-memory {name}\n" not in commands] == []
     assert [tool.name for tool in TOOLS if f"## {tool.name}\n" not in tools] == []
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from conftest import INITIALIZE, INITIALIZED
 from mcp import Client
 
-from mcp_memory.cli import main
+from mcp_memory.cli import COMMANDS, main
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.server.app import MemoryHost, make_server
@@ -218,7 +218,7 @@ def test_no_command_and_no_error_of_one_puts_words_into_the_log(
     }
     left_out = {"serve", "demo"}  # a server, and one that starts two
 
-    for name in [*given, *(name for name in main.commands if name not in given and name not in left_out)]:
+    for name in [*given, *(name for name in COMMANDS if name not in given and name not in left_out)]:
         for arguments in (given.get(name, []), [*given.get(name, []), f"--{MARKER}"], [MARKER]):
             CliRunner().invoke(main, ["--log-level", "INFO", name, *arguments], env=variables, input="")
 
@@ -253,7 +253,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 seen.write(json.dumps(["watching", ""]) + "\\n")
 seen.flush()
-from mcp_memory.cli import main
+from mcp_memory.cli import COMMANDS, main
 main()
 """
 

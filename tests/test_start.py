@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
 from mcp_memory import __version__
-from mcp_memory.cli.options import main
+from mcp_memory.cli.serve import serve
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
@@ -202,7 +202,7 @@ def test_what_serves_is_told_from_what_does_not() -> None:
 
 
 def test_a_command_line_that_serves_knows_every_option_of_the_server() -> None:
-    options = {name for option in main.commands["serve"].params for name in option.opts}
+    options = {name for option in serve.params for name in option.opts}
 
     assert {*OPTIONS, *FLAGS} == options - {"--help", "-h", "--http"}
     assert serving_options(["serve", "--http", "8765"]) is None

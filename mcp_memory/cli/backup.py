@@ -6,13 +6,17 @@ from pathlib import Path
 
 import click
 
-from mcp_memory.cli.options import PATH, configured, main, open_database, progress_bar, require_file, require_writable
+from mcp_memory.cli.opening import open_database, require_file, require_writable
+from mcp_memory.cli.options import PATH, configured
+from mcp_memory.cli.output import progress_bar
 from mcp_memory.language.token_count import counted
 from mcp_memory.server.config import Config
-from mcp_memory.sqlite.files import backup_names
+from mcp_memory.sqlite.files import backup_names, migration_dry_run
+from mcp_memory.sqlite.files import restore as files_restore
+from mcp_memory.sqlite.recovery import checks
 
 
-@main.command()
+@click.command()
 @click.argument("target", type=PATH, required=False)
 @click.option(
     "--keep",
@@ -35,8 +39,6 @@ def backup(config: Config, target: Path | None, rule: str | None) -> None:
       mcp-memory backup --keep "7 daily 4 weekly"
       mcp-memory backup memory-2026-11-21.db
     """
-    from mcp_memory.sqlite.recovery import checks
-
     wanted = backup_names.read_rule(rule) if rule is not None else {}
     folder = config.database.parent / backup_names.FOLDER if target is None else target if target.is_dir() else None
     if wanted and folder is None:
@@ -54,7 +56,7 @@ def backup(config: Config, target: Path | None, rule: str | None) -> None:
             click.echo(f"Removed {path}.")
 
 
-@main.command()
+@click.command()
 @click.argument("backup", type=PATH)
 @click.option("--force", is_flag=True, help="Restore although the file holds what the backup does not.")
 @configured
@@ -68,17 +70,15 @@ def restore(config: Config, backup: Path, force: bool) -> None:
     Example:
       mcp-memory restore backups/memory-2026-11-21T090000Z.db
     """
-    from mcp_memory.sqlite.files.restore import restore
-
     require_writable(config)
-    restored = restore(config.database, backup, now=datetime.now(UTC), force=force)
+    restored = files_restore.restore(config.database, backup, now=datetime.now(UTC), force=force)
     click.echo(f"{config.database} is as {backup} was.")
     if restored.kept_at is not None:
         lost = f" It holds {counted(restored.lost, 'operation')} that the backup lacks." if restored.lost else ""
         click.echo(f"The file as it was before is kept as {restored.kept_at}.{lost}")
 
 
-@main.command()
+@click.command()
 @click.option("--dry-run", is_flag=True, help="Say what would run, and prove it on a copy.")
 @configured
 def migrate(config: Config, dry_run: bool) -> None:
@@ -91,20 +91,18 @@ def migrate(config: Config, dry_run: bool) -> None:
       mcp-memory migrate --dry-run
       mcp-memory migrate
     """
-    from mcp_memory.sqlite.files.migration_dry_run import migrate, pending, rehearse
-
     require_file(config)
-    names = pending(config.database)
+    names = migration_dry_run.pending(config.database)
     if not names:
         click.echo(f"{config.database} has today's schema; there is nothing to do.")
         return
     start = time.monotonic()
     with progress_bar(long=0) as progress:
         if dry_run:
-            rehearse(config.database, progress)
+            migration_dry_run.rehearse(config.database, progress)
         else:
             require_writable(config)
-            migrate(config.database, progress)
+            migration_dry_run.migrate(config.database, progress)
     seconds = time.monotonic() - start
     listed = "".join(f"\n  {name}" for name in names)
     if dry_run:

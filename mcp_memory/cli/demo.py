@@ -11,6 +11,9 @@ import click
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
+from mcp_memory.cli.options import configured
+from mcp_memory.server.config import Config
+
 FACTS: tuple[dict[str, object], ...] = (
     {"content": "Maya prefers dark roast coffee without sugar.", "kind": "preference"},
     {
@@ -32,6 +35,20 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
 )
 PATIENCE = 60
 """Seconds the whole demo may take before something is taken to be wrong."""
+
+
+@click.command()
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's memory in this file.")
+@configured
+def demo(config: Config, keep: Path | None) -> None:
+    """Remember a few facts in one server process, and recall them in another; exit 1 where one does not come back.
+
+    \b
+    Examples:
+      mcp-memory demo
+      mcp-memory demo --keep demo.db
+    """
+    sys.exit(run_demo(keep, model=config.model))
 
 
 def run_demo(keep: Path | None, *, model: Path | None) -> int:

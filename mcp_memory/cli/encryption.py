@@ -2,23 +2,22 @@
 
 import os
 import secrets
-from typing import TYPE_CHECKING
 
 import click
 
-from mcp_memory.cli.options import configured, main
+from mcp_memory.cli.options import configured
 from mcp_memory.errors import NotFound, ReadOnly
 from mcp_memory.server.config import Config
-
-if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
-    from mcp_memory.sqlite.files.cipher import Key
+from mcp_memory.sqlite.files import cipher
+from mcp_memory.sqlite.files import rekey as files_rekey
+from mcp_memory.sqlite.files.cipher import Key
 
 passphrase_option = click.option(
     "--passphrase", "ask", is_flag=True, help="Ask for a passphrase on the terminal; it is kept nowhere."
 )
 
 
-@main.command()
+@click.command()
 @passphrase_option
 @configured
 def encrypt(config: Config, ask: bool) -> None:
@@ -32,9 +31,6 @@ def encrypt(config: Config, ask: bool) -> None:
       mcp-memory encrypt
       MCP_MEMORY_KEY="$(cat passphrase)" mcp-memory encrypt
     """
-    from mcp_memory.sqlite.files import cipher
-    from mcp_memory.sqlite.files import rekey as files_rekey
-
     _writable(config)
     files_rekey.require_plain(config.database)
     key, salt = _new_key(cipher.KEY_VARIABLE, ask=ask)
@@ -45,7 +41,7 @@ def encrypt(config: Config, ask: bool) -> None:
     _tell(key, salt)
 
 
-@main.command()
+@click.command()
 @passphrase_option
 @configured
 def rekey(config: Config, ask: bool) -> None:
@@ -59,9 +55,6 @@ def rekey(config: Config, ask: bool) -> None:
       mcp-memory rekey
       mcp-memory rekey --passphrase
     """
-    from mcp_memory.sqlite.files import cipher
-    from mcp_memory.sqlite.files import rekey as files_rekey
-
     _existing(config)
     key, salt = _new_key(cipher.NEW_KEY_VARIABLE, ask=ask)
     with cipher.kept(key, salt, variable=cipher.NEW_KEY_VARIABLE):
@@ -74,7 +67,7 @@ def rekey(config: Config, ask: bool) -> None:
     _tell(key, salt)
 
 
-@main.command()
+@click.command()
 @configured
 def decrypt(config: Config) -> None:
     """Make an encrypted memory file a plain one, which everyone who can read it understands.
@@ -83,17 +76,13 @@ def decrypt(config: Config) -> None:
     Example:
       mcp-memory decrypt
     """
-    from mcp_memory.sqlite.files import rekey as files_rekey
-
     _existing(config)
     key = files_rekey.decrypt(config.database)
     click.echo(f"{config.database} is not encrypted any more. {_still_needed(key)}")
 
 
-def _still_needed(key: "Key") -> str:
+def _still_needed(key: Key) -> str:
     """Where the key of a file is that is plain now, and what it is for."""
-    from mcp_memory.sqlite.files import cipher
-
     if key.origin == cipher.KEYCHAIN:
         return "Its key stays in the keychain, for its encrypted backups."
     where = {cipher.KEY_VARIABLE: f"the one in {cipher.KEY_VARIABLE}"}.get(key.origin, "the one you typed")
@@ -111,10 +100,8 @@ def _existing(config: Config) -> None:
         raise NotFound(f"There is no memory file {config.database}.")
 
 
-def _new_key(variable: str, *, ask: bool) -> "tuple[Key, str]":
+def _new_key(variable: str, *, ask: bool) -> tuple[Key, str]:
     """A key to encrypt with, and the salt of a raw one."""
-    from mcp_memory.sqlite.files import cipher
-
     salt = secrets.token_hex(16)
     if ask:
         typed = click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
@@ -124,9 +111,7 @@ def _new_key(variable: str, *, ask: bool) -> "tuple[Key, str]":
     return cipher.random_key(), salt
 
 
-def _tell(key: "Key", salt: str) -> None:
-    from mcp_memory.sqlite.files import cipher
-
+def _tell(key: Key, salt: str) -> None:
     if key.origin == cipher.KEYCHAIN:
         click.echo(f"Its key is in the keychain: service {cipher.SERVICE}, account {salt}.")
         click.echo(

@@ -9,33 +9,30 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import click
 
 from mcp_memory.cli.folder import confirm_option, export_folder, export_graph, import_folder, keep_option
-from mcp_memory.cli.options import (
-    PATH,
-    configured,
-    json_option,
-    main,
-    open_database,
-    open_memory,
-    print_answer,
-    progress_bar,
-    require_file,
-    require_writable,
-)
-from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, ReadOnly
+from mcp_memory.cli.import_foreign import Wanted, import_foreign
+from mcp_memory.cli.opening import open_database, require_file, require_writable
+from mcp_memory.cli.options import PATH, configured, json_option
+from mcp_memory.cli.output import print_answer, progress_bar
+from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, NotFound, ReadOnly
 from mcp_memory.exchange import exporters, importers
+from mcp_memory.exchange.merge_result import Merged
+from mcp_memory.language.dates.periods import zone_offset
 from mcp_memory.language.token_count import counted
+from mcp_memory.markdown_folder.state import is_ours
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.server.config import Config
+from mcp_memory.server.memory_host import open_memory
+from mcp_memory.sqlite.database import Database, driver_errors
+from mcp_memory.sqlite.exchange.transfer import export as export_records
+from mcp_memory.sqlite.exchange.transfer import import_lines, merge_file
 from mcp_memory.sqlite.files import backup_names
-
-if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
-    from mcp_memory.exchange.merge_result import Merged
-    from mcp_memory.sqlite.database import Database
+from mcp_memory.sqlite.paths import settle_new
+from mcp_memory.sqlite.recovery import checks
 
 TOLD = 20
 """Clashes that are told as text; --json has them all."""
@@ -53,7 +50,7 @@ NOUNS = {
 """What one and (where that is more than an s) several records of a type are called here, in the order they are told."""
 
 
-@main.command("export")
+@click.command("export")
 @click.argument("file", type=PATH, required=False)
 @click.option("--to", "folder", type=PATH, metavar="DIR", help="Write a folder of Markdown instead.")
 @click.option(
@@ -76,8 +73,6 @@ def export(config: Config, file: Path | None, folder: Path | None, format_: str)
       mcp-memory export --to ~/memories
       mcp-memory export graph.jsonl --format graph
     """
-    from mcp_memory.sqlite.exchange.transfer import export
-
     if (file is None) == (folder is None):
         raise InvalidInput("Name either a FILE, or a folder with --to DIR.")
     require_file(config)
@@ -87,7 +82,7 @@ def export(config: Config, file: Path | None, folder: Path | None, format_: str)
         _deliver(config, file, export_graph(config), what="the live memories, as a graph, of what")
     elif file is not None:
         with open_database(config) as database:
-            _deliver(config, file, exporters.exporter(format_)(export(database)))
+            _deliver(config, file, exporters.exporter(format_)(export_records(database)))
 
 
 def _deliver(config: Config, file: Path, lines: Iterable[bytes], *, what: str = "all that") -> None:
@@ -102,9 +97,6 @@ def _deliver(config: Config, file: Path, lines: Iterable[bytes], *, what: str = 
 
 def write_new(file: Path, lines: Iterable[bytes]) -> None:
     """Write a file for this user only, which is there whole or not at all. Raises Conflict where it is there already."""
-    from mcp_memory.sqlite.database import driver_errors
-    from mcp_memory.sqlite.paths import settle_new
-
     if file.exists():
         raise Conflict(f"{file} exists already; name a file that does not.")
     unfinished = backup_names.unfinished(file)
@@ -117,7 +109,7 @@ def write_new(file: Path, lines: Iterable[bytes]) -> None:
             unfinished.unlink(missing_ok=True)
 
 
-@main.command("import")
+@click.command("import")
 @click.argument(
     "paths", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, path_type=Path), metavar="PATH..."
 )
@@ -157,9 +149,6 @@ def import_(
       mcp-memory import chatgpt-export.zip ~/notes CLAUDE.md
       mcp-memory import notes.csv --format records --scope user --tag old
     """
-    from mcp_memory.cli.import_foreign import Wanted, import_foreign
-    from mcp_memory.markdown_folder.state import is_ours
-
     foreign: list[tuple[Path, bytes]] = []
     for path in dict.fromkeys(paths):
         with ExitStack() as stack:
@@ -188,15 +177,14 @@ def import_ours(
     config: Config, lines: Iterable[bytes], *, named: str, skip_damaged: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Merge an export of mcp-memory, line by line."""
-    from mcp_memory.sqlite.exchange.transfer import import_lines
 
-    def bring(database: "Database", zone_offset: int) -> "Merged":
+    def bring(database: Database, zone_offset: int) -> Merged:
         return import_lines(database, lines, zone_offset=zone_offset, skip_damaged=skip_damaged, dry_run=dry_run)
 
     bring_in(config, bring, named=named, dry_run=dry_run, as_json=as_json)
 
 
-@main.command()
+@click.command()
 @click.argument("other", type=PATH)
 @click.option("--dry-run", is_flag=True, help="Say what would come, and change nothing.")
 @json_option
@@ -212,27 +200,21 @@ def merge(config: Config, other: Path, dry_run: bool, as_json: bool) -> None:
       mcp-memory merge laptop.db --dry-run
       mcp-memory merge laptop.db
     """
-    from mcp_memory.errors import NotFound
-    from mcp_memory.sqlite.exchange.transfer import merge_file
-
     if not other.exists():
         raise NotFound(f"There is no memory file {other}.")
     if config.database.exists() and other.samefile(config.database):
         raise InvalidInput(f"{other} is the file itself; name another one.")
 
-    def bring(database: "Database", zone_offset: int) -> "Merged":
+    def bring(database: Database, zone_offset: int) -> Merged:
         return merge_file(database, other, zone_offset=zone_offset, dry_run=dry_run)
 
     bring_in(config, bring, named=str(other), dry_run=dry_run, as_json=as_json)
 
 
 def bring_in(
-    config: Config, bring: "Callable[[Database, int], Merged]", *, named: str, dry_run: bool, as_json: bool
+    config: Config, bring: Callable[[Database, int], Merged], *, named: str, dry_run: bool, as_json: bool
 ) -> None:
     """Carry out an import or a merge, after a backup, make the vectors that it lacks, and tell what came."""
-    from mcp_memory.language.dates.periods import zone_offset
-    from mcp_memory.sqlite.recovery import checks
-
     require_writable(config)
     new, kept_at = not config.database.exists(), None
     try:
@@ -276,7 +258,7 @@ def _let_go(path: Path | None) -> None:
             path.unlink(missing_ok=True)
 
 
-def told(merged: "Merged", *, named: str, dry_run: bool) -> list[str]:
+def told(merged: Merged, *, named: str, dry_run: bool) -> list[str]:
     """What came, what was left out, and what was decided otherwise, line by line."""
     came = ", ".join(counted(merged.came[type_], *noun) for type_, noun in NOUNS.items() if merged.came.get(type_))
     would = "would come" if dry_run else "came"

@@ -6,31 +6,27 @@ from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from mcp_memory.cli.options import (
-    PATH,
-    configured,
-    json_option,
-    main,
-    open_existing,
-    open_memory_for,
-    print_answer,
-    progress_bar,
-    require_writable,
-)
+from mcp_memory.cli.opening import open_existing, open_memory_for, require_writable
+from mcp_memory.cli.options import PATH, configured, json_option
+from mcp_memory.cli.output import print_answer, progress_bar
+from mcp_memory.domain.model import Caller
 from mcp_memory.errors import InvalidInput, MemoryProblem
+from mcp_memory.exchange.archives import named
+from mcp_memory.exchange.exporters.graph import lines
+from mcp_memory.language.token_count import counted
+from mcp_memory.markdown_folder import state
+from mcp_memory.markdown_folder.sync import EVERYTHING, TakenIn
+from mcp_memory.markdown_folder.writer import WrittenOut
+from mcp_memory.memory import Memory
 from mcp_memory.privacy.sanitizing import visible
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.render.outcomes import not_kept
 from mcp_memory.server.config import Config
 from mcp_memory.server.stdio.early_responder import STOP_SIGNALS
-
-if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
-    from mcp_memory.domain.model import Caller
-    from mcp_memory.markdown_folder.sync import TakenIn
-    from mcp_memory.markdown_folder.writer import WrittenOut
-    from mcp_memory.memory import Memory
 
 TOLD = 20
 """Things of a sort that are told as text; --json has them all."""
@@ -43,7 +39,7 @@ keep_option = click.option(
 confirm_option = click.option("--confirm", is_flag=True, help="Forget also where most files of the folder are gone.")
 
 
-@main.command()
+@click.command()
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--watch", is_flag=True, help="Go on until interrupted, with each change of the folder or the memories.")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=INTERVAL, show_default=True, metavar="SECONDS")
@@ -65,8 +61,6 @@ def sync(
       mcp-memory sync ~/memories
       mcp-memory sync ~/memories --watch
     """
-    from mcp_memory.markdown_folder import state
-
     require_writable(config)
     if watch and as_json:
         raise InvalidInput("--json prints one answer; leave it out with --watch.")
@@ -103,10 +97,6 @@ def export_folder(config: Config, folder: Path) -> None:
 
 def export_graph(config: Config) -> list[bytes]:
     """The lines of the reference server's graph."""
-    from mcp_memory.exchange.exporters.graph import lines
-    from mcp_memory.markdown_folder.sync import EVERYTHING
-    from mcp_memory.recall.filters import ItemQuery
-
     memory, caller = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
@@ -121,8 +111,6 @@ def import_folder(
     config: Config, folder: Path, *, keep: str | None, confirm: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Bring in what was changed in a folder that was exported."""
-    from mcp_memory.exchange.archives import named
-
     folder = named(folder)
     require_writable(config)
     memory, caller = open_memory_for(config)
@@ -137,11 +125,8 @@ def import_folder(
     _say(told_taken_in(taken, folder, dry_run=dry_run))
 
 
-def told_taken_in(taken: "TakenIn", folder: Path, *, dry_run: bool) -> list[str]:
+def told_taken_in(taken: TakenIn, folder: Path, *, dry_run: bool) -> list[str]:
     """What came in, what did not and why, line by line."""
-    from mcp_memory.language.token_count import counted
-    from mcp_memory.render.outcomes import not_kept
-
     new = [item for item in taken.new if item.status != "known"]
     parts = [f"{len(found)} {word}" for word, found in (("edited", taken.edited), ("new", new)) if found]
     parts += [f"{len(taken.forgotten)} forgotten"] if taken.forgotten else []
@@ -165,10 +150,8 @@ def told_taken_in(taken: "TakenIn", folder: Path, *, dry_run: bool) -> list[str]
     return lines
 
 
-def told_written(written: "WrittenOut", folder: Path) -> list[str]:
+def told_written(written: WrittenOut, folder: Path) -> list[str]:
     """What was done to the folder, line by line."""
-    from mcp_memory.language.token_count import counted
-
     lines = [
         f"{folder}: {counted(written.written, 'file')} written, {written.removed} removed, {written.untouched} as they were."
     ]
@@ -179,11 +162,8 @@ def told_written(written: "WrittenOut", folder: Path) -> list[str]:
 
 
 def _synchronize(
-    memory: "Memory", caller: "Caller", folder: Path, *, keep: str | None, confirm: bool
-) -> "tuple[TakenIn, WrittenOut]":
-    from mcp_memory.markdown_folder import state
-    from mcp_memory.markdown_folder.sync import TakenIn
-
+    memory: Memory, caller: Caller, folder: Path, *, keep: str | None, confirm: bool
+) -> tuple[TakenIn, WrittenOut]:
     with progress_bar() as progress:
         taken = TakenIn(None)
         if state.is_ours(folder):
@@ -193,7 +173,7 @@ def _synchronize(
         return taken, memory.write_out(folder)
 
 
-def _attempt(memory: "Memory", caller: "Caller", folder: Path, *, keep: str | None) -> bool:
+def _attempt(memory: Memory, caller: Caller, folder: Path, *, keep: str | None) -> bool:
     """Bring both in step while watching, and whether anything was done; what goes wrong is told, once for each change."""
     try:
         taken, written = _synchronize(memory, caller, folder, keep=keep, confirm=False)
@@ -208,7 +188,7 @@ def _attempt(memory: "Memory", caller: "Caller", folder: Path, *, keep: str | No
     return wrote or taken.operation is not None
 
 
-def _latest(memory: "Memory") -> str:
+def _latest(memory: Memory) -> str:
     """The last operation, which is another after every change of the memories."""
     return next((operation.id for operation in memory.operations(limit=1)), "")
 
@@ -246,7 +226,7 @@ def _some(lines: list[str]) -> list[str]:
     return shown + ([f"  and {len(lines) - TOLD} more."] if len(lines) > TOLD else [])
 
 
-def _taken_data(taken: "TakenIn", *, dry_run: bool) -> dict[str, Any]:
+def _taken_data(taken: TakenIn, *, dry_run: bool) -> dict[str, Any]:
     return {
         "edited": [item.id for item in taken.edited],
         "new": [{"id": item.id, "status": item.status, "text": item.text} for item in taken.new],

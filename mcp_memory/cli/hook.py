@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,9 +11,11 @@ from typing import Any, cast
 
 import click
 
-from mcp_memory.cli.options import main, open_memory
+from mcp_memory.cli.hooks import reminder
 from mcp_memory.domain.logs import log_to_stderr
+from mcp_memory.domain.model import Caller, Entry
 from mcp_memory.server.config import Config, read_config
+from mcp_memory.server.memory_host import open_memory
 
 HOOKS = ("session-start", "prompt", "pre-compact", "stop")
 CLIENT = "Claude Code"
@@ -21,7 +24,7 @@ TAG = "transcript"
 log = logging.getLogger(__name__)
 
 
-@main.command()
+@click.command()
 @click.argument("event", type=click.Choice(HOOKS), metavar="EVENT")
 @click.option("--database", metavar="FILE", help="The memory file. [env: MCP_MEMORY_DATABASE]")
 @click.option("--wait", is_flag=True, help="pre-compact: keep the turns before it ends, not in a process of its own.")
@@ -62,6 +65,7 @@ def _environment(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _session_start(event: Mapping[str, Any], config: Config) -> str | None:
+    # the file's reader, which `stop` does without: a quarter of its time
     from mcp_memory.cli.hooks import claude_code
     from mcp_memory.sqlite.quick_reader import Glance
 
@@ -72,6 +76,7 @@ def _session_start(event: Mapping[str, Any], config: Config) -> str | None:
 
 
 def _prompt(event: Mapping[str, Any], config: Config) -> str | None:
+    # the file's reader, which `stop` does without: a quarter of its time
     from mcp_memory.cli.hooks import claude_code
     from mcp_memory.sqlite.quick_reader import Glance
 
@@ -82,8 +87,6 @@ def _prompt(event: Mapping[str, Any], config: Config) -> str | None:
 
 
 def _stop(event: Mapping[str, Any], config: Config) -> str | None:
-    from mcp_memory.cli.hooks import reminder
-
     return None if config.read_only else reminder.stop(event)
 
 
@@ -94,8 +97,6 @@ def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> Non
     if wait:
         _keep(event, config)
         return
-    import subprocess
-
     command = [sys.executable, "-m", "mcp_memory", "hook", "pre-compact", "--wait"]
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
@@ -114,7 +115,6 @@ def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> Non
 
 def _keep(event: Mapping[str, Any], config: Config) -> None:
     from mcp_memory.cli.hooks import claude_code
-    from mcp_memory.domain.model import Caller, Entry
     from mcp_memory.sqlite.quick_reader import Glance
 
     with open_memory(config) as memory:

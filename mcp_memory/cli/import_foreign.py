@@ -7,23 +7,24 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import click
 
-from mcp_memory.cli.options import open_memory_for, print_answer, progress_bar, require_writable
+from mcp_memory.bulk_import import Brought, Origin
+from mcp_memory.cli.opening import open_memory_for, require_writable
+from mcp_memory.cli.output import print_answer, progress_bar
 from mcp_memory.errors import InvalidInput
-from mcp_memory.exchange import importers
+from mcp_memory.exchange import archives, importers
+from mcp_memory.exchange.importers.detection import parts, read, unread
+from mcp_memory.exchange.importers.parsed import Found, LeftOut, Malformed, Package, Unread
+from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.sanitizing import visible
+from mcp_memory.render.outcomes import not_kept
 from mcp_memory.server.config import Config
 
-if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
-    from mcp_memory.bulk_import import Brought, Origin
-    from mcp_memory.exchange.importers.parsed import Found, Package
-
-    _Sorted: TypeAlias = tuple[Package, dict[str, list[Package]]]
-    """A package, and what is read of it by format."""
-
+_Sorted: TypeAlias = tuple[Package, dict[str, list[Package]]]
+"""A package, and what is read of it by format."""
 TOLD = 20
 """Problems, and memories that resemble or replace others, that are told as text; --json has them all."""
 
@@ -63,10 +64,8 @@ def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: 
         click.get_current_context().exit(1)
 
 
-def _opened(paths: Sequence[tuple[Path, bytes]], format_: str | None) -> "tuple[list[_Sorted], list[Found]]":
+def _opened(paths: Sequence[tuple[Path, bytes]], format_: str | None) -> tuple[list[_Sorted], list[Found]]:
     """What paths hold, each with what is read of it by format, and what is not read. Raises InvalidInput for all of it."""
-    from mcp_memory.exchange.importers.parsed import Unread
-
     packages: list[_Sorted] = []
     besides: list[Found] = []
     refused: list[InvalidInput] = []
@@ -84,23 +83,18 @@ def _opened(paths: Sequence[tuple[Path, bytes]], format_: str | None) -> "tuple[
     return packages, besides
 
 
-def _package(given: tuple[Path, bytes]) -> "Package":
-    from mcp_memory.exchange import archives
-
+def _package(given: tuple[Path, bytes]) -> Package:
     path, head = given
     if str(path) == "-":
         return archives.package_from(sys.stdin.buffer, head, "standard input")
     return archives.package_of(path)
 
 
-def _sorted(package: "Package", name: str | None) -> "tuple[list[_Sorted], list[Found]]":
+def _sorted(package: Package, name: str | None) -> tuple[list[_Sorted], list[Found]]:
     """What is read of a package and of the archives in it, by format: all by the one named, else each file by its own.
 
     Beside it what no format reads. Raises InvalidInput where nothing is read.
     """
-    from mcp_memory.exchange.importers.detection import parts, unread
-    from mcp_memory.exchange.importers.parsed import LeftOut, Malformed, Unread
-
     if name:
         return [(package, {name: [package]})], []
     packages: list[_Sorted] = []
@@ -129,12 +123,9 @@ def _sorted(package: "Package", name: str | None) -> "tuple[list[_Sorted], list[
 
 
 def _found(
-    packages: "Sequence[_Sorted]", besides: "Sequence[Found]", wanted: Wanted
-) -> "list[tuple[Origin, Iterable[Found]]]":
+    packages: Sequence[_Sorted], besides: Sequence[Found], wanted: Wanted
+) -> list[tuple[Origin, Iterable[Found]]]:
     """The records of each format with where they come from, and with the last what is not read."""
-    from mcp_memory.bulk_import import Origin
-    from mcp_memory.exchange.importers.detection import read
-
     found = [
         (Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name)), read(name, parts))
         for package, formats in packages
@@ -154,11 +145,8 @@ def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
         yield replace(config, database=Path(nowhere) / "memory.db")
 
 
-def told(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> list[str]:
+def told(brought: Brought, formats: dict[str, str], *, dry_run: bool) -> list[str]:
     """What came, what did not and why, line by line."""
-    from mcp_memory.language.token_count import counted
-    from mcp_memory.render.outcomes import not_kept
-
     named = ", ".join(f"{name} ({format_})" for name, format_ in formats.items())
     new = brought.count("created", "similar", "replaces")
     would = "would come" if dry_run else "came"
@@ -202,7 +190,7 @@ def _memories(number: int) -> str:
     return "1 new memory" if number == 1 else f"{number} new memories"
 
 
-def _beside(brought: "Brought", status: str, words: tuple[str, str]) -> list[str]:
+def _beside(brought: Brought, status: str, words: tuple[str, str]) -> list[str]:
     """The memories of a status, each with what it stands beside."""
     found = [item for item in brought.items if item.status == status]
     if not found:
@@ -219,7 +207,7 @@ def _short(text: str) -> str:
     return line if len(line) <= 90 else f"{line[:90]}…"
 
 
-def _data(brought: "Brought", formats: dict[str, str], *, dry_run: bool) -> dict[str, Any]:
+def _data(brought: Brought, formats: dict[str, str], *, dry_run: bool) -> dict[str, Any]:
     return {
         "formats": formats,
         "records": brought.records,

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
-from mcp_memory.cli.options import configured, json_option, main, open_existing, print_answer, progress_bar
+from mcp_memory.cli.opening import open_existing
+from mcp_memory.cli.options import configured, json_option
+from mcp_memory.cli.output import print_answer, progress_bar
+from mcp_memory.cli.stats_text import audit_data, audit_lines, recovered_data, recovered_lines, stats_data, stats_lines
+from mcp_memory.encoders import bundled_model_directory, verify_files
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.server.config import Config
+from mcp_memory.sqlite.recovery.repair import recover as recovered_from
 
 
-@main.command()
+@click.command()
 @json_option
 @configured
 def stats(config: Config, as_json: bool) -> None:
@@ -21,8 +26,6 @@ def stats(config: Config, as_json: bool) -> None:
     Example:
       mcp-memory stats --json
     """
-    from mcp_memory.cli.stats_text import stats_data, stats_lines
-
     memory, _ = open_existing(config)
     with memory:
         memory.wait_for_encoder()
@@ -34,7 +37,7 @@ def stats(config: Config, as_json: bool) -> None:
         click.echo(f"{click.style(f'{name:<12}', fg='cyan')}{visible(value)}")
 
 
-@main.command()
+@click.command()
 @click.option("--strict", is_flag=True, help="Exit 1 where there is anything to look at.")
 @json_option
 @configured
@@ -46,8 +49,6 @@ def audit(config: Config, strict: bool, as_json: bool) -> None:
       mcp-memory audit
       mcp-memory audit --strict --json
     """
-    from mcp_memory.cli.stats_text import audit_data, audit_lines
-
     memory, _ = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
@@ -57,7 +58,7 @@ def audit(config: Config, strict: bool, as_json: bool) -> None:
         sys.exit(1)
 
 
-@main.command()
+@click.command()
 @configured
 def verify(config: Config) -> None:
     """Check the file, its lineage, its indexes and the encoder's files; exit 1 where something is wrong.
@@ -66,8 +67,6 @@ def verify(config: Config) -> None:
     Example:
       mcp-memory verify --database notes.db
     """
-    from mcp_memory.encoders import bundled_model_directory, verify_files
-
     problems = verify_files(config.model or bundled_model_directory())
     memory, _ = open_existing(config)
     with memory:
@@ -82,7 +81,7 @@ def verify(config: Config) -> None:
     )
 
 
-@main.command()
+@click.command()
 @configured
 def reindex(config: Config) -> None:
     """Rebuild the indexes from what is remembered, with the encoder of --model; others may go on using the file.
@@ -97,7 +96,7 @@ def reindex(config: Config) -> None:
     click.echo("The indexes are rebuilt.")
 
 
-@main.command()
+@click.command()
 @click.option("--whole", is_flag=True, help="Rewrite a large file of an early version; nobody can write meanwhile.")
 @configured
 def compact(config: Config, whole: bool) -> None:
@@ -113,7 +112,7 @@ def compact(config: Config, whole: bool) -> None:
     click.echo(f"{config.database} takes {after:,} bytes; it was {before:,}.")
 
 
-@main.command()
+@click.command()
 @click.argument("damaged", type=click.Path(path_type=Path))
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new file for what is saved.")
 @json_option
@@ -127,26 +126,7 @@ def recover(config: Config, damaged: Path, target: Path, as_json: bool) -> None:
     Example:
       mcp-memory recover memory.db --to saved.db
     """
-    from mcp_memory.cli.stats_text import recovered_data, recovered_lines
-    from mcp_memory.sqlite.recovery.repair import recover as recovered_from
-
     found = recovered_from(damaged, target, clock=lambda: time.time_ns() // 1_000_000)
     print_answer(recovered_data(found) if as_json else "\n".join(recovered_lines(found, target)))
     if found.lost or found.notes or found.missing:
         sys.exit(1)
-
-
-@main.command()
-@click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's memory in this file.")
-@configured
-def demo(config: Config, keep: Path | None) -> None:
-    """Remember a few facts in one server process, and recall them in another; exit 1 where one does not come back.
-
-    \b
-    Examples:
-      mcp-memory demo
-      mcp-memory demo --keep demo.db
-    """
-    from mcp_memory.cli.demo import run_demo
-
-    sys.exit(run_demo(keep, model=config.model))

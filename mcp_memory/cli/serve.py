@@ -5,13 +5,15 @@ import sys
 
 import click
 
-from mcp_memory.cli.options import configured, main, serve_stdio_of
+from mcp_memory.cli.options import configured
+from mcp_memory.server import run
 from mcp_memory.server.auth import read_token
 from mcp_memory.server.config import Config
-from mcp_memory.server.run import open_memory
+from mcp_memory.server.memory_host import open_memory
+from mcp_memory.server.stdio.early_responder import start_front
 
 
-@main.command()
+@click.command()
 @click.option("--http", "address", metavar="[HOST:]PORT", help="Serve over HTTP on this machine, to many clients.")
 @configured
 def serve(config: Config, address: str | None) -> None:
@@ -31,6 +33,7 @@ def serve(config: Config, address: str | None) -> None:
     if address is None:
         serve_stdio_of(config)
         return
+    # uvicorn and starlette, which serving over standard input and output does without
     from mcp_memory.server.http import read_address, serve_http
 
     listening = read_address(address)
@@ -42,3 +45,10 @@ def serve(config: Config, address: str | None) -> None:
             click.echo(f"Authorization: Bearer {token}", err=True)
 
     serve_http(lambda: open_memory(config), address=listening, token=token, project=config.project, started=started)
+
+
+def serve_stdio_of(config: Config) -> None:
+    """Serve the client of standard input and output until it goes."""
+    if sys.stdin.isatty():
+        click.echo("Serving an MCP client over standard input and output; mcp-memory --help says what else.", err=True)
+    run.serve(start_front(), config)

@@ -2,36 +2,20 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from mcp_memory.cli.options import main
+from mcp_memory.cli.clients import command, markdown_block, planning
+from mcp_memory.cli.clients.catalogue import CLIENTS, found
+from mcp_memory.cli.clients.environment import Machine
+from mcp_memory.cli.clients.files import Change, carry_out, difference
+from mcp_memory.cli.clients.planning import Plan
+from mcp_memory.errors import MemoryProblem
 
-if TYPE_CHECKING:  # what only this command needs is imported when it runs
-    from mcp_memory.cli.clients.environment import Machine
-    from mcp_memory.cli.clients.files import Change
-    from mcp_memory.cli.clients.planning import Plan
-
-CLIENT_NAMES = (
-    "claude-desktop",
-    "claude-code",
-    "cursor",
-    "vscode",
-    "codex",
-    "gemini",
-    "windsurf",
-    "zed",
-    "cline",
-    "opencode",
-    "copilot",
-    "lmstudio",
-    "goose",
-)
-"""The names of the catalogue, which is read only when the command runs; a test holds the two equal."""
+CLIENT_NAMES = tuple(client.name for client in CLIENTS)
 
 
-@main.command()
+@click.command()
 @click.argument("clients", nargs=-1, type=click.Choice(CLIENT_NAMES), metavar="[CLIENT]...")
 @click.option("--project", "of_project", is_flag=True, help="Write the project's files, in the repository worked in.")
 @click.option("--instructions", is_flag=True, help="Tell the model when to recall and remember, in the file it reads.")
@@ -70,9 +54,6 @@ def setup(
       mcp-memory setup --list
       mcp-memory setup codex --remove
     """
-    from mcp_memory.cli.clients import command, markdown_block, planning
-    from mcp_memory.cli.clients.environment import Machine
-
     if show_instructions:
         click.echo(markdown_block.TEXT, nl=False)
         return
@@ -101,7 +82,7 @@ def setup(
     _carry_out(plans, dry_run=dry_run, remove=remove)
 
 
-def _carry_out(plans: "list[Plan]", *, dry_run: bool, remove: bool) -> None:
+def _carry_out(plans: list[Plan], *, dry_run: bool, remove: bool) -> None:
     """Write the plans and say what was done and what is next. Ends with 1 where a client had a problem."""
     failed = False
     for plan in plans:
@@ -126,24 +107,19 @@ def _carry_out(plans: "list[Plan]", *, dry_run: bool, remove: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _has_file(plan: "Plan") -> bool:
+def _has_file(plan: Plan) -> bool:
     return any(change.after is not None for change in plan.changes)
 
 
-def _show_diff(plan: "Plan") -> None:
-    from mcp_memory.cli.clients.files import difference
-
+def _show_diff(plan: Plan) -> None:
     for change in plan.changes:
         for line in difference(change).splitlines():
             colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
             click.echo(click.style(line, fg=colour) if colour else line)
 
 
-def _write(plan: "Plan", *, remove: bool) -> bool:
+def _write(plan: Plan, *, remove: bool) -> bool:
     """Write one client's files; whether all of them could be."""
-    from mcp_memory.cli.clients.files import carry_out
-    from mcp_memory.errors import MemoryProblem
-
     try:
         for change in plan.changes:
             if change.changes:
@@ -156,7 +132,7 @@ def _write(plan: "Plan", *, remove: bool) -> bool:
     return True
 
 
-def _told(change: "Change", kept: Path | None) -> str:
+def _told(change: Change, kept: Path | None) -> str:
     if change.after is None:
         return f"{change.path} is gone: setup had made it."
     if change.restores:
@@ -164,11 +140,8 @@ def _told(change: "Change", kept: Path | None) -> str:
     return f"{'wrote' if change.before is None else 'changed'} {change.path}" + (f" (before: {kept})" if kept else "")
 
 
-def _show_list(machine: "Machine", *, of_project: bool) -> None:
+def _show_list(machine: Machine, *, of_project: bool) -> None:
     """A line for each client: whether it is here, whether it has this server, and its file."""
-    from mcp_memory.cli.clients import planning
-    from mcp_memory.cli.clients.catalogue import CLIENTS, found
-
     here = {client.name for client in found(machine)}
     words = {True: "set up", False: "not set up", None: "unreadable"}
     for client in CLIENTS:

@@ -1,18 +1,21 @@
 """What memories gather into, and what becomes of old tool calls, from a shell."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from mcp_memory.cli.options import configured, json_option, main, open_existing, print_answer, progress_bar
+from mcp_memory.cli.opening import open_existing
+from mcp_memory.cli.options import configured, json_option
+from mcp_memory.cli.output import print_answer, progress_bar
+from mcp_memory.domain.model import Topic
+from mcp_memory.language.token_count import counted
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.render import digest_text
 from mcp_memory.server.config import Config
 
-if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
-    from mcp_memory.domain.model import Topic
 
-
-@main.command()
+@click.command()
 @click.option("--scope", help="user, project, all or a project's name.", default="all", show_default=True)
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @json_option
@@ -27,9 +30,6 @@ def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
       mcp-memory topics
       mcp-memory topics --scope user --json
     """
-    from mcp_memory.recall.filters import ItemQuery
-    from mcp_memory.render import digest_text
-
     memory, caller = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
@@ -39,7 +39,7 @@ def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
     print_answer([topic_data(topic) for topic in found] if as_json else digest_text.topics(found, []))
 
 
-@main.command()
+@click.command()
 @json_option
 @configured
 def fold(config: Config, as_json: bool) -> None:
@@ -51,8 +51,6 @@ def fold(config: Config, as_json: bool) -> None:
     Example:
       mcp-memory fold
     """
-    from mcp_memory.language.token_count import counted
-
     memory, caller = open_existing(config)
     with memory:
         done = memory.fold(by=caller)
@@ -63,7 +61,7 @@ def fold(config: Config, as_json: bool) -> None:
     print_answer(asdict(done) if as_json else told)
 
 
-def topic_data(topic: "Topic") -> dict[str, Any]:
+def topic_data(topic: Topic) -> dict[str, Any]:
     """A topic as data; times in milliseconds since 1970 UTC."""
     return {
         "name": topic.name,

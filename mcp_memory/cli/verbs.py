@@ -7,12 +7,20 @@ from typing import Any
 
 import click
 
-from mcp_memory.cli.options import answer_of, call_tool, configured, json_option, main, open_existing, print_answer
+from mcp_memory.cli.opening import answer_of, call_tool, open_existing
+from mcp_memory.cli.options import configured, json_option
+from mcp_memory.cli.output import print_answer
+from mcp_memory.domain.results import Forgotten
+from mcp_memory.memory import local_time
 from mcp_memory.privacy.sanitizing import visible
+from mcp_memory.recall.filters import ItemQuery
+from mcp_memory.render import packing
+from mcp_memory.render.outcomes import expired, forgotten
 from mcp_memory.server.config import Config
+from mcp_memory.server.tools import item_data, summary_data, undo_data
 
 
-@main.command()
+@click.command()
 @click.argument("content", required=False)
 @click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Remember this text file.")
 @click.option("--kind", help="fact, preference, decision, event, procedure, note or tool.")
@@ -54,7 +62,7 @@ def _utf8(text: bytes, name: str) -> str:
         raise click.ClickException(f"{name} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
 
 
-@main.command()
+@click.command()
 @click.argument("query", required=False)
 @click.option("--scope", help="user, project, all or a project's name.")
 @click.option("--kind", "kinds", multiple=True)
@@ -106,7 +114,7 @@ def _explained(data: Mapping[str, Any]) -> list[str]:
     return [*lines, *data["notes"], spent]
 
 
-@main.command()
+@click.command()
 @click.argument("topic", required=False)
 @click.option("--query")
 @click.option("--scope")
@@ -134,9 +142,6 @@ def summarize(
       mcp-memory summarize --since 2026-10-01 --until 2026-10-31
       mcp-memory summarize infra --as-of 2026-01-31
     """
-    from mcp_memory.recall.filters import ItemQuery
-    from mcp_memory.server.tools import summary_data
-
     memory, caller = open_existing(config)
     with memory:
         memory.wait_for_encoder()
@@ -145,7 +150,7 @@ def summarize(
     print_answer(summary_data(result) if as_json else result.text)
 
 
-@main.command()
+@click.command()
 @click.argument("id")
 @click.option("--content")
 @click.option("--kind")
@@ -169,7 +174,7 @@ def update(config: Config, tags: tuple[str, ...], confirm: bool, as_json: bool, 
     call_tool(config, "update", {"tags": list(tags), "confirm": confirm or None} | fields, as_json=as_json)
 
 
-@main.command()
+@click.command()
 @click.argument("ids", nargs=-1)
 @click.option("--query", help="Forget what this finds; shows it first.")
 @click.option("--older-than", metavar="AGE", help="Forget what was last said longer ago, such as 90d; shows it first.")
@@ -225,10 +230,6 @@ def _forget_old(
     **_: None,
 ) -> None:
     """Show what a rule of retention takes away, and with `confirm` take it away."""
-    from mcp_memory.domain.results import Forgotten
-    from mcp_memory.recall.filters import ItemQuery
-    from mcp_memory.render.outcomes import expired, forgotten
-
     memory, caller = open_existing(config)
     with memory:
         found = memory.expired(older_than, ItemQuery(scope or "all", kinds), by=caller)
@@ -243,7 +244,7 @@ def _forget_old(
         print_answer(forgotten(result, speech=caller.speech) if result.done else expired(result.items, erase=erase))
 
 
-@main.command()
+@click.command()
 @click.argument("id", required=False)
 @click.option("--since", help="A date or time; inclusive.")
 @click.option("--limit", type=int, default=20, show_default=True)
@@ -261,7 +262,7 @@ def history(config: Config, as_json: bool, **fields: Any) -> None:
     call_tool(config, "history", fields, as_json=as_json)
 
 
-@main.command()
+@click.command()
 @click.argument("operation", required=False)
 @click.option("--dry-run", is_flag=True, help="Show what it would change.")
 @json_option
@@ -277,15 +278,13 @@ def undo(config: Config, operation: str | None, dry_run: bool, as_json: bool) ->
       mcp-memory undo
       mcp-memory undo 0p9s3l9cgm2pe
     """
-    from mcp_memory.server.tools import undo_data
-
     memory, caller = open_existing(config)
     with memory:
         done = (memory.undo_preview if dry_run else memory.undo)(operation, by=caller)
     print_answer(undo_data(done) if as_json else done.text)
 
 
-@main.command("list")
+@click.command("list")
 @click.option("--scope", help="user, project, all or a project's name.", default="all", show_default=True)
 @click.option("--kind", "kinds", multiple=True)
 @click.option("--tag", "tags", multiple=True)
@@ -306,11 +305,6 @@ def list_items(
       mcp-memory list --kind decision --since 2026-10
       mcp-memory list --scope user --json
     """
-    from mcp_memory.memory import local_time
-    from mcp_memory.recall.filters import ItemQuery
-    from mcp_memory.render import packing
-    from mcp_memory.server.tools import item_data
-
     memory, caller = open_existing(config)
     with memory:
         select = ItemQuery(kinds=kinds, tags=tags, **fields)

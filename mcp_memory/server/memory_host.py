@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +13,7 @@ from mcp_memory.errors import MemoryProblem, Mended, Replaced, Unusable
 
 if TYPE_CHECKING:
     from mcp_memory.memory import Memory
+    from mcp_memory.server.config import Config
 
 log = logging.getLogger(__name__)
 Given = TypeVar("Given")
@@ -74,3 +76,24 @@ class MemoryHost:
             log.error("%s", problem)
         except Exception as error:  # the thread's entry point: the next call tries again, and answers
             log_fault(log, "the memory could not be opened", error)
+
+
+def open_memory(config: Config) -> Memory:
+    """The memory of these settings. Raises Unusable and ReadOnly."""
+    # A server answers its handshake before it has these: numpy, SQLite, platformdirs.
+    from mcp_memory.memory import Memory
+    from mcp_memory.server.config import is_own_directory
+    from mcp_memory.sqlite.files.permissions import protect
+
+    protect(config.database, own=is_own_directory(config.database.parent))
+    memory = Memory.open(
+        config.database,
+        model=config.model,
+        project=config.project,
+        read_only=config.read_only,
+        max_size=config.max_size,
+        secrets=config.secrets,
+    )
+    if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
+        log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
+    return memory

@@ -12,34 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_memory.errors import InvalidInput
 from mcp_memory.server.allocator import keep_little
-from mcp_memory.server.memory_host import MemoryHost
+from mcp_memory.server.memory_host import MemoryHost, open_memory
 from mcp_memory.server.stdio.early_responder import STOP_SIGNALS, Front
 
 if TYPE_CHECKING:  # what is heavy is imported when it is needed
-    from mcp_memory.memory import Memory
     from mcp_memory.server.config import Config
 
 log = logging.getLogger(__name__)
-
-
-def open_memory(config: Config) -> Memory:
-    """The memory of these settings. Raises Unusable and ReadOnly."""
-    from mcp_memory.memory import Memory
-    from mcp_memory.server.config import is_own_directory
-    from mcp_memory.sqlite.files.permissions import protect
-
-    protect(config.database, own=is_own_directory(config.database.parent))
-    memory = Memory.open(
-        config.database,
-        model=config.model,
-        project=config.project,
-        read_only=config.read_only,
-        max_size=config.max_size,
-        secrets=config.secrets,
-    )
-    if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
-        log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
-    return memory
 
 
 def serve_options(front: Front, options: Mapping[str, Any]) -> None:

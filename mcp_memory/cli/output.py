@@ -1,0 +1,61 @@
+"""Answers on standard output, as text or JSON, and progress on standard error."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import click
+
+from mcp_memory.privacy.sanitizing import visible
+
+LONG = 64
+"""Steps above which progress is shown as a bar."""
+
+
+def print_answer(answer: Any) -> None:
+    """Print text line by line, anything else as JSON."""
+    if not isinstance(answer, str):
+        click.echo(_UNSEEN.sub(_escaped, json.dumps(answer, ensure_ascii=False, indent=2)))
+        return
+    for line in answer.split("\n"):
+        click.echo(_coloured(visible(line)))
+
+
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""What JSON may hold as it is and a terminal obeys or hides."""
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """A character as JSON escapes it, so that a program reads the text as it was kept."""
+    return json.dumps(match[0])[1:-1]
+
+
+def _coloured(line: str) -> str:
+    """A line with its id and date dimmed and what replaced something marked; plain where there is no terminal."""
+    if line.startswith("#") and ": " in line:
+        head, _, text = line.partition(": ")
+        return click.style(head + ":", fg="cyan") + " " + text
+    if line.startswith(("<memories>", "</memories>", "  was:", "  source")):
+        return click.style(line, dim=True)
+    return line
+
+
+@contextmanager
+def progress_bar(*, long: int = LONG) -> Generator[Callable[[int, int], None]]:
+    """A bar on standard error while something of more than `long` steps runs on a terminal; nothing elsewhere."""
+    with ExitStack() as stack:
+        bars: list[Any] = []
+
+        def progress(done: int, total: int) -> None:
+            if total <= long or not sys.stderr.isatty():
+                return
+            if not bars:
+                bars.append(stack.enter_context(click.progressbar(length=total, file=sys.stderr, show_eta=True)))
+            bars[0].update(done - bars[0].pos)
+
+        yield progress
