@@ -15,7 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcp_memory.domain.ids import IdSequence
-from mcp_memory.domain.model import Caller, Entry, ItemId, Operation, OperationId, Statement, Unmeasured
+from mcp_memory.domain.model import (
+    Caller,
+    Entry,
+    ItemId,
+    Operation,
+    OperationId,
+    Statement,
+    Unmeasured,
+)
 from mcp_memory.domain.steps import AddItem
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import measure

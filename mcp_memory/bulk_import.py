@@ -5,13 +5,32 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mcp_memory.domain.model import USER, Caller, Operation, OperationId, Statement, Turn, normal_hash
+from mcp_memory.domain.model import (
+    USER,
+    Caller,
+    Operation,
+    OperationId,
+    Statement,
+    Turn,
+    normal_hash,
+)
 from mcp_memory.domain.results import RememberedItem, Withheld
 from mcp_memory.errors import InvalidInput
-from mcp_memory.exchange.importers.parsed import Found, Given, LeftOut, Noted, Unread
+from mcp_memory.exchange.importers.parsed import (
+    Found,
+    Given,
+    LeftOut,
+    Noted,
+    Unread,
+)
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.provenance import IMPORTED
-from mcp_memory.remember.intake import MAX_BYTES, MAX_TAGS, MAX_TURNS, Intake
+from mcp_memory.remember.intake import (
+    MAX_BYTES,
+    MAX_TAGS,
+    MAX_TURNS,
+    Intake,
+)
 from mcp_memory.remember.pipeline import Progress, Rememberer
 from mcp_memory.store import Store
 

@@ -8,9 +8,32 @@ from typing import Any, Self
 
 from mcp_memory.bulk_import import Bringer
 from mcp_memory.domain.ids import IdSequence
-from mcp_memory.domain.model import Caller, Entry, Item, Operation, OperationId, Source, SourceId, Topic, Turn
-from mcp_memory.domain.results import Forgotten, History, Recall, Remembered, Summary, Undone
-from mcp_memory.domain.steps import AmendItem, ConfirmItem, EraseItem, ForgetItem, Step
+from mcp_memory.domain.model import (
+    Caller,
+    Entry,
+    Item,
+    Operation,
+    OperationId,
+    Source,
+    SourceId,
+    Topic,
+    Turn,
+)
+from mcp_memory.domain.results import (
+    Forgotten,
+    History,
+    Recall,
+    Remembered,
+    Summary,
+    Undone,
+)
+from mcp_memory.domain.steps import (
+    AmendItem,
+    ConfirmItem,
+    EraseItem,
+    ForgetItem,
+    Step,
+)
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import measure_alone
@@ -42,7 +65,12 @@ from mcp_memory.recall.salience import review_due, today
 from mcp_memory.recall.usage import UseCounts
 from mcp_memory.recall_answer import Answerer
 from mcp_memory.remember.intake import Intake, read_id
-from mcp_memory.remember.pipeline import Progress, Rememberer, require_known, require_present
+from mcp_memory.remember.pipeline import (
+    Progress,
+    Rememberer,
+    require_known,
+    require_present,
+)
 from mcp_memory.render import outcomes
 from mcp_memory.sqlite.database import SYNCHRONOUS, Synchronous
 from mcp_memory.sqlite.store import SqliteStore

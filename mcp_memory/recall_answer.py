@@ -5,12 +5,19 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from mcp_memory.domain.call_hints import Speech
-from mcp_memory.domain.model import USER, Caller, Filter, Item, ItemId
+from mcp_memory.domain.model import (
+    USER,
+    Caller,
+    Filter,
+    Item,
+    ItemId,
+)
 from mcp_memory.domain.results import Recall
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.recall.pipeline import Found, Recaller
 from mcp_memory.remember.scope_suggestions import meant
-from mcp_memory.render import packing, session_context, session_start
+from mcp_memory.render import packing, session_context
+from mcp_memory.render import session_start as render_session_start
 from mcp_memory.store import Store
 from mcp_memory.topics import lead as topics_lead
 from mcp_memory.topics.digests import narrows
@@ -65,7 +72,9 @@ class Answerer:
             return packing.passage_around(self._store.source(item.source_id, as_of=where.as_of), item.span)
 
         topics = [] if narrows(where) else self._gatherer.topics(where.scopes, limit=TOPICS)
-        parts = session_start.core(self._store, where=where, topics=topics, now=now, passage=passage if full else None)
+        parts = render_session_start.core(
+            self._store, where=where, topics=topics, now=now, passage=passage if full else None
+        )
         if not any(part.lines for part in parts):
             notes = self._meant(where.scopes, speech)
             text = "\n".join(["Nothing is remembered here yet.", *notes])

@@ -3,7 +3,12 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from mcp_memory.domain.model import Caller, Item, Operation, Undoing
+from mcp_memory.domain.model import (
+    Caller,
+    Item,
+    Operation,
+    Undoing,
+)
 from mcp_memory.domain.results import History, Undone
 from mcp_memory.domain.steps import TakeBack
 from mcp_memory.recall.filters import read_limit, read_operation, read_since

@@ -8,8 +8,18 @@ from hypothesis import strategies as st
 from phrases import CHINESE, ENGLISH, OTHERS
 
 from mcp_memory.errors import InvalidInput
-from mcp_memory.language.dates.extraction import Moment, moments, read_period, told_periods
-from mcp_memory.language.dates.periods import Period, format_day, parse_period, to_ms
+from mcp_memory.language.dates.extraction import (
+    Moment,
+    moments,
+    read_period,
+    told_periods,
+)
+from mcp_memory.language.dates.periods import (
+    Period,
+    format_day,
+    parse_period,
+    to_ms,
+)
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -24,7 +24,13 @@ from mcp_memory.domain.model import (
     Statement,
     Vector,
 )
-from mcp_memory.domain.steps import AddItem, AmendItem, EraseItem, ForgetItem, Step
+from mcp_memory.domain.steps import (
+    AddItem,
+    AmendItem,
+    EraseItem,
+    ForgetItem,
+    Step,
+)
 from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.store import SqliteStore
 

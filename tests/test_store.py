@@ -11,8 +11,25 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import Filter, ItemId, Measured, Operation, OperationId, Source, SourceId, Statement
-from mcp_memory.domain.steps import AddItem, AmendItem, ConfirmItem, EraseItem, ForgetItem, Outcome, Step
+from mcp_memory.domain.model import (
+    Filter,
+    ItemId,
+    Measured,
+    Operation,
+    OperationId,
+    Source,
+    SourceId,
+    Statement,
+)
+from mcp_memory.domain.steps import (
+    AddItem,
+    AmendItem,
+    ConfirmItem,
+    EraseItem,
+    ForgetItem,
+    Outcome,
+    Step,
+)
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.history.source_redaction import BLANK, blanked

@@ -9,7 +9,12 @@ from clock import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_memory.domain.model import Caller, Entry, Topic, Turn
+from mcp_memory.domain.model import (
+    Caller,
+    Entry,
+    Topic,
+    Turn,
+)
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.maintenance import backfill
 from mcp_memory.memory import Memory

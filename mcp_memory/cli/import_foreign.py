@@ -17,7 +17,13 @@ from mcp_memory.cli.output import print_answer, progress_bar
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange import archives, importers
 from mcp_memory.exchange.importers.detection import parts, read, unread
-from mcp_memory.exchange.importers.parsed import Found, LeftOut, Malformed, Package, Unread
+from mcp_memory.exchange.importers.parsed import (
+    Found,
+    LeftOut,
+    Malformed,
+    Package,
+    Unread,
+)
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.render.outcomes import not_kept

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from mcp_memory.domain.model import Item, ItemId, Measured, OperationId, Statement
+from mcp_memory.domain.model import (
+    Item,
+    ItemId,
+    Measured,
+    OperationId,
+    Statement,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mcp_memory.domain.model import Item, ItemId, Topic, Vector
+from mcp_memory.domain.model import (
+    Item,
+    ItemId,
+    Topic,
+    Vector,
+)
 from mcp_memory.language.tokenization import Span
 
 MEMBERS = 256

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcp_memory.domain.model import Item, Measured, Unmeasured, Vector, spoken
+from mcp_memory.domain.model import (
+    Item,
+    Measured,
+    Unmeasured,
+    Vector,
+    spoken,
+)
 from mcp_memory.encoders import Encoder, Reading
 from mcp_memory.encoders.pieces import content_pieces, encode_pieces, reduce_states
 from mcp_memory.language.tokenization import cjk_share

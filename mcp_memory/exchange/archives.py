@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mcp_memory.errors import InvalidInput, NotFound
-from mcp_memory.exchange.importers.parsed import File, Malformed, Package, Unread
+from mcp_memory.exchange.importers.parsed import (
+    File,
+    Malformed,
+    Package,
+    Unread,
+)
 
 MAX_FILE = 512_000_000
 """Bytes of one file, unpacked: ten years of conversations fit, and its JSON takes five times as much memory."""

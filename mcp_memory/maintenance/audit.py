@@ -6,7 +6,12 @@ from datetime import datetime
 
 import numpy as np
 
-from mcp_memory.domain.model import USER, Filter, Item, ItemId
+from mcp_memory.domain.model import (
+    USER,
+    Filter,
+    Item,
+    ItemId,
+)
 from mcp_memory.domain.steps import Neighbour
 from mcp_memory.language.tokenization import normal_form
 from mcp_memory.privacy.secret_patterns import secrets_in

@@ -4,12 +4,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from mcp_memory.domain.model import Item, ItemId, KeptCall, Operation, Source, SourceId, Statement
-from mcp_memory.domain.steps import AddItem, AmendItem, EraseItem, FoldItem, Step
+from mcp_memory.domain.model import (
+    Item,
+    ItemId,
+    KeptCall,
+    Operation,
+    Source,
+    SourceId,
+    Statement,
+)
+from mcp_memory.domain.steps import (
+    AddItem,
+    AmendItem,
+    EraseItem,
+    FoldItem,
+    Step,
+)
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.token_count import counted
 from mcp_memory.language.tokenization import Span
-from mcp_memory.maintenance.tool_calls import Fold, Folding, Retention, plan
+from mcp_memory.maintenance.tool_calls import (
+    Fold,
+    Folding,
+    Retention,
+    plan,
+)
 from mcp_memory.store import Store
 
 

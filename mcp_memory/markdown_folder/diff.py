@@ -1,36 +1,41 @@
 """What someone changed in a folder of Markdown since it was written, beside what changed in the store since."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from mcp_memory.domain.model import Item, ItemId, Topic
+from mcp_memory.domain.model import Item, Topic
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, Unread, decoded
 from mcp_memory.markdown_folder.pages import (
+    Known,
     Page,
+    Parsed,
     Said,
     TopicPage,
     digest_in,
     digest_print,
     new_lines,
     normal,
-    read,
-    said_in,
+    said_at,
     said_of,
 )
-from mcp_memory.markdown_folder.state import INDEX, Entry, Folder, fingerprint
+from mcp_memory.markdown_folder.state import (
+    INDEX,
+    Entry,
+    Folder,
+    fingerprint,
+)
 
+_ID = re.compile(rb'^id: *"?([0-9a-v]{13})\b', re.MULTILINE)
 FEW = 20
 """Files that may be missing without a question; of more than that at most half."""
 
-_ID = re.compile(rb'^id: *"?([0-9a-v]{13})\b', re.MULTILINE)
 
 Keep: TypeAlias = Literal["file", "store"]
 """Which side a conflict is decided for."""
-Parsed: TypeAlias = Page | TopicPage | Note | Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,65 +75,6 @@ class Changes:
     problems: list[Unread] = field(default_factory=list[Unread])
     entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
     """What is known of each file by now; of what is taken in once it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the store knows of what a folder names."""
-
-    items: Mapping[ItemId, Item]
-    erased: Collection[ItemId]
-    topics: Mapping[tuple[str, str], Topic]
-    """By scope and name."""
-
-    def live(self, identifier: str) -> Item | None:
-        """The item where it is there and neither forgotten nor replaced."""
-        item = self.items.get(ItemId(identifier))
-        return item if item is not None and item.status == "live" else None
-
-    def foreign(self, identifier: str) -> bool:
-        """Whether an id is that of no item of this store, nor was."""
-        return ItemId(identifier) not in self.items and ItemId(identifier) not in self.erased
-
-
-def parsed(folder: Folder) -> dict[str, Parsed]:
-    """What the files say that are not as they were left."""
-    found: dict[str, Parsed] = {}
-    for path, data in folder.files.items():
-        entry = folder.entries.get(path)
-        if entry is not None and entry.bytes == fingerprint(data):
-            continue
-        try:
-            found[path] = read(decoded(data))
-        except Malformed as problem:
-            found[path] = problem
-    return found
-
-
-def ids_in(folder: Folder, files: Mapping[str, Parsed]) -> list[ItemId]:
-    """The ids of memories that a folder names."""
-    known = [ItemId(entry.key) for entry in folder.entries.values() if entry.sort == "memory"]
-    return list(dict.fromkeys(known + [page.id for page in files.values() if isinstance(page, Page)]))
-
-
-def said_at(page: Page | Note, item: Item) -> Said:
-    """What a file says of an item; the kind and scope that it does not name are as they are.
-
-    So is whatever a file without an id does not name: some program wrote it anew and knew only its words. Raises
-    Malformed.
-    """
-    if isinstance(page, Page):
-        return replace(page.said, kind=page.said.kind or item.kind, scope=page.said.scope or item.scope)
-    said, there = said_in(page), said_of(item)
-    named = {name: getattr(said, name) for name in Said.__slots__ if page.front.get(name) is not None}
-    return replace(there, **{**named, "text": said.text})
-
-
-def digest_at(found: Parsed) -> str:
-    """The print of the digest that a file has by now, with its front matter or without; empty where it has none."""
-    if isinstance(found, TopicPage):
-        return found.print
-    return digest_print(digest_in(found.body)) if isinstance(found, Note) else ""
 
 
 def compare(

@@ -6,20 +6,27 @@ Of a memory's file the body is its text, verbatim, and nothing else: what is mad
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from mcp_memory.domain.ids import LENGTH, id_number, id_text
-from mcp_memory.domain.model import USER, Item, ItemId, Topic
-from mcp_memory.errors import InvalidInput
+from mcp_memory.domain.model import (
+    USER,
+    Item,
+    ItemId,
+    Topic,
+)
 from mcp_memory.exchange.importers.markdown import Note, blocks, note
-from mcp_memory.exchange.importers.parsed import Malformed
+from mcp_memory.exchange.importers.parsed import Malformed, decoded
+from mcp_memory.markdown_folder.state import (
+    MARK,
+    VERSION,
+    Folder,
+    fingerprint,
+)
 
-MARK = "mcp-memory"
-"""The name in the front matter of MEMORY.md by which a folder is known as ours; its value is the version of the layout."""
-VERSION = 1
 TITLE = 70
 """Characters of a title: a line of an index, or of a list of notes."""
 DESCRIPTION = 150
@@ -260,12 +267,6 @@ def stem(path: str) -> str:
 # reading
 
 
-def is_index_of_ours(text: str) -> bool:
-    """Whether a MEMORY.md is of a folder that was exported here, in whatever version."""
-    front = _FRONT.match(text.replace("\r\n", "\n"))
-    return bool(front and re.search(rf"^{MARK}: *\d+ *$", front[1], re.MULTILINE))
-
-
 def read(text: str) -> Page | TopicPage | Note:
     """What a file of the folder says: a Note where it is neither a memory's nor a topic's.
 
@@ -398,11 +399,63 @@ def _print(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-def require_version(text: str) -> None:
-    """Raises InvalidInput where the folder of a MEMORY.md was laid out by a later version."""
-    front = _FRONT.match(text.replace("\r\n", "\n"))
-    found = re.search(rf"^{MARK}: *(\d+) *$", front[1], re.MULTILINE) if front else None
-    if found and int(found[1]) > VERSION:
-        raise InvalidInput(
-            f"The folder has version {found[1]} of its layout, and this mcp-memory reads {VERSION}. Upgrade mcp-memory."
-        )
+Parsed: TypeAlias = Page | TopicPage | Note | Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows of what a folder names."""
+
+    items: Mapping[ItemId, Item]
+    erased: Collection[ItemId]
+    topics: Mapping[tuple[str, str], Topic]
+    """By scope and name."""
+
+    def live(self, identifier: str) -> Item | None:
+        """The item where it is there and neither forgotten nor replaced."""
+        item = self.items.get(ItemId(identifier))
+        return item if item is not None and item.status == "live" else None
+
+    def foreign(self, identifier: str) -> bool:
+        """Whether an id is that of no item of this store, nor was."""
+        return ItemId(identifier) not in self.items and ItemId(identifier) not in self.erased
+
+
+def parsed(folder: Folder) -> dict[str, Parsed]:
+    """What the files say that are not as they were left."""
+    found: dict[str, Parsed] = {}
+    for path, data in folder.files.items():
+        entry = folder.entries.get(path)
+        if entry is not None and entry.bytes == fingerprint(data):
+            continue
+        try:
+            found[path] = read(decoded(data))
+        except Malformed as problem:
+            found[path] = problem
+    return found
+
+
+def ids_in(folder: Folder, files: Mapping[str, Parsed]) -> list[ItemId]:
+    """The ids of memories that a folder names."""
+    known = [ItemId(entry.key) for entry in folder.entries.values() if entry.sort == "memory"]
+    return list(dict.fromkeys(known + [page.id for page in files.values() if isinstance(page, Page)]))
+
+
+def said_at(page: Page | Note, item: Item) -> Said:
+    """What a file says of an item; the kind and scope that it does not name are as they are.
+
+    So is whatever a file without an id does not name: some program wrote it anew and knew only its words. Raises
+    Malformed.
+    """
+    if isinstance(page, Page):
+        return replace(page.said, kind=page.said.kind or item.kind, scope=page.said.scope or item.scope)
+    said, there = said_in(page), said_of(item)
+    named = {name: getattr(said, name) for name in Said.__slots__ if page.front.get(name) is not None}
+    return replace(there, **{**named, "text": said.text})
+
+
+def digest_at(found: Parsed) -> str:
+    """The print of the digest that a file has by now, with its front matter or without; empty where it has none."""
+    if isinstance(found, TopicPage):
+        return found.print
+    return digest_print(digest_in(found.body)) if isinstance(found, Note) else ""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,12 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
-from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
+from mcp_memory.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    Unusable,
+)
 from mcp_memory.markdown_folder.filenames import is_safe
-from mcp_memory.markdown_folder.pages import is_index_of_ours, require_version
 from mcp_memory.sqlite.files import permissions
 
 INDEX = "MEMORY.md"
+MARK = "mcp-memory"
+"""The key of an index's front matter that holds the version of the layout."""
+VERSION = 1
 STATE = ".mcp-memory.json"
 """What both sides said last, beside the notes; it begins with a point, so editors of notes pass it over."""
 LARGEST = 10_000_000
@@ -70,7 +78,7 @@ def is_ours(root: Path) -> bool:
     """Whether a path is a folder that was exported here; one that has lost its index is known by its state."""
     try:
         with (root / INDEX).open("rb") as stream:
-            return is_index_of_ours(stream.read(4096).decode(errors="replace"))
+            return layout_version(stream.read(4096).decode(errors="replace")) is not None
     except FileNotFoundError:
         return (root / STATE).is_file()
     except OSError:
@@ -102,7 +110,7 @@ def read_folder(root: Path) -> Folder:
     ours = state is not None
     if index is not None:
         begins = index[:4096].decode(errors="replace")
-        ours = is_index_of_ours(begins)
+        ours = layout_version(begins) is not None
         require_version(begins)
     if state is None:
         return Folder(root, ours, files, frozenset(others), index, known=False)
@@ -220,3 +228,21 @@ def _read_state(root: Path) -> tuple[dict[str, Entry], str] | None:
         raise InvalidInput(
             f"{root / STATE} can't be read. Delete it: files are known by their ids then, though what was deleted is not."
         ) from None
+
+
+def layout_version(index: str) -> int | None:
+    """Return the version of the layout that a MEMORY.md names; None where the folder is not one of ours."""
+    found = _LAYOUT.match(index.replace("\r\n", "\n"))
+    return int(found[1]) if found else None
+
+
+_LAYOUT = re.compile(rf"---[ \t]*\n(?:(?!---|\.\.\.).*\n)*?{MARK}: *(\d+) *\n")
+
+
+def require_version(index: str) -> None:
+    """Raise InvalidInput where a later version laid out the folder of a MEMORY.md."""
+    version = layout_version(index)
+    if version is not None and version > VERSION:
+        raise InvalidInput(
+            f"The folder has version {version} of its layout, and this mcp-memory reads {VERSION}. Upgrade mcp-memory."
+        )

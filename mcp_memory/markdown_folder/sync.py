@@ -7,17 +7,56 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mcp_memory.domain.model import Caller, Entry, Filter, Item, Operation, OperationId, Statement, Topic, spoken
+from mcp_memory.domain.model import (
+    Caller,
+    Entry,
+    Filter,
+    Item,
+    Operation,
+    OperationId,
+    Statement,
+    Topic,
+    spoken,
+)
 from mcp_memory.domain.results import ALL_KEPT, RememberedItem, Withheld
-from mcp_memory.domain.steps import AmendItem, ForgetItem, KeepDigest, Step
+from mcp_memory.domain.steps import (
+    AmendItem,
+    ForgetItem,
+    KeepDigest,
+    Step,
+)
 from mcp_memory.encoders.embedding import measure_alone
 from mcp_memory.errors import Conflict, InvalidInput, NotFound
 from mcp_memory.exchange.importers.agent_folder import claimed
 from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, Unread, kind_of
-from mcp_memory.markdown_folder.diff import Changes, Clash, Edit, Keep, Known, compare, ids_in, parsed, said_at
-from mcp_memory.markdown_folder.pages import MOMENTS, Page, Said, normal, said_in, said_of
-from mcp_memory.markdown_folder.state import INDEX, Folder, fingerprint, prepare, read_folder, write_state
+from mcp_memory.markdown_folder.diff import (
+    Changes,
+    Clash,
+    Edit,
+    Keep,
+    compare,
+)
+from mcp_memory.markdown_folder.pages import (
+    MOMENTS,
+    Known,
+    Page,
+    Said,
+    ids_in,
+    normal,
+    parsed,
+    said_at,
+    said_in,
+    said_of,
+)
+from mcp_memory.markdown_folder.state import (
+    INDEX,
+    Folder,
+    fingerprint,
+    prepare,
+    read_folder,
+    write_state,
+)
 from mcp_memory.markdown_folder.state import Entry as FileEntry
 from mcp_memory.markdown_folder.writer import WrittenOut, write_all
 from mcp_memory.recall.filters import read_changes

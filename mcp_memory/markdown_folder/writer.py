@@ -10,12 +10,14 @@ from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, decoded
 from mcp_memory.language.token_count import counted
 from mcp_memory.markdown_folder import state
-from mcp_memory.markdown_folder.diff import Known, Parsed, digest_at, said_at
 from mcp_memory.markdown_folder.filenames import folded, memory_path, topic_path
 from mcp_memory.markdown_folder.pages import (
+    Known,
     Listed,
     Page,
+    Parsed,
     day_of,
+    digest_at,
     digest_print,
     foreign_front,
     index,
@@ -23,11 +25,17 @@ from mcp_memory.markdown_folder.pages import (
     page,
     read,
     renewed,
+    said_at,
     said_of,
     title,
     topic_page,
 )
-from mcp_memory.markdown_folder.state import INDEX, Entry, Folder, fingerprint
+from mcp_memory.markdown_folder.state import (
+    INDEX,
+    Entry,
+    Folder,
+    fingerprint,
+)
 
 HINT = 100
 """Characters of what an index says of a topic."""

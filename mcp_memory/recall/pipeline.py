@@ -7,7 +7,13 @@ from datetime import datetime
 
 import numpy as np
 
-from mcp_memory.domain.model import Filter, Hit, Item, SourceId, Vector
+from mcp_memory.domain.model import (
+    Filter,
+    Hit,
+    Item,
+    SourceId,
+    Vector,
+)
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import reads
@@ -16,7 +22,12 @@ from mcp_memory.language.dates.extraction import Moment, moments
 from mcp_memory.language.dates.periods import Period, to_ms
 from mcp_memory.language.detection import unknown_share
 from mcp_memory.language.tokenization import normal_form
-from mcp_memory.recall import conflicts, ranking, relevance, salience
+from mcp_memory.recall import (
+    conflicts,
+    ranking,
+    relevance,
+    salience,
+)
 from mcp_memory.recall.date_queries import perhaps_asked, periods_asked
 from mcp_memory.recall.late_interaction import covered, match, with_neighbours
 from mcp_memory.recall.query_expansion import kindred, names_nothing, searched

@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Literal, Protocol, TypeAlias
 
-from mcp_memory.domain.model import Filter, Item, ItemId, Kind
+from mcp_memory.domain.model import (
+    Filter,
+    Item,
+    ItemId,
+    Kind,
+)
 from mcp_memory.language.dates.periods import DAY, to_ms, zone_offset
 
 HALF_LIFE: Mapping[Kind, int] = {

@@ -5,7 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mcp_memory.domain.model import Item, ItemId, Source, Statement, normal_hash
+from mcp_memory.domain.model import (
+    Item,
+    ItemId,
+    Source,
+    Statement,
+    normal_hash,
+)
 from mcp_memory.domain.steps import Add, Decision, Revise
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.sentences import sentences

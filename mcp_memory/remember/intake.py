@@ -7,7 +7,18 @@ from datetime import datetime
 from typing import Literal
 
 from mcp_memory.domain.ids import id_number
-from mcp_memory.domain.model import KINDS, USER, Caller, Entry, ItemId, Kind, Source, SourceId, Statement, Turn
+from mcp_memory.domain.model import (
+    KINDS,
+    USER,
+    Caller,
+    Entry,
+    ItemId,
+    Kind,
+    Source,
+    SourceId,
+    Statement,
+    Turn,
+)
 from mcp_memory.errors import InvalidInput
 from mcp_memory.language.dates.extraction import read_period as read_time
 from mcp_memory.language.dates.periods import Period, to_ms

@@ -8,9 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from mcp_memory.domain.model import Filter, Item, ItemId, Kind, Measured, Operation, Statement, Unmeasured
+from mcp_memory.domain.model import (
+    Filter,
+    Item,
+    ItemId,
+    Kind,
+    Measured,
+    Operation,
+    Statement,
+    Unmeasured,
+)
 from mcp_memory.domain.results import Remembered, RememberedItem
-from mcp_memory.domain.steps import Add, AddItem, AmendItem, Confirm, Decision, Neighbour, Outcome, Revise, Step
+from mcp_memory.domain.steps import (
+    Add,
+    AddItem,
+    AmendItem,
+    Confirm,
+    Decision,
+    Neighbour,
+    Outcome,
+    Revise,
+    Step,
+)
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import measure, reads

@@ -7,12 +7,28 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mcp_memory.domain.call_hints import TO_TOOLS, Speech
-from mcp_memory.domain.model import Hit, Item, ItemId, Source
-from mcp_memory.language.dates.periods import age, format_day, to_ms, zone_offset
+from mcp_memory.domain.model import (
+    Hit,
+    Item,
+    ItemId,
+    Source,
+)
+from mcp_memory.language.dates.periods import (
+    age,
+    format_day,
+    to_ms,
+    zone_offset,
+)
 from mcp_memory.language.segmentation import shorten
 from mcp_memory.language.sentences import sentences
 from mcp_memory.language.token_count import count_tokens
-from mcp_memory.language.tokenization import Span, content_words, grams, normal_form, words
+from mcp_memory.language.tokenization import (
+    Span,
+    content_words,
+    grams,
+    normal_form,
+    words,
+)
 from mcp_memory.privacy.provenance import SHORTEST, origin_line, told_origin
 from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.recall.salience import face_value, review_due, stale_since

@@ -4,7 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from mcp_memory.domain.model import Filter, Hit, Item, Kind, Topic
+from mcp_memory.domain.model import (
+    Filter,
+    Hit,
+    Item,
+    Kind,
+    Topic,
+)
 from mcp_memory.recall.salience import Shelf, strengths
 from mcp_memory.render import session_context
 

@@ -9,7 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from mcp_memory.domain.faults import log_fault
-from mcp_memory.errors import MemoryProblem, Mended, Replaced, Unusable
+from mcp_memory.errors import (
+    MemoryProblem,
+    Mended,
+    Replaced,
+    Unusable,
+)
 
 if TYPE_CHECKING:
     from mcp_memory.memory import Memory

@@ -14,11 +14,27 @@ from urllib.parse import quote
 
 import apsw
 
-from mcp_memory.errors import Conflict, Damaged, MemoryProblem, Mended, ReadOnly, Replaced, Unusable
+from mcp_memory.errors import (
+    Conflict,
+    Damaged,
+    MemoryProblem,
+    Mended,
+    ReadOnly,
+    Replaced,
+    Unusable,
+)
 from mcp_memory.sqlite.files import backup_names, cipher
 from mcp_memory.sqlite.files.cleanup import clear_leftovers
 from mcp_memory.sqlite.files.permissions import make_directory, make_file
-from mcp_memory.sqlite.paths import identity, is_full, may_write, network_filesystem, place_of, prepare_path, settle_new
+from mcp_memory.sqlite.paths import (
+    identity,
+    is_full,
+    may_write,
+    network_filesystem,
+    place_of,
+    prepare_path,
+    settle_new,
+)
 from mcp_memory.sqlite.schema import (
     APPLICATION_ID,
     Progress,

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.domain.model import Filter, Hit, Item, ItemId, Topic
+from mcp_memory.domain.model import (
+    Filter,
+    Hit,
+    Item,
+    ItemId,
+    Topic,
+)
 from mcp_memory.recall import bm25
 from mcp_memory.sqlite import listing as sqlite_listing
 from mcp_memory.sqlite.database import Database

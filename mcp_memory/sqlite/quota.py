@@ -5,7 +5,12 @@ from collections.abc import Sequence
 import apsw
 
 from mcp_memory.domain.size import Room, told_size
-from mcp_memory.domain.steps import AddItem, AmendItem, KeepDigest, Step
+from mcp_memory.domain.steps import (
+    AddItem,
+    AmendItem,
+    KeepDigest,
+    Step,
+)
 from mcp_memory.errors import Unusable
 
 TO_COME = 2_000

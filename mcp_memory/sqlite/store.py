@@ -41,13 +41,25 @@ from mcp_memory.sqlite.database import SYNCHRONOUS, Database, Synchronous
 from mcp_memory.sqlite.files import vacuum
 from mcp_memory.sqlite.history import known_before, lineage, undo
 from mcp_memory.sqlite.history import tool_calls as history_tool_calls
-from mcp_memory.sqlite.index import query_terms, rebuild, search, topic_rows, usage
+from mcp_memory.sqlite.index import (
+    query_terms,
+    rebuild,
+    search,
+    topic_rows,
+    usage,
+)
 from mcp_memory.sqlite.index import vectors as index_vectors
 from mcp_memory.sqlite.index.topics import SqliteTopics
 from mcp_memory.sqlite.index.vector_cache import Resident
 from mcp_memory.sqlite.paths import size_of
 from mcp_memory.sqlite.recovery import checks, repair
-from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, fetch, item_columns, number_of
+from mcp_memory.sqlite.rows import (
+    ITEM_COLUMNS,
+    OPERATION_COLUMNS,
+    fetch,
+    item_columns,
+    number_of,
+)
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.stats import LACKING

@@ -7,7 +7,14 @@ from math import log10, sqrt
 import numpy as np
 
 from mcp_memory.domain.model import Item, Vector
-from mcp_memory.domain.topic_index import Cluster, Description, Gathered, Newcomer, Place, Terms
+from mcp_memory.domain.topic_index import (
+    Cluster,
+    Description,
+    Gathered,
+    Newcomer,
+    Place,
+    Terms,
+)
 from mcp_memory.topics.keywords import COMMON, keywords, terms_of
 
 JOIN = 0.3

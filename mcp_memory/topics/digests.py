@@ -9,7 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mcp_memory.domain.call_hints import TO_TOOLS, Speech
-from mcp_memory.domain.model import Filter, Hit, Item, ItemId, Topic, Vector
+from mcp_memory.domain.model import (
+    Filter,
+    Hit,
+    Item,
+    ItemId,
+    Topic,
+    Vector,
+)
 from mcp_memory.domain.results import Summary
 from mcp_memory.domain.steps import KeepDigest
 from mcp_memory.encoders.hashing import HashingEncoder

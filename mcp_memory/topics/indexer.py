@@ -7,8 +7,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from mcp_memory.domain.model import Filter, Hit, ItemId, Topic
-from mcp_memory.domain.topic_index import Batch, Described, Description, Excerpt, Member, Newcomer, Terms, Touched
+from mcp_memory.domain.model import (
+    Filter,
+    Hit,
+    ItemId,
+    Topic,
+)
+from mcp_memory.domain.topic_index import (
+    Batch,
+    Described,
+    Description,
+    Excerpt,
+    Member,
+    Newcomer,
+    Terms,
+    Touched,
+)
 from mcp_memory.encoders.embedding import reads
 from mcp_memory.language.dates.periods import to_ms
 from mcp_memory.language.tokenization import Span
@@ -16,8 +30,21 @@ from mcp_memory.recall.pipeline import Recaller
 from mcp_memory.render.session_context import told_topics
 from mcp_memory.store import Store
 from mcp_memory.topics import lead as topics_lead
-from mcp_memory.topics.clustering import counts_of, describe, gather, parts_with, told_with, twins, weights
-from mcp_memory.topics.digests import DIGEST_TOKENS, Digester, Members, narrows
+from mcp_memory.topics.clustering import (
+    counts_of,
+    describe,
+    gather,
+    parts_with,
+    told_with,
+    twins,
+    weights,
+)
+from mcp_memory.topics.digests import (
+    DIGEST_TOKENS,
+    Digester,
+    Members,
+    narrows,
+)
 from mcp_memory.topics.keywords import name_of, terms_of
 from mcp_memory.topics.zh_subjects import part_of
 

@@ -6,10 +6,24 @@ from dataclasses import replace
 from typing import Any, cast
 
 from mcp_memory.domain.model import USER, Entry
-from mcp_memory.exchange.importers.markdown import MARKDOWN, Note, blocks, linked, note
+from mcp_memory.exchange.importers.markdown import (
+    MARKDOWN,
+    Note,
+    blocks,
+    linked,
+    note,
+)
 from mcp_memory.exchange.importers.markdown_notes import DATES
 from mcp_memory.exchange.importers.markdown_notes import given as whole_note
-from mcp_memory.exchange.importers.parsed import File, Found, Given, LeftOut, Malformed, Package, one
+from mcp_memory.exchange.importers.parsed import (
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    one,
+)
 from mcp_memory.exchange.importers.server_memory import about
 
 INDEX = "memory.md"

@@ -4,10 +4,24 @@ import re
 from collections.abc import Iterator
 
 from mcp_memory.domain.model import Entry
-from mcp_memory.exchange.importers.markdown import MARKDOWN, Note, linked, note
+from mcp_memory.exchange.importers.markdown import (
+    MARKDOWN,
+    Note,
+    linked,
+    note,
+)
 from mcp_memory.exchange.importers.markdown_notes import DATES
 from mcp_memory.exchange.importers.markdown_notes import given as whole_note
-from mcp_memory.exchange.importers.parsed import MAX_TAG, File, Found, Given, Malformed, Package, kind_of, one
+from mcp_memory.exchange.importers.parsed import (
+    MAX_TAG,
+    File,
+    Found,
+    Given,
+    Malformed,
+    Package,
+    kind_of,
+    one,
+)
 from mcp_memory.exchange.importers.server_memory import about
 
 _OBSERVATION = re.compile(r"[ \t]*[-*][ \t]+\[(?![ xX-]\])(?P<category>[^\[\]()\n]{1,60})\][ \t]+(?P<text>\S.*)")

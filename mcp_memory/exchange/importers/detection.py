@@ -7,7 +7,14 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange import importers
 from mcp_memory.exchange.importers.generic import fits
 from mcp_memory.exchange.importers.markdown import MARKDOWN
-from mcp_memory.exchange.importers.parsed import File, Found, LeftOut, Malformed, Package, Unread
+from mcp_memory.exchange.importers.parsed import (
+    File,
+    Found,
+    LeftOut,
+    Malformed,
+    Package,
+    Unread,
+)
 
 EXPORTS = ("mem0", "chatgpt", "claude")
 """Formats of a whole: what lies beside or below the file that tells them belongs to the export."""

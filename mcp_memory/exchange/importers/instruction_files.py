@@ -5,7 +5,14 @@ from collections.abc import Iterator
 
 from mcp_memory.domain.model import Entry
 from mcp_memory.exchange.importers.markdown import blocks, linked, note
-from mcp_memory.exchange.importers.parsed import File, Found, Given, LeftOut, Package, one
+from mcp_memory.exchange.importers.parsed import (
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Package,
+    one,
+)
 from mcp_memory.exchange.importers.server_memory import about
 
 OF_PROJECT = True

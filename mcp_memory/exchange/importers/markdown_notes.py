@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from mcp_memory.domain.model import Entry
-from mcp_memory.exchange.importers.markdown import MARKDOWN, Note, linked, links, note
+from mcp_memory.exchange.importers.markdown import (
+    MARKDOWN,
+    Note,
+    linked,
+    links,
+    note,
+)
 from mcp_memory.exchange.importers.parsed import (
     MAX_TAG,
     File,

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 
 from mcp_memory.domain.model import Entry
 from mcp_memory.exchange.importers.markdown import blocks
-from mcp_memory.exchange.importers.parsed import File, Found, Given, LeftOut, Malformed, Package, decoded, one
+from mcp_memory.exchange.importers.parsed import (
+    File,
+    Found,
+    Given,
+    LeftOut,
+    Malformed,
+    Package,
+    decoded,
+    one,
+)
 
 SUFFIXES = (".txt", ".text", ".log", ".rst", ".org", "")
 MAX_SENTENCE = 200

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 
-from mcp_memory.language.dates.grammar import DAY, LEAP, Grammar, Read, Rule, counted, decade_period, grammar_of, recent
+from mcp_memory.language.dates.grammar import (
+    DAY,
+    LEAP,
+    Grammar,
+    Read,
+    Rule,
+    counted,
+    decade_period,
+    grammar_of,
+    recent,
+)
 from mcp_memory.language.dates.periods import (
     Period,
     day_period,

@@ -15,7 +15,13 @@ from mcp_memory.remember.contradiction.lexicon import (
     PLACES_AND_TIMES,
     TOOLS,
 )
-from mcp_memory.remember.contradiction.parsing import WHEN, Reading, Token, stem, surface
+from mcp_memory.remember.contradiction.parsing import (
+    WHEN,
+    Reading,
+    Token,
+    stem,
+    surface,
+)
 from mcp_memory.remember.contradiction.slots import is_cue, is_name
 
 _CARRIERS = frozenset("use host run live deploy manage lead do be as editor have work for 用 使 的 是 我 们".split())

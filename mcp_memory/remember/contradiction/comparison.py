@@ -5,7 +5,13 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from mcp_memory.language.tokenization import STOP_WORDS
-from mcp_memory.remember.contradiction.change_phrases import as_state, handed_over, named_change, place_of, tells_change
+from mcp_memory.remember.contradiction.change_phrases import (
+    as_state,
+    handed_over,
+    named_change,
+    place_of,
+    tells_change,
+)
 from mcp_memory.remember.contradiction.lexicon import (
     CHANGED,
     COPULAS,
@@ -17,8 +23,22 @@ from mcp_memory.remember.contradiction.lexicon import (
 )
 from mcp_memory.remember.contradiction.matters import of_one_matter
 from mcp_memory.remember.contradiction.paraphrase import reworded, unsaid
-from mcp_memory.remember.contradiction.parsing import TYPED, WHEN, Reading, Token, read, surface
-from mcp_memory.remember.contradiction.slots import Gap, all_of, is_address, is_verb, of_one_role, says_a_value
+from mcp_memory.remember.contradiction.parsing import (
+    TYPED,
+    WHEN,
+    Reading,
+    Token,
+    read,
+    surface,
+)
+from mcp_memory.remember.contradiction.slots import (
+    Gap,
+    all_of,
+    is_address,
+    is_verb,
+    of_one_role,
+    says_a_value,
+)
 from mcp_memory.remember.contradiction.succession import employed, succession, tells_move
 from mcp_memory.remember.contradiction.value_types import of_one_sort
 

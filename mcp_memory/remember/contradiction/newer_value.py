@@ -16,7 +16,13 @@ from mcp_memory.language.token_count import count_tokens
 from mcp_memory.language.tokenization import STOP_WORDS
 from mcp_memory.remember.contradiction.comparison import change_between
 from mcp_memory.remember.contradiction.lexicon import CHANGED
-from mcp_memory.remember.contradiction.parsing import TYPED, Reading, Token, read, stem
+from mcp_memory.remember.contradiction.parsing import (
+    TYPED,
+    Reading,
+    Token,
+    read,
+    stem,
+)
 from mcp_memory.remember.contradiction.slots import is_verb
 
 LONGEST = 150

@@ -13,7 +13,12 @@ from mcp_memory.remember.contradiction.lexicon import (
     PLACES_AND_TIMES,
     ROLES,
 )
-from mcp_memory.remember.contradiction.parsing import WHEN, Reading, Token, surface
+from mcp_memory.remember.contradiction.parsing import (
+    WHEN,
+    Reading,
+    Token,
+    surface,
+)
 from mcp_memory.remember.contradiction.slots import is_verb
 
 _OURS = frozenset("my his her their your".split())

@@ -31,7 +31,13 @@ from mcp_memory.remember.contradiction.lexicon import (
     TOOLS,
     WISHES,
 )
-from mcp_memory.remember.contradiction.parsing import TYPED, WHEN, Token, stem, surface
+from mcp_memory.remember.contradiction.parsing import (
+    TYPED,
+    WHEN,
+    Token,
+    stem,
+    surface,
+)
 from mcp_memory.remember.contradiction.value_types import (
     alike,
     alike_in_han,

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 
 from mcp_memory.language.tokenization import STOP_WORDS, compared_words
 from mcp_memory.remember.contradiction.change_phrases import is_dwelling, place_of, undated
-from mcp_memory.remember.contradiction.lexicon import COPULAS, HAN_STATES, OFFICES, TOOLS
+from mcp_memory.remember.contradiction.lexicon import (
+    COPULAS,
+    HAN_STATES,
+    OFFICES,
+    TOOLS,
+)
 from mcp_memory.remember.contradiction.parsing import Reading, Token, surface
 
 _SUCCEEDED = frozenset("replaced succeeded".split())

@@ -3,7 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from mcp_memory.remember.contradiction.lexicon import ADJECTIVES, COPULAS, PLACES_AND_TIMES, ROLES, STATES
+from mcp_memory.remember.contradiction.lexicon import (
+    ADJECTIVES,
+    COPULAS,
+    PLACES_AND_TIMES,
+    ROLES,
+    STATES,
+)
 from mcp_memory.remember.contradiction.parsing import Token, stem
 
 

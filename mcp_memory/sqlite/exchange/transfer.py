@@ -7,7 +7,13 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, Unusable, WrongKey
+from mcp_memory.errors import (
+    Conflict,
+    InvalidInput,
+    MemoryProblem,
+    Unusable,
+    WrongKey,
+)
 from mcp_memory.exchange.importers.jsonl import Damage, read
 from mcp_memory.exchange.merge_result import Merged
 from mcp_memory.exchange.records import Record

@@ -7,7 +7,12 @@ from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.exchange.transfer import copy_of
 from mcp_memory.sqlite.files.scratch import folder_beside
 from mcp_memory.sqlite.recovery import checks
-from mcp_memory.sqlite.schema import Progress, names, no_progress, schema_version
+from mcp_memory.sqlite.schema import (
+    Progress,
+    names,
+    no_progress,
+    schema_version,
+)
 
 
 def pending(path: Path) -> list[str]:

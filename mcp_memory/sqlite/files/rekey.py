@@ -14,7 +14,12 @@ from mcp_memory.errors import Conflict, ReadOnly, Unusable
 from mcp_memory.sqlite.database import Database, driver_errors
 from mcp_memory.sqlite.files import cipher
 from mcp_memory.sqlite.files.cipher import Key
-from mcp_memory.sqlite.files.cleanup import clear_leftovers, leaving_of, overwrite, rewriting_of
+from mcp_memory.sqlite.files.cleanup import (
+    clear_leftovers,
+    leaving_of,
+    overwrite,
+    rewriting_of,
+)
 from mcp_memory.sqlite.paths import identity, sync
 from mcp_memory.sqlite.recovery.checks import problems
 

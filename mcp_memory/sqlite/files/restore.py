@@ -17,7 +17,13 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.domain.model import Operation
-from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, NotFound, Unusable
+from mcp_memory.errors import (
+    Conflict,
+    InvalidInput,
+    MemoryProblem,
+    NotFound,
+    Unusable,
+)
 from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.database import Database, driver_errors
 from mcp_memory.sqlite.exchange.transfer import copy_of

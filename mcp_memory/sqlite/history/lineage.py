@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import apsw
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import Item, ItemId, Operation, Revision, Source, SourceId
+from mcp_memory.domain.model import (
+    Item,
+    ItemId,
+    Operation,
+    Revision,
+    Source,
+    SourceId,
+)
 from mcp_memory.errors import NotFound
 from mcp_memory.sqlite.history import source_redaction
 from mcp_memory.sqlite.rows import (

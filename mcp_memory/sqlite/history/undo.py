@@ -22,7 +22,13 @@ from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.exchange import last_merge
 from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.postings import copy_told, insert_words
-from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, REVISION_FIELDS, fetch, item
+from mcp_memory.sqlite.rows import (
+    ITEM_COLUMNS,
+    OPERATION_COLUMNS,
+    REVISION_FIELDS,
+    fetch,
+    item,
+)
 from mcp_memory.sqlite.rows import operation as operation_of
 
 TIMED = {

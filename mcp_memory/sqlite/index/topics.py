@@ -8,13 +8,33 @@ import apsw
 import numpy as np
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import Item, ItemId, Topic, Vector
-from mcp_memory.domain.topic_index import MEMBERS, Around, Batch, Cluster, Described, Excerpt, Gathered, Member, Touched
+from mcp_memory.domain.model import (
+    Item,
+    ItemId,
+    Topic,
+    Vector,
+)
+from mcp_memory.domain.topic_index import (
+    MEMBERS,
+    Around,
+    Batch,
+    Cluster,
+    Described,
+    Excerpt,
+    Gathered,
+    Member,
+    Touched,
+)
 from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.index import topic_rows, vectors
 from mcp_memory.sqlite.index.sessions import ALONE, told_together
-from mcp_memory.sqlite.index.topic_rows import LIVE, MEMBERSHIP, SHOWN, STALE
+from mcp_memory.sqlite.index.topic_rows import (
+    LIVE,
+    MEMBERSHIP,
+    SHOWN,
+    STALE,
+)
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
 

@@ -7,12 +7,23 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import Measured, normal_hash, sha256, spoken
+from mcp_memory.domain.model import (
+    Measured,
+    normal_hash,
+    sha256,
+    spoken,
+)
 from mcp_memory.errors import Conflict
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.index import vectors as codec
 from mcp_memory.sqlite.index.postings import insert_told
-from mcp_memory.sqlite.index.verify import INDEXED, counted_problems, dates_problems, vectors_problems, words_problems
+from mcp_memory.sqlite.index.verify import (
+    INDEXED,
+    counted_problems,
+    dates_problems,
+    vectors_problems,
+    words_problems,
+)
 from mcp_memory.sqlite.rows import fetch
 from mcp_memory.sqlite.schema import broken_references, integrity_problems
 

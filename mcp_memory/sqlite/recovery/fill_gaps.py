@@ -5,7 +5,13 @@ from typing import Any
 
 import apsw
 
-from mcp_memory.domain.ids import EPOCH_MS, RANDOM_BITS, IdSequence, id_number, id_text
+from mcp_memory.domain.ids import (
+    EPOCH_MS,
+    RANDOM_BITS,
+    IdSequence,
+    id_number,
+    id_text,
+)
 from mcp_memory.domain.model import normal_hash, sha256, spoken
 from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.history.source_redaction import BLANK

@@ -11,8 +11,19 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
-from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
+from mcp_memory.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    Unusable,
+)
+from mcp_memory.sqlite.database import (
+    APPLICATION_ID,
+    Database,
+    driver_errors,
+    migrations,
+    schema_version,
+)
 from mcp_memory.sqlite.exchange import last_merge
 from mcp_memory.sqlite.files import cipher
 from mcp_memory.sqlite.files.scratch import folder_beside, staged
@@ -20,7 +31,13 @@ from mcp_memory.sqlite.index import rebuild
 from mcp_memory.sqlite.index.postings import insert_words
 from mcp_memory.sqlite.index.verify import INDEXED
 from mcp_memory.sqlite.paths import place_of
-from mcp_memory.sqlite.recovery import checks, file_header, fill_gaps, salvage, schema_page
+from mcp_memory.sqlite.recovery import (
+    checks,
+    file_header,
+    fill_gaps,
+    salvage,
+    schema_page,
+)
 from mcp_memory.sqlite.rows import fetch
 
 log = logging.getLogger(__name__)
