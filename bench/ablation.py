@@ -3,27 +3,35 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 
-from mcp_memory.recall import ranking
+from mcp_memory.recall import conflicts, ranking, relevance
 
+RANKING = (ranking, relevance, conflicts)
+"""The modules that rank."""
 Replacements = Mapping[str, object]
-"""Names of the ranking module, and what they are to stand for."""
+"""Names of the modules that rank, and what they are to stand for."""
 
 
 @contextmanager
 def without(part: str) -> Iterator[None]:
     """Within the block ranking does without a part of ABLATIONS; everything stands as it was after it."""
     replacements = ABLATIONS[part]()
-    before = {name: getattr(ranking, name) for name in replacements}
+    homes = {name: _home(name) for name in replacements}
+    before = {name: getattr(home, name) for name, home in homes.items()}
     for name, value in replacements.items():
-        setattr(ranking, name, value)
+        setattr(homes[name], name, value)
     try:
         yield
     finally:
         for name, value in before.items():
-            setattr(ranking, name, value)
+            setattr(homes[name], name, value)
+
+
+def _home(name: str) -> ModuleType:
+    return next(module for module in RANKING if hasattr(module, name))
 
 
 def _weightless(*parts: str) -> Replacements:

@@ -534,10 +534,11 @@ def watched(directory: Path, legible: set[Path]) -> Iterator[None]:
 
     def look() -> None:
         while not done.wait(0.002):
-            for file in directory.rglob("*"):
-                with suppress(OSError):
-                    if b"painted" in file.read_bytes():
-                        legible.add(file)
+            with suppress(FileNotFoundError):  # a directory that is gone by the time it is listed
+                for file in directory.rglob("*"):
+                    with suppress(OSError):
+                        if b"painted" in file.read_bytes():
+                            legible.add(file)
 
     thread = threading.Thread(target=look)
     thread.start()
