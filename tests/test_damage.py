@@ -123,13 +123,13 @@ def again(ask: Callable[[], object]) -> object:
     [
         ("text_index_data",),
         ("text_index_docsize", "text_index_idx"),
-        ("signs",),
+        ("binary_vectors",),
         ("vectors",),
         ("revisions_scope", "revisions_normal", "operations_at", "items_source"),
         ("sqlite_autoindex_revisions_1", "sqlite_autoindex_vectors_1"),
-        ("told", "ungathered", "changes", "cluster_items", "cluster_terms"),
+        ("text_dates", "cluster_queue", "revision_log", "cluster_items", "cluster_terms"),
     ],
-    ids=["words", "places of words", "signs", "vectors", "orders", "constraints", "topics"],
+    ids=["words", "places of words", "binary vectors", "vectors", "orders", "constraints", "topics"],
 )
 def test_a_damaged_index_is_rebuilt_from_truth_by_itself(tmp_path: Path, indexes: tuple[str, ...]) -> None:
     path = filled(tmp_path / "memory.db")
@@ -510,7 +510,7 @@ def test_a_damaged_index_of_an_encrypted_file_is_rebuilt_and_nothing_is_written_
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         connection.pragma("writable_schema", True)
         connection.execute(
-            "UPDATE sqlite_schema SET rootpage = ? WHERE name = 'text_index_data'", (roots["signs"],)
+            "UPDATE sqlite_schema SET rootpage = ? WHERE name = 'text_index_data'", (roots["binary_vectors"],)
         ).fetchall()
     legible: set[Path] = set()
 

@@ -82,7 +82,7 @@ def test_a_file_without_the_dates_of_its_texts_gets_them(tmp_path: Path, rebuild
         memory.remember("Two months ago I went to the market alone.", like=Entry("", occurred_at="2025-07-15"))
         memory.remember("I went to the market with Ann.", like=Entry("", occurred_at="2025-07-15"))
     connection = apsw.Connection(str(path))
-    connection.execute("DELETE FROM told")
+    connection.execute("DELETE FROM text_dates")
     connection.close()
     with opened(path, Clock()) as memory:
         if rebuild == "by reindex":
@@ -90,7 +90,9 @@ def test_a_file_without_the_dates_of_its_texts_gets_them(tmp_path: Path, rebuild
         memory.make_vectors()
         memory.close()
     connection = apsw.Connection(str(path))
-    told = [json.loads(periods) for (periods,) in connection.execute("SELECT periods FROM told ORDER BY revision_id")]
+    told = [
+        json.loads(periods) for (periods,) in connection.execute("SELECT periods FROM text_dates ORDER BY revision_id")
+    ]
     connection.close()
 
     assert [[datetime.fromtimestamp(p[0] / 1000, UTC).month for p in periods] for periods in told] == [[5], []]
@@ -103,7 +105,7 @@ def test_what_is_erased_leaves_no_date_behind(tmp_path: Path) -> None:
         memory.forget([made.items[0].id], erase=True)
     connection = apsw.Connection(str(path))
 
-    assert connection.execute("SELECT count(*) FROM told").get == 0
+    assert connection.execute("SELECT count(*) FROM text_dates").get == 0
 
 
 WORDS = {

@@ -65,9 +65,9 @@ def test_a_sound_file_has_no_problems(path: Path) -> None:
             "DELETE FROM revisions WHERE number = 1 AND text LIKE 'Not%'",
             [
                 "memory #ID does not say what its source says at its place",
-                "signs: a row refers to a row of revisions that is not there",
+                "binary_vectors: a row refers to a row of revisions that is not there",
+                "text_dates: a row refers to a row of revisions that is not there",
                 "the index of words holds 1 state that is not there; run `mcp-memory reindex`",
-                "told: a row refers to a row of revisions that is not there",
                 "vectors: row 6 refers to a row of revisions that is not there",
             ],
         ),

@@ -826,7 +826,7 @@ def test_recall_says_that_vectors_are_still_being_made(tmp_path: Path) -> None:
     with Memory.open(tmp_path / "memory.db", model=HashingEncoder()) as memory:
         memory.remember("The ferry leaves at noon.")
     with sqlite3.connect(tmp_path / "memory.db") as connection:
-        connection.executescript("DELETE FROM vectors; DELETE FROM signs")
+        connection.executescript("DELETE FROM vectors; DELETE FROM binary_vectors")
     connection.close()
     with Memory.open(tmp_path / "memory.db", model=Waiting()) as memory:
         memory.wait_for_encoder()

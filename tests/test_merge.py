@@ -382,7 +382,7 @@ def test_a_text_that_is_not_what_its_hash_says_is_refused(
 
 
 def test_every_column_of_every_table_that_is_truth_is_exported(paths: Callable[[], Path]) -> None:
-    index = {"encoders", "signs", "vectors", "changes", "told", "uses", "clusters", "ungathered", "gathering"}
+    index = {"encoders", "binary_vectors", "vectors", "revision_log", "text_dates", "uses", "clusters", "last_merge"}
     database = Database(paths())
     with database.read() as connection:
         tables = {

@@ -15,7 +15,7 @@ import pytest
 from conftest import Speak
 
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.errors import Unusable
+from mcp_memory.errors import Conflict, Unusable
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite import schema
@@ -240,3 +240,8 @@ def test_a_server_says_that_a_file_is_newer_and_leaves_it(
     assert "newer mcp-memory (schema 99" in spoken.text(1)
     assert "Upgrade mcp-memory" in spoken.text(1)
     assert path.read_bytes() == before
+
+
+def test_a_migrated_file_still_knows_that_another_was_merged_into_it(tmp_path: Path) -> None:
+    with opened(file_of("0008", tmp_path)) as memory, pytest.raises(Conflict, match="may have been done elsewhere"):
+        memory.undo()

@@ -136,7 +136,9 @@ def test_both_searches_see_what_a_listing_sees_whoever_changed_it(
         moments.append(at)
         if number == 100:
             # The list of changes is cut: whoever lags behind reads everything again.
-            apsw.Connection(str(path)).execute("DELETE FROM changes WHERE number < (SELECT max(number) FROM changes)")
+            apsw.Connection(str(path)).execute(
+                "DELETE FROM revision_log WHERE number < (SELECT max(number) FROM revision_log)"
+            )
         where = some_filter(chance, moments)
         for reader in chance.sample(stores, 2):
             listed = reader.listing(where=where, limit=1_000)

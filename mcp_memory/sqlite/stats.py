@@ -51,7 +51,7 @@ _DIGESTED = """
 _HOLDING = (
     ("words", "text_index"),
     ("vectors", "vectors"),
-    ("vectors", "signs"),
+    ("vectors", "binary_vectors"),
     ("vectors", "encoders"),
     ("truth", "sources"),
     ("truth", "items"),

@@ -377,7 +377,7 @@ class SqliteStore:
         with self._database.read() as connection:
             rows = fetch(
                 connection,
-                "SELECT revision_id, periods FROM told "
+                "SELECT revision_id, periods FROM text_dates "
                 "WHERE periods <> '[]' AND revision_id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(revision_ids)),),
             )

@@ -285,8 +285,8 @@ class _Merging:
     def dates(self) -> None:
         """The dates that the new states tell, as they were read there, by the clock of whoever said them."""
         for state in self._new_states:
-            for row in fetch(self.other, "SELECT revision_id, periods FROM told WHERE revision_id = ?", (state,)):
-                self._execute("INSERT OR IGNORE INTO told (revision_id, periods) VALUES (?, ?)", *row)
+            for row in fetch(self.other, "SELECT revision_id, periods FROM text_dates WHERE revision_id = ?", (state,)):
+                self._execute("INSERT OR IGNORE INTO text_dates (revision_id, periods) VALUES (?, ?)", *row)
 
     def vectors(self) -> None:
         """What the encoder that serves here made of the new states there."""
@@ -303,7 +303,7 @@ class _Merging:
         ours = self._get("SELECT id FROM encoders WHERE serving = 1 AND identity = ?", identity)
         if ours is None:
             return
-        for table, columns in (("vectors", "codes, late, pieces"), ("signs", "signs")):
+        for table, columns in (("vectors", "codes, late, pieces"), ("binary_vectors", "bits")):
             marks = ", ?" * (columns.count(",") + 1)
             for state in self._new_states:
                 rows = fetch(

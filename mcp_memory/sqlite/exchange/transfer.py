@@ -89,7 +89,7 @@ def _bring(database: Database, staged: Database, *, zone_offset: int, dry_run: b
             if dry_run:
                 connection.execute("ROLLBACK TO before")
             elif result.total:
-                last_merge.note(connection, at=time.time_ns() // 1_000_000)
+                last_merge.record_merge(connection, at=time.time_ns() // 1_000_000)
     if not dry_run:
         try:
             if result.erased:

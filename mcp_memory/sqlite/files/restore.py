@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 NAMED = 10
 """Operations that a refusal names, the latest; of more the rest is counted."""
-_COUNTERS = ("changes", "ungathered", "clusters")
+_COUNTERS = ("revision_log", "cluster_queue", "clusters")
 """Tables whose numbers other processes go by: after a restore they go on, and never come a second time."""
 
 
@@ -218,10 +218,10 @@ def _go_on_counting(database: Database, source: Database) -> None:
             number = max(ours.get(table, 0), theirs.get(table, 0)) + 1
             connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
             connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
-        connection.execute("DELETE FROM changes")
-        connection.execute("INSERT INTO changes (revision_id) VALUES (0)")
-        generation = max(ours.get("gathering", 0), theirs["gathering"]) + 1
-        connection.execute("UPDATE gathering SET generation = ?", (generation,))
+        connection.execute("DELETE FROM revision_log")
+        connection.execute("INSERT INTO revision_log (revision_id) VALUES (0)")
+        generation = max(ours.get("cluster_state", 0), theirs["cluster_state"]) + 1
+        connection.execute("UPDATE cluster_state SET generation = ?", (generation,))
 
 
 def _counters(connection: apsw.Connection) -> dict[str, int]:
@@ -230,8 +230,8 @@ def _counters(connection: apsw.Connection) -> dict[str, int]:
     found: dict[str, int] = {}
     if "sqlite_sequence" in tables:
         found |= dict(fetch(connection, "SELECT name, seq FROM sqlite_sequence"))
-    if "gathering" in tables:
-        found["gathering"] = connection.execute("SELECT generation FROM gathering").get
+    if "cluster_state" in tables:
+        found["cluster_state"] = connection.execute("SELECT generation FROM cluster_state").get
     return found
 
 

@@ -96,7 +96,7 @@ def last_operation(connection: apsw.Connection, *, client: str, session: str) ->
     own operations are. Raises Conflict where another file has been brought in since: the same client may have done it
     there.
     """
-    since = last_merge.last(connection)
+    since = last_merge.last_merge_at(connection)
     for whose in ("o.client = :client AND o.session = :session AND o.session <> ''", "o.client = :client"):
         found = False
         for row in connection.execute(

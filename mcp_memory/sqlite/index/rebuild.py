@@ -72,7 +72,7 @@ def _write_dates(connection: apsw.Connection, states: Sequence[tuple[int, str, i
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.executemany(
-            "INSERT INTO told (revision_id, periods) SELECT :state, :told FROM revisions WHERE id = :state "
+            "INSERT INTO text_dates (revision_id, periods) SELECT :state, :told FROM revisions WHERE id = :state "
             "ON CONFLICT DO UPDATE SET periods = excluded.periods WHERE periods <> excluded.periods",
             ({"state": number, "told": told} for number, told in read),
         )
@@ -91,7 +91,9 @@ def _put_in_place(connection: apsw.Connection) -> None:
     connection.executemany(
         "INSERT INTO fresh.text_index (text_index, rowid, words, grams) VALUES ('delete', ?, ?, ?)", gone
     )
-    connection.execute("DELETE FROM told WHERE revision_id NOT IN (SELECT id FROM revisions WHERE status = 'live')")
+    connection.execute(
+        "DELETE FROM text_dates WHERE revision_id NOT IN (SELECT id FROM revisions WHERE status = 'live')"
+    )
     for table in SHADOWS:
         connection.execute(f"DELETE FROM main.{table}")
         connection.execute(f"INSERT INTO main.{table} SELECT * FROM fresh.{table}")
@@ -100,5 +102,5 @@ def _put_in_place(connection: apsw.Connection) -> None:
 def drop_wrong_vectors(connection: apsw.Connection) -> None:
     """Let go of vectors that can't be used as they are, so that they are made anew."""
     wrong = list(wrong_vectors(connection))
-    for table in ("vectors", "signs"):
+    for table in ("vectors", "binary_vectors"):
         connection.executemany(f"DELETE FROM {table} WHERE encoder_id = ? AND revision_id = ?", wrong)

@@ -142,8 +142,8 @@ def dated(connection: apsw.Connection, periods: Sequence[Period], *, where: Filt
         connection,
         f"SELECT r.id FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE {condition} AND ("
         f"EXISTS (SELECT 1 FROM json_each(:periods) AS p WHERE {HAPPENED} >= p.value ->> 0 AND {HAPPENED} < p.value ->> 1)"
-        " OR EXISTS (SELECT 1 FROM told, json_each(told.periods) AS t, json_each(:periods) AS p"
-        " WHERE told.revision_id = r.id AND t.value ->> 0 < p.value ->> 1 AND t.value ->> 1 > p.value ->> 0"
+        " OR EXISTS (SELECT 1 FROM text_dates AS d, json_each(d.periods) AS t, json_each(:periods) AS p"
+        " WHERE d.revision_id = r.id AND t.value ->> 0 < p.value ->> 1 AND t.value ->> 1 > p.value ->> 0"
         " AND (t.value ->> 1) - (t.value ->> 0) <= max(:vague, (p.value ->> 1) - (p.value ->> 0)))"
         f") ORDER BY {HAPPENED} DESC, r.id DESC LIMIT :limit",
         {**bound, "periods": json.dumps(periods), "vague": VAGUE, "limit": limit},

@@ -43,7 +43,7 @@ REACH = 2
 LATE = 0.5
 """Weight of how a turn reads among its neighbours beside how it reads alone."""
 PARTS = ("cluster_items", "cluster_terms", "cluster_sentences", "cluster_revisions")
-WAITING = "SELECT (SELECT count(*) FROM ungathered) + (SELECT count(*) FROM clusters WHERE touched > 0)"
+WAITING = "SELECT (SELECT count(*) FROM cluster_queue) + (SELECT count(*) FROM clusters WHERE dirty > 0)"
 
 
 class SqliteTopics:
@@ -58,16 +58,16 @@ class SqliteTopics:
             for table in PARTS:  # whole tables at once: row by row, as they refer to clusters, others wait for seconds
                 connection.execute(f"DELETE FROM {table}")
             connection.execute("DELETE FROM clusters")
-            connection.execute("DELETE FROM ungathered")
+            connection.execute("DELETE FROM cluster_queue")
             connection.execute(
-                f"INSERT INTO ungathered (item_id) SELECT r.item_id FROM revisions AS r WHERE {LIVE} ORDER BY r.item_id"
+                f"INSERT INTO cluster_queue (item_id) SELECT r.item_id FROM revisions AS r WHERE {LIVE} ORDER BY r.item_id"
             )
-            connection.execute("UPDATE gathering SET generation = generation + 1, encoder = NULL")
+            connection.execute("UPDATE cluster_state SET generation = generation + 1, encoder = NULL")
 
     def encoder(self) -> str | None:
         """See TopicIndex."""
         with self._database.read() as connection:
-            return connection.execute("SELECT encoder FROM gathering").get
+            return connection.execute("SELECT encoder FROM cluster_state").get
 
     def pending(self) -> int:
         """See TopicIndex."""
@@ -80,7 +80,7 @@ class SqliteTopics:
             queue = fetch(
                 connection,
                 f"""
-                SELECT q.id, q.item_id, r.id, r.scope FROM ungathered AS q
+                SELECT q.id, q.item_id, r.id, r.scope FROM cluster_queue AS q
                 LEFT JOIN revisions AS r ON r.item_id = q.item_id AND {LIVE} ORDER BY q.id LIMIT ?
                 """,
                 (limit,),
@@ -107,7 +107,7 @@ class SqliteTopics:
         """See TopicIndex."""
         with self._database.read() as connection:
             rows = fetch(
-                connection, "SELECT id, tag, size, measured, mean, name FROM clusters WHERE scope = ?", (scope,)
+                connection, "SELECT id, tag, size, vector_count, mean, name FROM clusters WHERE scope = ?", (scope,)
             )
             held = fetch(
                 connection,
@@ -129,7 +129,7 @@ class SqliteTopics:
                 return False
             moved = [*batch.gone, *(member.item.id for member in batch.members)]
             _leave(connection, [number_of(item) for item in moved])
-            connection.execute("UPDATE gathering SET generation = generation + 1")
+            connection.execute("UPDATE cluster_state SET generation = generation + 1")
             return True
 
     def place(self, batch: Batch, gathered: Gathered, *, encoder: str | None) -> bool:
@@ -145,20 +145,20 @@ class SqliteTopics:
                     _enter(connection, numbers.get(cluster, cluster), place.newcomer.revision_id, place.newcomer.terms)
             for cluster, (mean, measured) in gathered.means.items():
                 connection.execute(
-                    "UPDATE clusters SET mean = ?, measured = ?, "
+                    "UPDATE clusters SET mean = ?, vector_count = ?, "
                     "size = (SELECT count(*) FROM cluster_items WHERE cluster_id = clusters.id) WHERE id = ?",
                     (_blob(mean), measured, numbers.get(cluster, cluster)),
                 )
             connection.execute(
-                "UPDATE clusters SET touched = (tag IS NOT NULL OR size > 1) "
+                "UPDATE clusters SET dirty = (tag IS NOT NULL OR size > 1) "
                 "WHERE id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(numbers.values())),),
             )
             connection.execute(
-                "DELETE FROM ungathered WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(batch.stamps),)
+                "DELETE FROM cluster_queue WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(batch.stamps),)
             )
             connection.execute(
-                "UPDATE gathering SET generation = generation + 1, encoder = coalesce(encoder, ?)", (encoder,)
+                "UPDATE cluster_state SET generation = generation + 1, encoder = coalesce(encoder, ?)", (encoder,)
             )
             return True
 
@@ -168,10 +168,10 @@ class SqliteTopics:
             rows = fetch(
                 connection,
                 """
-                SELECT c.id, c.tag, c.size, c.measured, c.mean, c.name, c.scope,
+                SELECT c.id, c.tag, c.size, c.vector_count, c.mean, c.name, c.scope,
                     EXISTS (SELECT 1 FROM topics AS t WHERE t.name = c.name AND t.scope = c.scope AND t.until_time IS NULL)
-                FROM clusters AS c WHERE c.touched >= :least AND c.touched > 0 AND c.scope =
-                    (SELECT scope FROM clusters WHERE touched >= :least AND touched > 0 ORDER BY id LIMIT 1)
+                FROM clusters AS c WHERE c.dirty >= :least AND c.dirty > 0 AND c.scope =
+                    (SELECT scope FROM clusters WHERE dirty >= :least AND dirty > 0 ORDER BY id LIMIT 1)
                 ORDER BY c.id LIMIT :limit
                 """,
                 {"least": 2 if lost else 1, "limit": limit},
@@ -205,7 +205,7 @@ class SqliteTopics:
                 "AND id NOT IN (SELECT cluster_id FROM cluster_items)",
                 (json.dumps([each.id for each in described]),),
             )
-            connection.execute("UPDATE gathering SET generation = generation + 1")
+            connection.execute("UPDATE cluster_state SET generation = generation + 1")
             return True
 
     def keep_excerpts(self, cluster: int, excerpts: Sequence[Excerpt], covered: Sequence[int], *, at: int) -> None:
@@ -288,7 +288,7 @@ class SqliteTopics:
 
 
 def _generation(connection: apsw.Connection) -> int:
-    number: int = connection.execute("SELECT generation FROM gathering").get
+    number: int = connection.execute("SELECT generation FROM cluster_state").get
     return number
 
 
@@ -297,8 +297,8 @@ def _clusters(rows: Sequence[tuple[Any, ...]]) -> list[Cluster]:
     joined = np.frombuffer(b"".join([row[4] for row in rows]), np.float16).astype(np.float32)
     clusters: list[Cluster] = []
     at = 0
-    for number, tag, size, measured, mean, *_ in rows:
-        clusters.append(Cluster(number, tag, size, measured, joined[at : at + len(mean) // 2]))
+    for number, tag, size, vector_count, mean, *_ in rows:
+        clusters.append(Cluster(number, tag, size, vector_count, joined[at : at + len(mean) // 2]))
         at += len(mean) // 2
     return clusters
 
@@ -365,7 +365,7 @@ def _leave(connection: apsw.Connection, items: Sequence[int]) -> None:
     """Take items out of all topics; those lose what described them."""
     wanted = json.dumps(list(items))
     connection.execute(
-        "UPDATE clusters SET touched = 2 WHERE id IN "
+        "UPDATE clusters SET dirty = 2 WHERE id IN "
         "(SELECT cluster_id FROM cluster_items WHERE item_id IN (SELECT value FROM json_each(?)))",
         (wanted,),
     )
@@ -374,7 +374,7 @@ def _leave(connection: apsw.Connection, items: Sequence[int]) -> None:
 
 def _insert_cluster(connection: apsw.Connection, scope: str, tag: str | None) -> int:
     connection.execute(
-        "INSERT INTO clusters (scope, tag, name, size, measured, mean, touched) VALUES (?, ?, ?, 0, 0, x'', 1)",
+        "INSERT INTO clusters (scope, tag, name, size, vector_count, mean, dirty) VALUES (?, ?, ?, 0, 0, x'', 1)",
         (scope, tag, tag or ""),
     )
     return connection.last_insert_rowid()
@@ -391,7 +391,7 @@ def _enter(connection: apsw.Connection, cluster: int, revision_id: int, terms: M
         "ON CONFLICT DO UPDATE SET weight = weight + excluded.weight",
         [(term, cluster, weight) for term, weight in terms.items()],
     )
-    connection.execute("UPDATE clusters SET touched = max(touched, 1) WHERE id = ?", (cluster,))
+    connection.execute("UPDATE clusters SET dirty = max(dirty, 1) WHERE id = ?", (cluster,))
 
 
 def _describe(connection: apsw.Connection, each: Described, *, at: int) -> None:
@@ -402,7 +402,7 @@ def _describe(connection: apsw.Connection, each: Described, *, at: int) -> None:
         [(term, each.id, weight) for term, weight in told.terms.items()],
     )
     connection.execute(
-        "UPDATE clusters SET name = ?, keywords = ?, importance = ?, mean = ?, measured = ?, changed_at = ?, touched = 0, "
+        "UPDATE clusters SET name = ?, keywords = ?, importance = ?, mean = ?, vector_count = ?, changed_at = ?, dirty = 0, "
         "size = (SELECT count(*) FROM cluster_items WHERE cluster_id = clusters.id) WHERE id = ?",
         (
             each.name,
@@ -422,7 +422,7 @@ def _unite(connection: apsw.Connection, source: int, target: int) -> None:
     connection.execute("UPDATE OR IGNORE cluster_items SET cluster_id = ? WHERE cluster_id = ?", (target, source))
     connection.execute("DELETE FROM clusters WHERE id = ?", (source,))
     connection.execute(
-        "UPDATE clusters SET touched = 1, "
+        "UPDATE clusters SET dirty = 1, "
         "size = (SELECT count(*) FROM cluster_items WHERE cluster_id = clusters.id) WHERE id = ?",
         (target,),
     )

@@ -27,9 +27,9 @@ OPEN = np.iinfo(np.int64).max
 
 _STATES = """
     SELECT r.id, r.from_time, r.until_time, coalesce(r.occurred_at, i.recorded_at), r.occurred_at IS NULL, r.pinned,
-        r.scope, r.kind, r.tags, s.signs
+        r.scope, r.kind, r.tags, s.bits
     FROM revisions AS r CROSS JOIN items AS i ON i.id = r.item_id
-    LEFT JOIN signs AS s ON s.encoder_id = ? AND s.revision_id = r.id
+    LEFT JOIN binary_vectors AS s ON s.encoder_id = ? AND s.revision_id = r.id
     WHERE r.status = 'live'
 """
 
@@ -108,7 +108,7 @@ class Resident:
     def states(self, connection: apsw.Connection, encoder: int | None, where: Filter) -> tuple[States, Mask]:
         """All states as the connection sees them, or as they became since, with that encoder's signs; and which of
         them the filter lets through."""
-        change: int = connection.execute("SELECT coalesce(max(number), 0) FROM changes").get
+        change: int = connection.execute("SELECT coalesce(max(number), 0) FROM revision_log").get
         with self._lock:
             if not self._loaded or self._encoder != encoder:
                 self._load(connection, encoder)
@@ -159,12 +159,12 @@ class Resident:
 
     def _catch_up(self, connection: apsw.Connection) -> None:
         """Read again what changed, or everything where the list of changes no longer reaches back so far."""
-        oldest: int = connection.execute("SELECT min(number) FROM changes").get
+        oldest: int = connection.execute("SELECT min(number) FROM revision_log").get
         if oldest > self._change + 1:
             self._load(connection, self._encoder)
             return
         changed = fetch(
-            connection, "SELECT DISTINCT revision_id FROM changes WHERE number > ? ORDER BY 1", (self._change,)
+            connection, "SELECT DISTINCT revision_id FROM revision_log WHERE number > ? ORDER BY 1", (self._change,)
         )
         numbers = np.array(changed, np.int64).reshape(-1)
         found = fetch(

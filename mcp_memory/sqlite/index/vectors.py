@@ -71,7 +71,7 @@ def insert(connection: apsw.Connection, encoder_id: int, measured: Mapping[int, 
         ),
     )
     connection.executemany(
-        "INSERT OR IGNORE INTO signs (encoder_id, revision_id, signs) SELECT ?, id, ? FROM revisions WHERE id = ?",
+        "INSERT OR IGNORE INTO binary_vectors (encoder_id, revision_id, bits) SELECT ?, id, ? FROM revisions WHERE id = ?",
         ((encoder_id, signs(made.vector), number) for number, made in measured.items()),
     )
 
@@ -84,7 +84,7 @@ def copy(connection: apsw.Connection, old: int, new: int) -> None:
         (new, old),
     )
     connection.execute(
-        "INSERT INTO signs (encoder_id, revision_id, signs) SELECT encoder_id, ?, signs FROM signs WHERE revision_id = ?",
+        "INSERT INTO binary_vectors (encoder_id, revision_id, bits) SELECT encoder_id, ?, bits FROM binary_vectors WHERE revision_id = ?",
         (new, old),
     )
 
@@ -97,8 +97,8 @@ def drop_unserved(connection: apsw.Connection, *, limit: int) -> bool:
     )
     dropped = connection.changes()
     connection.execute(
-        "DELETE FROM signs WHERE (revision_id, encoder_id) IN "
-        f"(SELECT revision_id, encoder_id FROM signs WHERE {others} LIMIT ?)",
+        "DELETE FROM binary_vectors WHERE (revision_id, encoder_id) IN "
+        f"(SELECT revision_id, encoder_id FROM binary_vectors WHERE {others} LIMIT ?)",
         (limit,),
     )
     if dropped + connection.changes():

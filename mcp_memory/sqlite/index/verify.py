@@ -73,7 +73,7 @@ def dates_problems(connection: apsw.Connection) -> Iterator[str]:
     """States whose dates are indexed otherwise than they are read. What has none yet is read in the background."""
     rows = connection.execute(
         "SELECT r.text, t.periods, coalesce(r.occurred_at, i.recorded_at), r.occurred_at IS NOT NULL "
-        "FROM told AS t JOIN revisions AS r ON r.id = t.revision_id JOIN items AS i ON i.id = r.item_id "
+        "FROM text_dates AS t JOIN revisions AS r ON r.id = t.revision_id JOIN items AS i ON i.id = r.item_id "
         "WHERE r.status = 'live'"
     )
     wrong = sum(not _told(text, periods, said, exact=bool(exact)) for text, periods, said, exact in rows)
@@ -101,7 +101,7 @@ def wrong_vectors(connection: apsw.Connection) -> set[tuple[int, int]]:
     wrong: set[tuple[int, int]] = set(
         fetch(
             connection,
-            "SELECT encoder_id, revision_id FROM signs AS s WHERE NOT EXISTS "
+            "SELECT encoder_id, revision_id FROM binary_vectors AS s WHERE NOT EXISTS "
             "(SELECT 1 FROM vectors AS v WHERE v.encoder_id = s.encoder_id AND v.revision_id = s.revision_id)",
         )
     )
@@ -114,9 +114,9 @@ def wrong_vectors(connection: apsw.Connection) -> set[tuple[int, int]]:
 
 _VECTORS = """
     SELECT v.rowid, v.encoder_id, v.revision_id, e.dimensions, v.codes, coalesce(length(v.late), e.dimensions),
-        coalesce(s.signs, x'')
+        coalesce(s.bits, x'')
     FROM vectors AS v JOIN encoders AS e ON e.id = v.encoder_id
-    LEFT JOIN signs AS s ON s.encoder_id = v.encoder_id AND s.revision_id = v.revision_id
+    LEFT JOIN binary_vectors AS s ON s.encoder_id = v.encoder_id AND s.revision_id = v.revision_id
     WHERE v.rowid > ? ORDER BY v.rowid LIMIT ?
 """
 

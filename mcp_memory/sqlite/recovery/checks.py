@@ -27,7 +27,7 @@ from mcp_memory.sqlite.index.verify import (
 from mcp_memory.sqlite.rows import fetch
 from mcp_memory.sqlite.schema import broken_references, integrity_problems
 
-UNDATED = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM told AS t WHERE t.revision_id = r.id)"
+UNDATED = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM text_dates AS t WHERE t.revision_id = r.id)"
 SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"
 """A state's own date at face value, given the zone offset."""
 

@@ -11,20 +11,8 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.errors import (
-    Conflict,
-    InvalidInput,
-    NotFound,
-    Unusable,
-)
-from mcp_memory.sqlite.database import (
-    APPLICATION_ID,
-    Database,
-    driver_errors,
-    migrations,
-    schema_version,
-)
-from mcp_memory.sqlite.exchange import last_merge
+from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
+from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
 from mcp_memory.sqlite.files import cipher
 from mcp_memory.sqlite.files.scratch import folder_beside, staged
 from mcp_memory.sqlite.index import rebuild
@@ -44,7 +32,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 """Times that others may write while indexes are rebuilt from what was there before."""
-CARRIED = ("encoders", "vectors", "signs", "told", "uses")
+CARRIED = ("encoders", "vectors", "binary_vectors", "text_dates", "uses", "last_merge")
 """Indexes that are long in the making, of which each row is worth saving."""
 CORE = frozenset({"operations", "sources", "items", "revisions"})
 """Tables that every memory file has."""
@@ -124,10 +112,10 @@ def _copy_whole(damaged: apsw.Connection, path: Path, *, key: cipher.Key | None)
     with staged(path, key=key) as fresh, closing(fresh.connect()) as target:
         target.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
         target.execute("BEGIN IMMEDIATE")
-        target.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
-        target.execute("INSERT INTO sqlite_sequence VALUES ('changes', ?)", (_last_change(damaged) + CHANGES_AHEAD,))
-        with suppress(apsw.Error):
-            last_merge.write(target, last_merge.last(damaged))
+        target.execute("DELETE FROM sqlite_sequence WHERE name = 'revision_log'")
+        target.execute(
+            "INSERT INTO sqlite_sequence VALUES ('revision_log', ?)", (_last_change(damaged) + CHANGES_AHEAD,)
+        )
         truth = [table for table in salvage.tables(damaged) if not salvage.is_index(table)]
         read = {table: salvage.copy_table(damaged, target, table) for table in truth}
         lost = [f"{table} can't be read whole" for table, rows in read.items() if not rows.whole]
@@ -142,7 +130,7 @@ def _copy_whole(damaged: apsw.Connection, path: Path, *, key: cipher.Key | None)
 
 def _last_change(connection: apsw.Connection) -> int:
     with suppress(apsw.Error):
-        return connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'").get
+        return connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'revision_log'").get
     return CHANGES_AHEAD
 
 
@@ -151,10 +139,10 @@ def _carry_indexes(damaged: apsw.Connection, target: apsw.Connection) -> None:
     for table in CARRIED:
         with suppress(apsw.Error):
             salvage.copy_table(damaged, target, table)
-    for table in ("signs", "vectors", "told"):
+    for table in ("binary_vectors", "vectors", "text_dates"):
         target.execute(f"DELETE FROM {table} WHERE revision_id NOT IN (SELECT id FROM revisions)")
     target.execute("DELETE FROM uses WHERE item_id NOT IN (SELECT id FROM items)")
-    for table in ("signs", "vectors"):
+    for table in ("binary_vectors", "vectors"):
         target.execute(f"DELETE FROM {table} WHERE encoder_id NOT IN (SELECT id FROM encoders)")
     rebuild.drop_wrong_vectors(target)
 

@@ -8,11 +8,10 @@ import apsw
 
 from mcp_memory.sqlite.rows import fetch
 
-INDEXES = frozenset(
-    "changes cluster_items cluster_revisions cluster_sentences cluster_terms clusters encoders gathering signs told "
-    "ungathered uses vectors".split()
-)
-"""The tables that are made from truth; with those of the index of words, and SQLite's own."""
+INDEXES = frozenset("binary_vectors encoders last_merge revision_log text_dates uses vectors".split())
+"""The tables that are made from truth, beside those of topics, the full-text index and SQLite itself."""
+EARLIER_INDEXES = frozenset("changes gathering signs told ungathered".split())
+"""The same in files of schema 8 and earlier."""
 
 Key = tuple[Any, ...]
 Sink = Callable[[Sequence[Any]], None]
@@ -31,7 +30,7 @@ class Read:
 
 def is_index(table: str) -> bool:
     """Whether a table is made from truth, and not truth itself."""
-    return table in INDEXES or table.startswith(("text_index", "sqlite_"))
+    return table in INDEXES | EARLIER_INDEXES or table.startswith(("cluster", "text_index", "sqlite_"))
 
 
 def tables(connection: apsw.Connection) -> list[str]:
