@@ -1,39 +1,42 @@
-# What a contributor runs. `uvx --from rust-just just` where just is not installed.
+# Commands for contributors; `uvx --from rust-just just` runs them where just is not installed.
 
-# The test suite (`just test -n 2 --dist loadfile` on two cores at once); `just clients` for the proofs with other programs.
+# Run the test suite (`just test -n 2 --dist loadfile` on two cores); `just clients` runs the tests with other programs.
 test *options:
     uv run pytest {{options}}
 
-# The proofs with other clients, the conformance suite, the bundle, and whole turns of agents; needs the network.
+# Run the tests with other clients and agents, the conformance suite and the bundle; needs the network.
 clients *options:
     uv run pytest -m "clients or agents" {{options}}
 
-# Format, lint, types, and the parts of the documentation that are made from the code.
+# Format, lint, types, the generated parts of the documentation, and the schemas of .github.
 lint:
     uv run ruff format --check
     uv run ruff check
     uv run pyright
     uv run cog --check `grep -rlF '[[[cog' README.md docs`
+    uv run check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+    uv run check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
+    uv run check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 
-# Put right what can be put right by itself.
+# Fix what can be fixed automatically.
 fix:
     uv run ruff format
     uv run ruff check --fix
     uv run cog -r `grep -rlF '[[[cog' README.md docs`
 
-# What the front answers, from what the server answers; to be made anew when a tool, the version or the SDK changes.
+# Regenerate the snapshot of early responses after a change of tools, prompts, resources, version or SDK.
 snapshot:
     uv run python -m mcp_memory.server.stdio.snapshot
 
-# The wheel, with the encoder in it.
+# Build the wheel, including the encoder.
 wheel:
     uv build --wheel
 
-# The one-click bundle for Claude Desktop, with the encoder in it.
+# Build the one-click bundle for Claude Desktop, including the encoder.
 bundle *options:
     uv run python -m release.bundle {{options}}
 
-# A benchmark of bench/: `just bench locomo --data DIR`.
+# Run a benchmark from bench/: `just bench locomo --data DIR`.
 bench name *options:
     uv run python -m bench.{{name}} {{options}}
 
