@@ -247,8 +247,8 @@ def found(entrant: Entrant, data: TestSet) -> dict[str, str]:
     return {
         "hit@5": f"{mean(hits) * 100:.1f}",
         "R@10": f"{mean(recalls) * 100:.1f}",
-        "without an answer": str(empty),
-        "ms a question": f"{median(times):.0f}",
+        "unanswered": str(empty),
+        "ms per question": f"{median(times):.0f}",
     }
 
 
@@ -317,8 +317,8 @@ def told_twice(entrant: Entrant, statements: int) -> dict[str, str]:
     facts = [FACTS[number % len(FACTS)].format(number) for number in range(statements)]
     found: dict[str, str] = {}
     for name, again in (
-        ("kept twice, word for word", str),
-        ("kept twice, other case, no point", lambda text: text[0].lower() + text[1:].removesuffix(".")),
+        ("duplicates, identical text", str),
+        ("duplicates, other case, no full stop", lambda text: text[0].lower() + text[1:].removesuffix(".")),
     ):
         with TemporaryDirectory() as home:
             client = Client(entrant.contender, home)
@@ -328,7 +328,7 @@ def told_twice(entrant: Entrant, statements: int) -> dict[str, str]:
             client.end()
             kept = entrant.peer.kept(Path(home))
         known = set(facts) & set(kept)
-        found["taken for repeats of others"] = f"{statements - len(known)} of {statements}"
+        found["wrongly refused as repeats"] = f"{statements - len(known)} of {statements}"
         found[name] = f"{len(kept) - len(known)} of {len(known)}"
     return found
 
@@ -409,8 +409,8 @@ def compare(servers: Sequence[Entrant], data: TestSet) -> str:
         if server.peer.same:
             continue
         safety[server.name] = {
-            "lost of two at once": together(server, 50),
-            "lost to kill -9": killed(server, 5, 10),
+            "lost, two writers": together(server, 50),
+            "lost after kill -9": killed(server, 5, 10),
             **told_twice(server, 20),
         }
         processes[server.name] = process(server)
@@ -418,9 +418,9 @@ def compare(servers: Sequence[Entrant], data: TestSet) -> str:
         [
             f"{len(data.queries)} questions about {len(data.documents)} turns of one conversation of LoCoMo:",
             table(recalls),
-            "What is kept and lost:",
+            "Durability and duplicates:",
             table(safety),
-            "The process:",
+            "Process:",
             table(processes),
         ]
     )

@@ -237,8 +237,8 @@ def table(measured: Mapping[str, Mapping[str, float]], encoder: float) -> str:
             *lines,
             "",
             f"First reply: {ours['first reply'] / plain['first reply']:.3f} of the plain SDK server's.",
-            f"First recall: {ours['first recall']:,.0f} ms; the plain SDK server's first reply and the encoder's load "
-            f"({encoder:,.0f} ms) are {bound:,.0f} ms together.",
+            f"First recall: {ours['first recall']:,.0f} ms; the plain SDK server's first reply plus loading the encoder "
+            f"({encoder:,.0f} ms) is {bound:,.0f} ms.",
         ]
     )
 
