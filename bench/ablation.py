@@ -59,16 +59,16 @@ ABLATIONS: Mapping[str, Callable[[], Replacements]] = {
     "meaning: the vector of the text alone": lambda: _fusing(_late_only),
     "meaning: the late-chunk vector": lambda: _fusing(_self_only),
     "words (BM25)": lambda: _weightless("words"),
-    "late interaction: coverage with the turns around": lambda: _weightless("around"),
+    "late interaction: coverage with neighbouring turns": lambda: _weightless("around"),
     "speaker": lambda: {"SPEAKER": 0.0, "OWN_WORDS": 0.0},
     "length": lambda: {"LENGTH": 0.0},
-    "asking (turns that only ask stay where they are)": lambda: {"ASKING": 0.0},
+    "asking (no penalty for turns that only ask)": lambda: {"ASKING": 0.0},
     "smoothing over neighbours": lambda: {"BEFORE": 0.0, "AFTER": 0.0, "ANSWER": 0.0},
-    "when (turns that name a time, asked for one)": lambda: {"WHEN": 0.0},
+    "when (bonus for turns that name a time)": lambda: {"WHEN": 0.0},
     "date": lambda: {"DATE": 0.0},
-    "floor (every candidate counts as relevant)": lambda: {
+    "floor (every candidate passes)": lambda: {
         "relevant": lambda evidence, **_: np.ones(len(evidence.items), np.bool_)
     },
-    "diversify (repeats stay where they are)": lambda: {"diversify": lambda order, *_, **__: list(order)},
+    "diversify (repeats are not moved)": lambda: {"diversify": lambda order, *_, **__: list(order)},
 }
 """By the part that is switched off. What is searched for stays the same; only the ranking of it changes."""

@@ -57,10 +57,10 @@ def _sections(report: Report) -> Iterable[str]:
             yield _categories(result)
     everything = [result for result in report.results if result.task.name == ABLATED]
     if report.ablated and everything:
-        yield "### What each part is worth"
+        yield "### Ablation"
         yield (
-            "LoCoMo's turns, each question in its own conversation, with one part of the ranking switched off at a time.\n"
-            "The candidates stay the same, and the other parts keep their weights."
+            "LoCoMo's turns, each question in its own conversation, with one part of the ranking disabled at a time.\n"
+            "The candidates and the weights of the other parts stay the same."
         )
         yield _ablation(everything[0], report.ablated)
 
@@ -68,12 +68,12 @@ def _sections(report: Report) -> Iterable[str]:
 def _run(report: Report) -> str:
     return (
         f"{made_by(report.day, report.minutes, report.command)}\n\n"
-        "`DIR` holds a directory for each set with `corpus.jsonl`, `queries.jsonl` and `qrels.tsv`; none of the data "
-        "comes with the project.\n"
-        "Every figure but the milliseconds is in percent; other work ran beside it, so the milliseconds vary.\n"
+        "`DIR` contains a directory for each set with `corpus.jsonl`, `queries.jsonl` and `qrels.tsv`; the data is not "
+        "part of the project.\n"
+        "All figures except milliseconds are percentages; the machine also ran other work, so the milliseconds vary.\n"
         "hit@5 is the share of questions with any right document among the first five, R@k the share of the right "
         "documents among the first k, all@5 the share of questions with all of them among the first five.\n"
-        "They are five different measures, and none can be compared with another."
+        "These are five different measures; do not compare one with another."
     )
 
 
@@ -86,13 +86,13 @@ def _overview(results: Sequence[Result]) -> str:
         [result.task.title, str(result.items), str(len(result.task.queries)), *_figures(result.systems[OURS])]
         for result in results
     ]
-    return _table(["mcp-memory on", "items", "questions", *NAMES], rows)
+    return _table(["mcp-memory", "items", "questions", *NAMES], rows)
 
 
 def _told(result: Result) -> str:
     return (
-        f"{len(result.task.queries)} questions, {result.items} items; answered with nothing: {result.unanswered}; "
-        f"a recall took {result.median_ms:.0f} ms at the median with {result.task.limit} items asked for."
+        f"{len(result.task.queries)} questions, {result.items} items; empty answers: {result.unanswered}; "
+        f"median recall {result.median_ms:.0f} ms with {result.task.limit} items requested."
     )
 
 
@@ -108,7 +108,7 @@ def _differences(result: Result) -> str:
 
 def _difference(result: Result, name: str, measure: str) -> str:
     found = result.differences[name, measure]
-    return f"{found.mean:+.1f} [{found.low:+.1f}, {found.high:+.1f}]" + ("" if found.significant else ", may be chance")
+    return f"{found.mean:+.1f} [{found.low:+.1f}, {found.high:+.1f}]" + ("" if found.significant else " (not significant)")
 
 
 def _categories(result: Result) -> str:
@@ -120,7 +120,7 @@ def _categories(result: Result) -> str:
 
 def _ablation(result: Result, ablated: Mapping[str, Sequence[Scored]]) -> str:
     full = means(result.systems[OURS])
-    rows = [["nothing", *(f"{value:.1f}" for value in full.values())]]
+    rows = [["(full ranking)", *(f"{value:.1f}" for value in full.values())]]
     for name, scored in ablated.items():
         rows.append([name, *(f"{value:.1f} ({value - full[key]:+.1f})" for key, value in means(scored).items())])
     return _table(["without", *NAMES], rows)
