@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from clock import Clock
+from hypothesis import HealthCheck, settings
 from mcp import StdioServerParameters
 from mcp.server import Server
 
@@ -26,6 +27,23 @@ INITIALIZE = {
     "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
 }
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+PATIENCE = 120
+"""Seconds after which another process or thread counts as hanging; long enough for a machine with many other jobs."""
+
+# hypothesis' own deadline and its check for slow inputs read the wall clock.
+for profile, most in {"quick": 40, "deep": 100}.items():
+    settings.register_profile(
+        profile,
+        max_examples=most,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+settings.load_profile("quick")  # `just test-deep` loads the other
+
+
+def examples(most: int) -> settings:
+    """Return settings for a property whose examples are expensive: `most` in the profile deep, 40 % of them in quick."""
+    return settings(max_examples=max(1, most * settings().max_examples // 100))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -126,7 +144,7 @@ def speak(database: Path, environment: dict[str, str]) -> Speak:
             input=b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in sent),
             capture_output=True,
             env=environment,
-            timeout=60,
+            timeout=PATIENCE,
         )
         answers = [json.loads(line) for line in ended.stdout.splitlines()]
         return Spoken({answer["id"]: answer for answer in answers}, ended.stderr.decode(), ended.returncode)
