@@ -219,9 +219,16 @@ def fill(database: Path, *, items: int, model: Path | None, seed: int) -> None:
 
 
 def soak(
-    database: Path, *, duration: float, seed: int, model: Path | None, log: Path, options: Sequence[str] = ()
+    database: Path,
+    *,
+    seed: int,
+    model: Path | None,
+    log: Path,
+    duration: float = float("inf"),
+    calls: int = sys.maxsize,
+    options: Sequence[str] = (),
 ) -> Run:
-    """Call a server on the store for so many seconds."""
+    """Call a server on the store for so many seconds or so many times, whichever ends first."""
     client = Client(database, model=model, log=log, options=options)
     run, over = Run(), threading.Event()
     caller = Caller(client, seed=seed)
@@ -230,7 +237,7 @@ def soak(
     watching = threading.Thread(target=_watch, args=(client.pid, run, begun, over), daemon=True)
     watching.start()
     try:
-        while time.monotonic() - begun < duration:
+        while run.calls.total() < calls and time.monotonic() - begun < duration:
             caller.call(run)
     except (EOFError, BrokenPipeError) as error:
         run.errors.append(f"after {time.monotonic() - begun:.0f} s: {error}")
