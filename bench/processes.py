@@ -55,6 +55,8 @@ class Shared:
     """What the clients know of each other. Append and pop of a list are atomic."""
 
     duration: float
+    least: int = 0
+    """Calls and kills without which the time is not up."""
     known: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Memories that were acknowledged, with the last text that was."""
     gone: list[str] = field(default_factory=list[str])
@@ -67,7 +69,7 @@ class Shared:
 
     def over(self) -> bool:
         """Whether the time is up."""
-        return time.monotonic() > self.ends
+        return time.monotonic() > self.ends and min(len(self.history), 10 * self.kills) >= self.least
 
 
 Ask = Callable[[str, Mapping[str, Any]], Answered]
@@ -199,13 +201,15 @@ def look_after(shared: Shared, path: Path, env: Mapping[str, str]) -> None:
         time.sleep(REST)
 
 
-def run(*, duration: float, seed: int, processes: int, items: int, directory: Path, every: float = 1.0) -> Shared:
-    """The whole thing; what was recorded."""
+def run(
+    *, duration: float, seed: int, processes: int, items: int, directory: Path, every: float = 1.0, least: int = 0
+) -> Shared:
+    """The whole thing; what was recorded. It lasts until there were `least` calls, and a kill for each ten of them."""
     path, env = directory / "memory.db", environment(hashing_model(directory))
     write_old_file(
         path, [sentence(random.Random(f"{seed}/old/{n}")) for n in range(items)], schema=len(migrations()) - 1
     )
-    shared = Shared(duration)
+    shared = Shared(duration, least)
     clients: dict[int, LineClient] = {}
     threads = [threading.Thread(target=drive_by_sdk, args=(0, shared, seed, path, env))]
     threads += [

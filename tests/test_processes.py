@@ -1,19 +1,20 @@
 """Several processes and threads on one file, and processes that are killed."""
 
-import multiprocessing
 import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+
+from forks import FORKS
 
 from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
-
-SPAWN = multiprocessing.get_context("spawn")
 
 
 def everything(path: Path) -> list[str]:
@@ -38,7 +39,7 @@ def open_and_remember(path: Path, name: str, start: Barrier, rounds: int) -> Non
 
 
 def run_at_once(target: object, *arguments: object, count: int) -> None:
-    processes = [SPAWN.Process(target=target, args=(*arguments[:1], str(n), *arguments[1:])) for n in range(count)]  # type: ignore[arg-type]
+    processes = [FORKS.Process(target=target, args=(*arguments[:1], str(n), *arguments[1:])) for n in range(count)]  # type: ignore[arg-type]
     for process in processes:
         process.start()
     for process in processes:
@@ -49,44 +50,46 @@ def run_at_once(target: object, *arguments: object, count: int) -> None:
 def test_what_four_processes_remember_at_once_is_all_there_once(tmp_path: Path) -> None:
     path = tmp_path / "memory.db"
 
-    run_at_once(remember_fifty, path, SPAWN.Barrier(4), count=4)
+    run_at_once(remember_fifty, path, FORKS.Barrier(4), count=4)
 
     expected = {f"Process {name} says number {n}." for name in range(4) for n in range(50)} | {"All of them say this."}
     assert Counter(everything(path)) == Counter(expected)
 
 
 def test_eight_processes_make_a_new_file_at_once_ten_times_in_a_row(tmp_path: Path) -> None:
-    run_at_once(open_and_remember, tmp_path / "memory.db", SPAWN.Barrier(8), 10, count=8)
+    run_at_once(open_and_remember, tmp_path / "memory.db", FORKS.Barrier(8), 10, count=8)
 
     for number in range(10):
         assert sorted(everything(tmp_path / f"{number}.db")) == [f"Process {name} was here." for name in range(8)]
 
 
+def remember_and_tell(path: Path, rounds: int, told: Connection) -> None:
+    with Memory.open(path, model=HashingEncoder()) as memory:
+        for number in range(1_000):
+            text = f"Round {rounds} number {number}."
+            memory.remember(text)
+            told.send(text)
+
+
 def test_a_memory_that_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "memory.db"
-    script = (
-        "import sys; from mcp_memory.memory import Memory; from mcp_memory.encoders.hashing import HashingEncoder\n"
-        "memory = Memory.open(sys.argv[1], model=HashingEncoder())\n"
-        "for number in range(1000):\n"
-        "    memory.remember(f'Round {sys.argv[2]} number {number}.')\n"
-        "    print(f'Round {sys.argv[2]} number {number}.', flush=True)\n"
-    )
     acknowledged: set[str] = set()
-    for rounds in range(20):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, str(path), str(rounds)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        for _ in range(3 + 2 * rounds):
-            acknowledged.add(process.stdout.readline().strip())
+    for rounds in range(12):
+        reading, writing = FORKS.Pipe(duplex=False)
+        process = FORKS.Process(target=remember_and_tell, args=(path, rounds, writing))
+        process.start()
+        writing.close()
+        for _ in range(3 + 3 * rounds):
+            acknowledged.add(reading.recv())
         process.kill()
-        acknowledged.update(line.strip() for line in process.stdout if line.endswith(".\n"))
-        process.stdout.close()
-        process.wait()
+        with reading, suppress(EOFError):
+            while True:
+                acknowledged.add(reading.recv())
+        process.join()
 
     kept = Counter(everything(path))
 
-    assert len(acknowledged) >= 400
+    assert len(acknowledged) >= 234
     assert acknowledged - kept.keys() == set()
     assert set(kept.values()) == {1}
 

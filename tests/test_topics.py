@@ -1,12 +1,14 @@
 """Topics: what gathers, what it is called, when a digest is stale, and how much is done at once."""
 
-import multiprocessing
+import shutil
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 from clock import Clock
-from hypothesis import HealthCheck, given, settings
+from conftest import examples
+from forks import FORKS
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_memory.domain.model import (
@@ -396,28 +398,31 @@ def gather_in_a_process(path: Path, start: Barrier) -> None:
 
 
 def test_two_processes_gather_one_file_as_one_would(tmp_path: Path) -> None:
-    found: list[set[frozenset[str]]] = []
-    for processes in (1, 2):
-        path = tmp_path / f"{processes}.db"
-        with Memory.open(path, model=HashingEncoder(), clock=Clock()) as memory:
-            memory.wait_for_encoder()
-            for subject in range(30):
-                parts = [f"Subject s{subject} has s{subject} part p{n} of s{subject}." for n in range(6)]
-                keep(memory, *parts, kind="event")
-        spawn = multiprocessing.get_context("spawn")
-        start = spawn.Barrier(processes)
-        running = [spawn.Process(target=gather_in_a_process, args=(path, start)) for _ in range(processes)]
-        for process in running:
-            process.start()
-        for process in running:
-            process.join(120)
-        with Memory.open(path, model=HashingEncoder()) as memory:
-            assert list(memory.verify()) == []
-            assert memory.stats().ungathered == 0
-            found.append(groups(memory))
+    alone, shared = tmp_path / "alone.db", tmp_path / "shared.db"
+    with Memory.open(alone, model=HashingEncoder(), clock=Clock()) as memory:
+        memory.wait_for_encoder()
+        for subject in range(30):
+            parts = [f"Subject s{subject} has s{subject} part p{n} of s{subject}." for n in range(6)]
+            keep(memory, *parts, kind="event")
+    shutil.copyfile(alone, shared)
 
-    assert found[0] == found[1]
-    assert sum(map(len, found[0])) == 180
+    start = FORKS.Barrier(2)
+    running = [FORKS.Process(target=gather_in_a_process, args=(shared, start)) for _ in range(2)]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join(120)
+    with Memory.open(alone, model=HashingEncoder()) as memory:
+        memory.wait_for_encoder()
+        memory.gather()
+        expected = groups(memory)
+
+    with Memory.open(shared, model=HashingEncoder()) as memory:
+        assert [process.exitcode for process in running] == [0, 0]
+        assert list(memory.verify()) == []
+        assert memory.stats().ungathered == 0
+        assert groups(memory) == expected
+    assert sum(map(len, expected)) == 180
 
 
 def test_without_an_encoder_words_alone_gather(database: Path) -> None:
@@ -482,7 +487,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(12)
 @given(operations=OPERATIONS)
 def test_whatever_happens_topics_hold_what_is_live_and_nothing_else(
     operations: list[tuple[str, str, int]], tmp_path_factory: pytest.TempPathFactory
