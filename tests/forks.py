@@ -5,5 +5,12 @@ import sys
 
 FORKS = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
 FORKS.set_forkserver_preload(
-    ["hypothesis", "keyring", "mcp_memory.encoders.hashing", "mcp_memory.memory", "mcp_memory.sqlite.files.rekey", "pytest"]
+    [
+        "hypothesis",
+        "keyring",
+        "mcp_memory.encoders.hashing",
+        "mcp_memory.memory",
+        "mcp_memory.sqlite.files.rekey",
+        "pytest",
+    ]
 )

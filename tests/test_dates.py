@@ -12,6 +12,7 @@ import apsw
 import pytest
 from click.testing import CliRunner
 from clock import Clock
+from conftest import PATIENCE
 
 from mcp_memory.cli import main
 from mcp_memory.domain.model import Entry, Turn
@@ -150,7 +151,7 @@ def test_a_store_in_a_language_the_encoder_does_not_know_says_so(
     warning = threading.Event()
     monkeypatch.setattr(caplog.handler, "emit", lambda record, emit=caplog.handler.emit: (emit(record), warning.set()))
     with caplog.at_level(logging.WARNING, ADVICE), Memory.open(path, model=English(), clock=Clock()):
-        assert warning.wait(10)
+        assert warning.wait(PATIENCE)
     warned = [record.message for record in caplog.records if "--model" in record.message]
 
     assert before is None

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import HealthCheck, given, settings
+from conftest import PATIENCE, examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_memory.cli import main
@@ -708,7 +709,7 @@ NASTY = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25)
 @given(texts=st.lists(NASTY, min_size=1, max_size=8), tags=st.lists(st.text("aZ ,:#'\"-1é", max_size=6), max_size=3))
 def test_any_texts_come_back_as_they_went(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], tags: list[str]
@@ -738,7 +739,7 @@ def test_any_texts_come_back_as_they_went(
         }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25)
 @given(texts=st.lists(NASTY, min_size=2, max_size=2))
 def test_whatever_someone_writes_into_a_file_is_what_the_memory_says(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]
@@ -797,7 +798,7 @@ def test_watching_brings_both_in_step_until_it_is_interrupted(
         run("update", identifier, "--content", "The port is 2222.")
         until(lambda: "2222" in path.read_text("utf-8"))
         watching.send_signal(signal.SIGINT)
-        output, problems = watching.communicate(timeout=30)
+        output, problems = watching.communicate(timeout=PATIENCE)
     finally:
         watching.kill()
 
@@ -807,9 +808,9 @@ def test_watching_brings_both_in_step_until_it_is_interrupted(
 
 def until(true: Callable[[], bool]) -> None:
     """Wait for what another process does."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not true():
-        assert time.monotonic() < deadline, "it did not happen in a minute"
+        assert time.monotonic() < deadline, f"it did not happen in {PATIENCE} seconds"
         time.sleep(0.05)
 
 

@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 import httpx2
 import pytest
 from click.testing import CliRunner
-from conftest import INITIALIZE
+from conftest import INITIALIZE, PATIENCE
 from mcp import Client, ClientSession
 from mcp import types as mcp_types
 from mcp.client.streamable_http import streamable_http_client
@@ -26,7 +26,6 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_memory.cli import main
 
 TOKEN = "a-token-for-the-test"
-PATIENCE = 60
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import apsw
 import pytest
 import sqlite_vec
 from clock import Clock
-from hypothesis import HealthCheck, given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_memory.domain.model import Entry
@@ -171,7 +172,7 @@ def fresh(memories: list[Memory], tmp_path: Path) -> tuple[Memory, Path]:
     return memory, path
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40)
 @given(steps=st.lists(STEP, max_size=12))
 def test_any_sequence_of_changes_leaves_the_file_sound(
     memories: list[Memory], tmp_path: Path, steps: list[tuple[str, object, object]]
@@ -198,7 +199,7 @@ def test_any_sequence_of_changes_leaves_the_file_sound(
     assert made == sorted(made)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(text=CLEAN)
 def test_any_clean_text_comes_back_from_its_source_as_it_was_given(
     memories: list[Memory], tmp_path: Path, text: str

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from changes import CHANGE, ENCODER, NUMBER, TALKS, Change, Kept, carry_out, operations, sources, visible
 from clock import Clock
-from hypothesis import HealthCheck, example, given, settings
+from conftest import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_memory.domain.model import Entry, ItemId
@@ -25,7 +26,7 @@ from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.exchange import transfer
 from mcp_memory.sqlite.store import SqliteStore
 
-SLOW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = examples(10)
 
 
 def exported(path: Path) -> bytes:

@@ -1,9 +1,10 @@
 """Which moments a sentence names."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from phrases import CHINESE, ENGLISH, OTHERS
 
@@ -136,15 +137,18 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(deadline=50)
 @given(text=st.text(max_size=60), parts=st.lists(PARTS, max_size=200))
 def test_no_text_is_too_odd_or_takes_long(text: str, parts: list[str]) -> None:
-    for moment in moments(text + "".join(parts), now=NOW):
+    start = time.thread_time()
+    found = moments(text + "".join(parts), now=NOW)
+    spent = time.thread_time() - start
+
+    assert spent < 1  # of processor time; the first text of a language compiles its patterns too
+    for moment in found:
         assert moment.period.start <= moment.period.end
         assert 0 <= moment.closeness(day(2023, 5, 8)) <= 1
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=30), parts=st.lists(PARTS, max_size=6))
 def test_a_period_is_read_or_refused(text: str, parts: list[str]) -> None:
     try:

@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from conftest import INITIALIZE, Speak
+from conftest import INITIALIZE, PATIENCE, Speak
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.server import Server
 
@@ -30,8 +30,6 @@ from mcp_memory.sqlite.store import SqliteStore
 
 pytestmark = pytest.mark.anyio
 MODES = ["auto", "legacy"]
-PATIENCE = 30
-"""Seconds after which something that should happen is taken not to."""
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import INITIALIZE, INITIALIZED
-from hypothesis import given, settings
+from conftest import INITIALIZE, INITIALIZED, PATIENCE, examples
+from hypothesis import given
 from hypothesis import strategies as st
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
@@ -40,7 +40,6 @@ from mcp_memory.server.stdio.snapshot import (
 from mcp_memory.start import FLAGS, OPTIONS, serving_options
 
 MODERN = "2026-07-28"
-PATIENCE = 60
 ROOT = Path(__file__).parent.parent
 SAVED = Path(SNAPSHOT).read_text("utf-8")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the gate is a descriptor that the process inherits")
@@ -148,7 +147,7 @@ OPENINGS = st.builds(lambda params: {"method": "initialize", "params": params}, 
 
 
 @given(first=OPENINGS | REQUESTS, rest=st.lists(OPENINGS | REQUESTS, max_size=3))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_whatever_the_front_answers_the_server_answers_the_same(
     first: dict[str, Any], rest: list[dict[str, Any]]
 ) -> None:
