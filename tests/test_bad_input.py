@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from mcp_memory.domain.model import Entry
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
+from mcp_memory.server.app import MemoryHost, make_server
 from mcp_memory.server.stdio.transport import refusal_of
 
 MEGABYTE = "x" * 999_999 + "\n"
@@ -244,28 +245,27 @@ FILES: list[tuple[Callable[[Path], None], str]] = [
 
 
 @pytest.mark.parametrize(("make", "message"), FILES, ids=[make.__name__ for make, _ in FILES])
-def test_a_file_that_cannot_be_served_is_named_and_left_alone(
-    database: Path,
-    speak: Speak,
-    request_tool: Callable[..., dict[str, Any]],
-    make: Callable[[Path], None],
-    message: str,
+@pytest.mark.anyio
+async def test_a_file_that_cannot_be_served_is_named_and_left_alone(
+    database: Path, make: Callable[[Path], None], message: str
 ) -> None:
     make(database)
     before = content_of(database)
-    spoken = speak(
-        request_tool(1, "recall", query="fact"),
-        request_tool(2, "remember", content="A new fact."),
-        {"jsonrpc": "2.0", "id": 3, "method": "tools/list"},
-    )
+    host = MemoryHost(lambda: Memory.open(database, model=HashingEncoder()))
+    async with Client(make_server(host, project=None)) as client:
+        results = [
+            await client.call_tool("recall", {"query": "fact"}),
+            await client.call_tool("remember", {"content": "A new fact."}),
+        ]
+        tools = (await client.list_tools()).tools
+    host.close()
 
-    for number in (1, 2):
-        assert spoken.answers[number]["result"]["isError"]
-        assert spoken.text(number).startswith(str(database))
-        assert message in spoken.text(number)
-    assert len(spoken.answers[3]["result"]["tools"]) == 7
-    assert "Traceback" not in spoken.log
-    assert spoken.exit_code == 0
+    for result in results:
+        text = result.content[0].text  # type: ignore[union-attr]
+        assert result.is_error
+        assert text.startswith(str(database))
+        assert message in text
+    assert len(tools) == 7
     assert content_of(database) == before
 
 
@@ -277,11 +277,20 @@ def test_a_server_serves_as_soon_as_its_file_can_be_served(
     database: Path, speak: Speak, request_tool: Callable[..., dict[str, Any]]
 ) -> None:
     database.write_text("This is no database, and it is longer than a header of SQLite is.\n" * 10, "utf-8")
-    spoken = speak(request_tool(1, "recall", query="fact"))
+    spoken = speak(
+        request_tool(1, "recall", query="fact"),
+        request_tool(2, "remember", content="A new fact."),
+        {"jsonrpc": "2.0", "id": 3, "method": "tools/list"},
+    )
     database.unlink()
     again = speak(request_tool(1, "remember", content="A new fact."))
 
-    assert spoken.answers[1]["result"]["isError"]
+    for number in (1, 2):
+        assert spoken.answers[number]["result"]["isError"]
+        assert spoken.text(number).startswith(f"{database} is not a SQLite database.")
+    assert len(spoken.answers[3]["result"]["tools"]) == 7
+    assert "Traceback" not in spoken.log
+    assert spoken.exit_code == 0
     assert not again.answers[1]["result"]["isError"]
 
 

@@ -317,13 +317,12 @@ def namespace() -> list[str]:
     return [program, "-rn"] if tried.returncode == 0 else []
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_whole_session_needs_no_network(database: Path, environment: dict[str, str], encoder: str) -> None:
+@pytest.mark.model
+def test_a_whole_session_needs_no_network(database: Path, environment: dict[str, str]) -> None:
     apart = namespace()
     if not apart:
         pytest.skip("this machine lets no process have a network namespace of its own")
-    if encoder == "bundled":
-        environment.pop("MCP_MEMORY_MODEL")
+    environment.pop("MCP_MEMORY_MODEL")
 
     answers = serve([*apart, sys.executable, "-m", "mcp_memory", "--database", str(database)], environment)
 

@@ -1,18 +1,19 @@
 """Which project a session is about, and in which order that is asked."""
 
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from click.testing import CliRunner
 from mcp import Client
 from mcp.client.context import ClientRequestContext
 from mcp.types import ErrorData, ListRootsResult, Root
 
+from mcp_memory.cli import main
 from mcp_memory.domain.model import Entry
 from mcp_memory.domain.projects import project_of
 from mcp_memory.encoders.hashing import HashingEncoder
@@ -90,21 +91,20 @@ def test_a_home_directory_under_git_is_no_project(tmp_path: Path, monkeypatch: p
 )
 def test_the_first_that_names_a_project_is_taken(
     tmp_path: Path,
+    here: Path,
     database: Path,
-    environment: dict[str, str],
+    model: Path,
     options: list[str],
     settings: dict[str, str],
     scope: str,
 ) -> None:
-    here = repository(tmp_path / "here", remote="https://example.org/ada/here")
     repository(tmp_path / "claude", remote="https://example.org/ada/claude")
     if "CLAUDE_PROJECT_DIR" in settings:
         settings = settings | {"CLAUDE_PROJECT_DIR": str(tmp_path / settings["CLAUDE_PROJECT_DIR"])}
-    command = [sys.executable, "-m", "mcp_memory", "--database", str(database), *options]
+    unset = {name: None for name in os.environ if name.startswith(("MCP_", "CLAUDE_"))}
+    command = ["--database", str(database), "--model", str(model), *options]
     for arguments in (["remember", "The tests take a minute."], ["list", "--json"]):
-        ended = subprocess.run(
-            command + arguments, cwd=here, env=environment | settings, capture_output=True, check=True, timeout=60
-        )
+        ended = CliRunner().invoke(main, command + arguments, env={**unset, **settings})
 
     assert [item["scope"] for item in json.loads(ended.stdout)] == [scope]
 
