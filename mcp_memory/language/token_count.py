@@ -3,14 +3,11 @@
 import re
 from operator import add
 
+from mcp_memory.language.scripts import CJK, HAN
 from mcp_memory.language.token_pairs import HAN_PAIRS
-from mcp_memory.language.tokenization import CJK
 
 # What a run of characters weighs, in hundredths of a token: at least so much, and more for each character past so many.
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-
-
-_HAN_RUN = re.compile(f"[{_HAN}]+")
+_HAN_RUN = re.compile(f"[{HAN}]+")
 
 
 _RUNS = (
@@ -21,7 +18,7 @@ _RUNS = (
     (re.compile(r"(?:[\x01-\x08\x0e-\x1b\x7f!-&(-/:-@\[-`{-~]|'(?![a-z]))+"), 100, 20, 1),
     (re.compile(r"\n\s*|[^\S\n]{2,}"), 50, 1, 80),
     (_HAN_RUN, 100, 100, 1),
-    (re.compile(f"(?:(?![{_HAN}])[{CJK}])+"), 88, 88, 1),
+    (re.compile(f"(?:(?![{HAN}])[{CJK}])+"), 88, 88, 1),
     (re.compile(f"[^\x00-\x7f\\s{CJK}]"), 80, 0, 0),
 )
 

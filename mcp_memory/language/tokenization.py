@@ -5,45 +5,25 @@ import unicodedata
 from typing import NamedTuple
 
 from mcp_memory.errors import InvalidInput
+from mcp_memory.language.scripts import CJK, UNSPACED
+from mcp_memory.language.stop_words import stop_words
 
-_FUNCTION_WORDS = """
-    a about above after again against all also am an and any are as at be because been before being below between both
-    but by can cannot could d did do does doing don down during each either ever every few for from further had has
-    have having he her here hers herself him himself his how i if in into is it its itself just ll m may me might more
-    most must my myself neither no nor not now of off on once only or other ought our ours ourselves out over own re s
-    same shall she should so some such t than that the their theirs them themselves then there these they this those
-    through to too under until up upon us ve very was we were what when where whether which while who whom whose why
-    will with within without would yet you your yours yourself yourselves
-"""
-
-
-STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
+STOP_WORDS = stop_words("en")
 """English function words, question words, and what a split contraction leaves behind (s, t, d, ll, m, re, ve)."""
-
-
-# Han; Hiragana and Katakana; Hangul.
-CJK = (
-    "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-    "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f\U0001aff0-\U0001b16f"
-    "\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7fb\uffa1-\uffdc"
-)
 
 
 CJK_RUN = re.compile(f"[{CJK}]+")
 
 
-# Thai, Lao, Burmese and Khmer write without spaces too; unicode61 ends a word at each of their vowel marks.
-_UNSPACED = "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1780-\u17d3"
-
-
-_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
+# unicode61 ends a word at each vowel mark of these scripts.
+_UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
 
 
 # unicode61 skips the marks in its own short list of combining diacritics without ending the word there.
 _MARKS = "\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331"
 
 
-WORD = re.compile(f"[^\\W_{CJK}{_UNSPACED}](?:[^\\W_{CJK}{_UNSPACED}]|[{_MARKS}])*")
+WORD = re.compile(f"[^\\W_{CJK}{UNSPACED}](?:[^\\W_{CJK}{UNSPACED}]|[{_MARKS}])*")
 
 
 class Span(NamedTuple):

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
+from mcp_memory.language.scripts import HAN
+
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f"
 """C0 and C1 but for tab, newline and NEL, which is white space."""
 _JOINERS = "\u200c\u200d"
@@ -37,7 +39,7 @@ _JOINING = re.compile(
 )
 """Letters of scripts in which a joiner or a non-joiner changes how a word is written."""
 _EMOJI = re.compile("[\u00a9\u00ae\u203c-\u3299\ufe0f\U0001f000-\U0001faff]")
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_HAN = re.compile(f"[{HAN}]")
 
 
 def visible(text: str) -> str:

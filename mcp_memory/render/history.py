@@ -12,6 +12,7 @@ from mcp_memory.domain.model import (
     Undoing,
 )
 from mcp_memory.language.dates.periods import format_moment
+from mcp_memory.language.scripts import CJK
 from mcp_memory.language.segmentation import shorten
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.provenance import origin_line
@@ -35,7 +36,7 @@ TIMES = ("occurred_at", "valid_until", "review_after")
 
 Opcode = tuple[str, int, int, int, int]
 
-_TOKEN = re.compile(r"\s+|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|\W")
+_TOKEN = re.compile(rf"\s+|[{CJK}]|[^\W{CJK}]+|\W")
 _REASON = re.compile(r"forget [^(]*\((.*)\)", re.DOTALL)
 
 

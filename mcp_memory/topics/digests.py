@@ -21,6 +21,7 @@ from mcp_memory.domain.results import Summary
 from mcp_memory.domain.steps import KeepDigest
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, NotFound
+from mcp_memory.language.scripts import HAN
 from mcp_memory.language.sentences import sentences
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.language.tokenization import require_clean, words
@@ -46,7 +47,7 @@ DIGEST_TOKENS = 600
 """Length of the digests that are made ahead: what is asked for where nothing is said."""
 LOOKED_AT = 20
 """Topics whose keywords are compared with a name."""
-TELLING = re.compile(r"[^\W_]{2}|[\u3400-\u9fff]")
+TELLING = re.compile(f"[^\\W_]{{2}}|[{HAN}]")
 """What a sentence has at least: a code fence or the rule of a table has no word."""
 STRENGTH = 0.5
 """Weight of an item's strength beside its centrality, which is 1 at most."""

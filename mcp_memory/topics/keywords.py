@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from mcp_memory.language.scripts import HAN, HANGUL, HIRAGANA, KATAKANA
 from mcp_memory.language.tokenization import STOP_WORDS, grams, words
 
 COMMON = 1.0
@@ -26,12 +27,12 @@ WITHIN = 0.8
 
 _GRAMMAR = re.compile(
     "喜欢|喜歡|担心|擔心|希望|觉得|覺得|知道|可以|需要|现在|現在|时候|時候|什么|什麼|怎么|怎麼|一下|一个|一個|"
-    "[\u3041-\u309f的了是在我你您他她它们这那哪和与及或就都也还很不没有要会能可把被给对从到于为以之其而且但所又再最吗呢吧啊个些么着过用去想时]"
+    f"[{HIRAGANA}的了是在我你您他她它们这那哪和与及或就都也还很不没有要会能可把被给对从到于为以之其而且但所又再最吗呢吧啊个些么着过用去想时]"
 )
 """What carries grammar and no subject: no word stands across it."""
 
 
-_IDEOGRAPHS = re.compile(r"[\u3005\u30a1-\u30fe\u3400-\u9fff\uac00-\ud7fb]+")
+_IDEOGRAPHS = re.compile(f"[{HAN}{KATAKANA}{HANGUL}]+")
 
 
 _DIGITS = re.compile(r"[\d.,_]+")

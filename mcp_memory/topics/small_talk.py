@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 
+from mcp_memory.language.scripts import CJK
 from mcp_memory.language.tokenization import STOP_WORDS, words
 
 
@@ -49,7 +50,7 @@ _HAN = re.compile(
     "什么|什麼|吗|嗎|呢|吧|了|的|地|得|就|都|也|还|還|很|太|真|挺|非常|特别|特別|一下|一点|一點|有点|有點|先|再|会|會|马上|馬上|"
     "请|請|让|讓|帮|幫|忙|说|說|看|听|聽|想|要|去|来|來|办|辦|做|不|没|沒|有|在|和|跟"
 )
-_CJK = re.compile(r"[\u3005\u3041-\u309f\u30a1-\u30fe\u3400-\u9fff\uac00-\ud7fb]")
+_CJK = re.compile(f"[{CJK}]")
 _SHORT = 3
 """Letters from which the beginning of a name stands for it."""
 

@@ -9,36 +9,13 @@ from math import exp
 from typing import Literal
 
 from mcp_memory.errors import InvalidInput
-from mcp_memory.language.dates.cjk import (
-    CHINESE,
-    EAST_BY_CODE,
-    East,
-    east_grammar,
-    part_of,
-    simplified,
-)
-from mcp_memory.language.dates.european import (
-    BY_CODE,
-    ENGLISH,
-    TONGUES,
-    Tongue,
-)
+from mcp_memory.language.dates.cjk import CHINESE, EAST_BY_CODE, East, east_grammar, part_of, simplified
+from mcp_memory.language.dates.european import BY_CODE, ENGLISH, TONGUES, Tongue
 from mcp_memory.language.dates.fallback import read_foreign
-from mcp_memory.language.dates.grammar import (
-    CJK,
-    HOLIDAYS,
-    TENS,
-    WINDOW,
-    Grammar,
-    grammar,
-)
-from mcp_memory.language.dates.periods import (
-    DAY,
-    Period,
-    parse_period,
-    to_ms,
-)
+from mcp_memory.language.dates.grammar import HOLIDAYS, TENS, WINDOW, Grammar, grammar
+from mcp_memory.language.dates.periods import DAY, Period, parse_period, to_ms
 from mcp_memory.language.detection import possible_languages
+from mcp_memory.language.scripts import CJK
 
 LONGEST = 4000
 """Characters of a text that are read: more is no sentence."""

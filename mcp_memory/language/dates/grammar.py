@@ -22,12 +22,12 @@ from mcp_memory.language.dates.periods import (
     week_of_month,
     year_period,
 )
+from mcp_memory.language.scripts import CJK
 
 LEAP = 2024
 """Stands for any year: it has every day."""
 WINDOW = 80
 """Characters before a date in which its preposition is looked for."""
-CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7ff"
 LETTER = f"[^\\W{CJK}]"
 """What a word goes on with; Chinese, Japanese and Korean write on without a blank."""
 _BEGIN = f"(?<!{LETTER})"

@@ -10,6 +10,7 @@ import apsw
 
 from mcp_memory.domain.model import Filter, spoken
 from mcp_memory.language.detection import function_words, likely_languages
+from mcp_memory.language.scripts import HIRAGANA
 from mcp_memory.language.tokenization import content_words, grams
 from mcp_memory.recall.bm25 import UNIGRAM_WEIGHT
 
@@ -33,7 +34,7 @@ FORMS_READ = 200
 """Terms of one beginning that are looked at."""
 _WORD = re.compile(rf"[^\W\d_]{{{STEM},}}")
 # Hiragana join and bend the words of a Japanese question; what it is about is in its Kanji and Katakana.
-_KANA = re.compile("[\u3041-\u309fー]+")
+_KANA = re.compile(f"[{HIRAGANA}ー]+")
 
 
 def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
