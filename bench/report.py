@@ -108,7 +108,9 @@ def _differences(result: Result) -> str:
 
 def _difference(result: Result, name: str, measure: str) -> str:
     found = result.differences[name, measure]
-    return f"{found.mean:+.1f} [{found.low:+.1f}, {found.high:+.1f}]" + ("" if found.significant else " (not significant)")
+    return f"{found.mean:+.1f} [{found.low:+.1f}, {found.high:+.1f}]" + (
+        "" if found.significant else " (not significant)"
+    )
 
 
 def _categories(result: Result) -> str:
