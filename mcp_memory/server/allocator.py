@@ -1,4 +1,4 @@
-"""The allocator: how much of what was freed a serving process keeps from the operating system."""
+"""How much freed memory a serving process keeps from the operating system."""
 
 import ctypes
 import sys
@@ -23,7 +23,7 @@ end with 238 MB and 19 of them free in heaps where it is 1,000,000, with 221 MB 
 
 
 def keep_little() -> None:
-    """Have the C library give back what was freed; to be called before there are threads. Nothing where it is not glibc."""
+    """Tell glibc to give freed memory back. Call before there are threads; does nothing elsewhere."""
     if not sys.platform.startswith("linux"):
         return
     with suppress(OSError, AttributeError):  # musl has no mallopt

@@ -45,8 +45,8 @@ MAX_PROBLEM_CHARACTERS = 1_000
 Context = ServerRequestContext[Any, Any]
 
 
-class Faces:
-    """What the server answers. One for each process."""
+class Handlers:
+    """Handlers of the protocol's requests. One for each process."""
 
     def __init__(self, host: MemoryHost, callers: Callers) -> None:
         self._host = host
@@ -93,16 +93,16 @@ class Faces:
         )
 
     async def _in_turn(self, context: Context, tool: Tool, arguments: Mapping[str, Any], caller: Caller) -> Answer:
-        """Carry a tool out when the changes that were asked for before it are done, so that it sees them."""
+        """Run a tool once the earlier changes are done, so that it sees them."""
         async with self._changing:
             if not tool.read_only:
                 return await self._in_thread(context, tool, arguments, caller)
         return await self._in_thread(context, tool, arguments, caller)
 
     async def _in_thread(self, context: Context, tool: Tool, arguments: Mapping[str, Any], caller: Caller) -> Answer:
-        """Carry a tool out in a worker thread.
+        """Run a tool in a worker thread.
 
-        A call that is cancelled ends there at its next report of progress, with nothing kept, or is carried out whole.
+        A cancelled call ends at its next report of progress with nothing stored, or is carried out whole.
         """
 
         def progress(done: int, total: int) -> None:
@@ -196,11 +196,11 @@ class Faces:
 def make_server(
     host: MemoryHost, *, project: str | None, elsewhere: Callable[[], str | None] = project_here
 ) -> Server[Any]:
-    """An MCP server over the memory that `host` opens; it speaks both protocol eras.
+    """Build an MCP server over the memory that `host` opens; it speaks both protocol eras.
 
-    `project` is the one that was named; `elsewhere` finds one where the client has told of none.
+    `project` is the configured one; `elsewhere` finds one for clients that report none.
     """
-    faces = Faces(host, Callers(project=project, elsewhere=elsewhere))
+    faces = Handlers(host, Callers(project=project, elsewhere=elsewhere))
     return Server(
         "mcp-memory",
         title="Memory",
@@ -218,7 +218,7 @@ def make_server(
 
 
 def serve_stdio(host: MemoryHost, front: Front, *, project: str | None) -> None:
-    """Go on where the front has begun, until its client goes."""
+    """Take over from the early responder, and serve until the client goes."""
     try:
         anyio.run(_serve_stdio, host, front, project)
     except* BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Reading a tool's arguments forgivingly: other names, lists as JSON or comma text, numbers as text, empty as absent."""
+"""Forgiving parsing of a tool's arguments: aliases, lists as JSON or comma text, numbers as text, empty as absent."""
 
 import json
 from collections.abc import Generator, Mapping, Sequence
@@ -17,10 +17,10 @@ LARGEST = 10_000
 
 
 class Arguments:
-    """One call's arguments. Every reader raises InvalidInput naming the argument and the shape it should have."""
+    """The arguments of one call. Every reader raises InvalidInput naming the argument and the shape it should have."""
 
     def __init__(self, raw: Raw, *, known: Sequence[str], aliases: Mapping[str, str]) -> None:
-        """Raises InvalidInput for an argument that is neither known nor an alias, naming the known ones."""
+        """Raise InvalidInput for an argument that is neither known nor an alias, naming the known ones."""
         self._values: dict[str, object] = {}
         for name, value in raw.items():
             meant = name if name in known else aliases.get(name)
@@ -33,15 +33,14 @@ class Arguments:
             self._values[meant] = value
 
     def has(self, name: str) -> bool:
-        """Whether the argument was given, and not as null or an empty string."""
+        """Return whether the argument was passed, and is neither null nor an empty string."""
         return name in self._values
 
     def holds_list(self, name: str) -> bool:
-        """Whether the argument was given as a list."""
         return isinstance(self._values.get(name), list)
 
     def text(self, name: str) -> str | None:
-        """A string; a number is taken as written."""
+        """Return a string; numbers are taken as written."""
         value = self._values.get(name)
         if value is None or isinstance(value, str):
             return value
@@ -50,7 +49,7 @@ class Arguments:
         raise InvalidInput(f"{name} must be a string, not {_shape(value)}.")
 
     def whole(self, name: str, default: int) -> int:
-        """A whole number, or text that says one."""
+        """Return an integer, also from text."""
         value = self._values.get(name, default)
         number = _number(value)
         if number is None or number != int(number):
@@ -58,7 +57,7 @@ class Arguments:
         return int(number)
 
     def number(self, name: str) -> float | None:
-        """A number, or text that says one."""
+        """Return a number, also from text."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -68,7 +67,7 @@ class Arguments:
         return number
 
     def flag(self, name: str) -> bool | None:
-        """true or false, or text that says so."""
+        """Return a boolean, also from text."""
         value = self._values.get(name)
         if value is None or isinstance(value, bool):
             return value
@@ -78,7 +77,7 @@ class Arguments:
         raise InvalidInput(f"{name} must be true or false, not {_shape(value)}.")
 
     def texts(self, name: str) -> list[str] | None:
-        """A list of strings, also as JSON text or separated by commas."""
+        """Return a list of strings, also from JSON text or text with commas."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -95,7 +94,7 @@ class Arguments:
         return [str(part) for part in cast(list[object], value) if str(part).strip()]
 
     def objects(self, name: str) -> list[object] | None:
-        """A list, also as JSON text; one object, or text that is no JSON, is a list of one. None for an empty list."""
+        """Return a list, also from JSON text; a single object or plain text becomes a list of one. None for an empty list."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -137,7 +136,7 @@ TURN_EXTRAS = frozenset(
 
 
 def entry_of(arguments: Arguments, content: str) -> Entry:
-    """One thing to remember, from arguments that were read with ENTRY_FIELDS among the known ones."""
+    """Build an entry from arguments read with ENTRY_FIELDS among the known ones."""
     return Entry(
         content=content,
         kind=_lower(arguments.text("kind")),
@@ -151,20 +150,20 @@ def entry_of(arguments: Arguments, content: str) -> Entry:
 
 
 def entries_of(values: Sequence[object], *, like: Entry) -> list[Entry]:
-    """Things to remember, from strings or objects; what an object does not say is as in `like`."""
+    """Build entries from strings or objects; fields that an object lacks come from `like`."""
     return [_entry(value, number, like) for number, value in enumerate(values)]
 
 
 def turns_of(values: Sequence[object]) -> list[Turn]:
-    """Turns of a conversation, from objects with a speaker (or role) and content, or from bare strings.
+    """Build turns of a conversation from objects with a speaker (or role) and content, or from bare strings.
 
-    Content may be a list of parts of which those of type text count, as chat interfaces write it.
+    Content may be a list of parts, as chat interfaces write it; parts of type text count.
     """
     return [_turn(value, number) for number, value in enumerate(values) if not _only_calls(value)]
 
 
 def _only_calls(value: object) -> bool:
-    """Whether a turn does nothing but call tools: it says nothing."""
+    """Return whether a turn holds tool calls and no text."""
     return isinstance(value, Mapping) and "tool_calls" in value and not cast(Raw, value).get("content")
 
 
@@ -215,7 +214,7 @@ def _turn(value: object, number: int) -> Turn:
 
 
 def _text_of(value: object) -> object:
-    """What a value says that may be a list of parts, or an object with them, with a text, or with a name or role."""
+    """Return the text of a value that may be a list of parts, or an object with parts, a text, a name or a role."""
     if isinstance(value, Mapping):
         inner = cast(Raw, value)
         found = [inner[name] for name in ("parts", "text", "name", "role") if inner.get(name)]
@@ -235,7 +234,7 @@ def _text_of_parts(parts: Sequence[object]) -> str:
 
 @contextmanager
 def _named(name: str) -> Generator[None]:
-    """Put the name of the entry in front of what was wrong with it."""
+    """Prefix an error in an entry with the entry's name."""
     try:
         yield
     except InvalidInput as problem:
@@ -243,7 +242,7 @@ def _named(name: str) -> Generator[None]:
 
 
 def _json_of(text: str) -> object:
-    """The list or object that a text says in JSON; None where it says neither."""
+    """Parse text as a JSON list or object; None for anything else."""
     if not text.lstrip().startswith(("[", "{")):
         return None
     try:

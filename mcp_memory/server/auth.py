@@ -1,4 +1,4 @@
-"""The token of the server over HTTP: named in the environment, or made once and kept beside the memory file."""
+"""The bearer token of the server over HTTP: from the environment, or generated once into a file beside the memory file."""
 
 import os
 import re
@@ -16,15 +16,15 @@ _SENDABLE = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 def token_file(database: Path) -> Path:
-    """Where the token of a memory file is kept."""
     return database.with_name(f"{database.name}.token")
 
 
 def read_token(environment: Mapping[str, str], database: Path) -> tuple[str, str]:
-    """The token and where it is from.
+    """Return the token and where it comes from.
 
-    Made where there is none yet, in a file that only the user may read; two processes that do so at once get the same.
-    Raises InvalidInput for one that is too short or cannot be sent, Unusable where the file can be neither read nor made.
+    A missing one is generated into a file that only the user can read; processes that race for it get the same one.
+    Raises InvalidInput for a token that is too short or cannot be sent, Unusable where the file can be neither read nor
+    written.
     """
     if named := environment.get(VARIABLE):
         return _checked(named, VARIABLE), VARIABLE
@@ -38,7 +38,7 @@ def read_token(environment: Mapping[str, str], database: Path) -> tuple[str, str
 
 
 def _make(file: Path) -> None:
-    """Write it aside and link it into place, so that nobody reads half of one and the first to come wins."""
+    """Write a temporary file and link it into place: the first writer wins, and nobody reads half a token."""
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as writing:

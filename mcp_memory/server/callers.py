@@ -1,4 +1,4 @@
-"""Who calls: the client's name, the session a call belongs to, and the project it is about."""
+"""Who calls: the client's name, the session that a call belongs to, and its project."""
 
 import logging
 import secrets
@@ -34,7 +34,7 @@ Context = ServerRequestContext[Any, Any]
 
 @dataclass(slots=True)
 class _Place:
-    """Where a session works, once that has been found."""
+    """The project of a session, once resolved."""
 
     finding: anyio.Lock = field(default_factory=anyio.Lock)
     known: bool = False
@@ -42,20 +42,20 @@ class _Place:
 
 
 class Callers:
-    """Tells who makes a request. One for each server process."""
+    """Identifies who makes a request. One for each server process."""
 
     def __init__(self, *, project: str | None, elsewhere: Callable[[], str | None]) -> None:
-        """`project` is the one that was named; `elsewhere` finds one where the client has told of none."""
+        """`project` is the configured one; `elsewhere` finds one for clients that report none."""
         self._session = secrets.token_hex(6)
         self._project = project
         self._elsewhere = elsewhere
         self._places: OrderedDict[str, _Place] = OrderedDict()
 
     async def caller(self, context: Context) -> Caller:
-        """Who calls.
+        """Identify the caller of a request.
 
-        Over stdio a process is one session. Over HTTP a session is what its handshake opened; the later protocol has
-        none, there the calls of one process are one session for each client.
+        Over stdio a process is one session. Over HTTP a session is what its handshake opened; in the later protocol, which
+        has no handshake, the calls that one client makes of one process are one session.
         """
         params = context.session.client_params
         client = f"{params.client_info.name} {params.client_info.version}" if params else "unknown"
@@ -81,7 +81,7 @@ class Callers:
 
 
 def _http(context: Context, part: str, name: str) -> str:
-    """A header or a parameter of the request's address; empty where there is none, and over stdio."""
+    """Return a header or query parameter of the request; empty where there is none, and over stdio."""
     request: object = context.request
     return cast(str, getattr(request, part).get(name, "")) if request is not None else ""
 

@@ -1,4 +1,4 @@
-"""Configuration: options, from flags and from an environment that is passed in."""
+"""Configuration from flags and from an environment that is passed in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What this process works with."""
+    """The settings of this process."""
 
     database: Path
     project: str | None
@@ -32,7 +32,7 @@ class Config:
 
 
 def default_database() -> Path:
-    """`memory.db` in the user's data directory, as each operating system has it."""
+    """Return `memory.db` in the user's data directory, by the rules of the operating system."""
     return user_data_path("mcp-memory", appauthor=False) / "memory.db"
 
 
@@ -47,7 +47,7 @@ def read_config(
     max_size: str | None = None,
     secrets: str | None = None,
 ) -> Config:
-    """The configuration of flags, where given, and else of the environment. Raises InvalidInput naming the option."""
+    """Resolve the configuration from flags first, then the environment. Raises InvalidInput naming the option."""
     level = (log_level or environment.get("MCP_MEMORY_LOG_LEVEL") or "WARNING").upper()
     if level not in LOG_LEVELS:
         raise InvalidInput(f"--log-level {level} is none of {', '.join(LOG_LEVELS)}.")
@@ -69,7 +69,7 @@ def read_config(
 
 
 def is_own_directory(directory: Path) -> bool:
-    """Whether a directory is the one that this program makes for itself, and nobody else keeps files in."""
+    """Return whether a directory is the data directory of this program, where nobody else keeps files."""
     return directory.absolute() == default_database().parent.absolute()
 
 

@@ -1,4 +1,4 @@
-"""The server over HTTP: streamable HTTP on a loopback address, for requests that carry the token."""
+"""Streamable HTTP on a loopback address, for requests that carry the token."""
 
 import hmac
 import ipaddress
@@ -35,20 +35,20 @@ LAST_ANSWERS = 5
 
 
 class OneToken:
-    """Knows the one token of this server."""
+    """Verifies the one token of this server."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """Who has the token; None for any other. The time taken does not tell how much of it was right."""
+        """Compare in constant time; None for a wrong token."""
         if not hmac.compare_digest(token.encode(), self._token):
             return None
         return AccessToken(token=token, client_id="token", scopes=[])
 
 
 def read_address(text: str) -> tuple[str, int]:
-    """The address and port of `[HOST:]PORT`, an IPv6 address in brackets. Raises InvalidInput unless it is loopback."""
+    """Parse `[HOST:]PORT`, with an IPv6 address in brackets. Raises InvalidInput unless it is loopback."""
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if colon else DEFAULT_HOST
     if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
@@ -68,9 +68,9 @@ def read_address(text: str) -> tuple[str, int]:
 
 
 def make_app(server: Server[Any], *, host: str, port: int, token: str) -> ASGIApp:
-    """The application: Host and Origin must be this very address, and the token must be there.
+    """Build the ASGI application, which checks Host, Origin and the token.
 
-    A page of another origin that a browser on this machine shows, also one whose name was made to lead here, is refused.
+    It refuses pages of another origin in a browser on this machine, including names rebound to this address.
     """
     names = {_bracketed(host), "localhost"}
     inner = server.streamable_http_app(
@@ -99,7 +99,7 @@ def serve_http(
     project: str | None,
     started: Callable[[str], None],
 ) -> None:
-    """Serve clients over HTTP until SIGINT or SIGTERM. `started` is told the URL once connections are taken.
+    """Serve clients over HTTP until SIGINT or SIGTERM. Calls `started` with the URL once connections are accepted.
 
     Raises Unusable where the port is taken.
     """

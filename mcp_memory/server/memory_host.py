@@ -1,4 +1,4 @@
-"""MemoryHost: a memory that opens in a thread, so that a handshake need not wait for it."""
+"""A memory that opens in a thread, so that a handshake need not wait for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Given = TypeVar("Given")
 
 
 class MemoryHost:
-    """Opens the memory in a thread, and again at the next call where that failed. Thread-safe."""
+    """Opens the memory in a thread, and again at the next call after a failure. Thread-safe."""
 
     def __init__(self, open_memory: Callable[[], Memory]) -> None:
         self._open = open_memory
@@ -34,11 +34,11 @@ class MemoryHost:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Begin to open, so that the first call finds it done."""
+        """Start opening, so that the first call finds it done."""
         threading.Thread(target=self._try, name="open-memory", daemon=True).start()
 
     def memory(self) -> Memory:
-        """The memory. Raises what is wrong with the file, a later call tries again; Unusable once it is closed."""
+        """Return the memory. Raises what is wrong with the file, and tries again at the next call; Unusable once closed."""
         with self._lock:
             if self._closed:
                 raise Unusable("The server is about to end.")
@@ -47,7 +47,7 @@ class MemoryHost:
             return self._memory
 
     def ask(self, work: Callable[[Memory], Given]) -> Given:
-        """What `work` makes of the memory; once more where the file was replaced or had to be mended meanwhile."""
+        """Return what `work` makes of the memory; retried once where the file was replaced or repaired meanwhile."""
         memory = self.memory()
         try:
             return work(memory)
@@ -68,7 +68,7 @@ class MemoryHost:
                 memory.close()
 
     def close(self) -> None:
-        """Close it where it is open, and open it no more."""
+        """Close the memory where it is open, and refuse to open it again."""
         with self._lock:
             self._closed = True
             if self._memory is not None:
@@ -84,7 +84,7 @@ class MemoryHost:
 
 
 def open_memory(config: Config) -> Memory:
-    """The memory of these settings. Raises Unusable and ReadOnly."""
+    """Open the memory of a configuration. Raises Unusable and ReadOnly."""
     # A server answers its handshake before it has these: numpy, SQLite, platformdirs.
     from mcp_memory.memory import Memory
     from mcp_memory.server.config import is_own_directory

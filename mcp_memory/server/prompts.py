@@ -1,4 +1,4 @@
-"""The prompts clients may offer: begin a session with what is known, reflect on what is worth keeping."""
+"""The prompts that clients may offer: begin a session with what is known, reflect on what is worth keeping."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mcp_memory.privacy.sanitizing import line
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt's name, what it is for, and its arguments with what they mean."""
+    """A prompt's name, its purpose, and its arguments with their meaning."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ At the end tell me in a few lines what you kept.
 
 
 def compose_prompt(name: str, arguments: Mapping[str, str], memory: Callable[[], Memory], *, caller: Caller) -> str:
-    """The text of a prompt, with what is known where it asks for that. Raises InvalidInput for an unknown prompt."""
+    """Return the text of a prompt with its context filled in. Raises InvalidInput for an unknown prompt."""
     if name == "reflect":
         return REFLECT
     if name != "begin":

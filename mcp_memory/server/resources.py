@@ -1,4 +1,4 @@
-"""The resources clients may read: the core context, the topics, an item, a source."""
+"""The resources that clients may read: the core context, the topics, an item, a source."""
 
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -24,7 +24,7 @@ from mcp_memory.render import digest_text, packing
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """An address, or a template of addresses, and what is read there."""
+    """A URI or URI template, and what it reads."""
 
     uri: str
     name: str
@@ -54,7 +54,7 @@ TEMPLATES = (
 
 
 def read(memory: Memory, uri: str, *, caller: Caller) -> str:
-    """What is at an address. Raises NotFound, naming the addresses there are, and InvalidInput for an id that is none."""
+    """Return the text at a URI. Raises NotFound listing the known URIs, and InvalidInput for a malformed id."""
     kind, _, name = uri.removeprefix("memory://").partition("/")
     name = unquote(name)
     match kind, bool(name):
@@ -89,7 +89,7 @@ def _item_text(item: Item, states: list[tuple[Item, Operation]]) -> str:
 
 
 def _source_text(source: Source) -> str:
-    """A source in the fence, each line of it behind a bar, so that none can pass for one of ours."""
+    """Fence a source with a bar before each line, so that no line passes for one of ours."""
     lines = [f"| {inert(line)}".rstrip() for line in source.text.splitlines()]
     called = [f"from {packing.one_line(source.origin)}"] if source.origin else []
     marks = [f"({INSTRUCTS})"] if source_instructs(source) else []

@@ -1,4 +1,4 @@
-"""Serving a client: the memory of a configuration, the server over it, and how they end."""
+"""Serving a client over stdio: start-up, signals and shutdown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def serve_options(front: Front, options: Mapping[str, Any]) -> None:
-    """Serve as the options of a command line say. Ends the process where they are wrong, saying why."""
+    """Serve with the options of a command line. Exits with a message where they are wrong."""
     from mcp_memory.domain.logs import log_to_stderr
     from mcp_memory.server.config import read_config
 
@@ -35,9 +35,9 @@ def serve_options(front: Front, options: Mapping[str, Any]) -> None:
 
 
 def serve(front: Front, config: Config) -> None:
-    """Serve the client of the front until it goes, or says so with a signal. To be called by the main thread.
+    """Serve the client of the early responder until it goes or sends a signal. Call from the main thread.
 
-    When everything is imported the memory opens in a thread, and its encoder loads in another, beside the server.
+    Once everything is imported, the memory opens in one thread and its encoder loads in another, beside the server.
     """
     keep_little()
     host = MemoryHost(lambda: open_memory(config))

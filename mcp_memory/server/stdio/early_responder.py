@@ -1,4 +1,4 @@
-"""The front of a server over standard input: it reads every line, and answers the first ones while the rest comes up."""
+"""Answers a client's first requests on standard input and output while the server is imported."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Front:
     """Reads lines from a client in a thread of its own for as long as the process lives.
 
-    Until the server asks for the first line, what the snapshot knows is answered at once.
-    Then the server is given every line from the first on, so that it comes into the state it would be in had it read them
-    when they came; `answered` says to which it must not send its answer again.
+    Until the server asks for the first line, requests that the snapshot covers are answered at once. The server then gets
+    every line from the first one, so that it reaches the state it would be in had it read them as they came; `answered`
+    lists the requests whose answers it must not send again.
     """
 
     def __init__(self, handshake: Handshake, *, source: int, sink: int) -> None:
@@ -52,12 +52,12 @@ class Front:
         self._changed = threading.Condition()
 
     def start(self) -> None:
-        """Begin to read and to answer."""
+        """Start reading and answering."""
         threading.Thread(target=self._read, name="read-input", daemon=True).start()
         threading.Thread(target=self._write, name="answer-first", daemon=True).start()
 
     def readline(self, size: int, /) -> bytes:
-        """The next line with its end, `size` bytes of it at most; empty when the input has ended.
+        """Return the next line with its end, at most `size` bytes of it; empty at the end of the input.
 
         From the first call on the caller answers.
         """
@@ -80,7 +80,7 @@ class Front:
         return b"".join(found)
 
     def leave_by(self, leave: Callable[[], None]) -> None:
-        """Call `leave`, now or later, when the client goes before the server took over and with nothing unanswered."""
+        """Call `leave`, now or later, when the client goes before the server took over with nothing unanswered."""
         with self._changed:
             self._leave = leave
             self._leave_if_done()
@@ -110,7 +110,7 @@ class Front:
             return b""
 
     def _take(self, piece: bytes) -> None:
-        """Keep a line, or a part of one, for the server."""
+        """Queue a line, or part of one, for the server."""
         with self._changed:
             while self._waiting > MOST_WAITING:
                 self._changed.wait()
@@ -122,7 +122,7 @@ class Front:
             self._changed.notify_all()
 
     def _answer(self) -> None:
-        """Answer the line that was read, as far as the handshake looks at it."""
+        """Answer the buffered line, as far as the handshake looks at it."""
         line, self._begun = self._begun, b""
         if not self._taken_over and (said := self._handshake.answer(line)):
             subject, answer = said
@@ -130,7 +130,7 @@ class Front:
             self._unsent.append(answer.encode() + b"\n")
 
     def _write(self) -> None:
-        """Send what was answered, beside the reading: a client may write much before it reads."""
+        """Send answers from a thread of its own: a client may write much before it reads."""
         while True:
             with self._changed:
                 while not self._unsent and not self._taken_over:
@@ -148,7 +148,7 @@ class Front:
 
 
 def start_front() -> Front:
-    """Serve the client at this process's standard input and output. To be called once, by the main thread.
+    """Serve the client at this process's standard input and output. Call once, from the main thread.
 
     Afterwards standard input is empty for everybody else, and a signal ends the process.
     """

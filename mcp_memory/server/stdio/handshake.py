@@ -1,4 +1,4 @@
-"""What a client asks before it uses a server, answered from a snapshot of the server's own answers."""
+"""Answers to the requests that a client makes before it uses a server, from a snapshot of the server's own answers."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Said = tuple[Subject, str]
 
 
 class Handshake:
-    """Where a conversation stands, followed for as long as it is plain. Not thread-safe.
+    """The state of a conversation, followed for as long as it is plain. Not thread-safe.
 
-    It answers only what the server is known to answer the same, in the state it will be in when it has read the same lines.
-    Whatever is unusual is left to the server; where that could change how later lines are answered, so are they.
+    Answers only what the server is known to answer the same way in the state it will be in after the same lines. Anything
+    unusual is left to the server, and so are later lines where it could change their answers.
     """
 
     def __init__(self, results: Results) -> None:
-        """Answers nothing where there are no results."""
+        """With no results it answers nothing."""
         self.owes = False
         """Whether a line was left over to which the server may have to say something."""
         self._results = results
@@ -50,7 +50,7 @@ class Handshake:
         self._seen: set[str] = set()
 
     def answer(self, line: bytes) -> Said | None:
-        """The line to send back; None for one that wants no answer, or that the server has to answer."""
+        """Return the line to send back; None for a notification, or for a line that the server has to answer."""
         request = self._request_of(line)
         if request is None:
             return None
@@ -59,7 +59,7 @@ class Handshake:
         return said
 
     def _request_of(self, line: bytes) -> Mapping[str, Any] | None:
-        """The plain request that a line is, and None for a notification; anything else ends the answering."""
+        """Parse a line as a plain request; None for a notification. Anything else ends the answering."""
         if not line.strip():
             return None
         message = _object_of(line) if self._plain and len(line) <= LONGEST else None
@@ -98,7 +98,7 @@ class Handshake:
         return (identifier, None), f'{{"jsonrpc":"2.0","id":{_json(identifier)},"result":{result}}}'
 
     def _open(self, method: str, params: Mapping[str, Any]) -> None:
-        """Begin the conversation in the era that its first request says, where that is plain."""
+        """Open the conversation in the era of its first request, where that is plain."""
         first, self._version = self._version is None and len(self._seen) == 1, None
         if first and method == INITIALIZE and _is_introduction(params):
             if result := self._results[INITIALIZE].get(params["protocolVersion"]):
@@ -110,7 +110,7 @@ class Handshake:
             self._leave_the_rest()
 
     def _version_of(self, method: str, params: Mapping[str, Any]) -> str | None:
-        """The version to answer a request in; None where it says something unusual beside its arguments."""
+        """Return the protocol version to answer in; None where the request has anything unusual beside its arguments."""
         if self._version is None or method == INITIALIZE:
             return self._version
         if self._modern:
@@ -133,12 +133,12 @@ def _is_id(value: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    """Whether this is a string with nothing in it that is written as an escape, or not at all."""
+    """Return whether this is absent or a string without escapes."""
     return isinstance(value, str) and value.isprintable()
 
 
 def _is_envelope(params: Mapping[str, Any]) -> bool:
-    """Whether a request says its protocol version, and who asks, in the form that every server takes."""
+    """Return whether a request names its protocol version and client in the form that every server accepts."""
     meta = params.get("_meta")
     return (
         _is_object(meta)
@@ -173,7 +173,7 @@ def _is_client(info: object) -> bool:
 
 
 def _are_capabilities(value: object) -> bool:
-    """Whether these are objects in objects, as all known capabilities are, with the one flag that there is."""
+    """Return whether these are nested objects, as all known capabilities are, with the one known flag."""
     if not _is_object(value):
         return False
     return all(_is_capability(name, inner) for name, inner in value.items())
@@ -186,7 +186,7 @@ def _is_capability(name: str, value: object) -> bool:
 
 
 def _acknowledgement(identifier: str | int, wanted: object) -> Said | None:
-    """The notification that a stream of the wanted events is open; None for wishes of another shape."""
+    """Return the notification that a stream of the wanted events is open; None for another shape of request."""
     if not _is_object(wanted) or wanted.keys() - {*FLAGS, "resourceSubscriptions"}:
         return None
     addresses = wanted.get("resourceSubscriptions", [])
@@ -212,7 +212,7 @@ def _json(value: object) -> str:
 
 
 def results_of(snapshot: str, *, release: str) -> Results:
-    """What a snapshot holds, by method and protocol version; nothing where it was made of another release."""
+    """Return the results of a snapshot by method and protocol version; none where another release made it."""
     made = json.loads(snapshot)
     if made["release"] != release:
         return {}

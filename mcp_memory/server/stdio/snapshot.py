@@ -1,8 +1,8 @@
-"""Makes the snapshot of what the server answers to a client that asks before it does anything.
+"""Record what the server answers to a client's first requests.
 
     uv run python -m mcp_memory.server.stdio.snapshot
 
-writes snapshot.json anew: to be run whenever a tool, a prompt, a resource, the instructions, the version or the SDK change.
+writes snapshot.json; run it when a tool, prompt, resource, the instructions, the version or the SDK change.
 """
 
 import json
@@ -26,18 +26,18 @@ CLIENT = {"name": "snapshot", "version": "0"}
 
 
 def snapshot() -> str:
-    """The snapshot of this code with this SDK, as JSON."""
+    """Return the snapshot of this code with this SDK, as JSON."""
     answers = {method: _gathered(method) for method in ("initialize", *METHODS)}
     return json.dumps({"release": __version__, "answers": answers}, ensure_ascii=False, indent=1) + "\n"
 
 
 def answers_of(*messages: dict[str, Any]) -> list[str]:
-    """What the server answers to messages, in the order of its answers: lines as they go over standard output."""
+    """Return the server's answers to messages as lines of standard output, in the order it sends them."""
     return anyio.run(_answers_of, messages)
 
 
 def opening(version: str) -> list[dict[str, Any]]:
-    """What a client sends first, of the era that the version belongs to."""
+    """Return the opening messages of a client in the era of a protocol version."""
     if version in MODERN_PROTOCOL_VERSIONS:
         return []
     params: dict[str, Any] = {"protocolVersion": version, "capabilities": {}, "clientInfo": CLIENT}
@@ -45,7 +45,7 @@ def opening(version: str) -> list[dict[str, Any]]:
 
 
 def request(method: str, version: str) -> dict[str, Any]:
-    """A request without arguments, of the era that the version belongs to."""
+    """Return a request without arguments, in the era of a protocol version."""
     if version not in MODERN_PROTOCOL_VERSIONS:
         return {"jsonrpc": "2.0", "id": method, "method": method}
     params: dict[str, Any] = {"_meta": {PROTOCOL: version, CAPABILITIES: {}}}
@@ -53,7 +53,7 @@ def request(method: str, version: str) -> dict[str, Any]:
 
 
 def _gathered(method: str) -> list[dict[str, Any]]:
-    """The different results of a method, each with the versions that have it; none where it is an error."""
+    """Collect the distinct results of a method with their versions; none where it is an error."""
     found: list[dict[str, Any]] = []
     for version in KNOWN_PROTOCOL_VERSIONS:
         result = _result(method, version)

@@ -1,4 +1,4 @@
-"""The wire: lines from standard input read within bounds, what is answered to those that are no messages, and how much may be in hand."""
+"""The stdio transport: bounded reading, errors for lines that are no messages, and a limit on requests in flight."""
 
 import json
 import logging
@@ -41,32 +41,32 @@ _ID_LAST = re.compile(
 
 
 class Lines(Protocol):
-    """Where lines come from."""
+    """A source of lines."""
 
     def readline(self, size: int, /) -> bytes:
-        """The next line with its end, `size` bytes of it at most; empty when there is none."""
+        """Return the next line with its end, at most `size` bytes of it; empty at the end."""
         ...
 
 
 class LineTooLong(Exception):
-    """A line of more than MAX_LINE bytes, which was passed over."""
+    """A line of more than MAX_LINE bytes, which was skipped."""
 
     def __init__(self, identifier: str | int | None) -> None:
-        """`identifier` is that of the request, where it stands at one end of the line."""
+        """`identifier` is the request's, where it stands near either end of the line."""
         super().__init__(f"a line of more than {MAX_LINE // 1_000_000} MB")
         self.identifier = identifier
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What one line says, and how many bytes it has."""
+    """A parsed line and its size in bytes."""
 
     message: Message
     size: int
 
 
 async def receive(stream: Lines, *, limit: int = MAX_LINE) -> AsyncIterator[Received]:
-    """What the lines of a stream say, until it ends; never more than one line of at most `limit` bytes is held."""
+    """Yield the parsed lines of a stream until it ends, holding at most one line of at most `limit` bytes."""
     while line := await anyio.to_thread.run_sync(_next_line, stream, limit):
         if isinstance(line, LineTooLong):
             yield Received(line, 0)
@@ -75,7 +75,7 @@ async def receive(stream: Lines, *, limit: int = MAX_LINE) -> AsyncIterator[Rece
 
 
 def read_line(line: bytes) -> Message:
-    """What a line says; what is no UTF-8 in it is replaced, and a byte order mark in front passed over."""
+    """Parse a line; invalid UTF-8 is replaced, and a leading byte order mark skipped."""
     text = line.decode("utf-8", "replace").removeprefix("\ufeff")
     try:
         return SessionMessage(mcp_types.jsonrpc_message_adapter.validate_json(text, by_name=False))
@@ -84,7 +84,7 @@ def read_line(line: bytes) -> Message:
 
 
 def _next_line(stream: Lines, limit: int) -> bytes | LineTooLong:
-    """The next line with its end, empty where there is none; of one that is too long the rest is read and dropped."""
+    """Return the next line with its end, empty at the end; the rest of one that is too long is read and dropped."""
     line = stream.readline(limit + 1)
     if len(line) <= limit:
         return line
@@ -99,14 +99,13 @@ def _next_line(stream: Lines, limit: int) -> bytes | LineTooLong:
 class Wire:
     """Stands between the standard streams and the server.
 
-    It answers the lines that are no messages, which the SDK passes over in silence so that the client waits for ever;
-    reads on only while there is room for another request; and when the input has ended it lets what was asked be
-    answered, so that requests may be piped in.
-    What the front has answered is answered by the server too, and goes no further.
+    Answers lines that are no messages, for which the SDK would let the client wait for ever; reads on only while there is
+    room for another request; and at the end of the input waits for the pending answers, so that requests may be piped in.
+    Answers that the early responder has sent are dropped.
     """
 
     def __init__(self, answered: dict[Subject, str], *, in_hand: int = MAX_IN_HAND) -> None:
-        """`answered` is what the client has been sent, by what it answers; at most `in_hand` requests wait at once."""
+        """`answered` is what the client has been sent already; at most `in_hand` requests wait at once."""
         self._sent = answered
         self._in_hand = in_hand
         self._asked: dict[mcp_types.RequestId, list[int]] = {}
@@ -119,7 +118,7 @@ class Wire:
         to_server: MemoryObjectSendStream[Message],
         to_client: MemoryObjectSendStream[SessionMessage],
     ) -> None:
-        """Pass messages on to the server until the input ends and all is answered."""
+        """Pass messages to the server until the input ends and everything is answered."""
         async with to_server, to_client:
             async for line in lines:
                 if isinstance(line.message, Exception):
@@ -139,7 +138,7 @@ class Wire:
     async def carry_out(
         self, from_server: MemoryObjectReceiveStream[SessionMessage], send: Callable[[SessionMessage], Any]
     ) -> None:
-        """Pass the server's messages on to the client."""
+        """Pass the server's messages to the client."""
         async with from_server:
             async for message in from_server:
                 if isinstance(message.message, mcp_types.JSONRPCRequest):
@@ -172,9 +171,9 @@ class Wire:
         return sum(map(len, self._asked.values()))
 
     def _full(self) -> bool:
-        """Whether no more may be read: there are as many requests in hand, or as many bytes of them, as there may be.
+        """Return whether as many requests, or bytes of them, are in flight as may be.
 
-        While the server waits for an answer of the client's there is room, or it would wait for ever.
+        While the server waits for the client there is room, or it would wait for ever.
         """
         return not self._awaited and (self._count() >= self._in_hand or sum(map(sum, self._asked.values())) > MAX_LINE)
 
