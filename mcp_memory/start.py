@@ -1,4 +1,4 @@
-"""Where a process begins: serving starts with its front, anything else is for the command line."""
+"""The entry point: serving starts with its early responder, anything else goes to the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ FLAGS = {"--read-only": "read_only"}
 
 
 def main() -> None:
-    """Run this process's command line."""
     options = serving_options(sys.argv[1:])
     if options is None or (sys.stdin and sys.stdin.isatty()):
         from mcp_memory.cli import main
@@ -35,9 +34,9 @@ def main() -> None:
 
 
 def serving_options(arguments: list[str]) -> dict[str, str | bool] | None:
-    """The options of a command line that does nothing but serve, as read_config takes them; None for any other.
+    """Parse a command line that only serves into options of read_config; None for any other.
 
-    Only what is plain is read here. What is not, mistakes included, is for the command line to read or to refuse.
+    Reads only the plain forms. The rest, mistakes included, is for the command line to parse or to refuse.
     """
     options: dict[str, str | bool] = {}
     rest, commands = iter(arguments), 0

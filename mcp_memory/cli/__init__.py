@@ -13,7 +13,7 @@ from mcp_memory.server.config import Config
 
 
 class Entry(NamedTuple):
-    """Where a command is defined, and its line in the list of commands."""
+    """The module of a command, and its line in the list of commands."""
 
     module: str
     summary: str
@@ -57,7 +57,7 @@ FUNCTIONS = {"import": "import_", "list": "list_items"}
 
 
 class CommandGroup(click.Group):
-    """The commands of COMMANDS, each imported when it is asked for."""
+    """A group that imports each command's module when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -96,7 +96,7 @@ def main(config: Config) -> None:
 
 
 def _speak_utf8() -> None:
-    """Print in UTF-8 whatever the console's code page, and what no encoding knows as an escape."""
+    """Print UTF-8 whatever the console's code page, and escape what cannot be encoded."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Keeping the file: backups and which of them stay, restoring one, migrations."""
+"""Backups, which of them are kept, restoring one, and migrations."""
 
 import time
 from datetime import UTC, datetime
@@ -26,12 +26,12 @@ from mcp_memory.sqlite.recovery import checks
 )
 @configured
 def backup(config: Config, target: Path | None, rule: str | None) -> None:
-    """Copy the file as it is now, while others use it, and check the copy.
+    """Copy the file while others use it, and check the copy.
 
-    Without TARGET it gets a dated name in the directory backups beside the file; TARGET is a directory for that, or the
-    name of a file that is not there yet. --keep then keeps the newest backup of each of so many days, weeks, months or
-    years that have one, and removes the others: only files named as this command names them, and never those that were
-    made before a migration, a restore or a merge.
+    Without TARGET the copy gets a dated name in the directory backups beside the file; TARGET is another directory for
+    it, or the name of a new file. --keep then keeps the newest backup of each of so many days, weeks, months or years,
+    and removes the others: only files named as this command names them, and never those made before a migration, a
+    restore or a merge.
 
     \b
     Examples:
@@ -61,10 +61,10 @@ def backup(config: Config, target: Path | None, rule: str | None) -> None:
 @click.option("--force", is_flag=True, help="Restore although the file holds what the backup does not.")
 @configured
 def restore(config: Config, backup: Path, force: bool) -> None:
-    """Let the file be as it was when BACKUP was made; those who have it open see that at once.
+    """Restore the file to the state of BACKUP; programs that have it open see that at once.
 
-    Refuses where the file holds operations that the backup lacks, and names them. The file that is replaced is kept
-    among the backups.
+    Refuses where the file holds operations that the backup lacks, and names them. The replaced file is kept among the
+    backups.
 
     \b
     Example:
@@ -82,9 +82,9 @@ def restore(config: Config, backup: Path, force: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would run, and prove it on a copy.")
 @configured
 def migrate(config: Config, dry_run: bool) -> None:
-    """Bring the file of an earlier version to today's schema, after a checked backup; every start does so by itself.
+    """Migrate the file of an earlier version to today's schema, after a checked backup; every start does so by itself.
 
-    It happens in one transaction: where it fails or is ended half-way, the file is as it was.
+    Migrations run in one transaction: one that fails or is killed leaves the file as it was.
 
     \b
     Examples:

@@ -114,9 +114,9 @@ async def _ask(server: StdioServerParameters) -> int:
 
 
 async def _wait_for_encoder(client: Client) -> None:
-    """Ask until the answer no longer says that the encoder is loading: the demo is to show meaning at work.
+    """Recall until the answer no longer says that the encoder is loading, so that the demo shows search by meaning.
 
-    A client need not wait: what it tells earlier is found by its words until the vectors have followed.
+    A client need not wait: until vectors follow, memories are found by their words.
     """
     start = time.perf_counter()
     while "encoder is still loading" in _text(await client.call_tool("recall", {"query": "ready"})):

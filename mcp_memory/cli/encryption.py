@@ -1,4 +1,4 @@
-"""What an operator does about keys: encrypting the file, giving it another key, and making it plain again."""
+"""Encrypting the memory file, changing its key, and decrypting it."""
 
 import os
 import secrets
@@ -21,10 +21,10 @@ passphrase_option = click.option(
 @passphrase_option
 @configured
 def encrypt(config: Config, ask: bool) -> None:
-    """Encrypt the memory file, made where there is none: text, indexes, vectors, log and every later backup.
+    """Encrypt the memory file: text, indexes, vectors, log and every later backup. A missing file is created.
 
-    The key is what MCP_MEMORY_KEY holds; where that is not set a random one, kept in the keychain of the system.
-    End every server of the file first. What a kill at any moment leaves is the plain file or the encrypted one.
+    The key is the value of MCP_MEMORY_KEY; where that is not set a random one, stored in the system's keychain.
+    Stop every server of the file first. A kill at any moment leaves the plain file or the encrypted one.
 
     \b
     Examples:
@@ -45,10 +45,10 @@ def encrypt(config: Config, ask: bool) -> None:
 @passphrase_option
 @configured
 def rekey(config: Config, ask: bool) -> None:
-    """Give an encrypted memory file another key; whoever has the old one can't read what comes from now on.
+    """Give an encrypted memory file another key; the old one does not open what is written from now on.
 
-    The new key is what MCP_MEMORY_NEW_KEY holds; where that is not set a random one, kept in the keychain.
-    The old one comes from where it always does. End every server of the file first.
+    The new key is the value of MCP_MEMORY_NEW_KEY; where that is not set a random one, stored in the keychain.
+    The old one comes from the usual place. Stop every server of the file first.
 
     \b
     Examples:
@@ -70,7 +70,7 @@ def rekey(config: Config, ask: bool) -> None:
 @click.command()
 @configured
 def decrypt(config: Config) -> None:
-    """Make an encrypted memory file a plain one, which everyone who can read it understands.
+    """Turn an encrypted memory file into a plain one, which everyone with access to it can read.
 
     \b
     Example:
@@ -82,7 +82,7 @@ def decrypt(config: Config) -> None:
 
 
 def _still_needed(key: Key) -> str:
-    """Where the key of a file is that is plain now, and what it is for."""
+    """Say where the key of a decrypted file is, and what still needs it."""
     if key.origin == cipher.KEYCHAIN:
         return "Its key stays in the keychain, for its encrypted backups."
     where = {cipher.KEY_VARIABLE: f"the one in {cipher.KEY_VARIABLE}"}.get(key.origin, "the one you typed")
@@ -101,7 +101,7 @@ def _existing(config: Config) -> None:
 
 
 def _new_key(variable: str, *, ask: bool) -> tuple[Key, str]:
-    """A key to encrypt with, and the salt of a raw one."""
+    """Return a key to encrypt with, and the salt of a raw one."""
     salt = secrets.token_hex(16)
     if ask:
         typed = click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)

@@ -1,4 +1,4 @@
-"""Moving what is remembered: out of a file, into one, and two files together."""
+"""Export, import, and merging two files."""
 
 import os
 import sys
@@ -72,11 +72,11 @@ NOUNS = {
 def export(config: Config, file: Path | None, folder: Path | None, format_: str) -> None:
     """Write everything that is remembered, with all its history, to FILE; - is standard output.
 
-    What is made from it (indexes, vectors, topics that gathered, how often recall handed an item out) stays behind.
+    Indexes, vectors, derived topics and use counts are not exported: they are rebuilt.
 
-    With --to what is live goes into a folder of Markdown, a file for each memory and each topic beside an index: to
-    read, and to edit, as `import` of the folder brings the changes back. With --format graph it goes to a FILE for
-    the reference memory server.
+    With --to, live memories go into a folder of Markdown, one file for each memory and each topic beside an index, to
+    read and to edit: `import` of the folder brings the edits back. With --format graph they go to a FILE for the
+    reference memory server.
 
     \b
     Examples:
@@ -108,7 +108,7 @@ def _deliver(config: Config, file: Path, lines: Iterable[bytes], *, what: str = 
 
 
 def write_new(file: Path, lines: Iterable[bytes]) -> None:
-    """Write a file for this user only, which is there whole or not at all. Raises Conflict where it is there already."""
+    """Write a new file atomically, readable by this user only. Raises Conflict where it exists."""
     if file.exists():
         raise Conflict(f"{file} exists already; name a file that does not.")
     unfinished = backup_names.unfinished(file)
@@ -146,13 +146,13 @@ def import_(
     confirm: bool,
     as_json: bool,
 ) -> None:
-    """Bring in files, folders and archives, each of a format that is recognised; - is standard input.
+    """Import files, folders and archives of any known format; - is standard input.
 
     \b
     What is remembered already stays, and importing twice changes nothing more.
-    Of an export of mcp-memory all history comes, as merge brings it.
-    Of a folder that export wrote comes what was edited, added and deleted there since, in one operation.
-    Of another tool's memories comes what is new, in one operation that undo takes back.
+    An export of mcp-memory comes with all its history, as merge brings it.
+    A folder written by export brings its edits, additions and deletions since, as one operation.
+    Another tool's memories come in as one operation that undo takes back.
 
     \b
     Examples:
@@ -202,10 +202,10 @@ def import_ours(
 @json_option
 @configured
 def merge(config: Config, other: Path, dry_run: bool, as_json: bool) -> None:
-    """Bring in all that the memory file OTHER holds, such as that of another machine; OTHER is only read.
+    """Merge the memory file OTHER, such as that of another machine, into this one; OTHER is only read.
 
-    It goes by operation: what both know comes once, and whichever is merged into the other, the result is the same.
-    Where both changed the same memory the later change is kept, the other stays in its history, and both are told.
+    Operations that both know are merged once, and merging in either direction gives the same result. Where both changed
+    a memory, the later change wins, the other stays in its history, and both are reported.
 
     \b
     Examples:
@@ -226,7 +226,7 @@ def merge(config: Config, other: Path, dry_run: bool, as_json: bool) -> None:
 def bring_in(
     config: Config, bring: Callable[[Database, int], Merged], *, named: str, dry_run: bool, as_json: bool
 ) -> None:
-    """Carry out an import or a merge, after a backup, make the vectors that it lacks, and tell what came."""
+    """Run an import or a merge after a backup, encode what has no vectors, and report the result."""
     require_writable(config)
     new, kept_at = not config.database.exists(), None
     try:
@@ -264,14 +264,13 @@ def bring_in(
 
 
 def _let_go(path: Path | None) -> None:
-    """Remove what turned out not to be needed."""
     if path is not None:
         with suppress(OSError):
             path.unlink(missing_ok=True)
 
 
 def told(merged: Merged, *, named: str, dry_run: bool) -> list[str]:
-    """What came, what was left out, and what was decided otherwise, line by line."""
+    """Report what was merged, what was left out, and what conflicted, line by line."""
     came = ", ".join(counted(merged.came[type_], *noun) for type_, noun in NOUNS.items() if merged.came.get(type_))
     would = "would come" if dry_run else "came"
     lines = [f"From {named} {would}: {came}." if came else f"All that {named} holds is known here already."]

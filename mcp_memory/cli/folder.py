@@ -1,4 +1,4 @@
-"""The memories as a folder of Markdown, from a shell: written, taken in again, and kept in step with a file."""
+"""The memories as a folder of Markdown: exported, imported, and kept in step."""
 
 import signal
 import threading
@@ -50,11 +50,11 @@ confirm_option = click.option("--confirm", is_flag=True, help="Forget also where
 def sync(
     config: Config, folder: Path, watch: bool, interval: float, keep: str | None, confirm: bool, as_json: bool
 ) -> None:
-    """Keep a folder of Markdown and the memories in step: what was edited there comes in, then all is written out.
+    """Keep a folder of Markdown and the memories in step: edits of the folder come in, then everything is written out.
 
     \b
-    An edited file is a new state of its memory, a new file a new memory, a deleted one forgets; `undo` takes it back.
-    What both sides changed is told and stays as it is on both, until --keep names the side that counts.
+    An edited file is a new revision of its memory, a new file a new memory, a deleted file forgets one; `undo` takes it
+    back. What both sides changed is reported and left alone on both, until --keep names the side that wins.
 
     \b
     Examples:
@@ -85,7 +85,7 @@ def sync(
 
 
 def export_folder(config: Config, folder: Path) -> None:
-    """Write the memories into a folder, their topics brought up to date."""
+    """Write the memories into a folder, with their topics up to date."""
     memory, _ = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
@@ -96,7 +96,7 @@ def export_folder(config: Config, folder: Path) -> None:
 
 
 def export_graph(config: Config) -> list[bytes]:
-    """The lines of the reference server's graph."""
+    """Return the lines of the reference server's graph."""
     memory, caller = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
@@ -110,7 +110,7 @@ def export_graph(config: Config) -> list[bytes]:
 def import_folder(
     config: Config, folder: Path, *, keep: str | None, confirm: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """Bring in what was changed in a folder that was exported."""
+    """Import the edits of an exported folder."""
     folder = named(folder)
     require_writable(config)
     memory, caller = open_memory_for(config)
@@ -126,7 +126,7 @@ def import_folder(
 
 
 def told_taken_in(taken: TakenIn, folder: Path, *, dry_run: bool) -> list[str]:
-    """What came in, what did not and why, line by line."""
+    """Report what was imported, what was not and why, line by line."""
     new = [item for item in taken.new if item.status != "known"]
     parts = [f"{len(found)} {word}" for word, found in (("edited", taken.edited), ("new", new)) if found]
     parts += [f"{len(taken.forgotten)} forgotten"] if taken.forgotten else []
@@ -151,7 +151,7 @@ def told_taken_in(taken: TakenIn, folder: Path, *, dry_run: bool) -> list[str]:
 
 
 def told_written(written: WrittenOut, folder: Path) -> list[str]:
-    """What was done to the folder, line by line."""
+    """Report what was written to the folder, line by line."""
     lines = [
         f"{folder}: {counted(written.written, 'file')} written, {written.removed} removed, {written.untouched} as they were."
     ]
@@ -174,7 +174,7 @@ def _synchronize(
 
 
 def _attempt(memory: Memory, caller: Caller, folder: Path, *, keep: str | None) -> bool:
-    """Bring both in step while watching, and whether anything was done; what goes wrong is told, once for each change."""
+    """Sync once while watching, and return whether anything was done; problems are reported, once for each change."""
     try:
         taken, written = _synchronize(memory, caller, folder, keep=keep, confirm=False)
     except MemoryProblem as problem:
@@ -189,7 +189,7 @@ def _attempt(memory: Memory, caller: Caller, folder: Path, *, keep: str | None) 
 
 
 def _latest(memory: Memory) -> str:
-    """The last operation, which is another after every change of the memories."""
+    """Return the id of the last operation, which changes with every change of the memories."""
     return next((operation.id for operation in memory.operations(limit=1)), "")
 
 
@@ -199,7 +199,7 @@ def _side(keep: str | None) -> Any:
 
 @contextmanager
 def _stopped_by_signals() -> Generator[threading.Event]:
-    """An event that an interrupt sets, so that what is being written is finished first."""
+    """Yield an event that an interrupt sets, so that the write in progress is finished first."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -1,4 +1,4 @@
-"""hook: answers Claude Code's hooks from standard input, quickly, and with silence where anything is wrong."""
+"""Answers Claude Code's hooks from standard input: quickly, and with silence where anything is wrong."""
 
 import json
 import logging
@@ -32,7 +32,7 @@ def hook(event: str, database: str | None, wait: bool) -> None:
     """Answer a hook of Claude Code: session-start, prompt, pre-compact or stop; setup writes them into its settings.
 
     Reads the event as JSON on standard input and prints what Claude Code expects, or nothing.
-    It never stops Claude Code: whatever goes wrong is told on standard error, and it ends with 0.
+    It never stops Claude Code: problems go to standard error, and it exits with 0.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def hook(event: str, database: str | None, wait: bool) -> None:
 
 
 def _environment(event: Mapping[str, Any]) -> dict[str, str]:
-    """The environment, with the folder the session is in where Claude Code names it in the event alone."""
+    """Return the environment, with the session's folder where Claude Code names it only in the event."""
     environment = dict(os.environ)
     folder = event.get("cwd")
     if not environment.get("CLAUDE_PROJECT_DIR") and isinstance(folder, str):
@@ -91,7 +91,7 @@ def _stop(event: Mapping[str, Any], config: Config) -> str | None:
 
 
 def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> None:
-    """Keep what was said since the last time, in a process of its own: Claude Code need not wait for the writing."""
+    """Store the turns since the last time in a detached process: Claude Code need not wait for the writing."""
     if config.read_only:
         return
     if wait:

@@ -1,4 +1,4 @@
-"""Importing from a shell what other tools remembered: recognised, read, brought in, and told."""
+"""Importing memories of other tools: format detection, reading, importing, and the report."""
 
 import sys
 from collections.abc import Generator, Iterable, Sequence
@@ -37,7 +37,7 @@ TOLD = 20
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was asked for of an import."""
+    """The options of an import."""
 
     format: str | None
     scope: str | None
@@ -46,9 +46,9 @@ class Wanted:
 
 
 def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: Wanted, *, as_json: bool) -> None:
-    """Bring in what paths hold, in one operation; each comes with what was read of standard input already.
+    """Import paths as one operation; each comes with what was read of standard input already.
 
-    Of several paths those that can't be read are told, and the others come. Ends with 1 where nothing could be read.
+    Paths that can't be read are reported, and the others imported. Exits with 1 where nothing could be read.
     """
     require_writable(config)
     packages, besides = _opened(paths, wanted.format)
@@ -71,7 +71,7 @@ def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: 
 
 
 def _opened(paths: Sequence[tuple[Path, bytes]], format_: str | None) -> tuple[list[_Sorted], list[Found]]:
-    """What paths hold, each with what is read of it by format, and what is not read. Raises InvalidInput for all of it."""
+    """Return the packages of paths with their files by format, and what is not read. Raises InvalidInput where all fail."""
     packages: list[_Sorted] = []
     besides: list[Found] = []
     refused: list[InvalidInput] = []
@@ -97,9 +97,9 @@ def _package(given: tuple[Path, bytes]) -> Package:
 
 
 def _sorted(package: Package, name: str | None) -> tuple[list[_Sorted], list[Found]]:
-    """What is read of a package and of the archives in it, by format: all by the one named, else each file by its own.
+    """Split a package, and the archives in it, by format: all of it by the one named, else each file by its own.
 
-    Beside it what no format reads. Raises InvalidInput where nothing is read.
+    Returns beside it what no format reads. Raises InvalidInput where nothing is read.
     """
     if name:
         return [(package, {name: [package]})], []
@@ -131,7 +131,7 @@ def _sorted(package: Package, name: str | None) -> tuple[list[_Sorted], list[Fou
 def _found(
     packages: Sequence[_Sorted], besides: Sequence[Found], wanted: Wanted
 ) -> list[tuple[Origin, Iterable[Found]]]:
-    """The records of each format with where they come from, and with the last what is not read."""
+    """Return the records of each format with their origin; the last also has what is not read."""
     found = [
         (Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name)), read(name, parts))
         for package, formats in packages
@@ -143,7 +143,7 @@ def _found(
 
 @contextmanager
 def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
-    """The settings; with `dry_run` and no memory file those of an empty one that is gone afterwards."""
+    """Yield the settings; for a dry run without a memory file those of an empty temporary one."""
     if not dry_run or config.database.exists():
         yield config
         return
@@ -152,7 +152,7 @@ def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
 
 
 def told(brought: Brought, formats: dict[str, str], *, dry_run: bool) -> list[str]:
-    """What came, what did not and why, line by line."""
+    """Report what was imported, what was not and why, line by line."""
     named = ", ".join(f"{name} ({format_})" for name, format_ in formats.items())
     new = brought.count("created", "similar", "replaces")
     would = "would come" if dry_run else "came"
@@ -197,7 +197,7 @@ def _memories(number: int) -> str:
 
 
 def _beside(brought: Brought, status: str, words: tuple[str, str]) -> list[str]:
-    """The memories of a status, each with what it stands beside."""
+    """Report the memories of a status, each with the one it relates to."""
     found = [item for item in brought.items if item.status == status]
     if not found:
         return []

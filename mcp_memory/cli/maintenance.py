@@ -1,4 +1,4 @@
-"""What an operator does: looking after the file, and trying it all out."""
+"""Commands of an operator: statistics, audit, verification, indexes, and recovery."""
 
 import sys
 import time
@@ -27,7 +27,7 @@ from mcp_memory.sqlite.recovery.repair import recover as recovered_from
 @json_option
 @configured
 def stats(config: Config, as_json: bool) -> None:
-    """How much is remembered, and in what.
+    """Count what is remembered, and where it takes room.
 
     \b
     Example:
@@ -49,7 +49,7 @@ def stats(config: Config, as_json: bool) -> None:
 @json_option
 @configured
 def audit(config: Config, strict: bool, as_json: bool) -> None:
-    """What wants a person's eye: duplicates, contradictions, secrets, stale facts, and what recall does not find.
+    """List what needs a person's eye: duplicates, contradictions, secrets, stale facts, and what recall does not find.
 
     \b
     Examples:
@@ -91,7 +91,7 @@ def verify(config: Config) -> None:
 @click.command()
 @configured
 def reindex(config: Config) -> None:
-    """Rebuild the indexes from what is remembered, with the encoder of --model; others may go on using the file.
+    """Rebuild the indexes from the memories, with the encoder of --model; others may go on using the file.
 
     \b
     Example:
@@ -107,7 +107,7 @@ def reindex(config: Config) -> None:
 @click.option("--whole", is_flag=True, help="Rewrite a large file of an early version; nobody can write meanwhile.")
 @configured
 def compact(config: Config, whole: bool) -> None:
-    """Give what is free in the file back to the disk; others may go on using it.
+    """Give free space in the file back to the disk; others may go on using it.
 
     \b
     Example:
@@ -125,9 +125,9 @@ def compact(config: Config, whole: bool) -> None:
 @json_option
 @configured
 def recover(config: Config, damaged: Path, target: Path, as_json: bool) -> None:
-    """Save what can be read of a DAMAGED file in a new one, and tell what is lost; exit 1 where anything is.
+    """Save what can be read of a DAMAGED file in a new one, and report what is lost; exit 1 where anything is.
 
-    The damaged file stays as it is. End the programs that use it first.
+    The damaged file stays as it is. Stop the programs that use it first.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Opening the memory, or the file alone, that a command works on."""
+"""Opening the memory, or the file alone, for a command."""
 
 import logging
 from collections.abc import Generator, Mapping
@@ -21,13 +21,13 @@ CLIENT = "command line"
 
 
 def open_existing(config: Config) -> tuple[Memory, Caller]:
-    """The memory, where there is one: what only reads or changes makes no file out of a mistyped name."""
+    """Open a memory that exists: a mistyped name must not become a new file."""
     require_file(config)
     return open_memory_for(config)
 
 
 def require_file(config: Config) -> None:
-    """Raises NotFound where there is no memory file, or an empty one, which none ever is and which is left as it is."""
+    """Raise NotFound where there is no memory file, or an empty one, which is never ours and is left alone."""
     if not config.database.exists():
         raise NotFound(
             f"There is no memory file {config.database} yet. Remember something first, or name another file."
@@ -41,14 +41,14 @@ def require_file(config: Config) -> None:
 
 
 def require_writable(config: Config) -> None:
-    """Raises ReadOnly where nothing may be changed."""
+    """Raise ReadOnly where nothing may be changed."""
     if config.read_only:
         raise ReadOnly(f"{config.database} is open for reading only, so nothing can be changed in it.")
 
 
 @contextmanager
 def open_database(config: Config) -> Generator[Database]:
-    """The file alone, without an encoder. Raises Unusable and ReadOnly."""
+    """Open the file alone, without an encoder. Raises Unusable and ReadOnly."""
 
     database = Database(config.database, read_only=config.read_only)
     try:
@@ -58,7 +58,7 @@ def open_database(config: Config) -> Generator[Database]:
 
 
 def open_memory_for(config: Config) -> tuple[Memory, Caller]:
-    """The memory, made where there is none, and who asks it from a shell."""
+    """Open the memory, creating a missing file, and identify the shell as its caller."""
 
     logging.getLogger(ADVICE).setLevel(logging.ERROR)
     project = config.project or project_here()
@@ -66,13 +66,13 @@ def open_memory_for(config: Config) -> tuple[Memory, Caller]:
 
 
 def call_tool(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:
-    """Carry a tool out as a client would, and print its answer."""
+    """Call a tool as a client would, and print its answer."""
     answer = answer_of(config, tool, arguments)
     print_answer(answer.data if as_json else answer.text)
 
 
 def answer_of(config: Config, tool: str, arguments: Mapping[str, Any]) -> Answer:
-    """What a tool answers to the arguments that were given, when the vectors of what it keeps are made."""
+    """Call a tool, and encode what it stored before returning its answer."""
 
     memory, caller = open_memory_for(config) if tool == "remember" else open_existing(config)
     with memory, progress_bar() as progress:

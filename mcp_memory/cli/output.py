@@ -31,12 +31,12 @@ _UNSEEN = re.compile(
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """A character as JSON escapes it, so that a program reads the text as it was kept."""
+    """Escape a character as JSON does, so that a program reads the stored text."""
     return json.dumps(match[0])[1:-1]
 
 
 def _coloured(line: str) -> str:
-    """A line with its id and date dimmed and what replaced something marked; plain where there is no terminal."""
+    """Dim a line's id and date and mark what replaced something, on a terminal."""
     if line.startswith("#") and ": " in line:
         head, _, text = line.partition(": ")
         return click.style(head + ":", fg="cyan") + " " + text
@@ -47,7 +47,7 @@ def _coloured(line: str) -> str:
 
 @contextmanager
 def progress_bar(*, long: int = LONG) -> Generator[Callable[[int, int], None]]:
-    """A bar on standard error while something of more than `long` steps runs on a terminal; nothing elsewhere."""
+    """Show a bar on standard error for work of more than `long` steps, on a terminal only."""
     with ExitStack() as stack:
         bars: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""Serving clients: over standard input and output, or over HTTP on this machine."""
+"""Serving clients over standard input and output, or over HTTP on this machine."""
 
 import os
 import sys
@@ -19,8 +19,8 @@ from mcp_memory.server.stdio.early_responder import start_front
 def serve(config: Config, address: str | None) -> None:
     """Serve an MCP client over standard input and output; with --http many of them, on a loopback address.
 
-    Over HTTP every request carries a token, from MCP_MEMORY_TOKEN or else from a file beside the memory
-    file, which is made once. An address with ?project=NAME is about that project.
+    Over HTTP every request carries a token, from MCP_MEMORY_TOKEN or else from a file beside the memory file, which is
+    generated once. A URL with ?project=NAME is about that project.
 
     \b
     Examples:
@@ -48,7 +48,6 @@ def serve(config: Config, address: str | None) -> None:
 
 
 def serve_stdio_of(config: Config) -> None:
-    """Serve the client of standard input and output until it goes."""
     if sys.stdin.isatty():
         click.echo("Serving an MCP client over standard input and output; mcp-memory --help says what else.", err=True)
     run.serve(start_front(), config)

@@ -1,4 +1,4 @@
-"""setup: adds this server to the MCP clients of this machine, shows what that would change, and takes it out again."""
+"""Adds this server to the MCP clients of this machine, previews the changes, and removes it again."""
 
 import os
 from pathlib import Path
@@ -44,7 +44,7 @@ def setup(
 
     The clients are claude-desktop, claude-code, cursor, vscode, codex, gemini, windsurf, zed, cline, opencode, copilot,
     lmstudio and goose.
-    Every file is copied first, to its name with .before-mcp-memory added, and what else stands in it stays.
+    Every file is first backed up under its name with .before-mcp-memory added; everything else in it stays.
 
     \b
     Examples:
@@ -83,7 +83,7 @@ def setup(
 
 
 def _carry_out(plans: list[Plan], *, dry_run: bool, remove: bool) -> None:
-    """Write the plans and say what was done and what is next. Ends with 1 where a client had a problem."""
+    """Write the plans and report them. Exits with 1 where a client had a problem."""
     failed = False
     for plan in plans:
         title = click.style(plan.client.title, bold=True)
@@ -119,7 +119,7 @@ def _show_diff(plan: Plan) -> None:
 
 
 def _write(plan: Plan, *, remove: bool) -> bool:
-    """Write one client's files; whether all of them could be."""
+    """Write one client's files; return whether all of them were written."""
     try:
         for change in plan.changes:
             if change.changes:
@@ -141,7 +141,7 @@ def _told(change: Change, kept: Path | None) -> str:
 
 
 def _show_list(machine: Machine, *, of_project: bool) -> None:
-    """A line for each client: whether it is here, whether it has this server, and its file."""
+    """Print a line for each client: whether it is installed, whether it has this server, and its file."""
     here = {client.name for client in found(machine)}
     words = {True: "set up", False: "not set up", None: "unreadable"}
     for client in CLIENTS:

@@ -1,4 +1,4 @@
-"""What the command line prints of stats and of an audit, for a person."""
+"""Statistics, audits and recoveries as lines for a person, and as data."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -23,7 +23,7 @@ NAMED = 6
 
 
 def stats_lines(stats: Stats) -> list[tuple[str, str]]:
-    """A name and a value for each line."""
+    """Return a name and a value for each line."""
     digests = f"{stats.digests} handed in, {stats.stale_digests} stale"
     if stats.compression is not None:
         digests += (
@@ -61,7 +61,7 @@ def _items(stats: Stats) -> str:
 
 
 def _in_use(stats: Stats) -> str:
-    """How much of the limit is used, with what to do where it is near."""
+    """Return how much of the limit is used, with what to do near it."""
     if stats.max_size is None:
         return f"{_bytes(stats.used)}, no limit (--max-size)"
     share = f"{_bytes(stats.used)} of {_bytes(stats.max_size)} ({stats.used / stats.max_size:.0%})"
@@ -69,7 +69,7 @@ def _in_use(stats: Stats) -> str:
 
 
 def audit_lines(audit: Audit) -> Iterator[str]:
-    """The findings by sort, each with the ids to act on; a secret itself is not shown."""
+    """Yield the findings by sort, each with the ids to act on; secrets themselves are not shown."""
     yield f"{audit.checked:,} of {counted(audit.items, 'item')} looked at."
     yield from _section(
         "exact duplicates",
@@ -109,7 +109,7 @@ def audit_lines(audit: Audit) -> Iterator[str]:
 
 
 def audit_data(audit: Audit) -> dict[str, Any]:
-    """An audit as data, with every finding; of a secret only where and of what sort it is."""
+    """Return an audit as data, with every finding; of a secret only its place and sort."""
     return {
         "items": audit.items,
         "checked": audit.checked,
@@ -142,7 +142,6 @@ def audit_data(audit: Audit) -> dict[str, Any]:
 
 
 def stats_data(stats: Stats) -> dict[str, Any]:
-    """Stats as data."""
     return asdict(stats)
 
 
@@ -180,7 +179,7 @@ def _first(pairs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def _bytes(size: int) -> str:
-    """A size in the unit that leaves one to three digits before the point."""
+    """Format a size in the unit that leaves one to three digits before the point."""
     unit = 0
     while unit < len(_UNITS) - 1 and size / 1000**unit >= 999.95:
         unit += 1
@@ -188,7 +187,7 @@ def _bytes(size: int) -> str:
 
 
 def recovered_lines(found: Recovered, target: Path) -> Iterator[str]:
-    """What was saved, and what is lost as far as that can be known."""
+    """Yield what was saved, and what is lost as far as that can be known."""
     yield f"Saved in {target}: {_rows(found.saved)}."
     if found.missing:
         share = round(100 * found.missing / found.pages)
@@ -208,5 +207,4 @@ def _rows(tables: Mapping[str, int]) -> str:
 
 
 def recovered_data(found: Recovered) -> dict[str, Any]:
-    """The same as data."""
     return asdict(found)

@@ -1,4 +1,4 @@
-"""What memories gather into, and what becomes of old tool calls, from a shell."""
+"""Topics, and folding old tool calls."""
 
 from dataclasses import asdict
 from typing import Any
@@ -21,9 +21,9 @@ from mcp_memory.server.config import Config
 @json_option
 @configured
 def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
-    """The topics that memories gather into, those that changed last first.
+    """List the topics that memories gather into, those that changed last first.
 
-    What changed since they were last brought up to date is worked in first; a running server does so by itself.
+    Brings them up to date first; a running server does so by itself.
 
     \b
     Examples:
@@ -43,7 +43,7 @@ def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
 @json_option
 @configured
 def fold(config: Config, as_json: bool) -> None:
-    """Let old tool calls of one shape become one pattern; a running server does it once a day.
+    """Fold old tool calls of one shape into one pattern; a running server does it once a day.
 
     Calls are kept whole for 7 days, and can come back for 30; those that failed, wrote or deleted, for 90.
 
@@ -62,7 +62,7 @@ def fold(config: Config, as_json: bool) -> None:
 
 
 def topic_data(topic: Topic) -> dict[str, Any]:
-    """A topic as data; times in milliseconds since 1970 UTC."""
+    """Return a topic as data; times in milliseconds since 1970 UTC."""
     return {
         "name": topic.name,
         "scope": topic.scope,

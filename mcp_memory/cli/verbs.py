@@ -1,4 +1,4 @@
-"""The verbs from a shell: the same as the tools, and the list of what there is."""
+"""The verbs: the same as the tools, and a list of all memories."""
 
 import sys
 from collections.abc import Mapping
@@ -104,7 +104,7 @@ def recall(
 
 
 def _explained(data: Mapping[str, Any]) -> list[str]:
-    """A line for each hit with the parts of its score, under a line with their names, then the milliseconds."""
+    """Return a header, a line for each hit with the parts of its score, and the time spent."""
     names = list(dict.fromkeys(name for hit in data["hits"] for name in hit["parts"]))
     lines = [f"{'memory':<14} {'score':>7} " + " ".join(f"{name:>10}" for name in names) + "  text"]
     for hit in data["hits"]:
@@ -134,7 +134,7 @@ def summarize(
     as_json: bool,
     **selection: Any,
 ) -> None:
-    """A digest of a TOPIC, a question, or a stretch of time.
+    """Digest a TOPIC, a question, or a stretch of time.
 
     \b
     Examples:
@@ -229,7 +229,7 @@ def _forget_old(
     reason: str | None,
     **_: None,
 ) -> None:
-    """Show what a rule of retention takes away, and with `confirm` take it away."""
+    """Show what a rule of retention would forget, and with `confirm` forget it."""
     memory, caller = open_existing(config)
     with memory:
         found = memory.expired(older_than, ItemQuery(scope or "all", kinds), by=caller)
@@ -251,7 +251,7 @@ def _forget_old(
 @json_option
 @configured
 def history(config: Config, as_json: bool, **fields: Any) -> None:
-    """What the memory ID has been, with what each change was; without one the latest operations.
+    """Show the revisions of the memory ID, with what each changed; without an id the latest operations.
 
     \b
     Examples:
@@ -268,7 +268,7 @@ def history(config: Config, as_json: bool, **fields: Any) -> None:
 @json_option
 @configured
 def undo(config: Config, operation: str | None, dry_run: bool, as_json: bool) -> None:
-    """Take back OPERATION, as history names it; without one the last that was done from a shell.
+    """Take back OPERATION, as history names it; without one the last that came from a shell.
 
     An undo is an operation too: named, it is taken back in turn. What was erased stays gone.
 
@@ -298,7 +298,7 @@ def undo(config: Config, operation: str | None, dry_run: bool, as_json: bool) ->
 def list_items(
     config: Config, kinds: tuple[str, ...], tags: tuple[str, ...], limit: int, offset: int, as_json: bool, **fields: Any
 ) -> None:
-    """List what is remembered, the latest first.
+    """List memories, the latest first.
 
     \b
     Examples:

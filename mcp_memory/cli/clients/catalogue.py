@@ -1,4 +1,4 @@
-"""The clients setup knows: where each keeps its servers and its instructions, and what an entry looks like there.
+"""The clients that setup knows: their configuration files, their instruction files, and the shape of an entry.
 
 Each was looked up in November 2026 in the client's documentation or its own code; docs/clients.md says which was tried.
 """
@@ -33,7 +33,7 @@ class Instructions:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One client, as setup writes for it."""
+    """A client, as setup writes for it."""
 
     name: str
     """As it is named on the command line."""
@@ -99,7 +99,7 @@ def _goose(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _claude_desktop(machine: Machine) -> list[Path]:
-    """On Windows the packaged application reads a folder of its own instead of the documented one."""
+    """The packaged application on Windows reads a folder of its own instead of the documented one."""
     folders = [machine.application("Claude")]
     if machine.platform == "win32":
         packages = machine.local / "Packages"
@@ -119,7 +119,7 @@ def _claude_code(machine: Machine) -> list[Path]:
 
 
 def _vscode(machine: Machine) -> list[Path]:
-    """The user folders of Visual Studio Code: the ordinary one, and of its other editions those that are there."""
+    """Return the user folders of Visual Studio Code: the stable edition's, and those of other editions that exist."""
     usual = machine.application("Code") / "User"
     others = existing(machine.application(name) / "User" for name in ("Code - Insiders", "VSCodium"))
     return [usual, *others] if usual.exists() or not others else others
@@ -134,7 +134,7 @@ def _copilot_folder(machine: Machine) -> Path:
 
 
 def _opencode_files(machine: Machine) -> list[Path]:
-    """The file there is, with or without the c; else the plain one."""
+    """Return the existing file, with or without the c; else the plain name."""
     folder = machine.config / "opencode"
     return (existing([folder / "opencode.jsonc", folder / "opencode.json"]) or [folder / "opencode.json"])[:1]
 
@@ -148,7 +148,7 @@ def _cline_folder(machine: Machine) -> Path:
 
 
 def _cline(machine: Machine) -> list[Path]:
-    """The file that all of Cline reads, and the one of older extensions where that is there."""
+    """Return the file that all of Cline reads, and that of older extensions where it exists."""
     data = machine.variable("CLINE_DATA_DIR", _cline_folder(machine) / "data")
     shared = data / "settings" / "cline_mcp_settings.json"
     older = existing(
@@ -158,7 +158,7 @@ def _cline(machine: Machine) -> list[Path]:
 
 
 def _lm_studio_folder(machine: Machine) -> Path:
-    """What the pointer file names, where there is one; older installations keep all in the cache."""
+    """Return the folder that the pointer file names; older installations keep everything in the cache."""
     pointer = machine.home / ".lmstudio-home-pointer"
     if pointer.is_file() and (named := pointer.read_text("utf-8", errors="replace").strip()):
         return Path(named)
@@ -171,7 +171,7 @@ def _goose_folder(machine: Machine) -> Path:
 
 
 def _zed_project(machine: Machine) -> Instructions:
-    """Zed reads the first of these that is there, and nothing of the others."""
+    """Zed reads the first of these that exists and ignores the others."""
     names = (".rules", ".cursorrules", ".windsurfrules", ".clinerules", ".github/copilot-instructions.md", "AGENT.md")
     found = [path for path in existing(machine.project / name for name in names) if path.is_file()]
     return Instructions(found[0] if found else machine.project / "AGENTS.md")
@@ -375,5 +375,5 @@ NAMES: Mapping[str, Client] = {client.name: client for client in CLIENTS}
 
 
 def found(machine: Machine) -> list[Client]:
-    """The clients that are installed here, as far as their files tell."""
+    """Return the clients that are installed here, as far as their files tell."""
     return [client for client in CLIENTS if existing(client.signs(machine))]

@@ -1,4 +1,4 @@
-"""Hooks in Claude Code's settings: the four commands this server gives it, put in and taken out among others'."""
+"""The four hooks of this server in Claude Code's settings, added and removed among others."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ TIMEOUT = 10
 
 
 def with_hooks(text: str, words: Sequence[str], options: Sequence[str], *, windows: bool) -> str:
-    """The settings with our hooks; those that were there are replaced. As they are where nothing would change.
+    """Return the settings with our hooks, replacing earlier ones; unchanged where they are up to date.
 
-    Raises InvalidInput where the settings cannot be read, or hold something else than lists of hooks.
+    Raises InvalidInput where the settings cannot be read, or hold anything but lists of hooks.
     """
     wanted = {
         event: _group(command_line([*words, "hook", *options, name], windows=windows), matcher)
@@ -38,7 +38,7 @@ def with_hooks(text: str, words: Sequence[str], options: Sequence[str], *, windo
 
 
 def without_hooks(text: str) -> str:
-    """The settings without our hooks; a list that holds no other goes too."""
+    """Return the settings without our hooks, and without lists that held no others."""
     for event in _ours(read(text, "json")):
         text = _without(text, event)
         if value_at(read(text, "json"), ["hooks", event]) == []:
@@ -49,12 +49,11 @@ def without_hooks(text: str) -> str:
 
 
 def has_hooks(text: str) -> bool:
-    """Whether any of our hooks stands in the settings."""
     return bool(_ours(read(text, "json")))
 
 
 def command_line(words: Sequence[str], *, windows: bool) -> str:
-    """Words as the shell takes them that Claude Code runs hooks in: a POSIX one, on Windows Git's."""
+    """Quote words for the shell in which Claude Code runs hooks: POSIX, which on Windows is Git's."""
     return shlex.join([word.replace("\\", "/") for word in words] if windows else words)
 
 
@@ -64,7 +63,7 @@ def _group(command: str, matcher: str | None) -> dict[str, Any]:
 
 
 def _ours(settings: Mapping[str, Any]) -> dict[str, list[tuple[int, Any]]]:
-    """By event, the places and groups of hooks that call this program and nothing else."""
+    """Return, by event, the positions and groups of hooks that call this program only."""
     found: dict[str, list[tuple[int, Any]]] = {}
     for event, groups in table(value_at(settings, ["hooks"])).items():
         for place, group in enumerate(cast("list[Any]", groups) if isinstance(groups, list) else []):

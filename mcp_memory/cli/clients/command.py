@@ -1,4 +1,4 @@
-"""The command that starts this server again: which one to write into a client's configuration, and how long it holds."""
+"""The command that starts this server: which one to write into a client's configuration, and how long it lasts."""
 
 import json
 import os
@@ -41,7 +41,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A command with its arguments, absolute and as the shell finds it, and what a person should know about it."""
+    """A command with its arguments, absolute and as found on the PATH, and a note for the user."""
 
     command: str
     arguments: tuple[str, ...]
@@ -50,12 +50,11 @@ class Launch:
     note: str = ""
 
     def words(self, *, absolute: bool) -> list[str]:
-        """The command line, in words."""
         return [self.command if absolute else self.short, *self.arguments]
 
 
 def running(environment: Mapping[str, str]) -> Running:
-    """How this very process was started."""
+    """Describe how this process was started."""
     windows = sys.platform == "win32"
     prefix = Path(sys.prefix)
     return Running(
@@ -72,10 +71,10 @@ def running(environment: Mapping[str, str]) -> Running:
 
 
 def launch(running: Running) -> Launch:
-    """The command to write: one that is still there tomorrow.
+    """Choose the command to write: one that still exists tomorrow.
 
     A tool's command (`uv tool`, `pipx`), or the script of the environment it is installed in; from a temporary
-    environment of `uvx` the same `uvx` again, since the cache that holds it may be emptied at any time.
+    environment of `uvx` the same `uvx` again, since its cache may be emptied at any time.
     """
     if is_temporary(running.prefix):
         return _through_uvx(running)
@@ -92,14 +91,14 @@ def launch(running: Running) -> Launch:
 
 
 def is_temporary(prefix: Path) -> bool:
-    """Whether an environment belongs to uv's cache, which `uv cache clean` empties."""
+    """Return whether an environment is in uv's cache, which `uv cache clean` empties."""
     return any(part in TEMPORARY for part in prefix.parts)
 
 
 def starts_us(words: Sequence[str]) -> int | None:
-    """How many words of a command line start this server, whatever way; None where it starts something else.
+    """Count the words of a command line that start this server in any way; None where it starts something else.
 
-    What follows them are options of the server, such as --database.
+    The words after them are options of the server, such as --database.
 
     >>> starts_us(["uvx", "--from", "/src/mcp-memory", "mcp-memory", "--read-only"])
     4
@@ -132,7 +131,7 @@ def _is_tool(prefix: Path) -> bool:
 
 
 def _same(shown: Path, script: Path, *, within: Path) -> bool:
-    """Whether the command that the shell finds is this environment's: itself, a link, or a tool's copy on Windows."""
+    """Return whether the command on the PATH is this environment's: itself, a link, or a tool's copy on Windows."""
     try:
         if shown.resolve() == script.resolve() or within.resolve() in shown.resolve().parents:
             return True
@@ -142,7 +141,7 @@ def _same(shown: Path, script: Path, *, within: Path) -> bool:
 
 
 def _source() -> str | None:
-    """What pip or uv wrote down of where the package came from (PEP 610)."""
+    """Return where pip or uv installed the package from (PEP 610)."""
     try:
         written = metadata.distribution(PACKAGE).read_text("direct_url.json")
     except metadata.PackageNotFoundError:
@@ -151,7 +150,7 @@ def _source() -> str | None:
 
 
 def read_source(direct_url: Mapping[str, object]) -> str:
-    """A direct_url.json as `uvx --from` takes it: a folder's path, a repository at its commit, or an address."""
+    """Parse a direct_url.json into an argument of `uvx --from`: a path, a repository at its commit, or a URL."""
     url = str(direct_url.get("url", ""))
     vcs = cast("Mapping[str, str]", direct_url.get("vcs_info") or {})
     if vcs:

@@ -1,4 +1,4 @@
-"""Configuration documents: one entry read, put in and taken out of JSON, TOML or YAML, with all else left as it was."""
+"""Editing one entry of a JSON, TOML or YAML document, with everything else left as it was."""
 
 import io
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ Format = Literal["json", "toml", "yaml"]
 
 
 def read(text: str, form: Format) -> Mapping[str, Any]:
-    """What a document says; empty for an empty one.
+    """Parse a document; empty for an empty one.
 
-    Raises InvalidInput naming the line of what cannot be read, and where the whole is no table.
+    Raises InvalidInput naming the line of a syntax error, and where the document is no table.
     """
     value = _READERS[form](text)
     if value is None:
@@ -26,19 +26,19 @@ def read(text: str, form: Format) -> Mapping[str, Any]:
 
 
 def value_at(document: Any, path: Path) -> Any:
-    """What stands under the keys of a path; None where nothing does."""
+    """Return the value under a path of keys; None where there is none."""
     for key in path:
         document = table(document).get(key)
     return document
 
 
 def table(value: Any) -> Mapping[str, Any]:
-    """A value as a table; an empty one where it is something else."""
+    """Return a value as a table; an empty one where it is something else."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def with_entry(text: str, form: Format, path: Path, entry: Mapping[str, Any]) -> str:
-    """The document with `entry` under a path. Raises InvalidInput where it cannot be read, or changed without harm."""
+    """Return the document with `entry` under a path. Raises InvalidInput where it cannot be parsed, or edited safely."""
     before = read(text, form)
     changed = _WRITERS[form](text, path, entry)
     _require(changed, form, _put(before, path, entry))
@@ -46,7 +46,7 @@ def with_entry(text: str, form: Format, path: Path, entry: Mapping[str, Any]) ->
 
 
 def without_entry(text: str, form: Format, path: Path) -> str:
-    """The document without what a path leads to. Raises InvalidInput as with_entry does."""
+    """Return the document without what a path leads to. Raises InvalidInput as with_entry does."""
     before = read(text, form)
     changed = _REMOVERS[form](text, path)
     _require(changed, form, _put(before, path, None))
@@ -54,7 +54,7 @@ def without_entry(text: str, form: Format, path: Path) -> str:
 
 
 def _put(document: Any, path: Path, entry: Any) -> dict[str, Any]:
-    """The document as it should be after the change, with no empty table where there was none before it."""
+    """Return the data that the edit must result in, with no empty table where there was none."""
     key, *rest = path
     kept = dict(table(document))
     if rest:
@@ -67,13 +67,13 @@ def _put(document: Any, path: Path, entry: Any) -> dict[str, Any]:
 
 
 def _require(text: str, form: Format, expected: Mapping[str, Any]) -> None:
-    """Refuse an edit that would have changed anything else: the reason is in the document, and a person can see it."""
+    """Refuse an edit that would change anything else; the document shows a person why."""
     if _without_empty(read(text, form)) != _without_empty(expected):
         raise InvalidInput("it is laid out in a way that cannot be changed safely; add the entry by hand")
 
 
 def _without_empty(value: Any) -> Any:
-    """Tables that hold nothing do not count as a difference: an editor may drop them with their last entry."""
+    """Drop empty tables: an editor may drop them with their last entry."""
     if not isinstance(value, Mapping):
         return value
     cleaned = {str(key): _without_empty(inner) for key, inner in table(value).items()}
@@ -147,7 +147,7 @@ def _yaml_lines(name: str, entry: Mapping[str, Any], indent: str) -> list[str]:
 
 
 def _dumped(text: str, path: Path, entry: Mapping[str, Any] | None) -> str:
-    """The whole laid out by ruamel.yaml, which keeps comments and quotes: where no lines can be added or taken out."""
+    """Rewrite the document with ruamel.yaml, which keeps comments and quotes, where lines cannot be inserted or removed."""
     from ruamel.yaml.util import load_yaml_guess_indent  # pyright: ignore[reportUnknownVariableType]
 
     holder_key, name = path

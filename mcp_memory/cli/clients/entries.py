@@ -1,4 +1,4 @@
-"""Entries: which of a client's servers is this one, how its entry is brought up to date, and how it is taken out."""
+"""The entries of a client that start this server: found, updated, removed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
@@ -20,13 +20,13 @@ COMMAND_KEYS = ("command", "cmd", "args")
 
 
 def own_entries(text: str, client: Client) -> dict[str, Mapping[str, Any]]:
-    """The entries of a configuration that start this server, by name. Raises InvalidInput where it cannot be read."""
+    """Return the entries of a configuration that start this server, by name. Raises InvalidInput where it cannot be parsed."""
     servers = table(value_at(read(text, client.format), client.path))
     return {name: entry for name, entry in servers.items() if starts_us(words_of(entry)) is not None}
 
 
 def words_of(entry: Any) -> list[str]:
-    """The command line of an entry, whichever way the client has it; empty where there is none."""
+    """Return the command line of an entry in any client's shape; empty where there is none."""
     words: list[Any] = []
     for key in COMMAND_KEYS:
         value = table(entry).get(key)
@@ -40,10 +40,10 @@ def words_of(entry: Any) -> list[str]:
 
 
 def added(text: str, client: Client, *, name: str, words: Sequence[str], options: Sequence[str]) -> str:
-    """The configuration with an entry that starts this server by `words`; one that is there is brought up to date.
+    """Return the configuration with an entry that starts this server by `words`, updating one that exists.
 
-    What a user put beside the command stays, and so do the options after it where no `options` are given.
-    Raises Conflict where the name belongs to another server, and InvalidInput where the text cannot be read.
+    Settings beside the command stay, and so do the options after it where no `options` are given. Raises Conflict where
+    the name belongs to another server, and InvalidInput where the text cannot be parsed.
     """
     present = own_entries(text, client)
     servers = table(value_at(read(text, client.format), client.path))
@@ -69,7 +69,7 @@ def _shaped(client: Client, name: str, words: Sequence[str]) -> dict[str, Any]:
 
 
 def taken_out(change: Change, client: Client, backup: str | None) -> Change:
-    """The change that takes every entry of this server out: to the very bytes of before, where nothing else changed."""
+    """Return the change that removes every entry of this server: to the very bytes of before, where nothing else changed."""
     text = change.after or ""
     present = own_entries(text, client)
     if not present:
@@ -90,8 +90,9 @@ def taken_out(change: Change, client: Client, backup: str | None) -> Change:
 
 
 def reverted(change: Change, backup: str | None, *, redo: Callable[[str], str], undo: Callable[[str], str]) -> Change:
-    """What leads back: to the copy kept, where setup's change to it gives the text there is; to no file, where its
-    change to nothing gives that; else the text with what `undo` takes out."""
+    """Return the change that undoes setup's: back to the backup, where redoing setup on it gives the present text; to no
+    file, where redoing it on nothing does; else the text with `undo` applied.
+    """
     text = change.after or ""
     if backup is not None and redo(backup) == text:
         return Change(change.path, change.before, backup, restores=True)

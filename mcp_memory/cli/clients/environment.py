@@ -1,4 +1,4 @@
-"""The machine as setup sees it: its platform, home and environment, and where programs keep their files there."""
+"""The machine as setup sees it: platform, home, environment, and where programs keep their files."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ Platform = Literal["darwin", "linux", "win32"]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """All that decides where a client's files are."""
+    """Everything that decides where a client's files are."""
 
     platform: Platform
     home: Path
@@ -22,39 +22,38 @@ class Machine:
 
     @classmethod
     def here(cls, environment: Mapping[str, str]) -> "Machine":
-        """The machine this runs on."""
         platform: Platform = "win32" if sys.platform == "win32" else "darwin" if sys.platform == "darwin" else "linux"
         return cls(platform, Path.home(), environment, project_folder(Path.cwd()))
 
     def variable(self, name: str, default: Path) -> Path:
-        """The directory that an environment variable names, else the default."""
+        """Return the directory that an environment variable names, else the default."""
         value = self.environment.get(name, "").strip()
         return Path(value).expanduser() if value else default
 
     @property
     def config(self) -> Path:
-        """Where programs that follow the XDG rules keep settings, on every platform."""
+        """Return the directory of settings by the XDG rules, on every platform."""
         return self.variable("XDG_CONFIG_HOME", self.home / ".config")
 
     @property
     def roaming(self) -> Path:
-        """Windows: the user's roaming application data."""
+        """Return the roaming application data of Windows."""
         return self.variable("APPDATA", self.home / "AppData" / "Roaming")
 
     @property
     def local(self) -> Path:
-        """Windows: the user's application data of this machine."""
+        """Return the local application data of Windows."""
         return self.variable("LOCALAPPDATA", self.home / "AppData" / "Local")
 
     def application(self, name: str) -> Path:
-        """Where an application for the desktop keeps its data: Application Support, roaming data, or ~/.config."""
+        """Return where a desktop application keeps its data: Application Support, roaming data, or ~/.config."""
         if self.platform == "darwin":
             return self.home / "Library" / "Application Support" / name
         return (self.roaming if self.platform == "win32" else self.config) / name
 
 
 def project_folder(directory: Path) -> Path:
-    """The root of the git repository a directory belongs to; the directory itself outside any."""
+    """Return the root of a directory's git repository; the directory itself outside any."""
     for folder in (directory, *directory.parents):
         if (folder / ".git").exists():
             return folder
@@ -62,5 +61,5 @@ def project_folder(directory: Path) -> Path:
 
 
 def existing(paths: Iterable[Path]) -> list[Path]:
-    """Those that are there, a broken link among them: something is kept there."""
+    """Return the paths that exist, broken links included."""
     return [path for path in paths if os.path.lexists(path)]

@@ -1,4 +1,4 @@
-"""Files of other programs: read, shown as a difference, backed up and replaced whole or not at all."""
+"""Files of other programs: read, diffed, backed up, and replaced atomically."""
 
 import contextlib
 import difflib
@@ -17,7 +17,7 @@ BOM = "\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file as it is and as it is to be; None where it is not there, or shall not be."""
+    """A file before and after; None where it does not exist, or is to be deleted."""
 
     path: Path
     before: str | None
@@ -29,12 +29,11 @@ class Change:
 
     @property
     def changes(self) -> bool:
-        """Whether there is anything to do."""
         return self.before != self.after
 
 
 def read_text(path: Path) -> str | None:
-    """A file's text, without the byte order mark; None where there is none. Raises InvalidInput naming the file."""
+    """Return a file's text without the byte order mark; None where there is no file. Raises InvalidInput naming it."""
     try:
         return path.read_bytes().decode("utf-8").removeprefix(BOM)
     except FileNotFoundError:
@@ -46,13 +45,13 @@ def read_text(path: Path) -> str | None:
 
 
 def backup_of(path: Path) -> Path:
-    """Where the copy of how a file was is kept: beside the file itself, not beside a link to it."""
+    """Return the path of a file's backup: beside the file itself, not beside a link to it."""
     real = Path(os.path.realpath(path))
     return real.with_name(real.name + BACKUP)
 
 
 def difference(change: Change) -> str:
-    """What a change does, as a unified diff."""
+    """Return a change as a unified diff."""
     old = (change.before or "").splitlines(keepends=True)
     new = (change.after or "").splitlines(keepends=True)
     there = str(change.path)
@@ -66,10 +65,10 @@ def difference(change: Change) -> str:
 
 
 def carry_out(change: Change) -> Path | None:
-    """Write a change, and give where the copy of the file as it was is; None where none was needed.
+    """Write a change, and return the path of the backup; None where none was needed.
 
-    Raises InvalidInput where the file has changed since it was read, and ReadOnly where it can't be written.
-    A link stays a link: the file it leads to is replaced, in one step, with its permissions.
+    Raises InvalidInput where the file has changed since it was read, and ReadOnly where it can't be written. A link stays
+    a link: its target is replaced atomically, with its permissions.
     """
     if read_text(change.path) != change.before:
         raise InvalidInput(f"{change.path} was changed by another program just now; run setup again.")
@@ -92,7 +91,7 @@ def carry_out(change: Change) -> Path | None:
 
 
 def _drop_empty(folder: Path, inside: Path) -> None:
-    """Remove a folder and those around it inside another, as long as they are empty."""
+    """Remove a folder and its parents below `inside`, as long as they are empty."""
     with contextlib.suppress(OSError):  # the first that holds anything ends it
         while folder != inside and folder.is_relative_to(inside):
             folder.rmdir()
@@ -106,7 +105,7 @@ def _back_up(path: Path) -> Path:
 
 
 def _replace(path: Path, content: bytes, *, like: Path | None = None) -> None:
-    """Write a file beside its place and move it there, with the permissions it had, or those of `like`."""
+    """Write a temporary file and rename it into place, with the permissions of the old one, or those of `like`."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""JSON with comments, edited in place: every byte that is not about the change stays as it was.
+"""JSON with comments, edited in place: bytes outside the change stay as they were.
 
 Our own, because no library was sound here (November 2026): `json-five` keeps comments but hides the module `json5` of
 another package and had its last release in 2024, `jsonc-edit` starts Node and fetches a parser from npm, and the
@@ -27,7 +27,7 @@ DEEPEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and where it stands: text[start:end]. Of an object or an array also its parts, in order."""
+    """A value and its place, text[start:end]; an object or an array also has its parts, in order."""
 
     value: Any
     start: int
@@ -45,18 +45,18 @@ class Part:
 
 
 def parse(text: str) -> Any:
-    """The value of a text; None where it holds nothing but blanks and comments.
+    """Return the value of a text; None where it holds only blanks and comments.
 
-    Raises InvalidInput naming the line and the column of what cannot be read.
+    Raises InvalidInput naming the line and column of a syntax error.
     """
     node = _document(text)
     return None if node is None else node.value
 
 
 def with_member(text: str, path: Path, value: Any) -> str:
-    """The text with `value` under the keys of `path`; objects on the way are made where they are missing.
+    """Return the text with `value` under the keys of `path`, creating missing objects on the way.
 
-    Raises InvalidInput where the text cannot be read or something on the way is no object.
+    Raises InvalidInput for a syntax error, or where something on the way is no object.
     """
     root = _document(text)
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -74,7 +74,7 @@ def with_member(text: str, path: Path, value: Any) -> str:
 
 
 def with_element(text: str, path: Path, value: Any) -> str:
-    """The text with `value` as the last element of the array under `path`, which is made where it is missing.
+    """Return the text with `value` appended to the array under `path`, which is created where missing.
 
     Raises InvalidInput as with_member does, and where there is something else than an array.
     """
@@ -89,10 +89,7 @@ def with_element(text: str, path: Path, value: Any) -> str:
 
 
 def without(text: str, path: Path, index: int | None = None) -> str:
-    """The text without the member that `path` leads to, or without the element at `index` of the array there.
-
-    As it is where there is no such thing.
-    """
+    """Return the text without the member under `path`, or without element `index` of the array there; unchanged where missing."""
     root = _document(text)
     if root is None:
         return text
@@ -106,7 +103,7 @@ def without(text: str, path: Path, index: int | None = None) -> str:
 
 
 def indentation(text: str) -> str:
-    """What one level is indented by: as the first indented line is, else two spaces."""
+    """Return one level of indentation, from the first indented line; two spaces where there is none."""
     found = _INDENT.search(text)
     return found[1] if found else "  "
 
@@ -140,7 +137,7 @@ def _value(text: str, at: int, depth: int) -> Node:
 
 
 def _container(text: str, at: int, depth: int) -> Node:
-    """An object or an array; a comma may stand after its last part."""
+    """Parse an object or an array; a trailing comma is allowed."""
     is_object = text[at] == "{"
     closing = "}" if is_object else "]"
     parts: list[Part] = []
@@ -181,7 +178,7 @@ def _refuse(text: str, at: int, what: str) -> NoReturn:
 
 
 def _deepest(root: Node, path: Path) -> tuple[Node, int]:
-    """The last value there is on the way, and how many of the keys lead to it."""
+    """Return the last existing value on the path, and how many keys lead to it."""
     node = root
     for place, key in enumerate(path):
         held = [part.node for part in node.parts if part.key == key] if isinstance(node.value, dict) else []
@@ -192,7 +189,7 @@ def _deepest(root: Node, path: Path) -> tuple[Node, int]:
 
 
 def _owner(root: Node, path: Path) -> Part | Node:
-    """The member whose value `path` leads to, all of its keys being there."""
+    """Return the member whose value `path` leads to; all its keys must exist."""
     if not path:
         return root
     holder, _ = _deepest(root, path[:-1])
@@ -206,19 +203,19 @@ def _nested(path: Path, value: Any) -> Any:
 
 
 def _written(value: Any, indent: str, unit: str, newline: str) -> str:
-    """A value as JSON over several lines, the lines after the first indented by `indent` more."""
+    """Format a value as JSON over several lines, the lines after the first indented by `indent` more."""
     return json.dumps(value, ensure_ascii=False, indent=unit).replace("\n", newline + indent)
 
 
 def _indent_at(text: str, at: int) -> str:
-    """What the line that holds a place begins with."""
+    """Return the leading blanks of the line at a position."""
     start = text.rfind("\n", 0, at) + 1
     found = re.match(r"[ \t]*", text[start:at])
     return found[0] if found else ""
 
 
 def _inserted(text: str, holder: Node, key: str, value: Any, *, unit: str, newline: str) -> str:
-    """The text with a new last part of an object or an array: on a line of its own, unless all stand on one."""
+    """Return the text with a new last part of a container: on a line of its own, unless all parts stand on one."""
     outer = _indent_at(text, holder.start)
     inside = text[holder.start : holder.end]
     if not holder.parts:
@@ -242,7 +239,7 @@ def _inserted(text: str, holder: Node, key: str, value: Any, *, unit: str, newli
 
 
 def _cut(text: str, holder: Node, index: int) -> str:
-    """The text without a part of an object or an array, its comma and its line."""
+    """Return the text without a part of a container, its comma and its line."""
     part = holder.parts[index]
     after = _skipped(text, part.node.end)
     comma = text[after : after + 1] == ","
@@ -257,13 +254,13 @@ def _cut(text: str, holder: Node, index: int) -> str:
 
 
 def _line_end(text: str, at: int) -> int:
-    """The end of a comment that follows on the same line, which is about what stands before it; else the place itself."""
+    """Return the end of a trailing comment on the same line; else the position itself."""
     found = _TAIL.match(text, at)
     return found.end() if found else at
 
 
 def _line_start(text: str, at: int, *, floor: int) -> int:
-    """Where the blanks before a place begin, back to the end of the line above; not before `floor`."""
+    """Return where the blanks before a position begin, back to the end of the previous line; not before `floor`."""
     start = at
     while start > floor and text[start - 1] in " \t":
         start -= 1

@@ -1,4 +1,4 @@
-"""Marked blocks: a passage of ours in somebody else's Markdown file, replaced when it is written again."""
+"""A marked passage of ours in somebody else's Markdown file, replaced when it is written again."""
 
 BEGIN = "<!-- mcp-memory:begin -->"
 END = "<!-- mcp-memory:end -->"
@@ -20,12 +20,12 @@ a date, a procedure that worked), call `remember`: one self-contained sentence e
 
 
 def block(newline: str = "\n") -> str:
-    """The passage with its markers."""
+    """Return the passage with its markers."""
     return f"{BEGIN}\n{TEXT}{END}\n".replace("\n", newline)
 
 
 def with_block(text: str, head: str = "") -> str:
-    """The text with the passage: in the place of an earlier one, else at its end, after `head` where it was empty."""
+    """Return the text with the passage: in place of an earlier one, else at the end, after `head` where it was empty."""
     newline = "\r\n" if "\r\n" in text else "\n"
     place = _place(text)
     if place:
@@ -37,7 +37,7 @@ def with_block(text: str, head: str = "") -> str:
 
 
 def without_block(text: str, head: str = "") -> str:
-    """The text without the passage and the blank line before it; empty where nothing but `head` would be left."""
+    """Return the text without the passage and the blank line before it; empty where only `head` would be left."""
     place = _place(text)
     if not place:
         return text
@@ -51,12 +51,11 @@ def without_block(text: str, head: str = "") -> str:
 
 
 def has_block(text: str) -> bool:
-    """Whether the passage stands in a text, in this wording or another."""
     return _place(text) is not None
 
 
 def _place(text: str) -> tuple[int, int] | None:
-    """From the marker that begins it to the end of the line of the one that ends it."""
+    """Return the span from the opening marker to the end of the closing marker's line."""
     start = text.find(BEGIN)
     end = text.find(END, start)
     if start < 0 or end < 0:

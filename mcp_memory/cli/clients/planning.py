@@ -1,4 +1,4 @@
-"""Planning: what setup would change in which files, decided before anything is written."""
+"""Plans of what setup changes in which files, made before anything is written."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -30,7 +30,7 @@ NAME = "mcp-memory"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked of setup."""
+    """The options of setup."""
 
     launch: Launch
     name: str = NAME
@@ -44,7 +44,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of one client."""
+    """The changes for one client."""
 
     client: Client
     changes: tuple[Change, ...] = ()
@@ -55,18 +55,17 @@ class Plan:
 
     @property
     def changed(self) -> bool:
-        """Whether there is anything to write."""
         return any(change.changes for change in self.changes)
 
 
 @dataclass
 class Drafts:
-    """The files as they will be: several clients may read one, and each plan builds on those before it."""
+    """The files as they will be: several clients may share one, and each plan builds on those before it."""
 
     texts: dict[Path, Change] = field(default_factory=dict[Path, Change])
 
     def of(self, path: Path) -> Change:
-        """A file as it is on the disk and will be."""
+        """Return a file as it is on the disk and will be."""
         if path not in self.texts:
             text = read_text(path)
             return Change(path, text, text)
@@ -74,7 +73,7 @@ class Drafts:
 
 
 def plan_setup(machine: Machine, clients: Sequence[Client], wish: Wish) -> list[Plan]:
-    """What adding this server to clients would change. A client whose file can't be used has a problem instead."""
+    """Plan adding this server to clients. A client whose file can't be used has a problem instead."""
     drafts = Drafts()
     return [
         _planned(client, drafts, lambda client, changes: _add(machine, client, wish, changes)) for client in clients
@@ -82,7 +81,7 @@ def plan_setup(machine: Machine, clients: Sequence[Client], wish: Wish) -> list[
 
 
 def plan_removal(machine: Machine, clients: Sequence[Client], *, project: bool) -> list[Plan]:
-    """What taking this server out of clients would change: its entry, its instructions and its hooks."""
+    """Plan removing this server from clients: its entry, its instructions and its hooks."""
     drafts = Drafts()
     plans = [
         _planned(client, drafts, lambda client, changes: _remove(machine, clients, client, project, changes))
@@ -95,14 +94,14 @@ def plan_removal(machine: Machine, clients: Sequence[Client], *, project: bool) 
 
 
 def configuration_files(machine: Machine, client: Client, *, project: bool) -> list[Path]:
-    """The user's files, or the project's where the client reads one."""
+    """Return the user's files, or the project's where the client reads one."""
     if not project:
         return list(client.files(machine))
     return [machine.project / client.project_file] if client.project_file else []
 
 
 def is_set_up(machine: Machine, client: Client, *, project: bool) -> bool | None:
-    """Whether a client starts this server; None where its file can't be read."""
+    """Return whether a client starts this server; None where its file can't be read."""
     try:
         texts = [read_text(path) for path in configuration_files(machine, client, project=project)]
         return any(own_entries(text, client) for text in texts if text)
@@ -114,7 +113,7 @@ Draft = Callable[[Client, Drafts], list[str]]
 
 
 def _planned(client: Client, drafts: Drafts, draft: Draft) -> Plan:
-    """One client's plan, by itself: what it changes goes into the drafts, or nothing where it has a problem."""
+    """Plan one client: its changes go into the drafts together, or none where it has a problem."""
     mine = Drafts(dict(drafts.texts))
     try:
         notes = draft(client, mine)
@@ -126,7 +125,7 @@ def _planned(client: Client, drafts: Drafts, draft: Draft) -> Plan:
 
 
 def _edit(drafts: Drafts, path: Path, change: Callable[[Change], Change]) -> None:
-    """Draft a change to a file. Raises what the change does, with the file named first."""
+    """Draft a change to a file. Raises what the change raises, prefixed with the file's name."""
     draft = drafts.of(path)
     try:
         drafts.texts[path] = change(draft)
@@ -170,7 +169,7 @@ def _add(machine: Machine, client: Client, wish: Wish, drafts: Drafts) -> list[s
 
 
 def _unless_same(draft: Change, text: str) -> str | None:
-    """The new text; what there was where it is the same, so that a file that is not there is not made empty."""
+    """Return the new text, or the old one where they are equal, so that a missing file is not created empty."""
     return draft.after if text == (draft.after or "") else text
 
 
@@ -194,7 +193,7 @@ def _remove(machine: Machine, leaving: Sequence[Client], client: Client, project
 
 
 def _read_by_another(machine: Machine, path: Path, leaving: Sequence[Client], *, project: bool) -> bool:
-    """Whether a client that stays set up reads this file of instructions too."""
+    """Return whether a client that stays set up reads this file of instructions too."""
     for client in CLIENTS:
         file = _instructions(machine, client, project=project)
         if client not in leaving and file and file.path == path and is_set_up(machine, client, project=project):
@@ -230,7 +229,7 @@ def _without_hooks(draft: Change) -> Change:
 
 
 def _same_settings(one: str, other: str) -> bool:
-    """Whether two settings are the same, blanks and an empty object aside."""
+    """Return whether two settings are equal, blanks and an empty object aside."""
     return "".join(one.split()).strip("{}") == "".join(other.split()).strip("{}")
 
 
@@ -245,13 +244,13 @@ def _hooks_file(machine: Machine, client: Client, *, project: bool) -> Path | No
 
 
 def chosen(machine: Machine, names: Sequence[str]) -> list[Client]:
-    """The clients of these names, in the catalogue's order; without names those found on the machine."""
+    """Return the clients of these names in the catalogue's order; without names those found on the machine."""
     return [client for client in CLIENTS if client.name in names] if names else found(machine)
 
 
 def leaving(machine: Machine, names: Sequence[str], *, project: bool) -> list[Client]:
-    """The clients of these names, in the catalogue's order; without names those found, and those whose files say that
-    setup was here, whether the client is found or not.
+    """Return the clients of these names in the catalogue's order; without names those found, and those whose files setup
+    has changed.
     """
     here = chosen(machine, names)
     if names:
@@ -263,7 +262,7 @@ def leaving(machine: Machine, names: Sequence[str], *, project: bool) -> list[Cl
 
 
 def _is_marked(machine: Machine, client: Client, others: Sequence[Client], *, project: bool) -> bool:
-    """Whether a client has something of setup's, other than in a file of instructions that one of the others reads too."""
+    """Return whether a client has something of setup's beyond a file of instructions that one of the others reads too."""
     if is_set_up(machine, client, project=project):
         return True
     hooks = _hooks_file(machine, client, project=project)

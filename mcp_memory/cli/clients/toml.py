@@ -1,4 +1,4 @@
-"""TOML edited by whole lines: a table put at the end, brought up to date in its place, or taken out; comments stay put."""
+"""TOML edited by whole lines: a table appended, updated in place, or removed; comments stay."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ Path = Sequence[str]
 
 
 def parse(text: str) -> dict[str, Any]:
-    """What a document says. Raises InvalidInput naming the line."""
+    """Parse a document. Raises InvalidInput naming the line."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -21,7 +21,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def with_table(text: str, path: Path, entry: Mapping[str, Any]) -> str:
-    """The document with a table under a path: where it stands already, else at the end, after a blank line."""
+    """Return the document with a table under a path: in place where it exists, else at the end after a blank line."""
     newline = "\r\n" if "\r\n" in text else "\n"
     told = _dumped(path, entry).replace("\n", newline)
     lines = text.splitlines(keepends=True)
@@ -37,7 +37,7 @@ def with_table(text: str, path: Path, entry: Mapping[str, Any]) -> str:
 
 
 def without_table(text: str, path: Path) -> str:
-    """The document without the table that a path leads to, the tables in it, and the blank line before it."""
+    """Return the document without a table, its subtables, and the blank line before it."""
     lines = text.splitlines(keepends=True)
     blocks = _blocks(lines, path)
     kept = _without(lines, blocks)
@@ -50,7 +50,7 @@ def without_table(text: str, path: Path) -> str:
 
 
 def _blocks(lines: Sequence[str], path: Path) -> list[tuple[int, int]]:
-    """The lines, from and to, of a table and those in it: not the comments above the next table, which are its."""
+    """Return the line ranges of a table and its subtables, without the comments above the next table."""
     heads = [(number, head) for number, line in enumerate(lines) if (head := _head(line))]
     ends = [*(number for number, _ in heads), len(lines)][1:]
     found: list[tuple[int, int]] = []
@@ -64,7 +64,7 @@ def _blocks(lines: Sequence[str], path: Path) -> list[tuple[int, int]]:
 
 
 def _head(line: str) -> tuple[str, ...]:
-    """The path that a line names as the head of a table; empty where it is none."""
+    """Return the path that a table header names; empty for any other line."""
     if not line.lstrip().startswith("["):
         return ()
     try:
@@ -83,7 +83,7 @@ def _without(lines: Sequence[str], blocks: Sequence[tuple[int, int]]) -> list[st
 
 
 def _put(text: str, path: Path, entry: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the document should say afterwards."""
+    """Return the data that the edit must result in."""
     document = parse(text)
     holder = document
     for key in path[:-1]:
@@ -98,7 +98,7 @@ def _put(text: str, path: Path, entry: Mapping[str, Any] | None) -> dict[str, An
 
 
 def _says(text: str, wanted: Mapping[str, Any]) -> bool:
-    """Whether a text says that, tables with nothing in them aside."""
+    """Return whether a text parses to the data, empty tables aside."""
     try:
         return _filled(tomllib.loads(text)) == _filled(wanted)
     except tomllib.TOMLDecodeError:

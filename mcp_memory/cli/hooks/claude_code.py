@@ -1,4 +1,4 @@
-"""Hooks: what Claude Code is told at the start of a session and with a prompt, and what is kept before it compacts."""
+"""Claude Code's hooks: the context of a session and of a prompt, and what is stored before compaction."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ ORIGIN = "Claude Code session"
 
 
 def session_start(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[str], now: datetime) -> str | None:
-    """The core context, as recall gives it without a query; nothing for a session that goes on with what it had."""
+    """Return the core context, as recall gives it without a query; None for a resumed session."""
     if event.get("source") == "resume":
         return None
     where = Filter(scopes=tuple(scopes), zone_offset=zone_offset(now))
@@ -53,7 +53,7 @@ def session_start(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[
 
 
 def prompt(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[str], now: datetime) -> str | None:
-    """What is remembered about the words of a prompt and was not shown in this conversation; most often nothing."""
+    """Return memories about a prompt's words that this conversation was not shown yet; most often None."""
     words = str(event.get("prompt", ""))[:PROMPT_CHARACTERS].strip()
     if not words or words[0] in "/!#":
         return None
@@ -69,14 +69,14 @@ def prompt(event: Mapping[str, Any], glance: Glance, *, scopes: Sequence[str], n
 
 
 def likely(hits: Sequence[Hit]) -> list[Hit]:
-    """Of what shares words with a prompt, what is likely to be about it: a large share, and not by one word alone."""
+    """Return the hits that are likely about a prompt: those that share much of it, and more than one word."""
     return [hit for hit in hits if hit.score >= SHARE and hit.parts["words"] >= min(SHARED_WORDS, hit.parts["asked"])]
 
 
 def unkept(event: Mapping[str, Any], glance: Glance) -> tuple[list[Said], str]:
-    """The exchanges of a session that are not kept yet, and under which name to keep them; none where there are none.
+    """Return the exchanges of a session that are not stored yet, and the source name to store them under.
 
-    The name ends with the id of the last message, so that the next time begins after it.
+    The name ends with the id of the last message, so that the next call begins after it.
     """
     path = transcripts.file_of(event)
     if path is None:
@@ -93,15 +93,15 @@ def unkept(event: Mapping[str, Any], glance: Glance) -> tuple[list[Said], str]:
 
 
 def turns(messages: Sequence[Said]) -> list[Turn]:
-    """Messages as a conversation to remember."""
+    """Return messages as turns of a conversation."""
     return [Turn(message.text, message.role, message.at) for message in messages]
 
 
 def scopes_of(project: str | None) -> tuple[str, ...]:
-    """Where a session looks: what is about the person, and its project."""
+    """Return the scopes of a session: the user's, and its project's."""
     return (USER, project) if project else (USER,)
 
 
 def _added(event: str, text: str) -> str:
-    """What Claude Code puts into the conversation as context."""
+    """Format text as context that Claude Code adds to the conversation."""
     return json.dumps({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}, ensure_ascii=False)

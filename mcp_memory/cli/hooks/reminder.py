@@ -1,4 +1,4 @@
-"""Reminding: whether the user asked for something to be remembered in a session and the model did not write it."""
+"""A reminder where the user asked for something to be remembered and the model did not call remember."""
 
 import json
 import re
@@ -33,7 +33,7 @@ _RECALLING = re.compile(
 
 
 def stop(event: Mapping[str, Any]) -> str | None:
-    """One reminder where the user asked in so many words for something to be remembered, and it was not; else nothing."""
+    """Return one reminder where the user asked explicitly for something to be remembered and it was not; else None."""
     path = transcripts.file_of(event)
     if event.get("stop_hook_active") or path is None:
         return None
@@ -46,7 +46,7 @@ def stop(event: Mapping[str, Any]) -> str | None:
 
 
 def asks_to_remember(text: str) -> bool:
-    """Whether somebody says that something is to be remembered, and not that they or another do remember.
+    """Return whether a text asks for something to be remembered, rather than mentions remembering.
 
     >>> asks_to_remember("Remember that we deploy on Fridays."), asks_to_remember("Do you remember the port?")
     (True, False)

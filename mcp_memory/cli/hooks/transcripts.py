@@ -1,4 +1,4 @@
-"""Claude Code's transcripts: what the two sides said, apart from tools, thoughts and what programs put in between."""
+"""Claude Code's transcripts: the words of the user and the assistant, without tools, thoughts and inserted text."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _ID = re.compile(r"#([0-9a-z]{13})\b")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message of a session."""
+    """A message of a session."""
 
     id: str
     role: Literal["user", "assistant"]
@@ -31,13 +31,13 @@ class Said:
 
 
 def file_of(event: Mapping[str, Any]) -> Path | None:
-    """The transcript that a hook's event names, where it is there."""
+    """Return the transcript that a hook's event names, where it exists."""
     path = Path(str(event.get("transcript_path") or "."))
     return path if path.is_file() else None
 
 
 def read_lines(path: Path, *, tail: int | None = None) -> list[Mapping[str, Any]]:
-    """The records of a transcript, those that are no JSON passed over; with `tail` those in its last bytes only."""
+    """Return the records of a transcript, skipping lines that are not JSON; `tail` limits them to its last bytes."""
     with path.open("rb") as file:
         if tail is not None:
             file.seek(max(0, path.stat().st_size - tail))
@@ -46,7 +46,7 @@ def read_lines(path: Path, *, tail: int | None = None) -> list[Mapping[str, Any]
 
 
 def said(records: Iterable[Mapping[str, Any]]) -> list[Said]:
-    """What the two sides said, in order; messages of subagents, of programs and summaries are left out."""
+    """Return the messages of both sides in order, without those of subagents, programs and summaries."""
     found: list[Said] = []
     for record in records:
         role = record.get("type")
@@ -61,7 +61,7 @@ def said(records: Iterable[Mapping[str, Any]]) -> list[Said]:
 
 
 def exchanges(messages: Sequence[Said]) -> list[Said]:
-    """Of what was said each question and the last words of the answer to it: what comes between tells of steps."""
+    """Return each question and the last words of its answer: the messages between them report steps."""
     kept: list[Said] = []
     for message in messages:
         if not message.text:
@@ -73,7 +73,7 @@ def exchanges(messages: Sequence[Said]) -> list[Said]:
 
 
 def last_request(messages: Sequence[Said]) -> tuple[str, tuple[str, ...]]:
-    """The user's last words, and the tools that were called since."""
+    """Return the user's last words, and the tools called since."""
     tools: list[str] = []
     for message in reversed(messages):
         if message.role == "user":
@@ -83,7 +83,7 @@ def last_request(messages: Sequence[Said]) -> tuple[str, tuple[str, ...]]:
 
 
 def shown_ids(records: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The ids of memories that were shown since the conversation was last compacted: the model has these already."""
+    """Return the ids of memories shown since the last compaction, which the model still has."""
     shown: set[str] = set()
     for record in records:
         if record.get("subtype") == "compact_boundary":
@@ -103,7 +103,7 @@ def _records(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
 
 
 def _content(record: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """The words of a message and the tools it calls."""
+    """Return the text of a message and the tools it calls."""
     message = record.get("message")
     content = cast("Mapping[str, Any]", message).get("content") if isinstance(message, Mapping) else None
     blocks = cast("list[Any]", content) if isinstance(content, list) else [{"type": "text", "text": content or ""}]
