@@ -34,6 +34,7 @@ HOMES = {
     "click": "cli",
     "platformdirs": "server.config",
     "dateparser": "language.dates.fallback",
+    "Stemmer": "language.stemming",
     "tomlkit": "cli.clients.toml",
     "ruamel": "cli.clients.editing exchange.importers.markdown",
 }

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
+from operator import eq
 from typing import Any
 
 import apsw
@@ -11,6 +12,7 @@ import apsw
 from mcp_memory.domain.model import Filter, spoken
 from mcp_memory.language.detection import function_words, likely_languages
 from mcp_memory.language.scripts import HIRAGANA
+from mcp_memory.language.stemming import stems
 from mcp_memory.language.tokenization import content_words, grams
 from mcp_memory.recall.bm25 import UNIGRAM_WEIGHT
 
@@ -22,17 +24,15 @@ COUNTED = 20_000
 """Terms whose states are counted that are remembered: 3 MB."""
 
 
-STEM = 4
-"""Letters that two forms of a word have in common at their beginning, at least."""
-ENDING = 3
-"""Letters after these in which they differ, at most."""
+SHORTEST = 4
+"""Letters of a word whose forms are looked for, and of the beginning that they have in common, at least."""
 COMPOUND = 5
 """Letters of a word that may begin another, at least: Zahnarzt, Zahnarzttermin."""
 FORM_WEIGHT = 0.7
 """What a form of a word counts for, beside the word itself at 1: any of .4 to 1 finds the same (python -m bench.languages)."""
 FORMS_READ = 200
 """Terms of one beginning that are looked at."""
-_WORD = re.compile(rf"[^\W\d_]{{{STEM},}}")
+_WORD = re.compile(rf"[^\W\d_]{{{SHORTEST},}}")
 # Hiragana join and bend the words of a Japanese question; what it is about is in its Kanji and Katakana.
 _KANA = re.compile(f"[{HIRAGANA}ー]+")
 
@@ -88,38 +88,42 @@ def query_terms(query: str) -> dict[str, float]:
 
 
 def searched_terms(connection: apsw.Connection, query: str, commonness: "Commonness") -> dict[str, float]:
-    """The terms of a query, and those of the index that may be forms of its words.
+    """Return the terms of a query, and those of the index that may be forms of its words.
 
-    The index knows the endings of English alone, so of a word in another language every form is searched for; of an
-    English one only where no state holds it, what goes on after it.
+    The index stems English alone, so of a word in another language every form is searched for; of an English one only
+    where no state holds it, the words that it begins.
     """
     terms = query_terms(query)
-    bent = "en" not in likely_languages(query)
-    asked = [term for term in terms if _WORD.fullmatch(term) and (bent or not commonness.of(connection, term))]
-    forms = {form for word in asked for form in _forms(connection, word, bent=bent)}
+    languages = likely_languages(query)
+    inflected = "en" not in languages
+    asked = [term for term in terms if _WORD.fullmatch(term) and (inflected or not commonness.of(connection, term))]
+    forms = {form for word in asked for form in _forms(connection, word, languages if inflected else ())}
     return terms | dict.fromkeys(sorted(forms - terms.keys()), FORM_WEIGHT)
 
 
-def _forms(connection: apsw.Connection, word: str, *, bent: bool) -> list[str]:
+def _forms(connection: apsw.Connection, word: str, languages: Sequence[str]) -> list[str]:
     tokenize = tokenizer(connection)
     token = "".join(tokenize(word))
-    start = token[: max(STEM, min(COMPOUND, len(token) - ENDING))] if bent else token
-    if len(start) < STEM:
+    word_stems = stems(token, languages)
+    start = _common_beginning([token, *word_stems])[:COMPOUND] if languages else token
+    if len(start) < SHORTEST:
         return []
     rows = connection.execute(
         "SELECT term FROM temp.terms WHERE term > ? AND term < ? LIMIT ?", (start, start + "\U0010ffff", FORMS_READ)
     ).fetchall()
     others = [str(other) for (other,) in rows]
+    forms = [other for other in others if _begins(token, other) or any(map(eq, stems(other, languages), word_stems))]
     # What is searched for is stemmed once more, and must stay as it is in the index.
-    return [other for other in others if _is_form(token, other, bent=bent) and tokenize(other) == [other]]
+    return [form for form in forms if tokenize(form) == [form]]
 
 
-def _is_form(word: str, other: str, *, bent: bool) -> bool:
-    """Whether one word goes on after the other, or where `bent` the two differ in their endings."""
-    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False)))
-    if same == len(word) >= COMPOUND or (bent and same == len(other) >= COMPOUND):
-        return True
-    return bent and same >= STEM and max(len(word), len(other)) - same <= ENDING
+def _common_beginning(words: Sequence[str]) -> str:
+    return "".join(letters[0] for letters in takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False)))
+
+
+def _begins(word: str, other: str) -> bool:
+    shorter, longer = sorted((word, other), key=len)
+    return len(shorter) >= COMPOUND and longer.startswith(shorter)
 
 
 def match_expression(terms: Iterable[str]) -> str:
