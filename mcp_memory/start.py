@@ -25,9 +25,9 @@ def main() -> None:
         main(prog_name="mcp-memory")
         return
 
-    from mcp_memory.server.stdio.early_responder import start_front
+    from mcp_memory.server.stdio.early_responder import start_early_responder
 
-    front = start_front()  # before anything else is imported
+    front = start_early_responder()  # before anything else is imported
     from mcp_memory.server.run import serve_options
 
     serve_options(front, options)

@@ -36,7 +36,7 @@ from mcp_memory.server.config import read_config
 from mcp_memory.server.stdio.transport import (
     LineTooLong,
     Received,
-    Wire,
+    StdioTransport,
     receive,
 )
 from mcp_memory.sqlite.database import READERS, Database
@@ -365,7 +365,7 @@ async def test_no_more_is_read_while_as_many_requests_wait_as_may() -> None:
     to_server, from_client = anyio.create_memory_object_stream[Any](100)
     to_client, _from_server = anyio.create_memory_object_stream[Any](100)
     answers, answering = anyio.create_memory_object_stream[Any](100)
-    wire, sent = Wire({}, in_hand=3), list[Any]()
+    wire, sent = StdioTransport({}, in_hand=3), list[Any]()
 
     async def lines() -> AsyncIterator[Received]:
         for number in range(5):

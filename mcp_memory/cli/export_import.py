@@ -20,7 +20,7 @@ from mcp_memory.cli.folder import (
     import_folder,
     keep_option,
 )
-from mcp_memory.cli.import_foreign import Wanted, import_foreign
+from mcp_memory.cli.import_foreign import ImportOptions, import_foreign
 from mcp_memory.cli.opening import open_database, require_file, require_writable
 from mcp_memory.cli.options import PATH, configured, json_option
 from mcp_memory.cli.output import print_answer, progress_bar
@@ -46,8 +46,8 @@ from mcp_memory.sqlite.files import backup_names
 from mcp_memory.sqlite.paths import settle_new
 from mcp_memory.sqlite.recovery import checks
 
-TOLD = 20
-"""Clashes that are told as text; --json has them all."""
+SHOWN = 20
+"""Conflicts that are listed as text; --json has them all."""
 NOUNS = {
     "operation": ("operation", ""),
     "source": ("source", ""),
@@ -59,7 +59,7 @@ NOUNS = {
     "topic": ("digest", ""),
     "erased": ("erasure", ""),
 }
-"""What one and (where that is more than an s) several records of a type are called here, in the order they are told."""
+"""What one and (where that is more than an s) several records of a type are called here, in the order of the report."""
 
 
 @click.command("export")
@@ -182,7 +182,7 @@ def import_(
             lines: Iterable[bytes] = chain([first], stream)
             import_ours(config, lines, named=str(path), skip_damaged=skip_damaged, dry_run=dry_run, as_json=as_json)
     if foreign:
-        import_foreign(config, foreign, Wanted(format_, scope, tags, dry_run), as_json=as_json)
+        import_foreign(config, foreign, ImportOptions(format_, scope, tags, dry_run), as_json=as_json)
 
 
 def import_ours(
@@ -190,10 +190,10 @@ def import_ours(
 ) -> None:
     """Merge an export of mcp-memory, line by line."""
 
-    def bring(database: Database, zone_offset: int) -> Merged:
+    def merge(database: Database, zone_offset: int) -> Merged:
         return import_lines(database, lines, zone_offset=zone_offset, skip_damaged=skip_damaged, dry_run=dry_run)
 
-    bring_in(config, bring, named=named, dry_run=dry_run, as_json=as_json)
+    run_merge(config, merge, named=named, dry_run=dry_run, as_json=as_json)
 
 
 @click.command()
@@ -217,14 +217,14 @@ def merge(config: Config, other: Path, dry_run: bool, as_json: bool) -> None:
     if config.database.exists() and other.samefile(config.database):
         raise InvalidInput(f"{other} is the file itself; name another one.")
 
-    def bring(database: Database, zone_offset: int) -> Merged:
+    def merge(database: Database, zone_offset: int) -> Merged:
         return merge_file(database, other, zone_offset=zone_offset, dry_run=dry_run)
 
-    bring_in(config, bring, named=str(other), dry_run=dry_run, as_json=as_json)
+    run_merge(config, merge, named=str(other), dry_run=dry_run, as_json=as_json)
 
 
-def bring_in(
-    config: Config, bring: Callable[[Database, int], Merged], *, named: str, dry_run: bool, as_json: bool
+def run_merge(
+    config: Config, merge: Callable[[Database, int], Merged], *, named: str, dry_run: bool, as_json: bool
 ) -> None:
     """Run an import or a merge after a backup, encode what has no vectors, and report the result."""
     require_writable(config)
@@ -242,12 +242,12 @@ def bring_in(
                 )
             if not dry_run and not new:
                 kept_at = checks.backup_dated(database, datetime.now(UTC), before="merge")
-            merged = bring(database, zone_offset(datetime.now().astimezone()))
+            merged = merge(database, zone_offset(datetime.now().astimezone()))
     except MemoryProblem:  # nothing was changed
-        _let_go(kept_at)
+        _discard(kept_at)
         raise
     if kept_at is not None and not merged.total and not merged.erased:
-        _let_go(kept_at)
+        _discard(kept_at)
         kept_at = None
     if not dry_run and merged.total:
         with open_memory(config) as memory, progress_bar() as progress:
@@ -255,7 +255,7 @@ def bring_in(
     if as_json:
         print_answer({**asdict(merged), "dry_run": dry_run, "backup": None if kept_at is None else str(kept_at)})
         return
-    for line in told(merged, named=named, dry_run=dry_run):
+    for line in merge_report(merged, named=named, dry_run=dry_run):
         click.echo(visible(line))
     if kept_at is not None:
         click.echo(f"{kept_at} is a copy of the file before; restoring it with --force takes all of this back.")
@@ -263,13 +263,13 @@ def bring_in(
         click.echo(f"{config.database} is new: deleting it takes all of this back.")
 
 
-def _let_go(path: Path | None) -> None:
+def _discard(path: Path | None) -> None:
     if path is not None:
         with suppress(OSError):
             path.unlink(missing_ok=True)
 
 
-def told(merged: Merged, *, named: str, dry_run: bool) -> list[str]:
+def merge_report(merged: Merged, *, named: str, dry_run: bool) -> list[str]:
     """Report what was merged, what was left out, and what conflicted, line by line."""
     came = ", ".join(counted(merged.came[type_], *noun) for type_, noun in NOUNS.items() if merged.came.get(type_))
     would = "would come" if dry_run else "came"
@@ -280,7 +280,7 @@ def told(merged: Merged, *, named: str, dry_run: bool) -> list[str]:
         lines.append(f"Left out, as damaged or nothing without what is: {counted(merged.skipped, 'record')}.")
     if merged.clashes:
         lines.append(f"{counted(len(merged.clashes), 'thing')} to look at:")
-        lines += [f"  {clash.told}" for clash in merged.clashes[:TOLD]]
-        if len(merged.clashes) > TOLD:
-            lines.append(f"  and {len(merged.clashes) - TOLD} more, which --json lists.")
+        lines += [f"  {clash.told}" for clash in merged.clashes[:SHOWN]]
+        if len(merged.clashes) > SHOWN:
+            lines.append(f"  and {len(merged.clashes) - SHOWN} more, which --json lists.")
     return lines

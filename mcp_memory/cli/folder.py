@@ -28,8 +28,8 @@ from mcp_memory.render.outcomes import not_kept
 from mcp_memory.server.config import Config
 from mcp_memory.server.stdio.early_responder import STOP_SIGNALS
 
-TOLD = 20
-"""Things of a sort that are told as text; --json has them all."""
+SHOWN = 20
+"""Entries of a list that are shown as text; --json has them all."""
 INTERVAL = 2.0
 """Seconds between two looks at a folder: 10,000 notes are looked at in a tenth of a second."""
 
@@ -71,7 +71,7 @@ def sync(
         if as_json:
             print_answer({"taken_in": _taken_data(answer[0], dry_run=False), "written_out": asdict(answer[1])})
             return
-        _say([*told_taken_in(answer[0], folder, dry_run=False), *told_written(answer[1], folder)])
+        _say([*import_report(answer[0], folder, dry_run=False), *export_report(answer[1], folder)])
         if not watch:
             return
         click.echo(f"Watching {visible(str(folder))}; interrupt to end.", err=True)
@@ -92,7 +92,7 @@ def export_folder(config: Config, folder: Path) -> None:
         memory.make_vectors(progress)
         memory.gather(progress)
         written = memory.write_out(folder)
-    _say(told_written(written, folder))
+    _say(export_report(written, folder))
 
 
 def export_graph(config: Config) -> list[bytes]:
@@ -122,10 +122,10 @@ def import_folder(
     if as_json:
         print_answer(_taken_data(taken, dry_run=dry_run))
         return
-    _say(told_taken_in(taken, folder, dry_run=dry_run))
+    _say(import_report(taken, folder, dry_run=dry_run))
 
 
-def told_taken_in(taken: TakenIn, folder: Path, *, dry_run: bool) -> list[str]:
+def import_report(taken: TakenIn, folder: Path, *, dry_run: bool) -> list[str]:
     """Report what was imported, what was not and why, line by line."""
     new = [item for item in taken.new if item.status != "known"]
     parts = [f"{len(found)} {word}" for word, found in (("edited", taken.edited), ("new", new)) if found]
@@ -150,7 +150,7 @@ def told_taken_in(taken: TakenIn, folder: Path, *, dry_run: bool) -> list[str]:
     return lines
 
 
-def told_written(written: WrittenOut, folder: Path) -> list[str]:
+def export_report(written: WrittenOut, folder: Path) -> list[str]:
     """Report what was written to the folder, line by line."""
     lines = [
         f"{folder}: {counted(written.written, 'file')} written, {written.removed} removed, {written.untouched} as they were."
@@ -182,9 +182,9 @@ def _attempt(memory: Memory, caller: Caller, folder: Path, *, keep: str | None) 
         return False
     wrote = bool(written.written or written.removed)
     if taken.operation or taken.clashes or taken.problems or taken.moved:
-        _say(told_taken_in(taken, folder, dry_run=False))
+        _say(import_report(taken, folder, dry_run=False))
     if wrote:
-        _say(told_written(written, folder))
+        _say(export_report(written, folder))
     return wrote or taken.operation is not None
 
 
@@ -222,8 +222,8 @@ def _say(lines: list[str]) -> None:
 
 
 def _some(lines: list[str]) -> list[str]:
-    shown = [f"  {line}" for line in lines[:TOLD]]
-    return shown + ([f"  and {len(lines) - TOLD} more."] if len(lines) > TOLD else [])
+    shown = [f"  {line}" for line in lines[:SHOWN]]
+    return shown + ([f"  and {len(lines) - SHOWN} more."] if len(lines) > SHOWN else [])
 
 
 def _taken_data(taken: TakenIn, *, dry_run: bool) -> dict[str, Any]:

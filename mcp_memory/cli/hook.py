@@ -41,14 +41,16 @@ def hook(event: str, database: str | None, wait: bool) -> None:
     """
     try:
         given = sys.stdin.buffer.read()
-        told: Any = json.loads(given or b"{}")
-        if not isinstance(told, dict):
+        payload: Any = json.loads(given or b"{}")
+        if not isinstance(payload, dict):
             log_to_stderr(read_config(os.environ, database=database).log_level)
             log.info("hook %s: what came on standard input is no JSON object", event)
             return
-        told = cast("dict[str, Any]", told)
-        config = read_config(_environment(told), database=database)
-        answer = _ANSWERS[event](told, config) if event != "pre-compact" else _pre_compact(told, config, wait=wait)
+        payload = cast("dict[str, Any]", payload)
+        config = read_config(_environment(payload), database=database)
+        answer = (
+            _ANSWERS[event](payload, config) if event != "pre-compact" else _pre_compact(payload, config, wait=wait)
+        )
         if answer:
             click.echo(answer)
     except Exception as error:  # a hook that fails must never hold up the session

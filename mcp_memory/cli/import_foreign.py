@@ -31,12 +31,12 @@ from mcp_memory.server.config import Config
 
 _Sorted: TypeAlias = tuple[Package, dict[str, list[Package]]]
 """A package, and what is read of it by format."""
-TOLD = 20
-"""Problems, and memories that resemble or replace others, that are told as text; --json has them all."""
+SHOWN = 20
+"""Problems, and memories that resemble or replace others, that are shown as text; --json has them all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ImportOptions:
     """The options of an import."""
 
     format: str | None
@@ -45,7 +45,9 @@ class Wanted:
     dry_run: bool
 
 
-def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: Wanted, *, as_json: bool) -> None:
+def import_foreign(
+    config: Config, paths: Sequence[tuple[Path, bytes]], wanted: ImportOptions, *, as_json: bool
+) -> None:
     """Import paths as one operation; each comes with what was read of standard input already.
 
     Paths that can't be read are reported, and the others imported. Exits with 1 where nothing could be read.
@@ -57,16 +59,16 @@ def import_foreign(config: Config, paths: Sequence[tuple[Path, bytes]], wanted: 
         memory, caller = open_memory_for(config)
         with memory, progress_bar() as progress:
             memory.wait_for_encoder()
-            brought = memory.bring(found, by=caller, progress=progress, dry_run=wanted.dry_run)
-            if brought.pending:
+            imported = memory.bring(found, by=caller, progress=progress, dry_run=wanted.dry_run)
+            if imported.pending:
                 memory.make_vectors(progress)
     formats = {package.name: ", ".join(names) for package, names in packages}
     if as_json:
-        print_answer(_data(brought, formats, dry_run=wanted.dry_run))
+        print_answer(_data(imported, formats, dry_run=wanted.dry_run))
     else:
-        for line in told(brought, formats, dry_run=wanted.dry_run):
+        for line in import_report(imported, formats, dry_run=wanted.dry_run):
             click.echo(visible(line))
-    if brought.problems and len(brought.problems) == brought.records:
+    if imported.problems and len(imported.problems) == imported.records:
         click.get_current_context().exit(1)
 
 
@@ -122,14 +124,14 @@ def _sorted(package: Package, name: str | None) -> tuple[list[_Sorted], list[Fou
         raise InvalidInput(f"{package.name} was not imported: {problem}") from None
     except InvalidInput as problem:
         if not packages:
-            told = [str(found) for found in besides if isinstance(found, Unread)]
-            raise InvalidInput("\n".join([*told, str(problem)])) from None
+            reasons = [str(found) for found in besides if isinstance(found, Unread)]
+            raise InvalidInput("\n".join([*reasons, str(problem)])) from None
         formats = {}
     return [*([(package, formats)] if formats else []), *packages], [*unread(package, formats), *besides]
 
 
 def _found(
-    packages: Sequence[_Sorted], besides: Sequence[Found], wanted: Wanted
+    packages: Sequence[_Sorted], besides: Sequence[Found], wanted: ImportOptions
 ) -> list[tuple[Origin, Iterable[Found]]]:
     """Return the records of each format with their origin; the last also has what is not read."""
     found = [
@@ -151,61 +153,61 @@ def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
         yield replace(config, database=Path(nowhere) / "memory.db")
 
 
-def told(brought: Brought, formats: dict[str, str], *, dry_run: bool) -> list[str]:
+def import_report(imported: Brought, formats: dict[str, str], *, dry_run: bool) -> list[str]:
     """Report what was imported, what was not and why, line by line."""
     named = ", ".join(f"{name} ({format_})" for name, format_ in formats.items())
-    new = brought.count("created", "similar", "replaces")
+    new = imported.count("created", "similar", "replaces")
     would = "would come" if dry_run else "came"
-    kinds = ", ".join(f"{number} {kind}" for kind, number in brought.kinds.items())
+    kinds = ", ".join(f"{number} {kind}" for kind, number in imported.kinds.items())
     lines = [
-        f"From {named} {would}: {_memories(new)}{f' ({kinds})' if kinds else ''}, of {counted(brought.records, 'record')}."
+        f"From {named} {would}: {_memories(new)}{f' ({kinds})' if kinds else ''}, of {counted(imported.records, 'record')}."
     ]
-    if brought.known:
-        lines.append(f"{brought.known} {'are' if brought.known > 1 else 'is'} known here already.")
-    if brought.forgotten:
-        lines.append(f"{brought.forgotten} forgotten here before: they stay so.")
-    if brought.repeated:
-        lines.append(f"{brought.repeated} said more than once there: they come once.")
+    if imported.known:
+        lines.append(f"{imported.known} {'are' if imported.known > 1 else 'is'} known here already.")
+    if imported.forgotten:
+        lines.append(f"{imported.forgotten} forgotten here before: they stay so.")
+    if imported.repeated:
+        lines.append(f"{imported.repeated} said more than once there: they come once.")
     lines += _beside(
-        brought, "replaces", ("takes the place of what it corrects", "take the place of what they correct")
+        imported, "replaces", ("takes the place of what it corrects", "take the place of what they correct")
     )
-    lines += _beside(brought, "similar", ("resembles what is known", "resemble what is known"))
-    lines += [f"{number} left out: {reason}." for reason, number in brought.left_out.items()]
-    lines += [str(note) for note in brought.notes[:TOLD]]
-    if brought.not_read:
-        lines.append(f"Columns and fields not read: {_listed(brought.not_read)}.")
-    lines += not_kept(brought.withheld)
-    if brought.problems:
-        lines.append(f"{len(brought.problems)} could not be read, and nothing of them was kept:")
-        lines += [f"  {problem}" for problem in brought.problems[:TOLD]]
-        if len(brought.problems) > TOLD:
-            lines.append(f"  and {len(brought.problems) - TOLD} more, which --json lists.")
-    if brought.operation:
-        lines.append(f"`mcp-memory undo {brought.operation}` takes all of it back.")
+    lines += _beside(imported, "similar", ("resembles what is known", "resemble what is known"))
+    lines += [f"{number} left out: {reason}." for reason, number in imported.left_out.items()]
+    lines += [str(note) for note in imported.notes[:SHOWN]]
+    if imported.not_read:
+        lines.append(f"Columns and fields not read: {_listed(imported.not_read)}.")
+    lines += not_kept(imported.withheld)
+    if imported.problems:
+        lines.append(f"{len(imported.problems)} could not be read, and nothing of them was kept:")
+        lines += [f"  {problem}" for problem in imported.problems[:SHOWN]]
+        if len(imported.problems) > SHOWN:
+            lines.append(f"  and {len(imported.problems) - SHOWN} more, which --json lists.")
+    if imported.operation:
+        lines.append(f"`mcp-memory undo {imported.operation}` takes all of it back.")
     elif not dry_run:
         lines.append("Nothing was changed.")
     return lines
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return ", ".join(_short(name) for name in names[:TOLD]) + more
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(_short(name) for name in names[:SHOWN]) + more
 
 
 def _memories(number: int) -> str:
     return "1 new memory" if number == 1 else f"{number} new memories"
 
 
-def _beside(brought: Brought, status: str, words: tuple[str, str]) -> list[str]:
+def _beside(imported: Brought, status: str, words: tuple[str, str]) -> list[str]:
     """Report the memories of a status, each with the one it relates to."""
-    found = [item for item in brought.items if item.status == status]
+    found = [item for item in imported.items if item.status == status]
     if not found:
         return []
     lines = [f"{len(found)} {words[len(found) > 1]}:"]
-    for item in found[:TOLD]:
+    for item in found[:SHOWN]:
         other = f" (#{item.of.id}: {_short(item.of.text)})" if item.of else ""
         lines.append(f"  {_short(item.text)}{other}")
-    return lines + ([f"  and {len(found) - TOLD} more, which --json lists."] if len(found) > TOLD else [])
+    return lines + ([f"  and {len(found) - SHOWN} more, which --json lists."] if len(found) > SHOWN else [])
 
 
 def _short(text: str) -> str:
@@ -213,24 +215,24 @@ def _short(text: str) -> str:
     return line if len(line) <= 90 else f"{line[:90]}…"
 
 
-def _data(brought: Brought, formats: dict[str, str], *, dry_run: bool) -> dict[str, Any]:
+def _data(imported: Brought, formats: dict[str, str], *, dry_run: bool) -> dict[str, Any]:
     return {
         "formats": formats,
-        "records": brought.records,
-        "new": brought.count("created", "similar", "replaces"),
-        "known": brought.known,
-        "forgotten": brought.forgotten,
-        "repeated": brought.repeated,
-        "kinds": brought.kinds,
-        "left_out": brought.left_out,
-        "not_read": list(brought.not_read),
-        "notes": [{"where": note.where, "note": note.note} for note in brought.notes],
-        "masked": dict(brought.withheld.secrets),
+        "records": imported.records,
+        "new": imported.count("created", "similar", "replaces"),
+        "known": imported.known,
+        "forgotten": imported.forgotten,
+        "repeated": imported.repeated,
+        "kinds": imported.kinds,
+        "left_out": imported.left_out,
+        "not_read": list(imported.not_read),
+        "notes": [{"where": note.where, "note": note.note} for note in imported.notes],
+        "masked": dict(imported.withheld.secrets),
         "items": [
             {"id": item.id, "status": item.status, "text": item.text, "of": item.of.id if item.of else None}
-            for item in brought.items
+            for item in imported.items
         ],
-        "problems": [{"where": problem.where, "problem": problem.problem} for problem in brought.problems],
-        "operation": brought.operation,
+        "problems": [{"where": problem.where, "problem": problem.problem} for problem in imported.problems],
+        "operation": imported.operation,
         "dry_run": dry_run,
     }

@@ -10,7 +10,7 @@ from mcp_memory.server import run
 from mcp_memory.server.auth import read_token
 from mcp_memory.server.config import Config
 from mcp_memory.server.memory_host import open_memory
-from mcp_memory.server.stdio.early_responder import start_front
+from mcp_memory.server.stdio.early_responder import start_early_responder
 
 
 @click.command()
@@ -50,4 +50,4 @@ def serve(config: Config, address: str | None) -> None:
 def serve_stdio_of(config: Config) -> None:
     if sys.stdin.isatty():
         click.echo("Serving an MCP client over standard input and output; mcp-memory --help says what else.", err=True)
-    run.serve(start_front(), config)
+    run.serve(start_early_responder(), config)

@@ -124,7 +124,7 @@ def _write(plan: Plan, *, remove: bool) -> bool:
         for change in plan.changes:
             if change.changes:
                 kept = carry_out(change)
-                click.echo(f"{click.style(plan.client.title, bold=True)}: {_told(change, kept)}")
+                click.echo(f"{click.style(plan.client.title, bold=True)}: {_change_report(change, kept)}")
     except MemoryProblem as problem:
         click.echo(f"{click.style(plan.client.title, bold=True)}: {problem}", err=True)
         return False
@@ -132,7 +132,7 @@ def _write(plan: Plan, *, remove: bool) -> bool:
     return True
 
 
-def _told(change: Change, kept: Path | None) -> str:
+def _change_report(change: Change, kept: Path | None) -> str:
     if change.after is None:
         return f"{change.path} is gone: setup had made it."
     if change.restores:
@@ -147,5 +147,5 @@ def _show_list(machine: Machine, *, of_project: bool) -> None:
     for client in CLIENTS:
         files = planning.configuration_files(machine, client, project=of_project)
         state = words[planning.is_set_up(machine, client, project=of_project)] if files else "no such file"
-        told = f"{client.name:<15} {'found' if client.name in here else '-':<6} {state:<12} "
-        click.echo(told + ", ".join(str(file) for file in files))
+        line = f"{client.name:<15} {'found' if client.name in here else '-':<6} {state:<12} "
+        click.echo(line + ", ".join(str(file) for file in files))

@@ -161,8 +161,8 @@ def _listed(findings: list[str]) -> Iterator[str]:
 
 
 def _doubt(confirmed: int | None, review: int | None) -> str:
-    told = [f"not confirmed since {format_day(confirmed)}"] if confirmed is not None else []
-    return ", ".join(told + ([f"review since {format_day(review)}"] if review is not None else []))
+    notes = [f"not confirmed since {format_day(confirmed)}"] if confirmed is not None else []
+    return ", ".join(notes + ([f"review since {format_day(review)}"] if review is not None else []))
 
 
 def _short(item: Item) -> str:

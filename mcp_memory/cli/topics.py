@@ -54,11 +54,11 @@ def fold(config: Config, as_json: bool) -> None:
     memory, caller = open_existing(config)
     with memory:
         done = memory.fold(by=caller)
-    told = (
+    report = (
         f"{counted(done.hidden, 'call')} into {counted(done.patterns, 'pattern')}; "
         f"{done.erased} {'was' if done.erased == 1 else 'were'} past their retention."
     )
-    print_answer(asdict(done) if as_json else told)
+    print_answer(asdict(done) if as_json else report)
 
 
 def topic_data(topic: Topic) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from mcp_memory.privacy.sanitizing import inert, shown
 from mcp_memory.server import prompts, resources
 from mcp_memory.server.callers import Callers
 from mcp_memory.server.memory_host import MemoryHost
-from mcp_memory.server.stdio.early_responder import Front
-from mcp_memory.server.stdio.transport import Message, Wire, receive
+from mcp_memory.server.stdio.early_responder import EarlyResponder
+from mcp_memory.server.stdio.transport import Message, StdioTransport, receive
 from mcp_memory.server.tools import (
     INSTRUCTIONS,
     TOOLS,
@@ -217,7 +217,7 @@ def make_server(
     )
 
 
-def serve_stdio(host: MemoryHost, front: Front, *, project: str | None) -> None:
+def serve_stdio(host: MemoryHost, front: EarlyResponder, *, project: str | None) -> None:
     """Take over from the early responder, and serve until the client goes."""
     try:
         anyio.run(_serve_stdio, host, front, project)
@@ -225,9 +225,9 @@ def serve_stdio(host: MemoryHost, front: Front, *, project: str | None) -> None:
         log.info("the client has gone without reading its answers")
 
 
-async def _serve_stdio(host: MemoryHost, front: Front, project: str | None) -> None:
+async def _serve_stdio(host: MemoryHost, front: EarlyResponder, project: str | None) -> None:
     server = make_server(host, project=project)
-    wire = Wire(front.answered)
+    wire = StdioTransport(front.answered)
     async with AsyncExitStack() as stack:
         # Standard input is read by the front: the SDK would hold a line of any length.
         _, writing = await stack.enter_async_context(stdio_server(stdin=anyio.wrap_file(io.StringIO())))

@@ -196,15 +196,15 @@ def _turn(value: object, number: int) -> Turn:
     if not isinstance(value, Mapping):
         raise InvalidInput(f"turns[{number}] must be an object with speaker and content, not {_shape(value)}.")
     raw = cast(Raw, value)
-    told = {
+    fields = {
         field: next((raw[name] for name in names if raw.get(name) not in (None, "", [])), None)
         for field, names in TURN_NAMES.items()
     }
-    told["content"] = _text_of(told["content"])
-    told["speaker"] = _text_of(told["speaker"])
+    fields["content"] = _text_of(fields["content"])
+    fields["speaker"] = _text_of(fields["speaker"])
     unknown = raw.keys() - TURN_EXTRAS - {name for names in TURN_NAMES.values() for name in names}
     with _named(f"turns[{number}]"):
-        arguments = Arguments(told | {name: raw[name] for name in unknown}, known=tuple(TURN_NAMES), aliases={})
+        arguments = Arguments(fields | {name: raw[name] for name in unknown}, known=tuple(TURN_NAMES), aliases={})
         return Turn(
             content=arguments.text("content") or "",
             speaker=arguments.text("speaker"),

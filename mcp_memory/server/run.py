@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_memory.errors import InvalidInput
 from mcp_memory.server.allocator import keep_little
 from mcp_memory.server.memory_host import MemoryHost, open_memory
-from mcp_memory.server.stdio.early_responder import STOP_SIGNALS, Front
+from mcp_memory.server.stdio.early_responder import STOP_SIGNALS, EarlyResponder
 
 if TYPE_CHECKING:  # what is heavy is imported when it is needed
     from mcp_memory.server.config import Config
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # what is heavy is imported when it is needed
 log = logging.getLogger(__name__)
 
 
-def serve_options(front: Front, options: Mapping[str, Any]) -> None:
+def serve_options(front: EarlyResponder, options: Mapping[str, Any]) -> None:
     """Serve with the options of a command line. Exits with a message where they are wrong."""
     from mcp_memory.domain.logs import log_to_stderr
     from mcp_memory.server.config import read_config
@@ -34,7 +34,7 @@ def serve_options(front: Front, options: Mapping[str, Any]) -> None:
     serve(front, config)
 
 
-def serve(front: Front, config: Config) -> None:
+def serve(front: EarlyResponder, config: Config) -> None:
     """Serve the client of the early responder until it goes or sends a signal. Call from the main thread.
 
     Once everything is imported, the memory opens in one thread and its encoder loads in another, beside the server.

@@ -48,8 +48,8 @@ def added(text: str, client: Client, *, name: str, words: Sequence[str], options
     present = own_entries(text, client)
     servers = table(value_at(read(text, client.format), client.path))
     if not present and name in servers:
-        told = " ".join(words_of(servers[name])) or "no command"
-        raise Conflict(f"has another server named {name} ({told}); choose a name with --name")
+        command = " ".join(words_of(servers[name])) or "no command"
+        raise Conflict(f"has another server named {name} ({command}); choose a name with --name")
     where = name if name in present or not present else next(iter(present))
     entry = present.get(where)
     if entry is None:

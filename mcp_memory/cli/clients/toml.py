@@ -23,16 +23,16 @@ def parse(text: str) -> dict[str, Any]:
 def with_table(text: str, path: Path, entry: Mapping[str, Any]) -> str:
     """Return the document with a table under a path: in place where it exists, else at the end after a blank line."""
     newline = "\r\n" if "\r\n" in text else "\n"
-    told = _dumped(path, entry).replace("\n", newline)
+    table_text = _dumped(path, entry).replace("\n", newline)
     lines = text.splitlines(keepends=True)
     blocks = _blocks(lines, path)
     if blocks:
         first = blocks[0][0]
         kept = _without(lines, blocks)
-        changed = "".join([*kept[:first], told, *kept[first:]])
+        changed = "".join([*kept[:first], table_text, *kept[first:]])
     else:
         ended = text if not text or text.endswith("\n") else text + newline
-        changed = f"{ended}{newline if ended.strip() else ''}{told}"
+        changed = f"{ended}{newline if ended.strip() else ''}{table_text}"
     return changed if _says(changed, _put(text, path, entry)) else _with_table_laid_out(text, path, entry)
 
 

@@ -28,7 +28,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """How most clients end a server; without this the thread that reads the input would hold the process back."""
 
 
-class Front:
+class EarlyResponder:
     """Reads lines from a client in a thread of its own for as long as the process lives.
 
     Until the server asks for the first line, requests that the snapshot covers are answered at once. The server then gets
@@ -147,7 +147,7 @@ class Front:
                 self._leave_if_done()
 
 
-def start_front() -> Front:
+def start_early_responder() -> EarlyResponder:
     """Serve the client at this process's standard input and output. Call once, from the main thread.
 
     Afterwards standard input is empty for everybody else, and a signal ends the process.
@@ -155,7 +155,7 @@ def start_front() -> Front:
     source, sink, empty = os.dup(0), os.dup(1), os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
-    front = Front(Handshake(_snapshot()), source=source, sink=sink)
+    front = EarlyResponder(Handshake(_snapshot()), source=source, sink=sink)
     for number in STOP_SIGNALS:
         signal.signal(number, _end)
     front.start()

@@ -96,7 +96,7 @@ def _next_line(stream: Lines, limit: int) -> bytes | LineTooLong:
     return LineTooLong(json.loads(found[1].decode("utf-8", "replace")) if found else None)
 
 
-class Wire:
+class StdioTransport:
     """Stands between the standard streams and the server.
 
     Answers lines that are no messages, for which the SDK would let the client wait for ever; reads on only while there is
