@@ -524,7 +524,7 @@ def test_what_an_agent_of_letta_is_told_to_be_is_no_fact_about_the_person(
     blocks = [{"label": "persona", "value": "I am Sam."}, {"label": "human", "value": "Dana rows"}]
     answer = bring(written(tmp_path / "agent.af", {"agents": [], "blocks": blocks}))
 
-    assert (texts(kept), answer["left_out"]) == (["Dana rows"], {"what the agent is told to be": 1})
+    assert (texts(kept), answer["left_out"]) == (["Dana rows"], {"the agent's persona": 1})
 
 
 def test_exports_of_two_tools_in_one_folder_come_both(tmp_path: Path, bring: Bring, kept: Any) -> None:

@@ -1,4 +1,4 @@
-"""Unpacking: the files of a path that is to be imported, of a folder or an archive, within limits on what they hold."""
+"""The files of a path to import, of a folder or an archive, within limits on their size."""
 
 import contextlib
 import io
@@ -37,7 +37,7 @@ SKIPPED = ("node_modules", "__pycache__", "__MACOSX")
 
 
 def package_of(path: Path) -> Package:
-    """What a path holds; a file's bytes are read when they are needed.
+    """Return the package at a path; files are read on demand.
 
     Raises NotFound, and InvalidInput for an archive that can't be opened or would unpack to too much.
     """
@@ -58,12 +58,12 @@ def package_of(path: Path) -> Package:
 
 
 def named(path: Path) -> Path:
-    """The path itself, or where it ends in `.` or `..` the whole of it, which has a name."""
+    """Resolve a path that ends in `.` or `..`, which has no name of its own."""
     return path.resolve() if path.name in ("", "..") else path
 
 
 def package_from(stream: BinaryIO, head: bytes, name: str) -> Package:
-    """What a stream holds of which `head` was read already. Raises InvalidInput where that is too much."""
+    """Return the package in a stream of which `head` was read already. Raises InvalidInput where it is too large."""
     data = head + stream.read(MAX_FILE + 1 - len(head))
     if len(data) > MAX_FILE:
         raise InvalidInput(f"{name} holds more than {MAX_FILE / 1e6:.0f} MB; import it in parts.")
@@ -74,7 +74,7 @@ def package_from(stream: BinaryIO, head: bytes, name: str) -> Package:
 
 
 def _archive_in(folder: Path, name: str, of: str) -> Package | Unread | None:
-    """An archive that lies in a folder, or why it can't be opened; None where it is none."""
+    """Open an archive inside a folder, or say why it can't be opened; None where it is none."""
     path = folder / name
     if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
         return None
@@ -86,9 +86,9 @@ def _archive_in(folder: Path, name: str, of: str) -> Package | Unread | None:
 
 
 def _walk(folder: Path, others: list[str]) -> Iterator[File]:
-    """The files of a folder, in the order of their names; links to folders are not followed.
+    """Yield the files of a folder in the order of their names, without following links to folders.
 
-    The names of those that are not looked at go to `others`, hidden ones aside.
+    The names of files that are passed over go to `others`, except hidden ones.
     """
     count = 0
     for at, folders, names in os.walk(folder):
@@ -122,7 +122,7 @@ def _read(path: Path) -> bytes:
 
 
 def _with_log(path: Path) -> bytes:
-    """A database as it is at this moment, with what is still in its write-ahead log; it may be in use."""
+    """Read a database with its write-ahead log, while it may be in use."""
     try:
         with (
             contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as source,
@@ -135,9 +135,9 @@ def _with_log(path: Path) -> bytes:
 
 
 def _members(opened: Callable[[], zipfile.ZipFile], name: str) -> tuple[list[File], list[str]]:
-    """The files of an archive, each with its promised size kept: none is unpacked before it is asked for.
+    """List the files of an archive, each to be unpacked on demand and checked against its declared size.
 
-    Beside them the names of those that are not looked at, hidden ones aside.
+    Returns beside them the names of files that are passed over, except hidden ones.
     """
     try:
         with opened() as archive:

@@ -1,4 +1,4 @@
-"""What a merge brought, and what of it wants a person's decision."""
+"""The result of a merge, and the conflicts that a person may want to decide."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Something that was decided otherwise on the two sides, with what is kept and what to call for the other."""
+    """A conflict between the two sides, with what won and the call that restores the other."""
 
     kind: Literal["changed", "replaced", "erased", "digest", "same"]
     ids: tuple[str, ...]
@@ -16,7 +16,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """How many records of each type came, and the clashes."""
+    """How many records of each type were added, and the conflicts."""
 
     came: dict[str, int]
     """By record type; those that were known already are not counted."""
@@ -28,5 +28,4 @@ class Merged:
 
     @property
     def total(self) -> int:
-        """How many records came."""
         return sum(self.came.values())

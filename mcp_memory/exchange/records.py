@@ -1,4 +1,4 @@
-"""The truth of a store as records: what export writes, what import reads, and what a merge brings together."""
+"""The truth of a store as records, for export, import and merge."""
 
 import json
 import math
@@ -21,7 +21,7 @@ Kept: TypeAlias = str | int | float | bytes | None
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """How a field is exported, and how what is read is checked and kept."""
+    """How a field is exported, validated and stored."""
 
     name: str
     write: Callable[[Any], Value]
@@ -32,7 +32,7 @@ class FieldType:
 
 @dataclass(frozen=True, slots=True)
 class RecordType:
-    """One kind of record: the table of its rows, and its fields, which are that table's columns."""
+    """A kind of record: its table, and its fields, which are the table's columns."""
 
     table: str
     fields: Mapping[str, FieldType]
@@ -42,14 +42,14 @@ class RecordType:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of truth; `fields` as they are exported."""
+    """A row of truth; `fields` as exported."""
 
     type: str
     fields: Mapping[str, Value]
 
 
 def kept(record: Record) -> dict[str, Kept]:
-    """The row that a record says, by column. Raises InvalidInput with what is wrong with it."""
+    """Convert a record to a row, by column. Raises InvalidInput with what is wrong with it."""
     known = RECORDS.get(record.type)
     if known is None:
         raise InvalidInput(f"{record.type!r} is no type of record; there are {', '.join(RECORDS)}.")
@@ -71,7 +71,7 @@ def _kept(name: str, field: FieldType, value: Value) -> Kept:
 
 
 def exported(type_: str, row: tuple[Any, ...]) -> Record:
-    """The record of a row whose columns are those of the type, in its order."""
+    """Convert a row, in the order of its type's columns, to a record."""
     fields = RECORDS[type_].fields
     return Record(
         type_,

@@ -1,4 +1,4 @@
-"""What a store can be exported as: one module a format, each of which turns records into bytes."""
+"""Export formats: one module each, which turns records into bytes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
@@ -13,6 +13,6 @@ FORMATS: Mapping[str, str] = {"jsonl": "mcp_memory.exchange.exporters.jsonl"}
 
 
 def exporter(name: str) -> Exporter:
-    """What turns records into the bytes of a format."""
+    """Return the function that encodes records in a format."""
     lines: Exporter = import_module(FORMATS[name]).lines
     return lines

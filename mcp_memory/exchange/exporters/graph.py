@@ -1,4 +1,4 @@
-"""The knowledge graph of the reference server `@modelcontextprotocol/server-memory`: what is live, as entities and relations."""
+"""The knowledge graph of `@modelcontextprotocol/server-memory`: live memories as entities and relations."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -17,11 +17,11 @@ BELONGS, ABOUT = "belongs to", "is about"
 
 
 def lines(items: Sequence[Item], topics: Sequence[Topic]) -> Iterator[bytes]:
-    """The file, line by line: entities, each with its observations, then relations; the same for the same memories.
+    """Yield the lines of the file: entities with their observations, then relations; deterministic.
 
-    A memory is an observation of one entity: of its topic, else of its first tag, else of the person or project it
-    belongs to. Its other tags are what that topic is about. A topic or a tag that several have is an entity of each.
-    History, kinds and dates have no place in that format.
+    A memory is an observation of one entity: its topic, else its first tag, else the person or project it belongs to. Its
+    other tags become relations. A topic or a tag in several scopes is an entity in each. The format has no place for
+    history, kinds and dates.
     """
     entities: dict[str, str] = {}
     observations: dict[str, list[str]] = {}
@@ -46,14 +46,14 @@ def lines(items: Sequence[Item], topics: Sequence[Topic]) -> Iterator[bytes]:
                 entities.setdefault(other, SUBJECTS["tag"])
                 relations[name, other, ABOUT] = None
     for name, sort in entities.items():
-        told = list(dict.fromkeys(observations.get(name, [])))
-        yield encode({"type": "entity", "name": name, "entityType": sort, "observations": told})
+        texts = list(dict.fromkeys(observations.get(name, [])))
+        yield encode({"type": "entity", "name": name, "entityType": sort, "observations": texts})
     for one, other, sort in relations:
         yield encode({"type": "relation", "from": one, "to": other, "relationType": sort})
 
 
 def _subjects(items: Sequence[Item], topics: Sequence[Topic]) -> dict[ItemId, tuple[str, str]]:
-    """What each memory is an observation of: `topic` or `tag` with its name; two empty texts for its owner."""
+    """Return the entity of each memory: `topic` or `tag` with its name; two empty texts for its owner."""
     topic_of: dict[ItemId, str] = {}
     for topic in sorted(topics, key=lambda topic: (topic.name, topic.scope)):
         for identifier in topic.items:
@@ -69,7 +69,7 @@ def _subjects(items: Sequence[Item], topics: Sequence[Topic]) -> dict[ItemId, tu
 
 
 def _named(subjects: Sequence[tuple[str, str, str]], owners: Collection[str]) -> dict[tuple[str, str, str], str]:
-    """The name of the entity of each sort, subject and owner: the subject's, with its owner's where another has it too."""
+    """Name the entity of each sort, subject and owner; the owner is added where two would have the same name."""
     holders: dict[str, set[tuple[str, str]]] = {}
     for sort, subject, owner in subjects:
         holders.setdefault(subject, set()).add((sort, owner))

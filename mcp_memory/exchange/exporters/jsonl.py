@@ -1,4 +1,4 @@
-"""Our own format: JSON Lines, one record of truth a line, between a header with its version and a line that ends it."""
+"""Our own format: JSON Lines, one record a line, between a header with its version and a closing line."""
 
 import hashlib
 import json
@@ -12,9 +12,9 @@ HEADER = {"format": "mcp-memory", "version": 1}
 
 
 def lines(records: Iterable[Record]) -> Iterator[bytes]:
-    """The file, line by line; the same bytes for the same records in the same order.
+    """Yield the lines of the file; the same bytes for the same records in the same order.
 
-    The last line counts the records and has the SHA-256 of all bytes before it, so that a cut is noticed.
+    The last line counts the records and has the SHA-256 of all bytes before it, so that truncation is detected.
     """
     digest = hashlib.sha256()
     count = 0
@@ -30,5 +30,5 @@ def lines(records: Iterable[Record]) -> Iterator[bytes]:
 
 
 def encode(value: Any) -> bytes:
-    """One line: UTF-8 without spaces, its keys in the order given."""
+    """Encode one line: UTF-8 without spaces, keys in the order given."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"

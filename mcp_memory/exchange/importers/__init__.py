@@ -1,8 +1,8 @@
-"""What can be imported: one module a format, each of which knows its own bytes and turns them into what they say.
+"""Import formats: one module each, which recognises its files and parses them.
 
-Our own format becomes records of truth, which are merged: its module has `recognises(head)`, given the first HEAD bytes
-of a file. A foreign one becomes what is remembered: its module has `recognises(package)` and `read(package)`, which
-gives a record, or what is wrong with it, one after the other (importers.given).
+Records of our own format are merged: its module has `recognises(head)`, given the first HEAD bytes of a file. Foreign
+formats become memories: their modules have `recognises(package)` and `read(package)`, which yields records and
+problems (importers.parsed).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -38,12 +38,12 @@ HEAD = 4096
 
 
 def ours(head: bytes) -> bool:
-    """Whether a file that begins so is in our own format."""
+    """Return whether a file with this head is in our own format."""
     return any(import_module(module).recognises(head) for module in FORMATS.values())
 
 
 def recognise(package: "Package") -> str:
-    """The name of the foreign format of what a path holds. Raises InvalidInput where none knows it."""
+    """Name the foreign format of a package. Raises InvalidInput where none fits."""
     for name, module in FOREIGN.items():
         if import_module(module).recognises(package):
             return name
@@ -59,10 +59,9 @@ def recognise(package: "Package") -> str:
 
 
 def reader(name: str) -> "Callable[[Package], Iterator[Found]]":
-    """What reads a foreign format."""
     return import_module(FOREIGN[name]).read
 
 
 def of_project(name: str) -> bool:
-    """Whether what a format holds belongs to the project at hand, where nothing else is said; else to the person."""
+    """Return whether memories of a format belong to the current project by default, rather than to the user."""
     return bool(getattr(import_module(FOREIGN[name]), "OF_PROJECT", False))

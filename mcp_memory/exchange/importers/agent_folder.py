@@ -40,12 +40,12 @@ _INDEXED = re.compile(r"\[[^\[\]]*\]\((?P<file>[^()\s]+\.md)\)|\[\[(?P<name>[^\[
 
 
 def recognises(package: Package) -> bool:
-    """Whether it has an index and other notes, or is one index."""
+    """Return whether there is an index and other notes, or only an index."""
     return bool(package.named(INDEX)) or any(_typed(file) for file in package.with_suffix(".md")[:20])
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each file's fact with its description; of the index only what points to no file of the folder."""
+    """Yield the fact of each file with its description; of the index only lines that link to no file of the folder."""
     names = {file.base.lower() for file in package.files} | {file.stem.lower() for file in package.files}
     for file in package.with_suffix(*MARKDOWN):
         if file.base.lower() == INDEX:
@@ -55,7 +55,7 @@ def read(package: Package) -> Iterator[Found]:
 
 
 def _typed(file: File) -> bool:
-    """Whether its front matter has a name, a description and a type of fact; cheap where it has none."""
+    """Return whether the front matter has a name, a description and a type of fact; cheap where there is none."""
     if file.data[:3] != b"---":
         return False
     try:
@@ -66,7 +66,7 @@ def _typed(file: File) -> bool:
 
 
 def claimed(found: Note) -> tuple[str | None, str | None] | None:
-    """The kind and scope here of a fact, by the type that its front matter names; None where that names none."""
+    """Map the type in a fact's front matter to our kind and scope; None where it names none."""
     return KINDS.get(_type(found))
 
 
@@ -92,11 +92,11 @@ def _fact(file: File) -> Iterator[Found]:
     else:
         kind, scope = KINDS.get(_type(found), (None, None))
         joint = " " if description.endswith((".", "!", "?")) else ": "
-        told = body if not body or description.casefold() in body.casefold() else f"{description}{joint}{body}"
+        fact = body if not body or description.casefold() in body.casefold() else f"{description}{joint}{body}"
         name = found.text("name")
         tags = (*found.tags(), *((name,) if name and len(name) <= 60 else ()))
         yield Given(
-            file.name, Entry(told or description, kind=kind, scope=scope, tags=tags, occurred_at=found.date(*DATES))
+            file.name, Entry(fact or description, kind=kind, scope=scope, tags=tags, occurred_at=found.date(*DATES))
         )
 
 
@@ -107,6 +107,6 @@ def _index(file: File, names: set[str]) -> Iterator[Found]:
         target = (pointer["file"] or pointer["name"] or "").rpartition("/")[2].strip().lower() if pointer else ""
         if block.item and target in names:
             continue
-        told = linked(block.text)
+        text = linked(block.text)
         heading = block.heading if block.heading.casefold() not in ("memory", "memories", "memory index") else ""
-        yield Given(f"{file.name} line {block.line}", Entry(about(heading, told) if heading else told))
+        yield Given(f"{file.name} line {block.line}", Entry(about(heading, text) if heading else text))

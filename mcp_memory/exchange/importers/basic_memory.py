@@ -33,12 +33,12 @@ _TITLE = re.compile(r"\A\s*#[ \t]+[^\n]*\s*\Z")
 
 
 def recognises(package: Package) -> bool:
-    """Whether a note has a permalink, and notes are all there is."""
+    """Return whether a note has a permalink, and there is nothing but notes."""
     return any(_is_note(file) for file in package.with_suffix(*MARKDOWN))
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each observation and each relation for itself, and of each note what else it says."""
+    """Yield each observation and each relation alone, and the rest of each note."""
     for file in package.with_suffix(*MARKDOWN):
         yield from one(lambda file=file: _note(file), file.name)
 
@@ -72,12 +72,12 @@ def _observation(found: "re.Match[str]", title: str, of: Note) -> Entry:
     kind, also = kind_of(found["category"])
     tags = _TAG.findall(text)
     context = _CONTEXT.search(text)
-    told = _TAG.sub("", text[: context.start()] if context else text)
-    told = " ".join(linked(told).split())
+    statement = _TAG.sub("", text[: context.start()] if context else text)
+    statement = " ".join(linked(statement).split())
     if context and context["context"].strip():
-        told += f" ({context['context'].strip()})"
+        statement += f" ({context['context'].strip()})"
     return Entry(
-        about(title, told),
+        about(title, statement),
         kind=kind,
         tags=tuple(dict.fromkeys(tag for tag in (title, *of.tags(), *also, *tags) if len(tag) <= MAX_TAG)),
         occurred_at=of.date(*DATES),
@@ -87,5 +87,5 @@ def _observation(found: "re.Match[str]", title: str, of: Note) -> Entry:
 def _relation(found: "re.Match[str]", title: str, of: Note) -> Entry:
     to = found["to"].partition("|")[0].strip()
     sort = found["sort"].strip().replace("_", " ") or "relates to"
-    told = f"{title} {sort} {to}{found['rest'].rstrip()}"
-    return Entry(told, tags=tuple(tag for tag in (title, to) if len(tag) <= MAX_TAG), occurred_at=of.date(*DATES))
+    statement = f"{title} {sort} {to}{found['rest'].rstrip()}"
+    return Entry(statement, tags=tuple(tag for tag in (title, to) if len(tag) <= MAX_TAG), occurred_at=of.date(*DATES))

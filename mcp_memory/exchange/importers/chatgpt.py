@@ -1,4 +1,4 @@
-"""ChatGPT's data export: conversations.json, alone or in its archive; of each conversation the branch that was last in use."""
+"""ChatGPT's data export: conversations.json, alone or in its archive; the current branch of each conversation."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -25,12 +25,12 @@ _NAME = re.compile(r"conversations(-[0-9]+)?\.json", re.IGNORECASE)
 
 
 def recognises(package: Package) -> bool:
-    """Whether it has conversations whose messages are a tree."""
+    """Return whether there are conversations whose messages form a tree."""
     return any(_conversations(file) for file in _files(package)[:1])
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each conversation with its title; of its messages those of the user and the assistant that are text."""
+    """Yield each conversation with its title and the text messages of both sides."""
     for file in _files(package):
         yield from each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
 
@@ -59,7 +59,7 @@ def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
 
 
 def _branch(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The messages from the first to the one in view, none of those that were written anew. Raises Malformed."""
+    """Return the messages from the first to the current one, without abandoned branches. Raises Malformed."""
     nodes = mapping(record.get("mapping"))
     here = record.get("current_node")
     if here is None:
@@ -78,13 +78,13 @@ def _branch(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _latest(nodes: Mapping[str, Any]) -> str | None:
-    """The node that nothing follows, the last of several."""
+    """Return the last leaf."""
     ends = [name for name, node in nodes.items() if not mapping(node).get("children")]
     return ends[-1] if ends else None
 
 
 def _turn(message: Mapping[str, Any]) -> Turn | None:
-    """What was said; None for what no one reads in the conversation."""
+    """Parse a message; None for one that the conversation does not show."""
     role = mapping(message.get("author")).get("role")
     hidden = (object_or_none(message.get("metadata")) or {}).get("is_visually_hidden_from_conversation")
     if role not in ("user", "assistant") or hidden or message.get("recipient", "all") not in ("all", None):
@@ -100,7 +100,7 @@ def _turn(message: Mapping[str, Any]) -> Turn | None:
 
 
 def _part(part: Any) -> str:
-    """The text of a part: what was typed, or what was understood of what was spoken; empty for a picture."""
+    """Return the text of a part, typed or transcribed; empty for a picture."""
     if part is None or isinstance(part, str):
         return part or ""
     text = mapping(part).get("text")

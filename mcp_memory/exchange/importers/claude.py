@@ -23,13 +23,13 @@ SPEAKERS = {"human": "user", "user": "user", "assistant": "assistant"}
 
 
 def recognises(package: Package) -> bool:
-    """Whether it has conversations with a list of chat messages."""
+    """Return whether there are conversations with a list of chat messages."""
     files = package.named("conversations.json") if package.whole else package.files
     return any(_conversations(file) for file in list(files)[:1])
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each conversation with its name, what both said; of an archive what Claude remembered by itself, and the projects."""
+    """Yield each conversation with its name; of an archive also Claude's own memories and the projects."""
     files = package.named("conversations.json") if package.whole else package.files
     for file in files:
         yield from each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
@@ -60,7 +60,7 @@ def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
 
 
 def _turn(message: Mapping[str, Any]) -> Turn | None:
-    """What was said, with the text of what was attached to it; None where that is nothing."""
+    """Parse a message with the text of its attachments; None where it is empty."""
     sender = message.get("sender")
     if not isinstance(sender, str) or sender not in SPEAKERS:
         raise Malformed(f"sender {str(sender)[:40]!r} is none of {', '.join(SPEAKERS)}.")
@@ -76,17 +76,17 @@ def _turn(message: Mapping[str, Any]) -> Turn | None:
 
 
 def _project(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    """The instructions and the documents of a project, tagged with its name."""
+    """Yield the instructions and documents of a project, tagged with its name."""
     if record.get("is_starter_project"):
         yield LeftOut("a project that Claude comes with")
         return
     name = label_at(record, "name")
     tags = (name,) if name and len(name) <= MAX_TAG else ()
     where = f"{where}, {name}" if name else where
-    told = record.get("prompt_template")
-    if isinstance(told, str) and told.strip():
+    instructions = record.get("prompt_template")
+    if isinstance(instructions, str) and instructions.strip():
         at = moment(record.get("created_at"), "created_at")
-        yield Given(f"{where}, instructions", Entry(told.strip(), "procedure", tags, occurred_at=at))
+        yield Given(f"{where}, instructions", Entry(instructions.strip(), "procedure", tags, occurred_at=at))
     for document in listed(record.get("docs"), "docs"):
         found = mapping(document)
         file = label_at(found, "filename") or "a document"

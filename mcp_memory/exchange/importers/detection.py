@@ -1,4 +1,4 @@
-"""Sorting a folder or an archive: which format reads which of its files, where they are not all of one tool."""
+"""Format detection: which format reads which file of a folder or an archive, where several tools are mixed."""
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -23,7 +23,7 @@ NAMED = 5
 
 
 def parts(package: Package) -> dict[str, list[Package]]:
-    """By format, what it reads of a package, each to be read for itself. Raises InvalidInput where nothing reads any."""
+    """Return, by format, the packages it reads. Raises InvalidInput where nothing is recognised."""
     if not package.whole:
         return {importers.recognise(package): [package]}
     found: dict[str, list[Package]] = {}
@@ -42,7 +42,7 @@ def parts(package: Package) -> dict[str, list[Package]]:
 
 
 def read(name: str, packages: Sequence[Package]) -> Iterator[Found]:
-    """The records of packages of one format; what is wrong with all of one is told as one problem."""
+    """Yield the records of packages of one format; a package that fails as a whole becomes one problem."""
     for package in packages:
         try:
             yield from importers.reader(name)(package)
@@ -52,7 +52,7 @@ def read(name: str, packages: Sequence[Package]) -> Iterator[Found]:
 
 
 def unread(package: Package, sorted_: dict[str, list[Package]]) -> list[LeftOut]:
-    """The files of a folder or an archive that no format reads; an export's own are known to hold more than is read."""
+    """List the files that no format reads, except those known to lie in an export beside its data."""
     if not package.whole:
         return []
     read_ = [part for parts_ in sorted_.values() for part in parts_]
@@ -65,7 +65,7 @@ def unread(package: Package, sorted_: dict[str, list[Package]]) -> list[LeftOut]
 
 
 def _exports(package: Package) -> Iterator[tuple[str, Package]]:
-    """The exports in it, each with all that lies in its folder."""
+    """Yield the exports inside, each with everything in its folder."""
     telling = [file for file in package.files if file.suffix == ".json" and _tells(file.base.lower())]
     folders = sorted({file.name.rpartition("/")[0] for file in telling}, key=lambda name: (len(name), name))
     claimed: list[str] = []
@@ -86,7 +86,7 @@ def _tells(base: str) -> bool:
 
 
 def _format(name: str, file: File) -> str:
-    """The format of one file of a folder; empty where none reads it."""
+    """Name the format of one file of a folder; empty where none reads it."""
     alone = Package(name, [file], whole=False)
     if import_module(importers.FOREIGN["rules"]).recognises(alone):
         return "rules"

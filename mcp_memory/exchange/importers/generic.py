@@ -1,4 +1,4 @@
-"""Records of any tool: JSON, JSON lines and CSV whose fields are named as such fields usually are."""
+"""Records of any tool: JSON, JSON Lines and CSV with the usual field names."""
 
 import csv
 import io
@@ -56,7 +56,7 @@ _OTHERS = re.compile(
 
 
 def recognises(package: Package) -> bool:
-    """Whether a file is JSON, JSON lines or CSV by its name, or JSON by its first character."""
+    """Return whether a file is JSON, JSON Lines or CSV by its name, or JSON by its first character."""
     if package.whole:
         return bool(package.with_suffix(".json", ".jsonl", ".ndjson", ".csv", ".tsv"))
     return any(
@@ -66,7 +66,7 @@ def recognises(package: Package) -> bool:
 
 
 def fits(file: File) -> bool:
-    """Whether one of the first records of a file has what a memory says, or it can't be told because it is damaged."""
+    """Return whether one of a file's first records has the fields of a memory, or the file is too damaged to tell."""
     try:
         if file.suffix in (".csv", ".tsv"):
             head = file.text.partition("\n")[0].lower()
@@ -88,7 +88,9 @@ def _says(said: Any) -> bool:
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each string or object that has a content, with its tags, kind, date and importance; messages with roles as one conversation."""
+    """Yield each string, or object with content, with its tags, kind, date and importance; messages with roles become one
+    conversation.
+    """
     for file in package.files:
         if file.suffix in (".csv", ".tsv"):
             yield from _csv(file)
@@ -113,7 +115,7 @@ def _json(file: File) -> Iterator[Found]:
 
 
 def _records(value: Any) -> list[Any] | None:
-    """The records of a JSON value: a list, the list in an object, or the object; None where it is neither."""
+    """Return the records of a JSON value: a list, the list in an object, or the object; None for anything else."""
     found = object_or_none(value)
     if found is None:
         return list_or_none(value)
@@ -127,7 +129,7 @@ def _json_lines(file: File) -> Iterator[Found]:
 
 
 def _western(file: File) -> str | None:
-    """The text of a file in Windows-1252, as older Excel writes it in western Europe; None where it may be another."""
+    """Decode Windows-1252, as older Excel writes it in western Europe; None where it may be another encoding."""
     try:
         text = file.data.decode("cp1252").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
@@ -142,8 +144,8 @@ def _csv(file: File) -> Iterator[Found]:
         text = _western(file)
         if text is None:
             raise
-        told = "it is not in UTF-8 and was read as Windows-1252. Look whether its letters are right; else undo and convert it."
-        yield Noted(file.name, told)
+        note = "it is not in UTF-8 and was read as Windows-1252. Look whether its letters are right; else undo and convert it."
+        yield Noted(file.name, note)
     csv.field_size_limit(MAX_FIELD)
     head = text.partition("\n")[0]
     delimiter = max(",;\t|", key=head.count) if any(mark in head for mark in ",;\t|") else ","

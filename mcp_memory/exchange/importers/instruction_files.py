@@ -1,4 +1,4 @@
-"""Files of standing instructions: CLAUDE.md, AGENTS.md, GEMINI.md, Cursor's, Windsurf's, Cline's and Copilot's rules."""
+"""Instruction files: CLAUDE.md, AGENTS.md, GEMINI.md, and the rules of Cursor, Windsurf, Cline and Copilot."""
 
 import re
 from collections.abc import Iterator
@@ -28,19 +28,19 @@ NAMES = (
     "copilot-instructions.md",
 )
 ADDED = "gemini added memories"
-"""The heading under which Gemini CLI keeps what it was told to remember: facts, not rules."""
+"""The heading under which Gemini CLI stores remembered facts: facts, not rules."""
 OURS = ("<!-- mcp-memory:begin -->", "<!-- mcp-memory:end -->")
 """Between these stands what setup tells a model of this server, which is no memory."""
 _REFERENCE = re.compile(r"@\S+")
 
 
 def recognises(package: Package) -> bool:
-    """Whether there is something, and all of it is such a file by its name."""
+    """Return whether all files are instruction files by their names."""
     return bool(package.files) and all(file.base.lower() in NAMES or file.suffix == ".mdc" for file in package.files)
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each list item and paragraph as a procedure, with the heading it stands under."""
+    """Yield each list item and paragraph as a procedure, under its heading."""
     for file in package.files:
         yield from one(lambda file=file: _rules(file), file.name)
 
@@ -52,14 +52,14 @@ def _rules(file: File) -> Iterator[Found]:
         if _REFERENCE.fullmatch(block.text):
             yield LeftOut("a reference to another file")
             continue
-        told = linked(block.text)
+        statement = linked(block.text)
         added = block.heading.casefold() == ADDED
-        text = told if added or not block.heading else about(block.heading, told)
+        text = statement if added or not block.heading else about(block.heading, statement)
         yield Given(f"{file.name} line {first + block.line}", Entry(text, kind=None if added else "procedure"))
 
 
 def _without_ours(text: str) -> str:
-    """The text without the passage that `mcp-memory setup` writes, its lines empty."""
+    """Blank out the lines that `mcp-memory setup` wrote."""
     start = text.find(OURS[0])
     end = text.find(OURS[1], start)
     if start < 0 or end < 0:

@@ -1,4 +1,4 @@
-"""Reading our own format: each line a record or what is wrong with it, and whether the file is whole."""
+"""Parsing our own format: a record or a problem for each line, and whether the file is complete."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from mcp_memory.exchange.records import Kept, Record, kept
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One line's row of truth: the type of its record, and its columns."""
+    """A parsed row: the type of its record, and its columns."""
 
     line: int
     """From 1."""
@@ -23,7 +23,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is wrong with a line, or with the file at that line."""
+    """A problem with a line, or with the file at that line."""
 
     line: int
     problem: str
@@ -33,7 +33,7 @@ class Damage:
 
 
 def recognises(head: bytes) -> bool:
-    """Whether a file begins with our header, of whatever version."""
+    """Return whether a file begins with our header, in any version."""
     try:
         first: Any = json.loads(head.partition(b"\n")[0])
     except (ValueError, RecursionError):
@@ -42,10 +42,10 @@ def recognises(head: bytes) -> bool:
 
 
 def read(lines: Iterable[bytes]) -> Iterator[Read | Damage]:
-    """What each line after the header says, in order; empty lines say nothing.
+    """Yield a record or a problem for each line after the header; empty lines are skipped.
 
-    Raises InvalidInput where the header is not ours or of a newer version. A file that was cut off or changed since it
-    was exported is told by a Damage at its end.
+    Raises InvalidInput where the header is not ours or of a newer version. A file that was cut off or changed since its
+    export ends with a Damage.
     """
     rest = iter(enumerate(lines, start=1))
     _, header = next(rest, (1, b""))
@@ -82,7 +82,7 @@ def _require_version(header: bytes) -> None:
 
 
 def _object(line: bytes) -> dict[str, Any] | str:
-    """The object of a line, or what is wrong with it."""
+    """Parse a line as an object, or say what is wrong with it."""
     try:
         found: Any = json.loads(line)
     except (ValueError, RecursionError) as error:

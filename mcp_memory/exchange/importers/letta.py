@@ -1,4 +1,4 @@
-"""Letta agent files (`.af`): the memory blocks of agents, and what was said with them."""
+"""Letta agent files (`.af`): memory blocks and conversations of agents."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ PERSONA = "persona"
 
 
 def recognises(package: Package) -> bool:
-    """Whether it is a JSON object of agents with blocks, or of one agent with core memory."""
+    """Return whether this is a JSON object of agents with blocks, or of one agent with core memory."""
     if package.whole or not package.files:
         return False
     value = package.files[0].json_or_none()
@@ -34,7 +34,7 @@ def recognises(package: Package) -> bool:
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each block that says something of the person, tagged with its label, and each agent's conversation without what is no speech."""
+    """Yield each block about the person, tagged with its label, and each agent's conversation without tool traffic."""
     for file in package.files:
         value = mapping(file.value)
         agents = value.get("agents", [value])
@@ -51,7 +51,7 @@ def _block(record: Mapping[str, Any], where: str) -> Iterator[Found]:
         yield LeftOut("an empty block")
         return
     if label == PERSONA:
-        yield LeftOut("what the agent is told to be")
+        yield LeftOut("the agent's persona")
         return
     yield Given(where, Entry(value.strip(), tags=(label,) if label else ()))
 
@@ -67,7 +67,7 @@ def _agent(record: Mapping[str, Any], where: str) -> Iterator[Found]:
 
 
 def _turns(message: Mapping[str, Any], name: str) -> list[Turn]:
-    """What a message says to someone: none for instructions, tools and what they returned."""
+    """Parse a message; none for instructions, tool calls and their results."""
     at = moment(message.get("created_at"), "created_at")
     role = message.get("role")
     if role == "user":
@@ -89,7 +89,7 @@ def _text(message: Mapping[str, Any]) -> str:
 
 
 def _spoken(text: str) -> str:
-    """What a person said, out of the envelope a message was packed in; empty for what a system sent in their place."""
+    """Unwrap the words of a person from a message's envelope; empty for a system's message."""
     if not text.startswith("{"):
         return text
     try:
@@ -103,7 +103,7 @@ def _spoken(text: str) -> str:
 
 
 def _sent(call: Any) -> str:
-    """What an agent sent to the person by its tool for that."""
+    """Return what an agent said to the person through its messaging tool."""
     function = mapping(call).get("function")
     if not isinstance(function, dict) or cast("dict[str, Any]", function).get("name") != "send_message":
         return ""

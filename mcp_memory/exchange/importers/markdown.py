@@ -1,4 +1,4 @@
-"""Markdown as notes and rules are written in: front matter, headings, list items, and links between notes."""
+"""Markdown of notes and rules: front matter, headings, list items, and wiki links."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +19,13 @@ _LINK = re.compile(r"!?\[\[([^\[\]|]{1,300})(?:\|([^\[\]]{0,300}))?\]\]")
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A Markdown file: what its front matter says, and its body without it."""
+    """A Markdown file: its front matter and its body."""
 
     front: Mapping[str, Any]
     body: str
 
     def date(self, *names: str) -> str | None:
-        """The first of the dates that is there and is one, in words that the intake reads."""
+        """Return the first of the named fields that holds a date, in words that the intake parses."""
         for name in names:
             value = self.front.get(name)
             if isinstance(value, datetime | date):
@@ -37,7 +37,7 @@ class Note:
         return None
 
     def tags(self) -> tuple[str, ...]:
-        """Its tags, as a list, one text with commas or words with `#`."""
+        """Return the tags of a list, a text with commas, or words with `#`."""
         value = self.front.get("tags") or self.front.get("tag")
         if isinstance(value, str) and "," not in value:
             value = value.split()
@@ -49,14 +49,14 @@ class Note:
             return ()
 
     def text(self, name: str) -> str | None:
-        """A value of the front matter that is text, on one line."""
+        """Return a textual field of the front matter, on one line."""
         value = self.front.get(name)
         return " ".join(str(value).split()) or None if isinstance(value, str | int | float) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A list item with what belongs to it, or a paragraph; code keeps its lines and stays with what is before it."""
+    """A list item with its continuation, or a paragraph; code keeps its lines and stays with the text before it."""
 
     text: str
     heading: str
@@ -67,7 +67,7 @@ class Block:
 
 
 def note(text: str) -> Note:
-    """Raises Malformed where the front matter is no YAML mapping."""
+    """Parse a note. Raises Malformed where the front matter is no YAML mapping."""
     found = _FRONT.match(text)
     if not found:
         return Note({}, text)
@@ -79,8 +79,8 @@ def note(text: str) -> Note:
         value = load(found["yaml"])
     except (YAMLError, ValueError, RecursionError) as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        told = f"line {mark.line + 2}: {problem}" if mark else str(error)[:100]
-        raise Malformed(f"its front matter is no YAML ({told}).") from None
+        reason = f"line {mark.line + 2}: {problem}" if mark else str(error)[:100]
+        raise Malformed(f"its front matter is no YAML ({reason}).") from None
     if value is None:
         value = {}
     if not isinstance(value, dict):
@@ -89,7 +89,7 @@ def note(text: str) -> Note:
 
 
 def blocks(body: str) -> Iterator[Block]:
-    """The list items and paragraphs of a text in their order, without its headings, rules and comments."""
+    """Yield the list items and paragraphs in order, without headings, rules and comments."""
     body_lines = _without_comments(body).split("\n")
     heading, fence = "", ""
     lines: list[str] = []
@@ -129,24 +129,23 @@ def blocks(body: str) -> Iterator[Block]:
 
 
 def linked(text: str) -> str:
-    """The text with links between notes as the words they show."""
+    """Replace wiki links by the words they show."""
     return _LINK.sub(lambda found: found[2] or found[1].partition("#")[0] or found[1], text)
 
 
 def links(text: str) -> list[str]:
-    """The notes that a text links to, each once."""
     return list(dict.fromkeys(name for found in _LINK.finditer(text) if (name := found[1].partition("#")[0].strip())))
 
 
 def _fence_after(fence: str, marker: str) -> str:
-    """The fence that is open after a line: `marker` is the one it begins with."""
+    """Return the code fence that is open after a line that begins with `marker`."""
     if not fence:
         return marker
     return "" if marker.startswith(fence) else fence
 
 
 def _without_comments(text: str) -> str:
-    """The text with each comment as the ends of line in it; one that is not closed stays."""
+    """Replace each comment by its line ends; an unclosed one stays."""
     parts: list[str] = []
     at = 0
     while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:

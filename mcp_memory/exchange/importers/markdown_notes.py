@@ -1,4 +1,4 @@
-"""Folders and files of Markdown notes, as Obsidian keeps them: each note a document, with its tags, date and links."""
+"""Markdown notes, as Obsidian keeps them: each note a document with its tags, date and links."""
 
 import re
 from collections.abc import Iterator
@@ -61,12 +61,11 @@ DATES = ("date", "created", "created_at", "updated", "modified", "last_modified"
 
 
 def recognises(package: Package) -> bool:
-    """Whether any of it is Markdown."""
     return any(file.suffix in MARKDOWN for file in package.files)
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each note under its title, with links as the words they show and as tags."""
+    """Yield each note under its title, with link texts as words and as tags."""
     for file in package.files if not package.whole else package.with_suffix(*MARKDOWN):
         yield from one(lambda file=file: _note(file), file.name)
 
@@ -81,7 +80,7 @@ def _note(file: File) -> Iterator[Found]:
 
 
 def given(file: File, found: Note, *, body: str, tags: tuple[str, ...] = ()) -> Given:
-    """The record of a note: its body under its title, short enough for one memory or a document."""
+    """Build the record of a note: its body under its title, as one memory or as a document."""
     title = found.text("title") or found.text("name") or file.stem
     kind, also = kind_of(found.text("type"))
     linking = tuple(name for name in links(body) if len(name) <= MAX_TAG and not _FILE.search(name))
@@ -92,7 +91,7 @@ def given(file: File, found: Note, *, body: str, tags: tuple[str, ...] = ()) -> 
 
 
 def shown(body: str) -> str:
-    """What a reader of notes shows of a text: no comment between `%%`, no name of a block, no picture."""
+    """Return the visible text of a note, without `%%` comments, block names and pictures."""
     parts: list[str] = []
     at = 0
     for code in _CODE.finditer(body):
@@ -106,13 +105,13 @@ def _shown(text: str) -> str:
 
 
 def _aliases(found: Note) -> tuple[str, ...]:
-    """The other names of a note, as tags."""
+    """Return the aliases of a note as tags."""
     with suppress(Malformed):
         return labels(found.front.get("aliases") or found.front.get("alias"))
     return ()
 
 
 def inline_tags(body: str) -> tuple[str, ...]:
-    """The words with a `#` in a text, those in code and those that are numbers left out."""
+    """Return the words with a `#`, except in code and except numbers."""
     found = _INLINE_TAG.findall(_CODE.sub(" ", body))
     return tuple(dict.fromkeys(tag for tag in found if not tag.isdigit()))

@@ -1,4 +1,4 @@
-"""mem0 and OpenMemory: lists of memories as their interfaces return them, and OpenMemory's backup archive."""
+"""mem0 and OpenMemory: lists of memories as their APIs return them, and OpenMemory's backup archive."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -28,14 +28,14 @@ from mcp_memory.exchange.importers.parsed import (
 
 
 def recognises(package: Package) -> bool:
-    """Whether it is an archive with memories.json, or a file with a list of objects that have a memory and an id."""
+    """Return whether this is an archive with memories.json, or a list of objects with a memory and an id."""
     if package.whole:
         return any(_backup(file) for file in package.named("memories.json"))
     return bool(package.files) and (_backup(package.files[0]) or _is_list(package.files[0]))
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each memory that is not deleted, with its categories as tags, and the time it last changed."""
+    """Yield each memory that is not deleted, with its categories as tags and its last change."""
     backups = [file for file in package.named("memories.json") if _backup(file)] if package.whole else package.files
     for file in backups:
         if _backup(file):
@@ -54,7 +54,7 @@ def read(package: Package) -> Iterator[Found]:
 
 
 def _related(value: Any, file: File) -> Iterator[Found]:
-    """What its graph says, where an interface returned that too."""
+    """Yield the relations of its graph, where the API returned them."""
     answer = object_or_none(value)
     if answer is not None and answer.get("relations"):
         yield from each(answer["relations"], lambda number: f"{file.name} relation {number}", _relation)
@@ -62,12 +62,12 @@ def _related(value: Any, file: File) -> Iterator[Found]:
 
 def _relation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
     ends = text_at(record, "source"), text_at(record, "target", "destination")
-    told = " ".join((ends[0], text_at(record, "relationship", "relation"), ends[1])).replace("_", " ")
-    yield Given(where, Entry(" ".join(told.split()), tags=labels([end.replace("_", " ") for end in ends])))
+    statement = " ".join((ends[0], text_at(record, "relationship", "relation"), ends[1])).replace("_", " ")
+    yield Given(where, Entry(" ".join(statement.split()), tags=labels([end.replace("_", " ") for end in ends])))
 
 
 def _list_in(value: Any) -> Any:
-    """The list of memories in what an interface returned."""
+    """Return the list of memories in an API response."""
     answer = object_or_none(value)
     if answer is None:
         return value

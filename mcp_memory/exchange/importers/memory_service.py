@@ -1,4 +1,4 @@
-"""mcp-memory-service: its SQLite file, and the JSON that its exporter writes."""
+"""mcp-memory-service: its SQLite file, and the JSON of its exporter."""
 
 import json
 import sqlite3
@@ -32,7 +32,7 @@ _VERSIONS = slice(18, 20)
 
 
 def recognises(package: Package) -> bool:
-    """Whether it is a database with a table of memories that have a content hash, or an export of one."""
+    """Return whether this is a database with a table of memories that have a content hash, or an export of one."""
     if package.whole or not package.files:
         return False
     file = package.files[0]
@@ -50,7 +50,7 @@ def recognises(package: Package) -> bool:
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each memory that is not deleted, with its tags, type, and the time it was created; its vectors are left out."""
+    """Yield each memory that is not deleted, with its tags, type and creation time; vectors are skipped."""
     for file in package.files:
         if file.data.startswith(SQLITE):
             yield from _rows(file.data, file.name)
@@ -97,7 +97,7 @@ def _memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
 
 
 def _opened(data: bytes) -> sqlite3.Connection:
-    """The database in memory, in which nothing but its tables is trusted. Raises Malformed, sqlite3.Error."""
+    """Open the database in memory, trusting nothing but its tables. Raises Malformed, sqlite3.Error."""
     connection = sqlite3.connect(":memory:")
     connection.text_factory = _decoded
     try:
@@ -111,7 +111,7 @@ def _opened(data: bytes) -> sqlite3.Connection:
 
 
 def _decoded(data: bytes) -> str:
-    """Text of the database; what is no UTF-8 in it as half surrogates, which the intake refuses with the record."""
+    """Decode text of the database, with invalid bytes as surrogates, for which the intake refuses the record."""
     return data.decode("utf-8", "surrogateescape")
 
 

@@ -1,4 +1,4 @@
-"""What a foreign file gives: records to remember, what could not be read of it, and what was left out on purpose."""
+"""Parsed records of foreign files, problems, and what is left out on purpose."""
 
 import json
 import re
@@ -74,12 +74,12 @@ WORKINGS = frozenset(
 
 
 class Malformed(Exception):
-    """A record is not what its format says; the message tells why, in words that follow its place."""
+    """A record violates its format; the message says how, in words that follow its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One record: a text, or with `turns` a conversation, of which `entry` has what is the same for all turns."""
+    """A record: a text, or with `turns` a conversation, whose `entry` has the fields that all turns share."""
 
     where: str
     """Its file and its place in it, as a person would look it up."""
@@ -91,7 +91,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A record that could not be read, and why; nothing of it is kept."""
+    """A record that could not be parsed, and why; none of it is stored."""
 
     where: str
     problem: str
@@ -102,14 +102,14 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something that is well formed and is not a memory; `reason` in words that follow how many there are."""
+    """Something well-formed that is no memory; `reason` follows a count of them."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something about how a file was read that a person should know."""
+    """A remark on how a file was read."""
 
     where: str
     note: str
@@ -123,7 +123,7 @@ Found: TypeAlias = Given | Unread | LeftOut | Noted
 
 @dataclass(frozen=True)
 class File:
-    """A file whose bytes are read when they are asked for, and once."""
+    """A file that is read on demand, once."""
 
     name: str
     """Relative to what was named on the command line, with `/`."""
@@ -132,37 +132,34 @@ class File:
 
     @cached_property
     def data(self) -> bytes:
-        """All of it."""
         return self.load()
 
     @property
     def suffix(self) -> str:
-        """The end of its name from the last point, in lower case; empty where there is none."""
+        """The lower-case extension with its dot; empty where there is none."""
         base = self.base
         return base[base.rfind(".") :].lower() if "." in base[1:] else ""
 
     @property
     def base(self) -> str:
-        """The last part of its name."""
         return self.name.rpartition("/")[2]
 
     @property
     def stem(self) -> str:
-        """The last part of its name without what follows the last point."""
         return self.base.rpartition(".")[0] or self.base
 
     @cached_property
     def text(self) -> str:
-        """What it says, whatever Unicode encoding it is in, with `\\n` ends of line. Raises Malformed."""
+        """Decode the file in any Unicode encoding, with `\n` line ends. Raises Malformed."""
         return decoded(self.data).replace("\r\n", "\n").replace("\r", "\n")
 
     @cached_property
     def value(self) -> Any:
-        """What it says as JSON. Raises Malformed."""
+        """Parse the file as JSON. Raises Malformed."""
         return parsed(decoded(self.data))
 
     def json_or_none(self) -> Any:
-        """What it says as JSON; None where it is none, or looks like none from its first character."""
+        """Parse the file as JSON; None where it is not, or does not begin like it."""
         try:
             head = self.data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
             return self.value if head[:1] in (b"{", b"[", b"\xff", b"\xfe") else None
@@ -172,7 +169,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What one path on the command line holds: one file, a folder's, or an archive's."""
+    """The files of one path: one file, a folder's, or an archive's."""
 
     name: str
     files: Sequence[File]
@@ -184,16 +181,15 @@ class Package:
     """The archives in a folder, each by itself, or why it can't be opened."""
 
     def named(self, base: str) -> list[File]:
-        """Its files of that name, in whatever folder."""
+        """Return the files of that name in any folder."""
         return [file for file in self.files if file.base.lower() == base]
 
     def with_suffix(self, *suffixes: str) -> list[File]:
-        """Its files whose names end so."""
         return [file for file in self.files if file.suffix in suffixes]
 
 
 def decoded(data: bytes) -> str:
-    """Text in UTF-8, or in UTF-16 or UTF-32 with a byte order mark. Raises Malformed."""
+    """Decode UTF-8, or UTF-16 or UTF-32 with a byte order mark. Raises Malformed."""
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8-sig")
     try:
         return data.decode(encoding)
@@ -206,7 +202,7 @@ def decoded(data: bytes) -> str:
 
 
 def parsed(text: str) -> Any:
-    """The value of a JSON text. Raises Malformed."""
+    """Parse JSON. Raises Malformed."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -214,7 +210,7 @@ def parsed(text: str) -> Any:
 
 
 def lines_of(file: File) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file that are not blank, with their numbers from 1; each can be decoded or not."""
+    """Yield the lines that are not blank, with their numbers from 1, undecoded."""
     data = file.data
     if data.startswith(tuple(mark for mark, _ in _BOMS)):
         data = decoded(data).encode("utf-8", "surrogatepass")
@@ -224,7 +220,7 @@ def lines_of(file: File) -> Iterator[tuple[int, bytes]]:
 
 
 def objects_of(file: File) -> Iterator[tuple[str, Mapping[str, Any] | Unread]]:
-    """The objects of a file of JSON lines, each with its place, or what is wrong there."""
+    """Yield the objects of a JSON Lines file with their places, or a problem."""
     for number, line in lines_of(file):
         where = f"{file.name} line {number}"
         try:
@@ -236,7 +232,7 @@ def objects_of(file: File) -> Iterator[tuple[str, Mapping[str, Any] | Unread]]:
 def each(
     values: object, where: Callable[[int], str], read: Callable[[Mapping[str, Any], str], Iterator[Found]]
 ) -> Iterator[Found]:
-    """What `read` makes of each object of a list, with its place; what is malformed is told instead, as a whole."""
+    """Yield what `read` makes of each object of a list, or a problem for a malformed one."""
     if not isinstance(values, list):
         yield Unread(where(1), "it is no list.")
         return
@@ -245,7 +241,7 @@ def each(
 
 
 def one(read: Callable[[], Iterator[Found]], where: str) -> Iterator[Found]:
-    """All that a reader gives of one record, or what is wrong with it: never a part."""
+    """Yield everything that a reader makes of one record, or one problem: never a part."""
     try:
         found = list(read())
     except Malformed as problem:
@@ -254,17 +250,15 @@ def one(read: Callable[[], Iterator[Found]], where: str) -> Iterator[Found]:
 
 
 def object_or_none(value: object) -> dict[str, Any] | None:
-    """The value where it is a JSON object."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def list_or_none(value: object) -> list[Any] | None:
-    """The value where it is a JSON list."""
     return cast("list[Any]", value) if isinstance(value, list) else None
 
 
 def listed(value: object, name: str) -> list[Any]:
-    """The list, none where there is nothing. Raises Malformed naming it where it is something else."""
+    """Return a list, empty for a missing one. Raises Malformed naming it for anything else."""
     found = [] if value is None else list_or_none(value)
     if found is None:
         raise Malformed(f"{name} is no list but {_shown(value)}.")
@@ -272,14 +266,14 @@ def listed(value: object, name: str) -> list[Any]:
 
 
 def mapping(value: object, wanted: str = "no JSON object") -> Mapping[str, Any]:
-    """Raises Malformed where it is no JSON object, in the words of what it is not."""
+    """Return a JSON object. Raises Malformed, naming what it should be, for anything else."""
     if not isinstance(value, dict):
         raise Malformed(f"it is {wanted} but {_shown(value)}.")
     return cast("dict[str, Any]", value)
 
 
 def text_at(record: Mapping[str, Any], *names: str) -> str:
-    """The text of the first of the fields that is there. Raises Malformed where none is, it is empty or no text."""
+    """Return the text of the first of the fields that exists. Raises Malformed where none does, or it is empty or no text."""
     for name in names:
         if (value := record.get(name)) is not None:
             if not isinstance(value, str):
@@ -291,7 +285,7 @@ def text_at(record: Mapping[str, Any], *names: str) -> str:
 
 
 def label_at(record: Mapping[str, Any], name: str) -> str | None:
-    """The text of a field, on one line; None where there is none. Raises Malformed where it is no text."""
+    """Return a field on one line; None where missing. Raises Malformed where it is no text."""
     value = record.get(name)
     if value is None:
         return None
@@ -301,7 +295,7 @@ def label_at(record: Mapping[str, Any], name: str) -> str | None:
 
 
 def not_read(record: Mapping[str, Any], *names: str) -> tuple[str, ...]:
-    """The fields of a record that hold something, are none of those that were read, and may say something."""
+    """Return the non-empty fields that were not read and may mean something."""
     known = WORKINGS | set(names)
     return tuple(
         name for name, value in record.items() if name.lower() not in known and value not in (None, "", [], {})
@@ -309,21 +303,20 @@ def not_read(record: Mapping[str, Any], *names: str) -> tuple[str, ...]:
 
 
 def is_deleted(record: Mapping[str, Any]) -> bool:
-    """Whether the tool that kept a record had deleted it."""
     states = (str(record.get(name)).strip().lower() for name in ("state", "status"))
     given = (record.get(name) for name in ("deleted_at", "deleted", "is_deleted"))
     return "deleted" in states or any(value and str(value).strip().lower() not in _NOT for value in given)
 
 
 def titled(text: str, title: str | None) -> str:
-    """A text under what it is called, where it does not begin with that itself."""
+    """Put a title over a text, unless the text begins with it."""
     if not title or text.startswith("#") or title.casefold() in text.casefold()[:200]:
         return text
     return f"{title}: {text}" if "\n" not in text else f"# {title}\n\n{text}"
 
 
 def labels(value: object) -> tuple[str, ...]:
-    """Tags from a list or a text with commas, those that are too long for one left out. Raises Malformed."""
+    """Parse tags from a list or a text with commas, without those that are too long. Raises Malformed."""
     if value is None:
         return ()
     if isinstance(value, str):
@@ -339,7 +332,7 @@ def labels(value: object) -> tuple[str, ...]:
 
 
 def kind_of(name: str | None) -> tuple[str | None, tuple[str, ...]]:
-    """The kind that another tool's word for one means, and that word as a tag where it means none."""
+    """Map another tool's kind to ours; a kind that has no equal becomes a tag."""
     if not name or not name.strip():
         return None, ()
     word = " ".join(name.split()).lower()
@@ -350,11 +343,10 @@ def kind_of(name: str | None) -> tuple[str | None, tuple[str, ...]]:
 
 
 def moment(value: object, name: str = "the date") -> str | None:
-    """A date or a time in words that the intake reads: of a number since 1970, or of a text that names it whole.
+    """Normalise a date or time for the intake: a number since 1970, or a text that names it completely.
 
-    A number counts seconds, milliseconds or microseconds, or is itself a year or a day as 20260331. What a text means
-    only from some day on, such as "yesterday" or "13 February", is no date here. None where there is none. Raises
-    Malformed.
+    A number counts seconds, milliseconds or microseconds, or is itself a year or a day such as 20260331. Relative texts,
+    such as "yesterday" or "13 February", are no dates here. None where there is none. Raises Malformed.
     """
     if value is None or value == "":
         return None
@@ -379,7 +371,7 @@ def moment(value: object, name: str = "the date") -> str | None:
 
 
 def day_named(stem: str) -> str | None:
-    """The day, week or month that the name of a daily note begins with or is; None where there is none."""
+    """Return the day, week or month that a daily note's name begins with; None where there is none."""
     found = _DAILY.fullmatch(stem)
     if not found:
         return None
@@ -391,7 +383,7 @@ def day_named(stem: str) -> str | None:
 
 
 def _absolute(text: str) -> str | None:
-    """A date that does not depend on the day it is read on, as the intake reads it; None where it is none."""
+    """Return a date that does not depend on the day it is read on; None for any other."""
     if len(text) > MAX_DATE:
         return None
     text = _PACKED.sub(r"\1T\2", text)

@@ -1,4 +1,4 @@
-"""Plain text: a list of one thing a line, or a document."""
+"""Plain text: a list with one statement a line, or a document."""
 
 import re
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ PART = 1_000_000
 
 
 def recognises(package: Package) -> bool:
-    """Whether any of it is text by its name, or is text for its first bytes."""
+    """Return whether any file is text by its name or its first bytes."""
     return any(_is_text(file) for file in package.files)
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each list item or sentence where a file is nothing but those, one a line; else the file."""
+    """Yield each list item or sentence of a file that is nothing but those, one a line; else the file."""
     files = package.files if not package.whole else [file for file in package.files if _is_text(file)]
     for file in files:
         yield from one(lambda file=file: _text(file), file.name)
@@ -73,7 +73,7 @@ def _text(file: File) -> Iterator[Found]:
 
 
 def _sentences(text: str) -> list[tuple[int, str]]:
-    """The lines with their numbers, where each is one short sentence that stands alone; else none."""
+    """Return numbered lines where each is one short sentence that stands alone; else none."""
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if len(lines) < 2 or any(len(line) > MAX_SENTENCE or not _SENTENCE.fullmatch(line) for _, line in lines):
         return []
@@ -81,7 +81,7 @@ def _sentences(text: str) -> list[tuple[int, str]]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """The text in parts of PART at most, cut at the last empty line, else end of line, else anywhere."""
+    """Split a text into parts of at most PART, at an empty line, else a line end, else anywhere."""
     at = 0
     while at < len(text):
         end = at + PART

@@ -1,4 +1,4 @@
-"""The knowledge graph of the reference server `@modelcontextprotocol/server-memory`: entities, observations, relations."""
+"""The knowledge graph of `@modelcontextprotocol/server-memory`: entities, observations, relations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from mcp_memory.exchange.importers.parsed import (
 
 
 def recognises(package: Package) -> bool:
-    """Whether a file's first line, or the file, is an entity, a relation, or an object with both lists."""
+    """Return whether the first line, or the file, is an entity, a relation, or an object with both lists."""
     if package.whole or not package.files:
         return False
     file = package.files[0]
@@ -46,9 +46,9 @@ def recognises(package: Package) -> bool:
 
 
 def read(package: Package) -> Iterator[Found]:
-    """Each observation with the name of its entity, tagged with the entity and its type; each relation as a sentence.
+    """Yield each observation with its entity's name, tagged with the entity and its type; each relation as a sentence.
 
-    Of what mcp-memory wrote itself, each observation as the memory it was, in its scope; relations tell where it belongs.
+    In a graph that mcp-memory wrote, each observation becomes the memory it was, in its scope, and relations give tags.
     """
     for file in package.files:
         if (whole := _whole(file)) is not None:
@@ -63,7 +63,7 @@ def read(package: Package) -> Iterator[Found]:
 
 @dataclass(frozen=True, slots=True)
 class _Ours:
-    """What of a graph mcp-memory wrote itself (exporters.graph)."""
+    """A graph that mcp-memory wrote (exporters.graph)."""
 
     sorts: Mapping[str, str]
     """The types of its entities, by their names."""
@@ -89,30 +89,29 @@ class _Ours:
         return cls(sorts, owners, about)
 
     def entity(self, record: Mapping[str, Any], where: str) -> Iterator[Found]:
-        """An entity's observations."""
         name = text_at(record, "name")
         if name not in self.sorts:
             yield from _entity(record, where)
             return
         owned = self.sorts[name] in OWNERS.values()
-        told = listed(record.get("observations", False), "observations")
+        observations = listed(record.get("observations", False), "observations")
         scope = name if owned else self.owners.get(name)
-        # Whose tags the others are is told of one memory alone.
-        others = self.about.get(name, ()) if len(told) == 1 else ()
+        # Whose tags the others are is known for a single memory only.
+        others = self.about.get(name, ()) if len(observations) == 1 else ()
         tags = tuple(self._label(tag, scope) for tag in (*(() if owned else (name,)), *others))
-        for number, text in enumerate(told, start=1):
+        for number, text in enumerate(observations, start=1):
             if not isinstance(text, str) or not text.strip():
                 raise Malformed(f"observation {number} is no text.")
             yield Given(where, Entry(text, tags=tuple(tag for tag in tags if len(tag) <= MAX_TAG), scope=scope))
 
     def relation(self, record: Mapping[str, Any], where: str) -> Iterator[Found]:
-        """A relation, but for one that tells where memories belong."""
+        """Yield a relation, unless it says where memories belong."""
         ends = {record.get("from"), record.get("to")}
         if not (ends <= self.sorts.keys() and record.get("relationType") in (BELONGS, ABOUT)):
             yield from _relation(record, where)
 
     def _label(self, name: str, scope: str | None) -> str:
-        """A topic's or a tag's own name, where the entity's has more."""
+        """Return the name of a topic or a tag without its owner."""
         for sort in SUBJECTS:
             name = name.removesuffix(f" ({sort})")
         return name.removesuffix(f" ({scope})")
@@ -122,12 +121,12 @@ _SORTS = frozenset((*OWNERS.values(), *SUBJECTS.values()))
 
 
 def _objects(values: object) -> list[Mapping[str, Any]]:
-    """The objects of a list; what is none is told where it is read."""
+    """Return the objects of a list; others are reported where it is read."""
     return [found for value in list_or_none(values) or () if (found := object_or_none(value)) is not None]
 
 
 def _whole(file: File) -> Mapping[str, Any] | None:
-    """The graph, where the file is one object, as the server's tool read_graph answers."""
+    """Return the graph where the file is one object, as the tool read_graph returns it."""
     found = object_or_none(file.json_or_none())
     return found if found and {"entities", "relations"} <= found.keys() else None
 
@@ -167,5 +166,5 @@ def _relation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
 
 
 def about(name: str, text: str) -> str:
-    """A statement that can be understood alone: with what it is about in front, where it does not say so itself."""
+    """Prefix a statement with its subject, unless it names it already."""
     return text if name.casefold() in text.casefold() else f"{name}: {text}"
