@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcp_memory.domain.model import Entry
-from mcp_memory.encoders import Encoder
+from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.memory import Memory
 
 TABLE = Path(__file__).parent.parent / "tests" / "statement_pairs.tsv"
@@ -83,22 +83,24 @@ def read_pairs(path: Path = TABLE) -> list[Pair]:
 
 
 def judge(pairs: Sequence[Pair], *, model: Path | Encoder | None = None, wait: bool = True) -> list[Judged]:
-    """What remember makes of each pair, with an encoder that is up, or with none yet."""
+    """Return the status of each pair's new statement, with an encoder that is up or, without `wait`, with none yet.
+
+    Two hundred pairs share a memory: a new scope is compared with the name of every known one.
+    """
+    encoder = load_encoder(bundled_model_directory()) if model is None else model
+    return [
+        one for start in range(0, len(pairs), 200) for one in _judge(pairs[start : start + 200], encoder, wait=wait)
+    ]
+
+
+def _judge(pairs: Sequence[Pair], model: Path | Encoder, *, wait: bool) -> list[Judged]:
+    scopes = [f"pair {number}" for number in range(len(pairs))]
     with tempfile.TemporaryDirectory() as directory, Memory.open(Path(directory) / "memory.db", model=model) as memory:
         if wait:
             memory.wait_for_encoder()
-        return _judge(pairs, memory)
-
-
-def _judge(pairs: Sequence[Pair], memory: Memory) -> list[Judged]:
-    judged: list[Judged] = []
-    for start in range(0, len(pairs), 200):
-        part = pairs[start : start + 200]
-        scopes = [f"pair {start + number}" for number in range(len(part))]
-        memory.remember(items=[Entry(pair.old, scope=scope) for pair, scope in zip(part, scopes, strict=True)])
-        told = memory.remember(items=[Entry(pair.new, scope=scope) for pair, scope in zip(part, scopes, strict=True)])
-        judged += [Judged(pair, entry.status) for pair, entry in zip(part, told.items, strict=True)]
-    return judged
+        memory.remember(items=[Entry(pair.old, scope=scope) for pair, scope in zip(pairs, scopes, strict=True)])
+        told = memory.remember(items=[Entry(pair.new, scope=scope) for pair, scope in zip(pairs, scopes, strict=True)])
+    return [Judged(pair, entry.status) for pair, entry in zip(pairs, told.items, strict=True)]
 
 
 def figures(judged: Iterable[Judged]) -> Figures:
