@@ -4,6 +4,10 @@
 test *options:
     uv run pytest {{options}}
 
+# Run the suite with 2.5 times as many examples of each property.
+test-deep *options:
+    uv run pytest --hypothesis-profile=deep {{options}}
+
 # Run the tests with other clients and agents, the conformance suite and the bundle; needs the network.
 clients *options:
     uv run pytest -m "clients or agents" {{options}}
@@ -39,6 +43,17 @@ bundle *options:
 # Run a benchmark from bench/: `just bench locomo --data DIR`.
 bench name *options:
     uv run python -m bench.{{name}} {{options}}
+
+# Install the versions of requirements-dev.txt, as CI does; `UV_NO_SYNC=1 just test` runs the suite with them.
+sync:
+    uv venv --allow-existing
+    uv pip sync requirements-dev.txt
+    uv pip install --no-deps --editable .
+    uv pip check
+
+# Renew the versions of requirements-dev.txt.
+versions:
+    uv pip compile --quiet --upgrade --universal --all-extras --group dev --no-annotate --custom-compile-command "just versions" pyproject.toml -o requirements-dev.txt
 
 # Build the bundled encoder from its published weights.
 model:
