@@ -27,7 +27,7 @@ from bench.soak import fill, soak
 from mcp_memory.cli import main
 from mcp_memory.domain.logs import LINES, Bounded
 from mcp_memory.domain.model import Entry
-from mcp_memory.domain.size import Room, read_size, told_size
+from mcp_memory.domain.size import Room, format_size, read_size
 from mcp_memory.encoders import Reading, Vectors
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, Unusable
@@ -194,7 +194,7 @@ def test_what_is_no_size_is_refused_by_the_option_that_gave_it(text: str) -> Non
 
 @pytest.mark.parametrize(("size", "told"), [(999, "999 B"), (465_300_000, "465 MB"), (2_000_000_000, "2 GB")])
 def test_a_size_is_told_with_three_figures(size: int, told: str) -> None:
-    assert told_size(size) == told
+    assert format_size(size) == told
 
 
 def document(number: int) -> str:

@@ -1,4 +1,4 @@
-"""How a caller is told what to call next: a client a tool with its arguments, a person at a shell a command with its options."""
+"""Hints on the next call, as a tool call for a client and as a command for a person at a shell."""
 
 import json
 import shlex
@@ -9,22 +9,22 @@ PROGRAM = "mcp-memory"
 
 
 class Speech(Protocol):
-    """What an answer says of calls that are still to be made."""
+    """The wording of hints on the next call."""
 
     def name(self, option: str) -> str:
-        """An option without its value."""
+        """Return an option without its value."""
         ...
 
     def option(self, option: str, value: object = True) -> str:
-        """An option with its value."""
+        """Return an option with its value."""
         ...
 
     def again(self, verb: str) -> str:
-        """The same call again; options follow."""
+        """Return the same call again, to be followed by options."""
         ...
 
     def call(self, verb: str, **arguments: object) -> str:
-        """A call of its own; "…" stands for what the reader has to think of."""
+        """Return another call; "…" stands for what the reader has to fill in."""
         ...
 
 
@@ -33,8 +33,8 @@ class _ToTools:
         return option
 
     def option(self, option: str, value: object = True) -> str:
-        told = value if value == "…" else json.dumps(value, ensure_ascii=False)
-        return f"{option}={told}"
+        text = value if value == "…" else json.dumps(value, ensure_ascii=False)
+        return f"{option}={text}"
 
     def again(self, verb: str) -> str:
         return f"{verb} again with"

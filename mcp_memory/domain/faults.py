@@ -1,15 +1,15 @@
-"""Faults: a bug's traceback for the log, without the words of a memory that its message may carry."""
+"""Logging a bug's traceback without the words of a memory that its message may carry."""
 
 import logging
 from types import TracebackType
 
 
 class Fault(Exception):
-    """Stands in a log for an exception whose own message is told at DEBUG alone; its message is that one's type."""
+    """Stands in a log for an exception whose message is logged at DEBUG only; its own message is that exception's type."""
 
 
 def log_fault(log: logging.Logger, what: str, error: BaseException) -> None:
-    """Log as an error where it happened and of what type it was, and at DEBUG all there is to say."""
+    """Log the place and type of an error at ERROR, and all of it at DEBUG."""
     log.error(what, exc_info=_without_words(error))
     log.debug("in full: %s", what, exc_info=error)
 

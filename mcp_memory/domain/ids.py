@@ -1,4 +1,4 @@
-"""Ids that are unique across files and sort by time: 41 bits of milliseconds and 22 random bits in 13 letters."""
+"""Ids that are unique across files and sort by time: 41 bits of milliseconds and 22 random bits in 13 characters."""
 
 import secrets
 import threading
@@ -13,14 +13,14 @@ _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
 def id_text(number: int) -> str:
-    """The 13 letters and digits of a 63-bit id; texts sort as their numbers do."""
+    """Format a 63-bit id as 13 letters and digits, which sort as the numbers do."""
     two = _PAIRS  # a recall makes hundreds: without a loop it takes a third of the time
     high = f"{ALPHABET[number >> 60]}{two[number >> 50 & 1023]}{two[number >> 40 & 1023]}{two[number >> 30 & 1023]}"
     return f"{high}{two[number >> 20 & 1023]}{two[number >> 10 & 1023]}{two[number & 1023]}"
 
 
 def id_number(text: str) -> int:
-    """The 63-bit number of an id as printed, with or without its `#`.
+    """Parse an id, with or without its `#`, into its 63-bit number.
 
     Raises ValueError where the text is no id.
     """
@@ -34,7 +34,7 @@ def id_number(text: str) -> int:
 
 
 class IdSequence:
-    """Makes ids that increase within this process, even when several are made in a millisecond. Thread-safe."""
+    """Generates ids that increase within this process, even several in a millisecond. Thread-safe."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         """`clock` gives milliseconds since 1970."""
@@ -43,7 +43,7 @@ class IdSequence:
         self._lock = threading.Lock()
 
     def next(self) -> str:
-        """A new id. One made in the same millisecond as the last takes the millisecond after it."""
+        """Return a new id. One made in the same millisecond as the last takes the next millisecond."""
         with self._lock:
             self._last = max(self._clock() - EPOCH_MS, self._last + 1)
             return id_text((self._last << RANDOM_BITS) | secrets.randbits(RANDOM_BITS))

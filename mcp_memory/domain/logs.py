@@ -1,4 +1,4 @@
-"""The log: to standard error alone, each line bounded, and no more lines a minute than a person could read."""
+"""The log: on standard error only, with bounded lines, and no more of them a minute than a person could read."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ MINUTE = 60.0
 
 
 class Bounded(logging.Filter):
-    """Lets LINES a minute through, cuts them to LONGEST, and says how many it held back."""
+    """Lets LINES a minute through, cuts them to LONGEST, and reports how many it held back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -22,7 +22,6 @@ class Bounded(logging.Filter):
         self._held_back = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written."""
         now = self._clock()
         held = 0
         if now - self._since >= MINUTE:
@@ -43,7 +42,7 @@ class Bounded(logging.Filter):
 
 
 def log_to_stderr(level: str) -> None:
-    """Send this program's log to standard error, which is all that a server over standard output may use."""
+    """Send this program's log to standard error, the only stream that a server on standard output may use."""
     logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("mcp_memory").setLevel(level)
     for handler in logging.getLogger().handlers:

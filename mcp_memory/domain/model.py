@@ -1,4 +1,4 @@
-"""What a memory is: sources, items, their history, and what is asked of them and answered."""
+"""The nouns: sources, items, their history, and what queries return."""
 
 import hashlib
 import json
@@ -32,28 +32,28 @@ else:  # what only reads and shows memories need not wait for numpy, which costs
 
 
 def sha256(text: str) -> bytes:
-    """The 32 bytes that identify a source's text."""
+    """Return the 32 bytes that identify a source's text."""
     return hashlib.sha256(text.encode()).digest()
 
 
 def normal_hash(text: str) -> bytes:
-    """16 bytes that are equal for exact repetitions of a text (see tokenization.normal_form)."""
+    """Return 16 bytes that are equal for exact repetitions of a text (see tokenization.normal_form)."""
     return hashlib.blake2b(normal_form(text).encode(), digest_size=16).digest()
 
 
 def spoken(text: str, speaker: str | None) -> str:
-    """A text with who said it in front, as it is indexed, encoded and compared."""
+    """Prefix a text with its speaker, as it is indexed, encoded and compared."""
     return f"{speaker}: {text}" if speaker else text
 
 
 def tags_json(tags: Sequence[str]) -> str:
-    """Tags as they are kept: a sorted JSON array without repeats."""
+    """Format tags as stored: a sorted JSON array without repeats."""
     return json.dumps(sorted(set(tags)), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something said, verbatim and immutable, identified by the SHA-256 of its UTF-8 bytes."""
+    """Verbatim, immutable text, identified by the SHA-256 of its UTF-8 bytes."""
 
     id: SourceId
     kind: SourceKind
@@ -69,7 +69,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One statement that can be understood alone, in one of the states it has been in. Times in milliseconds."""
+    """A statement that can be understood alone, in one of its states. Times in milliseconds."""
 
     id: ItemId
     source_id: SourceId
@@ -113,13 +113,12 @@ class Item:
 
     @property
     def spoken(self) -> str:
-        """The text with who said it in front, as it is indexed and encoded."""
         return spoken(self.text, self.speaker)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something to remember, before it is known whether it is new."""
+    """A statement to remember, before it is known whether it is new."""
 
     text: str
     source: Source
@@ -145,18 +144,17 @@ class Statement:
 
     @property
     def spoken(self) -> str:
-        """The text with who said it in front, as it is indexed and encoded."""
         return spoken(self.text, self.speaker)
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """Where it may belong, the likelier first."""
+        """The scopes it may belong to, the likelier first."""
         return (self.scope,) if self.other_scope is None else (self.scope, self.other_scope)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One call that changed something."""
+    """A call that changed something."""
 
     id: OperationId
     verb: str
@@ -176,7 +174,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One state of an item, and the operation that made it."""
+    """A state of an item, and the operation that made it."""
 
     item: Item
     operation: Operation
@@ -210,7 +208,7 @@ class Unmeasured:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which items a search may see. Empty or None means no limit of that kind."""
+    """The items that a search may see. Empty or None means no limit of that kind."""
 
     scopes: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = ()
@@ -229,7 +227,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An item's state a search found, by its revision's number in the store, with the score of that search."""
+    """A revision that a search found, by its number in the store, with the score of that search."""
 
     revision_id: int
     score: float
@@ -237,7 +235,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An item with how well it answers, best is highest, and what it replaced or says otherwise of, if there is any."""
+    """An item with its score, higher is better, and what it replaced or contradicts."""
 
     item: Item
     score: float
@@ -248,7 +246,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Items that gathered, under a name, with a digest that knows what it was made from."""
+    """A named cluster of items, with a digest that knows its sources."""
 
     name: str
     scope: str
@@ -276,7 +274,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
-    """What taking an operation back changes; bringing back where it was taken back before."""
+    """The changes of taking an operation back, or of bringing it back."""
 
     operation: Operation
     """The one that is taken back or brought back, never an undo."""
@@ -295,18 +293,18 @@ class Undoing:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: kept with every operation, and what "this project" means."""
+    """Who calls: recorded with every operation, and the meaning of "this project"."""
 
     client: str = "python"
     session: str = ""
     project: str | None = None
     speech: Speech = TO_TOOLS
-    """How it is told what to call next."""
+    """The wording of hints on the next call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of a conversation."""
+    """A turn of a conversation."""
 
     content: str
     speaker: str | None = None
@@ -318,7 +316,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing to remember, as it is given."""
+    """A statement to remember, as passed by a caller."""
 
     content: str
     kind: str | None = None
@@ -333,7 +331,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class KeptCall:
-    """A call in the store."""
+    """A stored tool call."""
 
     item: Item
     patterns: tuple[ItemId, ...]

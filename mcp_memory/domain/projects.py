@@ -1,4 +1,4 @@
-"""Which project a directory belongs to: its git repository's name, stable across clones."""
+"""The project of a directory: its git repository's name, stable across clones."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ _REMOTE = re.compile(r'\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)', re.MULTIL
 
 
 def project_of(directory: str | Path) -> str | None:
-    """The project of a directory: owner/name of the git remote `origin`, else parent/name of the repository's folder.
+    """Return the project of a directory: owner/name of the git remote `origin`, else parent/name of the repository's folder.
 
     None outside any git repository, and in the home directory itself.
     """
@@ -21,7 +21,7 @@ def project_of(directory: str | Path) -> str | None:
 
 
 def project_here() -> str | None:
-    """The project of the working directory; None also where that has been removed."""
+    """Return the project of the working directory; None also where that has been removed."""
     try:
         return project_of(Path.cwd())
     except OSError:
@@ -29,7 +29,7 @@ def project_here() -> str | None:
 
 
 def _remote_name(marker: Path) -> str | None:
-    """The owner and name in the address of `origin`, where there is one."""
+    """Return owner and name from the URL of `origin`, where there is one."""
     try:
         if marker.is_file():  # a worktree or submodule: "gitdir: PATH"
             marker = (marker.parent / marker.read_text("utf-8", errors="replace").partition(":")[2].strip()).resolve()
@@ -43,6 +43,6 @@ def _remote_name(marker: Path) -> str | None:
 
 
 def _owner_and_name(address: str) -> str | None:
-    """The last two parts of the path in a URL, in `user@host:path`, or of a local path; never a host or a password."""
+    """Return the last two parts of the path in a URL, in `user@host:path`, or of a local path; never a host or a password."""
     path = urlparse(address).path if "://" in address else address.rpartition(":")[2]
     return "/".join(path.replace("\\", "/").rstrip("/").removesuffix(".git").strip("/").split("/")[-2:]) or None

@@ -1,4 +1,4 @@
-"""Results: what each verb answers."""
+"""The results of the verbs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ TOLD_OF_SUMMARY = ("text", "topic", "stale", "newer", "left_out", "tokens")
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What of a call was not kept: secrets by their sort, and private parts; never what they say."""
+    """What a call did not store: secrets by sort, and private passages; never their text."""
 
     secrets: Mapping[str, int] = field(default_factory=dict[str, int])
     private: int = 0
@@ -36,7 +36,7 @@ ALL_KEPT = Withheld()
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What was found, best first."""
+    """The hits, best first."""
 
     hits: list[Hit]
     more: int
@@ -52,7 +52,7 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class RememberedItem:
-    """What became of one thing to remember. `of` is the item it confirms, replaces or resembles, `reason` why."""
+    """The outcome for one statement. `of` is the item it confirms, replaces or resembles, `reason` why."""
 
     id: ItemId
     status: Literal["created", "known", "replaces", "similar"]
@@ -65,14 +65,14 @@ class RememberedItem:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What became of a call to remember, in the order given; long text gives several items."""
+    """The outcomes of a call to remember, in the order given; long text gives several items."""
 
     items: list[RememberedItem]
     operation_id: OperationId | None
     pending: int = 0
     """Vectors still to be made; the items are found by their words until then."""
     at: datetime | None = None
-    """When it was told, on the clock on the wall."""
+    """Local time of the operation."""
     notes: tuple[str, ...] = ()
     """What the reader should know beside it."""
     withheld: Withheld = ALL_KEPT
@@ -96,7 +96,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What a call to forget took away, or (`done` false) would take away."""
+    """The items that a call to forget took away, or (`done` false) would take away."""
 
     items: list[Item]
     done: bool
@@ -121,7 +121,7 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The states of an item, the first first; or else operations, the latest first. And both in words."""
+    """The revisions of an item, oldest first, or the operations, latest first; and both as text."""
 
     text: str
     revisions: list[Revision] = field(default_factory=list[Revision])

@@ -1,4 +1,4 @@
-"""Sizes: how much a store may hold, as people write it and as it is told, and when it is near its end."""
+"""Sizes of a store: parsing, formatting, and warnings near the limit."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([kmgt]?)(i?)b?")
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much of a store is in use, and how much may be; both in bytes."""
+    """How much of a store is in use, and its limit, in bytes."""
 
     used: int
     limit: int | None
@@ -23,17 +23,17 @@ class Room:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell where the limit is near."""
+        """Warnings near the limit."""
         if self.limit is None or self.used < NEAR * self.limit:
             return ()
         return (
-            f"The store holds {told_size(self.used)} of the {told_size(self.limit)} it may (--max-size). Forget and "
+            f"The store holds {format_size(self.used)} of the {format_size(self.limit)} it may (--max-size). Forget and "
             "erase what is no longer needed, or raise the limit, before nothing more can be remembered.",
         )
 
 
 def read_size(text: str) -> int | None:
-    """Bytes of a size such as 500MB, 2 GB, 1.5 GiB or 4000000; None for 0, no limit. Raises InvalidInput.
+    """Parse a size such as 500MB, 2 GB, 1.5 GiB or 4000000 into bytes; None for 0, no limit. Raises InvalidInput.
 
     >>> read_size("500MB"), read_size("1 GiB"), read_size("0")
     (500000000, 1073741824, None)
@@ -45,15 +45,15 @@ def read_size(text: str) -> int | None:
     size = int(float(found[1]) * (1024**power if found[3] else _UNITS[found[2]]))
     if 0 < size < SMALLEST:
         raise InvalidInput(
-            f"{text[:40]!r} is less than a store needs; give {told_size(SMALLEST)} or more, or 0 for no limit."
+            f"{text[:40]!r} is less than a store needs; give {format_size(SMALLEST)} or more, or 0 for no limit."
         )
     return size or None
 
 
-def told_size(size: int) -> str:
-    """A size in its largest unit, with three figures.
+def format_size(size: int) -> str:
+    """Format a size in its largest unit, with three figures.
 
-    >>> told_size(465_300_000)
+    >>> format_size(465_300_000)
     '465 MB'
     """
     for unit, length in (("TB", 1_000**4), ("GB", 1_000**3), ("MB", 1_000**2), ("kB", 1_000)):

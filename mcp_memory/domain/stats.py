@@ -1,4 +1,4 @@
-"""What is counted of a store: how much it holds, of what, and how it grows and is used."""
+"""Statistics of a store: its content, its growth and its use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """How much a store holds."""
+    """Counts of a store."""
 
     path: str
     bytes: int

@@ -15,7 +15,7 @@ from mcp_memory.domain.model import (
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """An item near a statement, by its vector or by its words; the cosine is 0 where it is not known."""
+    """An item near a statement, by its vector or by its words; the cosine is 0 where it is unknown."""
 
     item: Item
     cosine: float
@@ -31,7 +31,7 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The statement is known already: `of` says it."""
+    """The statement repeats `of`."""
 
     statement: Statement
     of: Item
@@ -40,7 +40,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Revise:
-    """The statement takes the place of `of`."""
+    """The statement replaces `of`."""
 
     statement: Statement
     of: Item
@@ -52,10 +52,9 @@ Decision: TypeAlias = Add | Confirm | Revise
 
 @dataclass(frozen=True, slots=True)
 class AddItem:
-    """Step: store a new item and its source, or confirm the item that says the same by then.
+    """Step: store a new item and its source, or confirm an item with the same words that was stored meanwhile.
 
-    With `replaces` that item is hidden and linked to; with `confirms` that item counts as saying the same. `supersedes`
-    are hidden and linked to besides.
+    `replaces` is hidden and linked to, `confirms` counts as a repetition, and `supersedes` are hidden and linked to besides.
     """
 
     id: ItemId
@@ -70,14 +69,14 @@ class AddItem:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmItem:
-    """Step: count one more time that an item was said."""
+    """Step: count one more repetition of an item."""
 
     id: ItemId
 
 
 @dataclass(frozen=True, slots=True)
 class AmendItem:
-    """Step: a new revision of an item with some fields changed, given that it is still at `revision`."""
+    """Step: add a revision with some fields changed, if the item is still at `revision`."""
 
     id: ItemId
     revision: int
@@ -87,21 +86,21 @@ class AmendItem:
 
 @dataclass(frozen=True, slots=True)
 class ForgetItem:
-    """Step: a tombstone. The item is no longer found, and can come back."""
+    """Step: add a tombstone. The item is no longer found, and can come back."""
 
     id: ItemId
 
 
 @dataclass(frozen=True, slots=True)
 class EraseItem:
-    """Step: take an item's text, vectors, index rows and revisions out of the file for good."""
+    """Step: remove an item's text, vectors, index rows and revisions from the file for good."""
 
     id: ItemId
 
 
 @dataclass(frozen=True, slots=True)
 class KeepDigest:
-    """Step: a topic's digest, with the states of the items it was made from."""
+    """Step: store a topic's digest, with the revisions of the items it was made from."""
 
     name: str
     scope: str
@@ -111,14 +110,14 @@ class KeepDigest:
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """Step: what an operation changed is as it was before; or, where it was taken back, as it was after it."""
+    """Step: restore what an operation changed; or, where it was taken back, apply it again."""
 
     operation: OperationId
 
 
 @dataclass(frozen=True, slots=True)
 class FoldItem:
-    """Step: an item becomes a part of another, which is derived from it; with `hide` it is shown no more.
+    """Step: derive the item `into` from an item; with `hide` it is no longer shown.
 
     Without `into` an item that was hidden so is shown again.
     """
@@ -133,9 +132,9 @@ Step: TypeAlias = AddItem | ConfirmItem | AmendItem | ForgetItem | EraseItem | K
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one step.
+    """The outcome of a step.
 
-    A step to add turns into a confirmation where another process has stored the same words in the meantime.
+    A step to add becomes a confirmation where another process has stored the same words meanwhile.
     """
 
     status: Literal["created", "known", "replaced", "updated", "forgotten", "erased", "kept", "folded", "undone"]

@@ -1,4 +1,4 @@
-"""TopicIndex: the contract of keeping how items gather into topics, an index that can be made anew."""
+"""The contract of the topic index, which clusters items and can be rebuilt from them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Terms = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """A state of an item that is to find its topics."""
+    """A revision to be assigned to topics."""
 
     id: ItemId
     revision_id: int
@@ -33,7 +33,7 @@ class Newcomer:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The items of one scope that gathered, as what is compared with them."""
+    """The members of a topic in one scope, as a centroid to compare with."""
 
     id: int
     tag: str | None
@@ -47,7 +47,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a newcomer belongs: the topics of its tags, and the one it resembles, which may be one of these."""
+    """The topics of a newcomer: those of its tags, and the one it resembles, which may be one of these."""
 
     newcomer: Newcomer
     clusters: tuple[int, ...]
@@ -56,7 +56,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What became of newcomers."""
+    """The assignment of newcomers to topics."""
 
     places: list[Place]
     founded: dict[int, str | None]
@@ -67,7 +67,7 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is told of a topic, and what others are compared with."""
+    """The name, keywords and centroid of a topic."""
 
     keywords: tuple[str, ...]
     """As people write them, best first."""
@@ -84,7 +84,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A live item in its present state, with what it is compared by."""
+    """A live item in its present state, with its vector."""
 
     revision_id: int
     item: Item
@@ -101,7 +101,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items that changed, the longest waiting first: those of one scope, and any that are gone."""
+    """Changed items of one scope, the longest waiting first, and any that are gone."""
 
     generation: int
     scope: str
@@ -129,7 +129,7 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """The topics of a scope, and those among them that hold given terms, as gather and twins take them."""
+    """The topics of a scope, and those among them that hold given terms."""
 
     generation: int
     clusters: list[Cluster]
@@ -140,7 +140,7 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A sentence of a digest, by its place in a state of an item."""
+    """A sentence of a digest, by its place in a revision."""
 
     revision_id: int
     span: Span
@@ -148,7 +148,7 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a topic is from now on. Without excerpts it has no digest yet."""
+    """The new state of a topic. Without excerpts it has no digest yet."""
 
     id: int
     name: str
@@ -159,73 +159,73 @@ class Described:
 
 
 class TopicIndex(Protocol):
-    """Which items gather into which topics. Thread-safe; what it can't use any more it refuses, and is asked again."""
+    """Clusters items into topics. Thread-safe; calls that raced with another process are refused, and repeated."""
 
     def restart(self) -> None:
-        """Forget all topics and queue every live item."""
+        """Drop all topics and queue every live item."""
         ...
 
     def encoder(self) -> str | None:
-        """Whose vectors the topics were gathered by; None where by words alone."""
+        """Identity of the encoder whose vectors the topics were clustered by; None where by words alone."""
         ...
 
     def pending(self) -> int:
-        """How many items and topics wait to be worked on."""
+        """Count the items and topics in the queue."""
         ...
 
     def batch(self, *, encoder: str | None, limit: int) -> Batch | None:
-        """The next changed items with vectors of `encoder`; None where none wait."""
+        """Return the next changed items with vectors of `encoder`; None where none wait."""
         ...
 
     def around(self, scope: str, terms: Iterable[str]) -> Around:
-        """The topics of a scope, with those terms."""
+        """Return the topics of a scope, with those terms."""
         ...
 
     def leave(self, batch: Batch) -> bool:
-        """Take the batch's items out of all topics, which lost them; False where others were faster."""
+        """Remove the batch's items from all topics; False where another process was faster."""
         ...
 
     def place(self, batch: Batch, gathered: Gathered, *, encoder: str | None) -> bool:
-        """Let the batch's items, which have left all topics, be in these; False where others were faster, and nothing is done."""
+        """Add the batch's items, which have left all topics, to these; False, with nothing done, where another process was faster."""
         ...
 
     def touched(self, *, encoder: str | None, limit: int, lost: bool = False) -> list[Touched]:
-        """Topics of one scope whose members changed, or that `lost` any, the longest known first."""
+        """Return topics of one scope whose members changed, or that `lost` any, the longest waiting first."""
         ...
 
     def describe(
         self, generation: int, described: Sequence[Described], *, united: Sequence[tuple[int, int]], at: int
     ) -> bool:
-        """Keep descriptions and digests, drop topics that are empty, and let the first of each pair go into the second.
+        """Store descriptions and digests, drop empty topics, and merge the first of each pair into the second.
 
-        False where others were faster, and nothing is done.
+        False, with nothing done, where another process was faster.
         """
         ...
 
     def keep_excerpts(self, cluster: int, excerpts: Sequence[Excerpt], covered: Sequence[int], *, at: int) -> None:
-        """Keep a digest that was made on demand, where the topic is still there."""
+        """Store a digest that was made on demand, if the topic still exists."""
         ...
 
     def topics(self, *, scopes: Sequence[str], limit: int, only: int | None = None) -> list[tuple[int, Topic]]:
-        """The topics with enough members and a name, or `only` one, and their ids, those that changed last first."""
+        """Return the topics with enough members and a name, or `only` one, with their ids, the latest changed first."""
         ...
 
     def named(self, name: str, *, scopes: Sequence[str]) -> int | None:
-        """The topic of that name, in the narrowest of the scopes."""
+        """Return the topic of that name, in the narrowest of the scopes."""
         ...
 
     def holding(self, terms: Sequence[str], *, scopes: Sequence[str], limit: int) -> list[tuple[int, tuple[str, ...]]]:
-        """Topics that hold any of the terms, with their keywords, by the weight of these terms in them."""
+        """Return topics that hold any of the terms, with their keywords, by the weight of these terms in them."""
         ...
 
     def members(self, cluster: int) -> list[Member]:
-        """The live members of a topic, the latest MEMBERS, without vectors."""
+        """Return the latest MEMBERS live members of a topic, without vectors."""
         ...
 
     def excerpts(self, cluster: int) -> list[tuple[Item, Span]] | None:
-        """The digest, what carries the most first; None where there is none, or one of its items has changed."""
+        """Return the digest, the most important sentence first; None where there is none, or one of its items has changed."""
         ...
 
     def of_items(self, ids: Sequence[ItemId]) -> Mapping[ItemId, tuple[int, ...]]:
-        """The topics each item is in."""
+        """Return the topics of each item."""
         ...

@@ -1,4 +1,4 @@
-"""Encoders: what measures a text. The contract, and a registry of those there are."""
+"""Encoders: the contract, and a registry of implementations."""
 
 import hashlib
 import json
@@ -23,9 +23,9 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How the cosines of a question and texts that have nothing to do with it are spread.
+    """The distribution of cosines between a question and unrelated texts.
 
-    The default takes no cosine for noise: right for an encoder that nobody has calibrated.
+    The default takes no cosine for noise, which suits an encoder that was never calibrated.
     """
 
     mean: float = -1.0
@@ -34,7 +34,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an encoder makes of one passage: its vector, and the hidden states of its word pieces."""
+    """A passage's vector, and the hidden states of its word pieces."""
 
     vector: Vectors
     """Unit vector, shape (dimensions,): the same that `encode` gives."""
@@ -47,12 +47,12 @@ class Reading:
 class Encoder(Protocol):
     """Turns texts into vectors, always the same vector for the same text.
 
-    Thread-safe. Whatever else is in the batch does not change a text's vector.
+    Thread-safe. A text's vector does not depend on its batch.
     """
 
     @property
     def identity(self) -> str:
-        """Name and fingerprint of everything that shapes the vectors; two encoders with one identity agree."""
+        """Name and fingerprint of everything that shapes the vectors; encoders of one identity agree."""
         ...
 
     @property
@@ -62,31 +62,31 @@ class Encoder(Protocol):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages it knows, as ISO 639-1 codes; empty where that is not known, or where it knows none from another."""
+        """ISO 639-1 codes of the known languages; empty where unknown, or where the encoder does not depend on language."""
         ...
 
     @property
     def noise(self) -> Noise:
-        """How far apart unrelated texts lie, from a calibration run."""
+        """The distribution of unrelated cosines, from a calibration run."""
         ...
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of passages, shape (len(texts), dimensions), in the order given.
+        """Return unit vectors of passages, shape (len(texts), dimensions), in the order given.
 
-        A text longer than the encoder reads at once is read in windows whose vectors are averaged, so every part of it counts.
+        Texts longer than the encoder's window are encoded in windows whose vectors are averaged.
         """
         ...
 
     def encode_query(self, text: str) -> Vectors:
-        """The unit vector of a question, shape (dimensions,)."""
+        """Return the unit vector of a question, shape (dimensions,)."""
         ...
 
     def measure_query(self, text: str) -> Reading:
-        """What `encode_query` gives, with the hidden states of the question's word pieces."""
+        """Return the vector and the hidden states of a question."""
         ...
 
     def measure(self, texts: Sequence[str]) -> list[Reading]:
-        """Vectors and hidden states of passages together, for late interaction and late chunking."""
+        """Return vectors and hidden states of passages, for late interaction and late chunking."""
         ...
 
 
@@ -98,17 +98,17 @@ _BUNDLED = Path("models") / "all-minilm-l6-v2"
 
 
 class _EncoderClass(Protocol):
-    """What the registry's classes have in common."""
+    """The common constructor of registered classes."""
 
     def read(self, directory: Path, description: Mapping[str, object]) -> Encoder:
-        """The encoder of a directory whose encoder.json says `description`."""
+        """Load the encoder of a directory whose encoder.json is `description`."""
         ...
 
 
 def load_encoder(directory: Path) -> Encoder:
-    """The encoder that `directory/encoder.json` describes; its `runtime` field names the class (default "onnx").
+    """Load the encoder that `directory/encoder.json` describes; its `runtime` field names the class (default "onnx").
 
-    Raises InvalidInput when encoder.json says something that cannot be used, Unusable when a file is missing or damaged.
+    Raises InvalidInput where encoder.json cannot be used, Unusable where a file is missing or damaged.
     """
     description = read_description(directory)
     runtime = description.get("runtime", "onnx")
@@ -122,9 +122,9 @@ def load_encoder(directory: Path) -> Encoder:
 
 
 def read_description(directory: Path) -> Mapping[str, object]:
-    """What `directory/encoder.json` says, as a JSON object whose fields are not checked yet.
+    """Parse `directory/encoder.json` as a JSON object, whose fields are not checked yet.
 
-    Raises Unusable when there is no such file, InvalidInput when it is not a JSON object.
+    Raises Unusable where the file is missing, InvalidInput where it is not a JSON object.
     """
     path = directory / "encoder.json"
     try:
@@ -141,10 +141,10 @@ def read_description(directory: Path) -> Mapping[str, object]:
 
 
 def verify_files(directory: Path) -> list[str]:
-    """What is wrong with an encoder's files: each one whose SHA-256 is not the one in encoder.json, in a sentence.
+    """Return a sentence for each file of an encoder whose SHA-256 differs from the one in encoder.json.
 
-    Empty when all agree, and when encoder.json records no hashes (its `files` field).
-    Raises as `load_encoder` does when encoder.json itself cannot be read.
+    Empty where all agree, and where encoder.json records no hashes (its `files` field).
+    Raises as `load_encoder` does where encoder.json itself cannot be read.
     """
     files = recorded_hashes(read_description(directory), directory / "encoder.json")
     problems: list[str] = []
@@ -158,7 +158,7 @@ def verify_files(directory: Path) -> list[str]:
 
 
 def recorded_hashes(description: Mapping[str, object], path: Path) -> dict[str, str]:
-    """The `files` field of an encoder.json: file names and their SHA-256 in hexadecimal; empty when there is none."""
+    """Return the `files` field of an encoder.json: SHA-256 in hexadecimal by file name; empty where there is none."""
     files = description.get("files", {})
     if not isinstance(files, dict):
         raise InvalidInput(f"{path}: files must be an object of file names and SHA-256 hashes")
@@ -167,15 +167,14 @@ def recorded_hashes(description: Mapping[str, object], path: Path) -> dict[str, 
 
 
 def file_hash(path: Path) -> str:
-    """The SHA-256 of a file's bytes in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def bundled_model_directory() -> Path:
-    """Where the model that comes with the program lies: inside the installed package, else in the source tree.
+    """Return the bundled model's directory: inside the installed package, else in the source tree.
 
-    Raises Unusable when it is in neither.
+    Raises Unusable where it is in neither.
     """
     package = Path(__file__).resolve().parent.parent
     places = [package / _BUNDLED, package.parent / _BUNDLED]

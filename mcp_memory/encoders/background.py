@@ -1,4 +1,4 @@
-"""BackgroundEncoder: an encoder that loads in a thread, so that nobody waits for it who need not."""
+"""An encoder that loads in a thread."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ class BackgroundEncoder:
     """Loads an encoder once, in a thread of its own. Thread-safe."""
 
     def __init__(self, load: Callable[[], Encoder]) -> None:
-        """Begins to load at once."""
+        """Start loading at once."""
         self._load = load
         self._encoder: Encoder | None = None
         self._problem: MemoryProblem | None = None
@@ -24,17 +24,17 @@ class BackgroundEncoder:
         self._thread.start()
 
     def ready(self) -> Encoder | None:
-        """The encoder where it is up, else None, without waiting."""
+        """Return the encoder where it is loaded, else None, without waiting."""
         return self._encoder
 
     def wait(self) -> Encoder | None:
-        """The encoder, once it is up; None where it could not be loaded (see `problem`)."""
+        """Return the encoder once it is loaded; None where loading failed (see `problem`)."""
         self._done.wait()
         return self._encoder
 
     @property
     def problem(self) -> MemoryProblem | None:
-        """Why there is no encoder, where loading it failed."""
+        """Why loading failed."""
         return self._problem
 
     def _run(self) -> None:

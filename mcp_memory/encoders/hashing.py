@@ -1,4 +1,4 @@
-"""HashingEncoder: texts by the words and letter sequences they share, with no model at all."""
+"""An encoder that hashes words and character n-grams, without a model."""
 
 import hashlib
 import re
@@ -21,7 +21,7 @@ _KNOWN = frozenset({"runtime", "name", "dimensions", "files"})
 
 
 class HashingEncoder:
-    """Feature hashing with signs (Weinberger et al. 2009) of words and of their letter sequences.
+    """Signed feature hashing (Weinberger et al. 2009) of words and of their character n-grams.
 
     Sees shared words and spellings, not meaning: for tests, and for machines where a model is too much.
     The same text has the same vector on every machine and in every version of Python.
@@ -35,7 +35,7 @@ class HashingEncoder:
 
     @classmethod
     def read(cls, directory: Path, description: Mapping[str, object]) -> "HashingEncoder":
-        """The encoder that `{"runtime": "hashing", "name": ..., "dimensions": ...}` asks for; the last two may be left out."""
+        """Build the encoder of `{"runtime": "hashing", "name": ..., "dimensions": ...}`; the last two are optional."""
         path = directory / "encoder.json"
         if unknown := sorted(set(description) - _KNOWN):
             raise InvalidInput(f"{path}: unknown field {unknown[0]}, there are {', '.join(sorted(_KNOWN))}")
@@ -49,12 +49,11 @@ class HashingEncoder:
 
     @property
     def identity(self) -> str:
-        """Name, number of dimensions and version of the hashing scheme."""
+        """Name, dimensions and version of the hashing scheme."""
         return f"{self._name}-{self._dimensions}-1"
 
     @property
     def dimensions(self) -> int:
-        """Length of a vector."""
         return self._dimensions
 
     @property
@@ -64,26 +63,24 @@ class HashingEncoder:
 
     @property
     def noise(self) -> Noise:
-        """Unrelated words share some letter sequences."""
+        """Unrelated words share some n-grams."""
         return Noise(mean=0.25)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, shape (len(texts), dimensions); a text without words gets the vector of the empty text."""
+        """Return unit vectors, shape (len(texts), dimensions); a text without words gets the vector of the empty text."""
         vectors = np.empty((len(texts), self._dimensions), np.float32)
         for row, text in enumerate(texts):
             vectors[row] = self._vector(_WORD.findall(_readable(text).lower()))
         return vectors
 
     def encode_query(self, text: str) -> Vectors:
-        """The unit vector of a question, made as a passage's is, shape (dimensions,)."""
         return self.encode([text])[0]
 
     def measure_query(self, text: str) -> Reading:
-        """The same as of a passage."""
         return self.measure([text])[0]
 
     def measure(self, texts: Sequence[str]) -> list[Reading]:
-        """For each text its vector, and one unit vector per word."""
+        """Return each text's vector, and one unit vector per word."""
         return [self._reading(_readable(text)) for text in texts]
 
     def _reading(self, text: str) -> Reading:
@@ -106,12 +103,12 @@ class HashingEncoder:
 
 
 def _readable(text: str) -> str:
-    """The text with lone surrogates, which cannot be hashed as bytes, replaced one for one."""
+    """Replace lone surrogates, which cannot be hashed as bytes, one for one."""
     return _SURROGATE.sub("\ufffd", text)
 
 
 def _features(words: Sequence[str]) -> dict[str, float]:
-    """Words and letter sequences with weights that grow with the square root of how often they occur."""
+    """Weigh words and n-grams by the square root of their frequency."""
     counts: Counter[str] = Counter()
     for word in words:
         counts[f"w:{word}"] += 1
@@ -124,6 +121,6 @@ def _features(words: Sequence[str]) -> dict[str, float]:
 
 @lru_cache(maxsize=65_536)
 def _bucket(feature: str, dimensions: int) -> tuple[int, int]:
-    """Where a feature is counted, and with which sign."""
+    """Return the dimension and the sign of a feature."""
     digest = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "little")
     return (digest >> 1) % dimensions, 1 if digest & 1 else -1

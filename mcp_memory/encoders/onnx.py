@@ -62,7 +62,7 @@ _TokenType: TypeAlias = type[np.int64] | type[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A checked encoder.json; the module's docstring says what the fields mean."""
+    """A checked encoder.json; the module's docstring describes the fields."""
 
     name: str
     dimensions: int
@@ -80,7 +80,7 @@ class Description:
 
     @staticmethod
     def read(fields: Mapping[str, object], path: Path) -> "Description":
-        """The description that the fields of the encoder.json at `path` give; raises InvalidInput naming the field."""
+        """Check the fields of the encoder.json at `path`. Raises InvalidInput naming the field."""
         known = {*Description.__slots__, "runtime", "license", "source"}
         if unknown := sorted(set(fields) - known):
             raise InvalidInput(f"{path}: unknown field {unknown[0]}, there are {', '.join(sorted(known))}")
@@ -110,7 +110,7 @@ class Description:
 
 
 class OnnxEncoder:
-    """Runs one model on the CPU; the weights are memory-mapped where they lie in a data file of their own.
+    """Runs a model on the CPU; weights in a data file of their own are memory-mapped.
 
     Only texts of equally many tokens share a batch, so nothing is ever padded and a text's vector depends on the text alone.
     """
@@ -129,43 +129,36 @@ class OnnxEncoder:
 
     @classmethod
     def read(cls, directory: Path, description: Mapping[str, object]) -> "OnnxEncoder":
-        """The encoder in a directory whose encoder.json says `description`; raises InvalidInput or Unusable with the reason."""
+        """Load the encoder of a directory whose encoder.json is `description`. Raises InvalidInput or Unusable."""
         return cls(directory, Description.read(description, directory / "encoder.json"))
 
     @property
     def identity(self) -> str:
-        """The name and twelve digits of a hash over the files and the fields that shape the vectors."""
+        """Name and twelve digits of a hash over the files and fields that shape the vectors."""
         return self._identity
 
     @property
     def dimensions(self) -> int:
-        """Length of a vector."""
         return self._description.dimensions
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages it was trained on, as ISO 639-1 codes; empty where its encoder.json does not say."""
         return self._description.languages
 
     @property
     def noise(self) -> Noise:
-        """What its encoder.json says of the cosines of unrelated texts."""
         return self._description.noise
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of passages, shape (len(texts), dimensions), in the order given."""
         return self._vectors(texts, self._description.passage_prefix)
 
     def encode_query(self, text: str) -> Vectors:
-        """The unit vector of a question, shape (dimensions,)."""
         return self._vectors([text], self._description.query_prefix)[0]
 
     def measure(self, texts: Sequence[str]) -> list[Reading]:
-        """Each text's vector and the hidden states of its word pieces, from one run of the model."""
         return self._readings(texts, self._description.passage_prefix)
 
     def measure_query(self, text: str) -> Reading:
-        """A question's vector and the hidden states of its word pieces, from one run of the model."""
         return self._readings([text], self._description.query_prefix)[0]
 
     def _readings(self, texts: Sequence[str], prefix: str) -> list[Reading]:
@@ -182,13 +175,13 @@ class OnnxEncoder:
         return vectors
 
     def _pooled(self, windows: Sequence["_Window"]) -> list[Vectors]:
-        """One unit vector per window."""
+        """Return one unit vector per window."""
         if self._description.pooling == "graph":
             return [vector for (vector,) in self._run(windows, [cast(str, self._description.outputs["vector"])])]
         return [vector for vector, _ in self._measured(windows)]
 
     def _measured(self, windows: Sequence["_Window"]) -> list[tuple[Vectors, Vectors | None]]:
-        """One unit vector per window, and its states where the model gives them."""
+        """Return one unit vector per window, and its states where the model gives them."""
         outputs, pooling = self._description.outputs, self._description.pooling
         if pooling == "graph":
             names = [name for name in (outputs["vector"], outputs["states"]) if name is not None]
@@ -197,7 +190,7 @@ class OnnxEncoder:
         return [(_unit(pool(states)), states) for (states,) in self._run(windows, [cast(str, outputs["states"])])]
 
     def _windows(self, text: str, prefix: str) -> list["_Window"]:
-        """The text's pieces in as few, equally long windows as it takes, each with the prefix and the special tokens."""
+        """Split a text's pieces into as few, equally long windows as possible, with prefix and special tokens."""
         encoding = self._tokenizer.encode(prefix + _SURROGATE.sub("\ufffd", text), add_special_tokens=False)
         start = next((i for i, (_, end) in enumerate(encoding.offsets) if end > len(prefix)), len(encoding.ids))
         head, pieces = encoding.ids[:start], encoding.ids[start:]
@@ -213,7 +206,7 @@ class OnnxEncoder:
         ]
 
     def _run(self, windows: Sequence["_Window"], outputs: list[str]) -> list[list[Vectors]]:
-        """The outputs of the model for each window, in the order given; windows of one length run together."""
+        """Return the model's outputs for each window, in the order given; windows of one length share a batch."""
         order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
         batches: list[list[int]] = []
         for length, group in groupby(order, key=lambda i: len(windows[i].ids)):
@@ -248,9 +241,9 @@ class OnnxEncoder:
         return Reading(vector, np.concatenate(found) if found else None, spans)
 
     def _check_dimensions(self, directory: Path) -> None:
-        """Raise where the model's vectors are of another length, or cannot be made.
+        """Raise where the model's vectors have another length, or cannot be made.
 
-        A model whose files are recorded was run when they were; running it touches all weights, 10 MB and more.
+        Skipped for recorded files, which were checked when they were built: a run touches all weights, 10 MB and more.
         """
         measured = self._description.outputs["vector" if self._description.pooling == "graph" else "states"]
         declared = next(output.shape[-1] for output in self._session.get_outputs() if output.name == measured)
@@ -267,7 +260,7 @@ class OnnxEncoder:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """What the model reads at once."""
+    """Tokens of one run."""
 
     ids: list[int]
     start: int
@@ -298,7 +291,7 @@ class _Session(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Fields:
-    """Typed reading of a JSON object; every complaint names the file and the field."""
+    """Typed access to a JSON object; errors name the file and the field."""
 
     values: Mapping[str, object]
     path: Path
@@ -316,14 +309,14 @@ class _Fields:
         return value
 
     def texts(self, field: str) -> tuple[str, ...]:
-        """A list of strings; empty where the field is left out."""
+        """Return a list of strings; empty where missing."""
         value = self._value(field, [])
         if not isinstance(value, list) or not all(isinstance(part, str) for part in cast(list[object], value)):
             raise InvalidInput(f"{self.path}: {field} must be a list of strings")
         return tuple(cast(list[str], value))
 
     def noise(self, field: str) -> Noise:
-        """An object with the numbers mean and deviation; the default of Noise where the field is left out."""
+        """Return the noise of an object with mean and deviation; the default where missing."""
         value = self._value(field, {})
         if not isinstance(value, dict):
             raise InvalidInput(f"{self.path}: {field} must be an object with mean and deviation")
@@ -336,7 +329,7 @@ class _Fields:
         return Noise(*(float(cast(float, number)) for number in numbers))
 
     def names(self, field: str, roles: Sequence[str]) -> dict[str, str | None]:
-        """An object that gives a name, or null, for each of `roles`; a role left out counts as null."""
+        """Return a name, or None, for each of `roles`."""
         value = self._value(field, None)
         if not isinstance(value, dict):
             raise InvalidInput(f"{self.path}: {field} must be an object with {', '.join(roles)}")
@@ -377,14 +370,14 @@ def _session(path: Path) -> _Session:
 
 
 def _giving_back() -> object:
-    """How to run a session so that in the end its arena gives back what is free."""
+    """Return run options that shrink the arena afterwards."""
     options = cast(Any, onnxruntime).RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return options
 
 
 def _session_inputs(session: _Session, description: Description, directory: Path) -> dict[str, tuple[str, _TokenType]]:
-    """For each input of the model what it is fed with (ids, mask or types) and its number type."""
+    """Return, for each input of the model, its role (ids, mask or types) and its number type."""
     types: dict[str, _TokenType] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
     has = {argument.name: argument.type for argument in session.get_inputs()}
     named = description.inputs or {role: name for role, name in _STANDARD_INPUTS.items() if name in has}
@@ -421,7 +414,7 @@ def _tokenizer(path: Path) -> Tokenizer:
 
 
 def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """The ids that the tokenizer puts before and after a text."""
+    """Return the ids that the tokenizer puts before and after a text."""
     encoding = tokenizer.encode("a")
     own = [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
     if not own:
@@ -430,7 +423,7 @@ def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
 
 
 def _fingerprint(directory: Path, description: Description) -> str:
-    """Twelve digits of a hash over all that shapes the vectors; without recorded hashes the files themselves are read."""
+    """Return twelve digits of a hash over everything that shapes the vectors; without recorded hashes the files are read."""
     names = [description.tokenizer, *(path.name for path in sorted(directory.glob(f"{description.model}*")))]
     files = dict(description.files) or {name: file_hash(directory / name) for name in names}
     shape = {
@@ -445,7 +438,7 @@ def _fingerprint(directory: Path, description: Description) -> str:
 
 
 def _merged(vectors: Sequence[Vectors], windows: Sequence["_Window"]) -> Vectors:
-    """The vector of a text that was read in windows."""
+    """Average the vectors of a text's windows."""
     return vectors[0] if len(vectors) == 1 else _weighted_mean(vectors, [len(window.spans) for window in windows])
 
 

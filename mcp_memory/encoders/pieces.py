@@ -22,9 +22,9 @@ _WORD = re.compile(r"\w+")
 
 @lru_cache(maxsize=4)
 def projection(dimensions: int) -> Vector:
-    """A random matrix with orthonormal columns, shape (dimensions, PIECE_DIMENSIONS), always the same.
+    """Return a random matrix with orthonormal columns, shape (dimensions, PIECE_DIMENSIONS), always the same.
 
-    Johnson and Lindenstrauss 1984: it keeps the angles between vectors without having seen any.
+    Johnson and Lindenstrauss 1984: it preserves angles between vectors without training data.
     """
     width = min(dimensions, PIECE_DIMENSIONS)
     random = np.random.Generator(np.random.PCG64(SEED)).standard_normal((dimensions, width))
@@ -37,7 +37,7 @@ def projection(dimensions: int) -> Vector:
 
 
 def content_pieces(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[int]:
-    """Which word pieces belong to a word that carries meaning: no stop word, no punctuation."""
+    """Return the positions of word pieces in content words: no stop words, no punctuation."""
     words = [(match.start(), match.end()) for match in _WORD.finditer(text) if match[0].casefold() not in STOP_WORDS]
     kept: list[int] = []
     at = 0
@@ -50,17 +50,17 @@ def content_pieces(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[i
 
 
 def piece_words(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[str]:
-    """The word each piece stands in."""
+    """Return the word of each piece."""
     words = {match.start(): match for match in _WORD.finditer(text)}
     starts = np.array(sorted(words))
     return [words[int(starts[np.searchsorted(starts, start, side="right") - 1])][0] for start, _ in spans]
 
 
 def reduce_states(states: Vector) -> Vector:
-    """Hidden states, shape (n, dimensions), as unit vectors of PIECE_DIMENSIONS.
+    """Project hidden states, shape (n, dimensions), to unit vectors of PIECE_DIMENSIONS.
 
-    Taking the mean state off first, as is often done, gained four tenths of a point of hit@5 on LoCoMo's turns at best,
-    in a prototype of this ranking.
+    Subtracting the mean state first gained four tenths of a point of hit@5 on LoCoMo's turns at best, in a prototype of
+    this ranking.
     """
     reduced = states @ projection(states.shape[1])
     norms = np.sqrt((reduced * reduced).sum(axis=1, keepdims=True))
@@ -68,5 +68,5 @@ def reduce_states(states: Vector) -> Vector:
 
 
 def encode_pieces(vectors: Vector) -> bytes:
-    """Unit vectors as int8, 127 for 1."""
+    """Quantise unit vectors to int8, 127 for 1."""
     return np.rint(vectors * 127).astype(np.int8).tobytes()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from mcp_memory.domain.size import Room, told_size
+from mcp_memory.domain.size import Room, format_size
 from mcp_memory.domain.steps import (
     AddItem,
     AmendItem,
@@ -34,7 +34,7 @@ def require_room(connection: apsw.Connection, limit: int | None, steps: Sequence
     needed = found.used + TO_COME * sum(isinstance(step, AddItem) and step.measured is None for step in steps)
     if needed > limit:
         raise Unusable(
-            f"The store is full: with this it would hold {told_size(needed)}, and it may hold {told_size(limit)} "
+            f"The store is full: with this it would hold {format_size(needed)}, and it may hold {format_size(limit)} "
             "(--max-size, MCP_MEMORY_MAX_SIZE). Nothing was kept. Forget and erase what is no longer needed, or "
             "raise the limit; recall, forget and undo go on working."
         )
