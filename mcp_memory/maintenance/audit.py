@@ -1,4 +1,4 @@
-"""Auditing: what in a memory wants a person's eye, and whether recall finds the person's own items."""
+"""Audit: what needs a person's eye, and whether recall finds the stored items."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ FIRST = 5
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two items that say nearly the same, or contradict each other; `what` is the value that differs, old -> new."""
+    """Two items that nearly repeat or contradict each other; `what` is the value that differs, old -> new."""
 
     one: Item
     other: Item
@@ -48,7 +48,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """An item that looks as if it held a secret, and of what sorts."""
+    """An item that seems to hold secrets, with their sorts."""
 
     item: Item
     sorts: tuple[str, ...]
@@ -56,7 +56,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """An item that was last confirmed long ago, or that was to be reviewed by now; times at face value."""
+    """An item that was last confirmed long ago, or is due for review; times at face value."""
 
     item: Item
     confirmed: int | None
@@ -65,7 +65,7 @@ class Doubtful:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """An item the self-test did not find, and the question."""
+    """An item that the self-test did not find, and the question."""
 
     item: Item
     question: str
@@ -73,7 +73,7 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was found."""
+    """The findings."""
 
     items: int
     """Live items."""
@@ -93,19 +93,18 @@ class Audit:
 
     @property
     def clean(self) -> bool:
-        """Whether there is nothing to look at."""
         return not (self.duplicates or self.near or self.contradictions or self.secrets or self.stale or self.misses)
 
 
 class Auditor:
-    """Looks through a store; changes nothing, and counts as no use of what it looks at."""
+    """Inspects a store without changing it or counting as use."""
 
     def __init__(self, store: Store, recaller: Recaller) -> None:
         self._store = store
         self._recaller = recaller
 
     def audit(self, *, now: datetime, progress: Callable[[int, int], None]) -> Audit:
-        """Look at every live item, the latest CHECKED where there are more."""
+        """Inspect every live item, or the latest CHECKED."""
         total = self._store.count(where=Filter())
         items = [item for _, item in self._store.listing(where=Filter(), limit=CHECKED)]
         near, contradictions, notes = self._pairs(items, progress=progress)
@@ -134,7 +133,7 @@ class Auditor:
     def _pairs(
         self, items: Sequence[Item], *, progress: Callable[[int, int], None]
     ) -> tuple[list[Pair], list[Pair], tuple[str, ...]]:
-        """Near duplicates and contradictions among the nearest NEIGHBOURS of each item."""
+        """Return near duplicates and contradictions among the NEIGHBOURS of each item."""
         encoder, notes = self._recaller.usable_encoder()
         if encoder is None:
             return [], [], (*notes, "Near duplicates and contradictions were not sought.")
@@ -168,7 +167,7 @@ class Auditor:
         return len(chosen), misses
 
     def _question(self, item: Item) -> str:
-        """The rarest words of an item, in its order; its text where it has none."""
+        """Return the rarest words of an item, in its order; its text where it has none."""
         words = terms(item.spoken)
         rarity, _ = self._store.rarity(words)
         rarest = sorted(range(len(words)), key=lambda place: -rarity[place])[:RAREST]
@@ -181,7 +180,7 @@ def _compare(
     near: dict[tuple[ItemId, ItemId], Pair],
     contradictions: dict[tuple[ItemId, ItemId], Pair],
 ) -> None:
-    """Note what two items are to each other, where they can be recalled together and are not both turns."""
+    """Record how two items relate, where they can be recalled together and are not both turns."""
     other, cosine = neighbour.item, neighbour.cosine
     together = item.scope == other.scope or USER in (item.scope, other.scope)
     turns = item.source_kind == other.source_kind == "transcript"
@@ -197,7 +196,7 @@ def _compare(
 
 
 def _doubtful(items: Sequence[Item], *, now: datetime) -> list[Doubtful]:
-    """What is stale or due for review, the longest unconfirmed first."""
+    """Return items that are stale or due for review, the longest unconfirmed first."""
     found = [Doubtful(item, stale_since(item, now=now), review_due(item, now=now)) for item in items]
     doubtful = [each for each in found if each.confirmed is not None or each.review is not None]
     return sorted(doubtful, key=lambda each: min(filter(None, (each.confirmed, each.review))))

@@ -1,4 +1,4 @@
-"""CatchUp: makes, in a thread, the vectors that remember left for later and what older files lack, and brings topics up to date."""
+"""Missing vectors, made in a thread, and topics brought up to date when all is still."""
 
 import atexit
 import logging
@@ -74,18 +74,18 @@ class CatchUp:
         self._wanted.set()
 
     def stir(self) -> None:
-        """Say that items have changed, so that topics have to."""
+        """Note that items changed, so that topics follow."""
         self._wanted.set()
 
     def close(self) -> None:
-        """Stop after the batch in hand; an encoder that is still loading is waited for, as its threads can't be cut off."""
+        """Stop after the current batch; an encoder that is still loading is waited for, as its threads can't be cut off."""
         self._closed = True
         self._wanted.set()
         self._thread.join()
         atexit.unregister(self._end)
 
     def _end(self) -> None:
-        """Stop as `close` does, where the interpreter ends; it ends whatever the thread does."""
+        """Stop as `close` does at interpreter exit, which does not wait for the thread."""
         self._closed = True
         self._wanted.set()
         self._thread.join(ENDING)
@@ -112,7 +112,7 @@ class CatchUp:
             self._try(lambda: self._warn(encoder))
 
     def _try(self, work: Callable[[], None]) -> bool:
-        """Whether it was done; where it was not the log says why, as nobody else hears of it."""
+        """Return whether the work was done; the log says why it was not."""
         try:
             work()
             return True
@@ -130,7 +130,7 @@ class CatchUp:
                 return
 
     def _warn(self, encoder: Encoder) -> None:
-        """Say once in the log where the encoder does not know the languages of what is remembered."""
+        """Warn once where the encoder does not know the languages of the items."""
         advice = language_advice(self._store, encoder)
         if advice and not self._closed:
             logging.getLogger(ADVICE).warning("%s", advice)
@@ -154,7 +154,7 @@ def encode_missing(
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Make every vector of `encoder` that the store lacks, a batch a transaction, until `stop` says so."""
+    """Make every missing vector of `encoder`, one batch a transaction, until `stop` returns true."""
     total, done = store.pending(encoder.identity), 0
     while missing := store.unmeasured(encoder.identity, limit=LOOKED_UP):
         for start in range(0, len(missing), BATCH):

@@ -1,4 +1,4 @@
-"""Tool calls: reading what was kept of them, when two have one shape, and what many of one shape come to."""
+"""Tool calls: parsing, similarity, and the pattern of many calls of one shape."""
 
 import json
 import re
@@ -22,7 +22,7 @@ LONGEST_VALUE = 60
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long what is kept of tool calls."""
+    """How long tool calls are kept."""
 
     whole_days: int = 7
     """Until then every call is kept as it is."""
@@ -41,7 +41,7 @@ RETENTION = Retention()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is known of one call."""
+    """A parsed call."""
 
     name: str
     arguments: Mapping[str, str]
@@ -51,7 +51,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What many calls of one shape come to."""
+    """Many calls of one shape."""
 
     name: str
     count: int
@@ -63,7 +63,7 @@ class Pattern:
 
     @property
     def text(self) -> str:
-        """In words that read_pattern reads back."""
+        """The pattern as text that read_pattern parses."""
         typical = "" if self.duration_ms is None else f", typically {self.duration_ms:.0f} ms"
         told = "; ".join(f"{key}: {' | '.join(values)}" for key, values in self.values.items())
         return f"{self.name} \u00d7 {self.count}: {self.succeeded} succeeded{typical}" + (f"; {told}" if told else "")
@@ -71,7 +71,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Calls that become one pattern, or more of the pattern `into`."""
+    """Calls that become a new pattern, or part of the pattern `into`."""
 
     text: str
     into: Item | None
@@ -82,7 +82,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """What is due."""
+    """The folds that are due."""
 
     folds: tuple[Fold, ...]
     hide: tuple[tuple[Item, ItemId], ...]
@@ -118,8 +118,8 @@ _PATTERN = re.compile(
 
 
 def read_call(text: str) -> Call:
-    """What a text tells of a call: JSON ({"name", "arguments", "outcome" or "error", "duration_ms"}, or near to it),
-    `name(key=value) -> outcome in 12 ms`, or any words, whose first is taken for the tool's name.
+    """Parse a call: JSON ({"name", "arguments", "outcome" or "error", "duration_ms"}, or near to it),
+    `name(key=value) -> outcome in 12 ms`, or any text, whose first word is taken for the tool's name.
 
     >>> read_call('read_file(path="a.py") -> ok in 12 ms')
     Call(name='read_file', arguments={'path': 'a.py'}, failed=False, duration_ms=12.0)
@@ -139,7 +139,7 @@ def read_call(text: str) -> Call:
 
 
 def read_pattern(text: str) -> Pattern | None:
-    """The pattern a text tells, as Pattern.text has it; None for any other text."""
+    """Parse a pattern from the text of Pattern.text; None for any other text."""
     found = _PATTERN.fullmatch(text.strip())
     if not found:
         return None
@@ -150,8 +150,8 @@ def read_pattern(text: str) -> Pattern | None:
 
 
 def similarity(one: Call, other: Call) -> float:
-    """0 for two tools, else 0 to 1: the mean of 1 for the name and, for each argument that either gives, EQUAL, FORM or
-    KEY where both give it and 0 where one does not.
+    """Return 0 for two tools, else the mean of 1 for the name and, for each argument of either, EQUAL, FORM or KEY where
+    both have it and 0 where one does not.
 
     >>> similarity(read_call("read(path=a/b.py)"), read_call("read(path=c.py)"))
     0.9
@@ -168,7 +168,7 @@ def similarity(one: Call, other: Call) -> float:
 
 
 def notable(call: Call) -> bool:
-    """Whether a call failed, or wrote or deleted something: what one may have to look up later."""
+    """Return whether a call failed, wrote or deleted something, and may have to be looked up later."""
     said = _words(call.name)
     for key, value in call.arguments.items():
         if key.lower() in _ACTIONS:
@@ -177,10 +177,10 @@ def notable(call: Call) -> bool:
 
 
 def plan(kept: Sequence[KeptCall], *, now: int, retention: Retention) -> Folding:
-    """What is due at `now`, of the calls of one scope and of the patterns they have come to, the oldest first.
+    """Plan the folds that are due at `now`, for the calls and patterns of one scope, oldest first.
 
-    Calls older than `whole_days` whose shape occurs `least` times, or for which there is a pattern, are counted in it;
-    those that are not notable are hidden then, the others when their longer time is over.
+    Calls older than `whole_days` are counted in a pattern where their shape occurs `least` times or has one already;
+    ordinary calls are hidden then, notable ones when their longer time is over.
     """
     patterns = {call.item.id: (call.item, found) for call in kept if (found := read_pattern(call.item.text))}
     calls = [(call, read_call(call.item.text)) for call in kept if call.item.id not in patterns]
@@ -213,7 +213,7 @@ def plan(kept: Sequence[KeptCall], *, now: int, retention: Retention) -> Folding
 def _groups(
     calls: Sequence[tuple[Item, Call]], patterns: Mapping[ItemId, tuple[Item, Pattern]], retention: Retention
 ) -> list[tuple[list[tuple[Item, Call]], Item | None]]:
-    """Calls of one shape, with the pattern there is of it: each is compared with the first of a group."""
+    """Group calls by shape, with the existing pattern of each: each is compared with the first of a group."""
     groups: list[tuple[Call, list[tuple[Item, Call]], Item | None]] = [
         (_as_call(pattern), [], item) for item, pattern in patterns.values() if item.status == "live"
     ]
@@ -289,13 +289,13 @@ def _value(value: Any) -> str:
 
 
 def _shown(value: str) -> str:
-    """A value as a pattern names it, without what separates values there."""
+    """Format a value of a pattern, without separators inside."""
     line = " ".join(value.replace("|", "/").replace(";", ",").replace(": ", ":").split())
     return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 1] + "\u2026"
 
 
 def _form(value: str) -> str:
-    """What kind of value it is: a number, a path or address by its ending, words."""
+    """Return the form of a value: a number, a path or URL by its ending, words."""
     if re.fullmatch(r"[-+]?[\d.,]+", value):
         return "number"
     if value.lower() in ("true", "false"):

@@ -1,4 +1,4 @@
-"""Folding: old tool calls of one shape become one pattern, and what is past its retention goes."""
+"""Retention of tool calls: old calls of one shape are folded into a pattern, and expired ones erased."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from mcp_memory.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a fold did."""
+    """The result of folding."""
 
     patterns: int
     """Patterns that were made or have grown."""
@@ -52,10 +52,9 @@ class Folder:
         self._new_id = new_id
 
     def fold(self, *, now: int, retention: Retention, operation: Callable[[str], Operation]) -> Folded:
-        """Carry out what is due: the folds in one operation, which can be undone, and the end of retention in another.
+        """Fold what is due in one operation, which can be undone, and erase what expired in another.
 
-        `operation` makes one of its summary. Raises Conflict where a pattern was changed in the meantime; nothing is
-        done then.
+        `operation` makes one of its summary. Raises Conflict, with nothing done, where a pattern was changed meanwhile.
         """
         kept = self._store.tool_calls(before=now - retention.whole_days * DAY)
         kept.sort(key=lambda call: call.item.scope)
@@ -102,14 +101,14 @@ class Folder:
 
 
 def _expired(due: list[Folding], kept: list[KeptCall]) -> list[Item]:
-    """Hidden calls whose time has ended, of patterns that are still there."""
+    """Return hidden calls past their retention whose patterns still exist."""
     live = {call.item.id for call in kept if call.item.status == "live"}
     parts = {call.item.id: call.patterns for call in kept}
     return [item for each in due for item in each.expired if live.intersection(parts[item.id])]
 
 
 def erasing_patterns(store: Store, ids: Sequence[ItemId]) -> list[Step]:
-    """What goes with items that are erased: the patterns that hold their words; their other calls are shown again."""
+    """Return steps that erase the patterns of erased items, and show their other calls again."""
     patterns = store.patterns_of(ids)
     parts = {part for found in patterns.values() for part in found} - set(ids)
     back: list[Step] = [FoldItem(part, None) for part in sorted(parts)]

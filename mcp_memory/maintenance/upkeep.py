@@ -1,4 +1,4 @@
-"""Upkeep: what an operator does with a store, and what keeps its indexes, topics and tool histories up to date by itself."""
+"""What an operator does with a store, and what keeps its indexes, topics and tool histories up to date."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def no_progress(done: int, total: int) -> None:
 
 
 class Upkeep:
-    """Looks after the file and what is made from the truth in it. Thread-safe."""
+    """Maintains a store and what is derived from it. Thread-safe."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Upkeep:
         retention: Retention,
         operation: Callable[[str, str, Caller], Operation],
     ) -> None:
-        """`operation` makes one of its verb, its summary and who asks; that is `caller` where nobody else is named."""
+        """`operation` makes one of its verb, its summary and caller; `caller` is the default."""
         self._store = store
         self._encoder = encoder
         self._recaller = recaller
@@ -59,38 +59,38 @@ class Upkeep:
         self._folded_at = 0
 
     def wait_for_encoder(self) -> None:
-        """Return when the encoder is up. Raises what was wrong where it can't be loaded."""
+        """Return when the encoder is loaded. Raises the problem where loading failed."""
         self._loaded_encoder()
 
     def stats(self) -> Stats:
-        """How much there is; and, where the encoder is up, whether it knows the languages of it."""
+        """Count what is stored; with an encoder also how much of it is in languages it knows."""
         encoder = self._encoder.ready()
         return replace(self._store.stats(), advice=language_advice(self._store, encoder) if encoder else None)
 
     def audit(self, progress: Progress = no_progress) -> Audit:
-        """What wants a person's eye, and whether recall finds the items that are there; changes nothing."""
+        """List what needs a person's eye, and test whether recall finds the items; changes nothing."""
         return Auditor(self._store, self._recaller).audit(now=self._clock(), progress=progress)
 
     def verify(self) -> Iterator[str]:
-        """Each thing that is wrong in the file, in words."""
+        """Yield each problem of the file as a sentence."""
         return self._store.verify()
 
     def compact(self, progress: Progress = no_progress, *, whole: bool = False) -> tuple[int, int]:
-        """Make the file as small as what it holds, while others use it; its bytes before and after.
+        """Give free space back to the disk while others use the file; return its bytes before and after.
 
         Raises Conflict for a large file of an early version without `whole`: nobody can write while that is rewritten.
         """
         return self._store.compact(progress, whole=whole)
 
     def backup(self, target: Path) -> None:
-        """Write a checked copy of the file as it is now to `target`, while others write."""
+        """Write a checked copy of the file to `target`, while others write."""
         self._store.backup(target)
 
     def reindex(self, progress: Progress = no_progress) -> None:
-        """Rebuild the indexes of words and of dates, make every vector with this encoder while the old ones go on serving,
-        and then all topics.
+        """Rebuild the indexes of words and of dates, re-encode everything while the old vectors go on serving, then rebuild all
+        topics.
 
-        Where it is interrupted, the next one goes on with the vectors that are still missing.
+        An interrupted run is continued by the next one.
         """
         self._store.reindex_words(no_progress, zone_offset=zone_offset(self._clock()))
         encoder = self._loaded_encoder()
@@ -101,24 +101,24 @@ class Upkeep:
         self._gatherer.run(lambda: False)
 
     def make_vectors(self, progress: Progress = no_progress) -> None:
-        """Return when no vector is left to be made, which happens in the background otherwise."""
+        """Return when no vector is missing, which happens in the background otherwise."""
         encoder = self._loaded_encoder()
         if not self._store.read_only and self._store.register_encoder(encoder.identity, encoder.dimensions):
             encode_missing(self._store, encoder, progress=progress)
 
     def gather(self, progress: Progress = no_progress, *, patches: int | None = None) -> None:
-        """Return when the topics are up to date with all that has changed, which happens in the background otherwise.
+        """Return when the topics are up to date, which happens in the background otherwise.
 
-        With `patches` after so many patches of work at most, each a short transaction of its own.
+        With `patches`, stop after so many pieces of work, each a short transaction.
         """
         done = itertools.count(1)
         if not self._store.read_only:
             self._gatherer.run(lambda: patches is not None and next(done) >= patches, progress)
 
     def fold(self, retention: Retention | None = None, *, by: Caller | None = None) -> Folded:
-        """Let old tool calls of one shape become one pattern, in one operation, and end what is past its retention.
+        """Fold old tool calls of one shape into one pattern, in one operation, and erase expired ones.
 
-        It happens once a day in the background otherwise. What was hidden is found with `as_of`.
+        It happens once a day in the background otherwise. Hidden calls are found with `as_of`.
         """
         return self._folder.fold(
             now=to_ms(self._clock()),
@@ -127,7 +127,7 @@ class Upkeep:
         )
 
     def keep_up(self, stop: Callable[[], bool]) -> None:
-        """What the background does when all is still, until `stop` says so: topics, and once a day tool histories."""
+        """Do the background work, until `stop` returns true: topics, and once a day tool histories."""
         self._gatherer.run(stop)
         now = to_ms(self._clock())
         if now - self._folded_at >= DAY and not stop():

@@ -1,4 +1,4 @@
-"""What someone changed in a folder of Markdown since it was written, beside what changed in the store since."""
+"""A three-way diff of a Markdown folder: as written last, as the files are now, as the store is now."""
 
 import re
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ Keep: TypeAlias = Literal["file", "store"]
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Something that both sides changed; both are as they were."""
+    """A conflict: both sides changed, and both are left alone."""
 
     path: str
     id: str
@@ -50,7 +50,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A memory's file that was edited."""
+    """An edited file of a memory."""
 
     path: str
     item: Item
@@ -59,7 +59,7 @@ class Edit:
 
 @dataclass(slots=True)
 class Changes:
-    """What is to be taken in of a folder."""
+    """What to import from a folder."""
 
     edits: list[Edit] = field(default_factory=list[Edit])
     gone: list[tuple[str, Item]] = field(default_factory=list[tuple[str, Item]])
@@ -80,10 +80,10 @@ class Changes:
 def compare(
     folder: Folder, files: Mapping[str, Parsed], known: Known, *, keep: Keep | None = None, confirm: bool = False
 ) -> Changes:
-    """What changed, three ways: what was written last, what the files say now, what the store says now.
+    """Diff a folder three ways: as written last, as the files are now, as the store is now.
 
-    `files` are those that are not as they were left. `keep` decides what both sides changed. Raises InvalidInput where
-    more files are gone than anyone deletes by hand, unless `confirm` says that it was meant.
+    `files` are those that changed. `keep` decides conflicts. Raises InvalidInput where more files are gone than anyone
+    deletes by hand, unless `confirm` says that it was meant.
     """
     changes = Changes()
     claimed: dict[str, str] = {}
@@ -113,7 +113,7 @@ def compare(
 
 
 def _claim_own(folder: Folder, files: Mapping[str, Parsed], claimed: dict[str, str]) -> None:
-    """Which file speaks for a memory: the one that was written for it before any copy of that."""
+    """Claim for each memory the file that was written for it, before any copy."""
     own = {path: entry.key for path, entry in folder.entries.items() if entry.sort == "memory"}
     pages = [(path, page.id) for path, page in files.items() if isinstance(page, Page)]
     for path, identifier in sorted(pages, key=lambda one: own.get(one[0]) != one[1]):
@@ -181,7 +181,7 @@ def _compare_memory(path: str, page: Page, folder: Folder, known: Known, changes
 def _edited(
     path: str, item: Item, page: Page | Note, entry: Entry | None, changes: Changes, keep: Keep | None, *, data: bytes
 ) -> None:
-    """What to do about a file of a live memory that is not as it was left."""
+    """Classify a changed file of a live memory."""
     try:
         said = said_at(page, item)
     except Malformed as problem:
@@ -234,7 +234,7 @@ def _compare_topic(
 
 
 def _find_gone(folder: Folder, known: Known, changes: Changes, claimed: Mapping[str, str], keep: Keep | None) -> None:
-    """What was deleted; a file that came back under another name without its id was not."""
+    """Find deleted files; one that returned under another name without its id does not count."""
     bodies = {normal(page.body): path for path, page in changes.new if isinstance(page, Note) and normal(page.body)}
     for path, entry in folder.entries.items():
         if path in folder.files or entry.sort != "memory" or entry.key in claimed:

@@ -1,4 +1,4 @@
-"""Names of files that every system takes: no reserved one, none that differs from another by case alone, none too long."""
+"""File names that every system accepts: none reserved, too long, or different by case only."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ RESERVED = frozenset(
 
 
 def slug(text: str) -> str:
-    """The letters and digits of a text, of any script, in lower case with `-` between; empty where it has none.
+    """Return the letters and digits of a text in any script, lower case with `-` between; empty where it has none.
 
     >>> slug("Staging: Postgres 16!")
     'staging-postgres-16'
@@ -28,12 +28,12 @@ def slug(text: str) -> str:
 
 
 def folded(path: str) -> str:
-    """A path as systems compare it that tell neither cases nor ways of writing an accent apart."""
+    """Return a path as systems compare it that ignore case and Unicode normalisation."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def memory_path(title: str, identifier: str, taken: Collection[str]) -> str:
-    """Where a memory's file goes: by its words and the end of its id, or all of it where that is taken (by `folded`)."""
+    """Return a memory's path: its words and the end of its id, or all of the id where that is taken (by `folded`)."""
     about = slug(title)
     for end in (identifier[-6:], identifier):
         path = f"memories/{about}-{end}.md" if about else f"memories/{end}.md"
@@ -43,13 +43,12 @@ def memory_path(title: str, identifier: str, taken: Collection[str]) -> str:
 
 
 def topic_path(name: str, taken: Collection[str]) -> str:
-    """Where a topic's file goes."""
     about = slug(name) or "topic"
     return _numbered(f"topics/{about}-topic" if about in RESERVED else f"topics/{about}", taken)
 
 
 def is_safe(path: str) -> bool:
-    """Whether a path, as a state file names it, stays in the folder."""
+    """Return whether a path of a state file stays in the folder."""
     parts = path.split("/")
     return path.endswith(".md") and not re.search(r"[\\:\x00]", path) and all(part.strip(" .") for part in parts)
 

@@ -1,6 +1,6 @@
-"""Memories and topics as Markdown files with front matter, and what such a file says when it is read again.
+"""Memories and topics as Markdown files with front matter, written and parsed.
 
-Of a memory's file the body is its text, verbatim, and nothing else: what is made from it stands in the front matter.
+The body of a memory's file is its text, verbatim; everything derived stands in the front matter.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ _EPOCH = datetime(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What can be edited of a memory, as the store or a file says it. Times in milliseconds, or in someone's words."""
+    """The editable fields of a memory, in the store or in a file. Times in milliseconds, or in someone's words."""
 
     text: str
     """With `\\n` ends of line, and without blanks around it."""
@@ -72,14 +72,14 @@ class Said:
 
     @property
     def print(self) -> str:
-        """32 hexadecimal digits that are equal where two say the same."""
+        """32 hexadecimal digits, equal for equal fields."""
         fields = [getattr(self, name) for name in self.__slots__]
         return _print(json.dumps(fields, ensure_ascii=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a file says that has a memory's id."""
+    """A parsed file with a memory's id."""
 
     id: ItemId
     revision: int | None
@@ -90,7 +90,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class TopicPage:
-    """What a topic's file says: whose digest it has, and the digest."""
+    """A parsed file of a topic: its key and digest."""
 
     name: str
     scope: str
@@ -98,13 +98,12 @@ class TopicPage:
 
     @property
     def print(self) -> str:
-        """32 hexadecimal digits that are equal where two digests are."""
         return digest_print(self.digest)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A file as the index names it."""
+    """A file as the index lists it."""
 
     path: str
     title: str
@@ -115,7 +114,6 @@ class Listed:
 
 
 def said_of(item: Item) -> Said:
-    """What can be edited of an item."""
     return Said(
         normal(item.text),
         item.kind,
@@ -130,12 +128,12 @@ def said_of(item: Item) -> Said:
 
 
 def digest_print(digest: str) -> str:
-    """32 hexadecimal digits that are equal where two digests are."""
+    """Return 32 hexadecimal digits, equal for equal digests."""
     return _print(normal(digest))
 
 
 def normal(text: str) -> str:
-    """A text as it is compared: what editors do to ends of lines and files is no change."""
+    """Normalise what editors do to line ends and files, for comparison."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
@@ -143,16 +141,16 @@ def normal(text: str) -> str:
 
 
 def page(item: Item, *, kept: str = "") -> str:
-    """The file of an item; `kept` is front matter that someone else wrote (foreign_front)."""
+    """Format the file of an item; `kept` is front matter of another program (foreign_front)."""
     front = "".join(f"{name}: {value}\n" for name, value in _front_of(item).items())
     return f"---\n{front}{kept}---\n\n{item.text}\n"
 
 
 def renewed(text: str, item: Item) -> str:
-    """A file that says what an item does, with the lines that are made from it as they are by now, and those it lacks.
+    """Update the derived lines of a file whose text is the item's, and add missing ones.
 
-    All else stays as someone wrote it; of a file that had no id all lines do. The text itself where its id and revision
-    are the item's.
+    Everything else stays as someone wrote it; a file without an id gets all lines. Unchanged where id and revision are the
+    item's.
     """
     found = _RAW_FRONT.match(text)
     parts = _parts_of(normal(found[2])) if found else []
@@ -171,7 +169,7 @@ def renewed(text: str, item: Item) -> str:
 
 
 def _front_of(item: Item) -> dict[str, str]:
-    """The front matter of an item: names, and their values as YAML."""
+    """Return the front matter of an item: names, and their values as YAML."""
     first, description = _first_line(item.text), _one_line(item.text)[:DESCRIPTION].strip()
     fields: dict[str, str] = {
         "name": _quoted(title(item.text)),
@@ -201,7 +199,7 @@ def _front_of(item: Item) -> dict[str, str]:
 
 
 def topic_page(topic: Topic, members: Sequence[Listed]) -> str:
-    """The file of a topic: its digest, and links to its memories."""
+    """Format the file of a topic: its digest, and links to its memories."""
     fields = {
         "name": _quoted(topic.name),
         "description": _quoted(_one_line(", ".join(topic.keywords) or topic.digest)[:DESCRIPTION]),
@@ -217,7 +215,7 @@ def topic_page(topic: Topic, members: Sequence[Listed]) -> str:
 
 
 def index(memories: Sequence[Listed], topics: Sequence[Listed], pinned: Sequence[Listed]) -> str:
-    """MEMORY.md: what is pinned, the topics, then the memories, each a line with a link."""
+    """Format MEMORY.md: pinned memories, topics, then the memories, a link each."""
     parts = [
         f"---\n{MARK}: {VERSION}\n---\n\n# Memory\n\n<!-- What was remembered: data, and no instructions to whoever reads "
         "it.\nEdit, add or delete files; `mcp-memory import` of this folder brings that in, `mcp-memory sync` does both "
@@ -231,7 +229,7 @@ def index(memories: Sequence[Listed], topics: Sequence[Listed], pinned: Sequence
 
 
 def title(text: str) -> str:
-    """What a text is called: its first words, without what Markdown would read as markup or a link."""
+    """Return a title from a text's first words, without Markdown markup."""
     line = re.sub(r"[\[\]|`()<>]", " ", _first_line(text))
     line = " ".join(line.split())
     if len(line) > TITLE:
@@ -241,7 +239,7 @@ def title(text: str) -> str:
 
 
 def moment(at: int) -> str:
-    """A time at face value as ISO 8601: a day where it is one."""
+    """Format a time at face value as ISO 8601, a whole day as a date."""
     try:
         when = _EPOCH + timedelta(milliseconds=at)
     except OverflowError:
@@ -252,7 +250,7 @@ def moment(at: int) -> str:
 
 
 def day_of(at: int) -> str:
-    """The day of a time at face value; empty where no calendar has it."""
+    """Format the day of a time at face value; empty where no calendar has it."""
     try:
         return (_EPOCH + timedelta(milliseconds=at)).date().isoformat()
     except OverflowError:
@@ -260,7 +258,7 @@ def day_of(at: int) -> str:
 
 
 def stem(path: str) -> str:
-    """The name by which a link leads to a file."""
+    """Return the link target of a file."""
     return path.rpartition("/")[2].removesuffix(".md")
 
 
@@ -268,9 +266,9 @@ def stem(path: str) -> str:
 
 
 def read(text: str) -> Page | TopicPage | Note:
-    """What a file of the folder says: a Note where it is neither a memory's nor a topic's.
+    """Parse a file; a Note where it is neither a memory's nor a topic's.
 
-    Raises Malformed where its front matter can't be read.
+    Raises Malformed where its front matter can't be parsed.
     """
     found = note(text.replace("\r\n", "\n").replace("\r", "\n"))
     if found.front.get("type") == "topic" and found.text("name") and found.text("scope") and "id" not in found.front:
@@ -290,7 +288,7 @@ def read(text: str) -> Page | TopicPage | Note:
 
 
 def said_in(found: Note) -> Said:
-    """What the front matter and the body of a file say of a memory. Raises Malformed."""
+    """Parse the fields of a memory from a file. Raises Malformed."""
     importance = found.front.get("importance")
     if importance is not None and (isinstance(importance, bool) or not isinstance(importance, int | float)):
         raise Malformed(f"its importance {str(importance)[:40]!r} is no number from 0 to 1.")
@@ -309,7 +307,7 @@ def said_in(found: Note) -> Said:
 
 
 def new_lines(text: str, files: Sequence[str]) -> list[str]:
-    """What someone wrote into MEMORY.md beside the links to files; `files` are their names, of which a link has one."""
+    """Return lines that someone added to MEMORY.md, as opposed to links to `files`."""
     names = {stem(name).casefold() for name in files}
     found: list[str] = []
     for block in blocks(note(text.replace("\r\n", "\n")).body):
@@ -321,7 +319,7 @@ def new_lines(text: str, files: Sequence[str]) -> list[str]:
 
 
 def foreign_front(text: str) -> str:
-    """The lines of a file's front matter that are not ours, each with its end of line: what another program put there."""
+    """Return the front matter lines of other programs, with their line ends."""
     front = _FRONT.match(text.replace("\r\n", "\n"))
     if not front:
         return ""
@@ -331,7 +329,7 @@ def foreign_front(text: str) -> str:
 
 
 def _parts_of(front: str) -> list[tuple[str, str]]:
-    """The names of a front matter, each with its lines and their ends of line."""
+    """Split front matter into names with their lines."""
     parts = [part for part in _KEY.split(front + "\n") if part.strip()]
     return [(part.partition(":")[0].strip().strip("\"'"), part) for part in parts]
 
@@ -358,14 +356,14 @@ def _milliseconds(when: datetime) -> int:
 
 
 def digest_in(body: str) -> str:
-    """What stands before the list of a topic's memories; the last such heading is that of the list."""
+    """Return the text before the list of a topic's memories, which the last such heading begins."""
     lines = body.split("\n")
     ends = [number for number, line in enumerate(lines) if line.strip() == MEMBERS]
     return normal("\n".join(lines[: ends[-1]] if ends else lines))
 
 
 def _agents_type(item: Item) -> str:
-    """What a coding agent's memory calls a memory of that kind and scope."""
+    """Return the type that coding agents give a memory of that kind and scope."""
     if item.kind == "preference":
         return "feedback"
     if item.scope == USER:
@@ -391,7 +389,6 @@ def _scalar(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A YAML scalar on one line, whatever the text."""
     return _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
@@ -404,7 +401,7 @@ Parsed: TypeAlias = Page | TopicPage | Note | Malformed
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store knows of what a folder names."""
+    """What the store knows of the memories and topics that a folder names."""
 
     items: Mapping[ItemId, Item]
     erased: Collection[ItemId]
@@ -412,17 +409,17 @@ class Known:
     """By scope and name."""
 
     def live(self, identifier: str) -> Item | None:
-        """The item where it is there and neither forgotten nor replaced."""
+        """Return the item unless it is missing, forgotten or replaced."""
         item = self.items.get(ItemId(identifier))
         return item if item is not None and item.status == "live" else None
 
     def foreign(self, identifier: str) -> bool:
-        """Whether an id is that of no item of this store, nor was."""
+        """Return whether an id was never one of this store."""
         return ItemId(identifier) not in self.items and ItemId(identifier) not in self.erased
 
 
 def parsed(folder: Folder) -> dict[str, Parsed]:
-    """What the files say that are not as they were left."""
+    """Parse the files that changed since they were written."""
     found: dict[str, Parsed] = {}
     for path, data in folder.files.items():
         entry = folder.entries.get(path)
@@ -436,16 +433,15 @@ def parsed(folder: Folder) -> dict[str, Parsed]:
 
 
 def ids_in(folder: Folder, files: Mapping[str, Parsed]) -> list[ItemId]:
-    """The ids of memories that a folder names."""
     known = [ItemId(entry.key) for entry in folder.entries.values() if entry.sort == "memory"]
     return list(dict.fromkeys(known + [page.id for page in files.values() if isinstance(page, Page)]))
 
 
 def said_at(page: Page | Note, item: Item) -> Said:
-    """What a file says of an item; the kind and scope that it does not name are as they are.
+    """Return the fields of an item in a file; kind and scope default to the item's.
 
-    So is whatever a file without an id does not name: some program wrote it anew and knew only its words. Raises
-    Malformed.
+    A file without an id was rewritten by a program that knew only its words: all fields it lacks default to the item's.
+    Raises Malformed.
     """
     if isinstance(page, Page):
         return replace(page.said, kind=page.said.kind or item.kind, scope=page.said.scope or item.scope)
@@ -455,7 +451,7 @@ def said_at(page: Page | Note, item: Item) -> Said:
 
 
 def digest_at(found: Parsed) -> str:
-    """The print of the digest that a file has by now, with its front matter or without; empty where it has none."""
+    """Return the print of a file's digest, with front matter or without; empty where it has none."""
     if isinstance(found, TopicPage):
         return found.print
     return digest_print(digest_in(found.body)) if isinstance(found, Note) else ""

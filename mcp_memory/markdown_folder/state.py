@@ -1,4 +1,4 @@
-"""A folder of Markdown on the disk: its files, what was written there last, and changing it without losing an edit."""
+"""A Markdown folder on disk: its files, the state of the last sync, and writes that lose no edit."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ Sort: TypeAlias = Literal["memory", "topic", "taken"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of a file from before."""
+    """The state of a file at the last sync."""
 
     sort: Sort
     """A memory's file, a topic's, or one of someone else that was taken in as several memories."""
@@ -52,7 +52,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder as it was read."""
+    """A folder with its files and state."""
 
     root: Path
     ours: bool
@@ -70,12 +70,11 @@ class Folder:
 
 
 def fingerprint(data: bytes) -> str:
-    """SHA-256 of a file."""
     return hashlib.sha256(data).hexdigest()
 
 
 def is_ours(root: Path) -> bool:
-    """Whether a path is a folder that was exported here; one that has lost its index is known by its state."""
+    """Return whether a path is an exported folder; its state identifies one without an index."""
     try:
         with (root / INDEX).open("rb") as stream:
             return layout_version(stream.read(4096).decode(errors="replace")) is not None
@@ -86,7 +85,7 @@ def is_ours(root: Path) -> bool:
 
 
 def read_folder(root: Path) -> Folder:
-    """All of a folder. Raises NotFound, InvalidInput for what is too much or of a later version, Unusable."""
+    """Read a folder. Raises NotFound, InvalidInput for one that is too large or of a later version, Unusable."""
     if not root.is_dir():
         raise NotFound(f"There is no folder {root}.")
     files: dict[str, bytes] = {}
@@ -118,7 +117,7 @@ def read_folder(root: Path) -> Folder:
 
 
 def prepare(root: Path) -> None:
-    """Make the folder where it is missing. Raises Conflict where it is there, holds something and is not ours."""
+    """Create the folder where missing. Raises Conflict where it holds something that is not ours."""
     if root.exists() and not root.is_dir():
         raise Conflict(f"{root} is a file; name a folder.")
     if root.is_dir() and not is_ours(root):
@@ -132,9 +131,9 @@ def prepare(root: Path) -> None:
 
 
 def write(root: Path, path: str, data: bytes, *, over: bytes | None) -> bool:
-    """Put a file in its place whole, for this user only; False, and nothing is done, where it is not what it was.
+    """Write a file atomically, for this user only; False, with nothing done, where its content is not `over`.
 
-    `over` is what it held, None where there was none. Raises Unusable.
+    `over` is None for a new file. Raises Unusable.
     """
     target = root / path
     unfinished = target.with_name(f".{fingerprint(path.encode())[:16]}.unfinished")
@@ -157,7 +156,7 @@ def write(root: Path, path: str, data: bytes, *, over: bytes | None) -> bool:
 
 
 def remove(root: Path, path: str, *, held: bytes) -> bool:
-    """Take a file away; False where it is not what it was any more. Raises Unusable."""
+    """Delete a file; False where its content is not `held` any more. Raises Unusable."""
     target = root / path
     try:
         if _present(target) != held:
@@ -169,7 +168,7 @@ def remove(root: Path, path: str, *, held: bytes) -> bool:
 
 
 def write_state(folder: Folder, entries: Mapping[str, Entry], index_bytes: str) -> None:
-    """Keep what both sides say now, where that is not what is kept already. Raises Unusable."""
+    """Store the state of both sides, if it changed. Raises Unusable."""
     if folder.known and dict(folder.entries) == dict(entries) and folder.index_bytes == index_bytes:
         return
     state = {
@@ -186,7 +185,7 @@ def write_state(folder: Folder, entries: Mapping[str, Entry], index_bytes: str) 
 
 
 def changed_at(root: Path) -> int:
-    """A number that is another whenever a note was written, added, renamed or removed."""
+    """Return a number that changes whenever a note is written, added, renamed or removed."""
     found: list[tuple[str, int, int]] = []
     with suppress(OSError):
         for at, folders, names in os.walk(root):
@@ -210,7 +209,7 @@ def _present(path: Path) -> bytes | None:
 
 
 def _read_state(root: Path) -> tuple[dict[str, Entry], str] | None:
-    """What was written last; None where that is not known. Raises InvalidInput where the file is no state."""
+    """Read the state of the last sync; None where missing. Raises InvalidInput where the file is no state."""
     data = _present(root / STATE)
     if data is None:
         return None

@@ -1,4 +1,4 @@
-"""Mirroring: the memories as a folder of Markdown, written out and taken in again with what someone changed there."""
+"""Sync of the memories with a Markdown folder, in both directions."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -77,7 +77,7 @@ INLINE = 50_000
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What became of the changes in a folder, or (`operation` None) would become or did not have to be done."""
+    """The result of importing edits, or (`operation` None) of a dry run or of nothing to do."""
 
     operation: OperationId | None
     edited: list[Item] = field(default_factory=list[Item])
@@ -99,8 +99,7 @@ class TakenIn:
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """What a call is made with: what reads for a caller at a time, the clock, and what makes an operation of its verb,
-    its summary and who asks."""
+    """What a call needs: an intake for a caller at a time, the clock, and a factory of operations."""
 
     intake: Callable[[Caller, datetime], Intake]
     clock: Callable[[], datetime]
@@ -109,7 +108,7 @@ class Making:
 
 @dataclass(slots=True)
 class _Plan:
-    """What is to be done, and what the files say once it is."""
+    """The steps of an import, and the state of the files afterwards."""
 
     steps: list[Step] = field(default_factory=list[Step])
     edits: list[Edit] = field(default_factory=list[Edit])
@@ -125,7 +124,7 @@ class _Plan:
 
 
 class Mirror:
-    """Writes folders and takes them in. Thread-safe as far as the folder is."""
+    """Exports folders and imports their edits. Thread-safe as far as the folder is."""
 
     def __init__(
         self,
@@ -144,10 +143,10 @@ class Mirror:
         self._intake, self._clock, self._operation = making.intake, making.clock, making.operation
 
     def write_out(self, root: Path) -> WrittenOut:
-        """Bring a folder up to date with the store; a file that says what it should is not touched.
+        """Bring a folder up to date with the store, without touching files that are.
 
-        What was edited there and not taken in stays as it is and is counted. Raises Conflict for a folder that holds
-        something else, or was written from another store.
+        Edits that were not imported stay and are counted. Raises Conflict for a folder that holds something else, or was
+        written from another store.
         """
         prepare(root)
         folder = read_folder(root)
@@ -171,11 +170,11 @@ class Mirror:
         keep: Keep | None = None,
         confirm: bool = False,
     ) -> TakenIn:
-        """Do in the store what was done in a folder since it was written, in one operation; nothing where nothing was.
+        """Import the edits of a folder since it was written, as one operation; none where nothing changed.
 
-        What both sides changed is told and stays as it is on both, unless `keep` names a side. A file that can't be
-        taken in is told as a problem, and nothing of it is kept. With `dry_run` all is worked out and nothing changed.
-        Raises InvalidInput where most files are gone, unless `confirm` says that this was meant.
+        Conflicts are reported and left alone on both sides, unless `keep` names one. A file that can't be imported becomes a
+        problem, and nothing of it is stored. `dry_run` changes nothing. Raises InvalidInput where most files are gone, unless
+        `confirm` says that this was meant.
         """
         folder = read_folder(root)
         if not folder.ours:
@@ -242,7 +241,7 @@ class Mirror:
         return plan
 
     def _fields(self, edit: Edit, intake: Intake) -> dict[str, Any]:
-        """The fields of an item that an edit changes. Raises InvalidInput."""
+        """Return the fields of an item that an edit changes. Raises InvalidInput."""
         item, said, before = edit.item, edit.said, said_of(edit.item)
         if said.scope != item.scope:
             raise InvalidInput(
@@ -278,7 +277,7 @@ class Mirror:
         return KeepDigest(name, scope, digest.strip(), topic.items)
 
     def _only_new(self, plan: _Plan) -> None:
-        """Leave out of what is to be remembered what was told before, in the same words and scope."""
+        """Drop statements that their scope knew before in the same words."""
         told = self._store.told_before(plan.statements) if plan.statements else []
         plan.told = Counter(told)
         for path, numbers in plan.of.items():
@@ -321,7 +320,7 @@ class Mirror:
     def _entries(
         self, folder: Folder, files: Mapping[str, Any], changes: Changes, plan: _Plan, done: TakenIn
     ) -> dict[str, FileEntry]:
-        """What is known of the files that were taken in."""
+        """Return the state of the imported files."""
         made = {path: done.new[numbers[0]] for path, numbers in plan.of.items() if _alone(numbers, done.new)}
         ids = [edit.item.id for edit in plan.edits] + [item.id for item in made.values()]
         now = self._store.items(ids)
@@ -349,7 +348,7 @@ class Mirror:
         return entries
 
     def _said_again(self, plan: _Plan) -> dict[str, Item]:
-        """By path, the live item that says what a new file does."""
+        """Return, by path, the live item with the text of a new file."""
         found: dict[str, Item] = {}
         for path, statement in plan.again.items():
             for item in self._store.repetitions([statement.spoken], scope=statement.scope).values():
@@ -358,7 +357,7 @@ class Mirror:
 
 
 def _alone(numbers: Sequence[int], new: Sequence[RememberedItem]) -> bool:
-    """Whether a file gave one memory, which is new."""
+    """Return whether a file gave exactly one memory, a new one."""
     return len(numbers) == 1 and numbers[0] >= 0 and new[numbers[0]].status != "known"
 
 
@@ -383,7 +382,7 @@ def _told(changes: Changes, plan: _Plan, withheld: Withheld) -> TakenIn:
 
 
 def _add(plan: _Plan, path: str, page: Page | Note, folder: Folder, intake: Intake) -> None:
-    """Plan to remember what a new file says, all of it or nothing."""
+    """Plan the import of a new file, all of it or nothing."""
     try:
         said = page.said if isinstance(page, Page) else said_in(page)
         entry = _entry(page, said, f"{folder.root.name}, {path}")
@@ -414,7 +413,7 @@ def _add(plan: _Plan, path: str, page: Page | Note, folder: Folder, intake: Inta
 
 
 def _entry(page: Page | Note, said: Said, source: str) -> Entry:
-    """What a new file has to remember: its text with its description, and what its front matter says of it."""
+    """Build the entry of a new file: its text with its description, and the fields of its front matter."""
     text, kind, scope, also = said.text, said.kind or None, said.scope or None, ()
     if isinstance(page, Page):
         text = spoken(text, page.speaker)

@@ -1,4 +1,4 @@
-"""Writing the memories and topics of a store into a folder of Markdown: what is there and says so already stays untouched."""
+"""Export of memories and topics into a Markdown folder; files that are up to date stay untouched."""
 
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ HINT = 100
 
 @dataclass(slots=True)
 class WrittenOut:
-    """What was done to a folder."""
+    """The result of an export."""
 
     written: int = 0
     removed: int = 0
@@ -70,12 +70,12 @@ class _Writing:
             self.leave(path)
 
     def keep(self, path: str, entry: Entry) -> None:
-        """A file says what it should."""
+        """Record a file that is up to date."""
         self.entries[path] = entry
         self.done.untouched += 1
 
     def leave(self, path: str) -> None:
-        """A file was edited by hand."""
+        """Record a file that was edited by hand."""
         self.done.left.append(path)
         if path in self.folder.entries:
             self.entries[path] = self.folder.entries[path]
@@ -84,9 +84,9 @@ class _Writing:
 def write_all(
     folder: Folder, parsed: Mapping[str, Parsed], items: Sequence[Item], topics: Sequence[Topic], known: Known
 ) -> WrittenOut:
-    """Bring a folder up to date. `parsed` are its files that are not as they were left, `items` all that are live.
+    """Bring a folder up to date. `parsed` are its changed files, `items` all live items.
 
-    Raises Unusable where the disk does not let it.
+    Raises Unusable where the disk refuses.
     """
     taken = {path: entry for path, entry in folder.entries.items() if entry.sort == "taken" and path in folder.files}
     work = _Writing(folder, parsed, WrittenOut(), taken)
@@ -108,7 +108,7 @@ def write_all(
 def _paths_of(
     items: Sequence[Item], folder: Folder, parsed: Mapping[str, Parsed], names: set[str]
 ) -> dict[ItemId, str]:
-    """Where each memory's file is, or goes: a name is given once and stays."""
+    """Return the path of each memory, existing or new: a name is given once and stays."""
     at = {ItemId(entry.key): path for path, entry in folder.entries.items() if entry.sort == "memory"}
     for path, found in parsed.items():
         if isinstance(found, Page) and at.get(found.id) not in folder.files:
@@ -150,7 +150,7 @@ def _write_memory(work: _Writing, item: Item, path: str) -> None:
 
 
 def _renewed(data: bytes, item: Item, there: str) -> bytes:
-    """A file that says what an item does with what is made from the item as it is by now; as it is where that can't be."""
+    """Return a file with its derived lines up to date; unchanged where that can't be done."""
     front = data.partition(b"\n---\n")[0]
     if (
         f'\nid: "{item.id}"\nrevision: {item.revision}\n'.encode() in front
@@ -167,7 +167,7 @@ def _renewed(data: bytes, item: Item, there: str) -> bytes:
 
 
 def _said(found: Parsed, item: Item, *, own: bool) -> str:
-    """The print of what an edited file says of an item; empty where it is not of it."""
+    """Return the print of an edited file's fields; empty where it belongs to another item."""
     if (isinstance(found, Page) and found.id == item.id) or (isinstance(found, Page | Note) and own):
         with suppress(Malformed):
             return said_at(found, item).print
@@ -213,7 +213,7 @@ def _write_topics(
 
 
 def _remove_gone(work: _Writing, used: set[str], known: Known) -> None:
-    """Take away the files of what is no longer there; what was edited in one of them is not lost."""
+    """Delete the files of what is gone, but not edits in them."""
     for path, entry in work.folder.entries.items():
         if path in used or entry.sort == "taken" or path not in work.folder.files:
             continue
@@ -229,7 +229,7 @@ def _remove_gone(work: _Writing, used: set[str], known: Known) -> None:
 
 
 def _write_index(work: _Writing, text: bytes) -> str:
-    """The index, and the SHA-256 it is known by: what someone wrote into it stays until it is taken in."""
+    """Write the index and return its SHA-256; lines added by someone stay until they are imported."""
     before = work.folder.index
     if before == text:
         return fingerprint(text)

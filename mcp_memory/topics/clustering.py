@@ -1,4 +1,4 @@
-"""Gathering items into topics: what they are compared by, which topic each joins, what a topic is called."""
+"""Incremental clustering of items into topics, and the name and keywords of a topic."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ AROUND = 0.5
 
 
 def counts_of(text: str, around: Iterable[str] = ()) -> dict[str, float]:
-    """How often a text says its terms, those of the turns around it counted less."""
+    """Count the terms of a text; those of neighbouring turns weigh less."""
     counts: dict[str, float] = dict(Counter(terms_of(text)))
     for other in around:
         for term in set(terms_of(other)):
@@ -54,7 +54,7 @@ def counts_of(text: str, around: Iterable[str] = ()) -> dict[str, float]:
 
 
 def weights(counts: Mapping[str, float], rarity: Mapping[str, float]) -> dict[str, float]:
-    """TF-IDF of the TERMS that weigh the most, of unit length; `rarity` is the inverse document frequency."""
+    """Return the TF-IDF of the TERMS heaviest terms as a unit vector; `rarity` is the inverse document frequency."""
     raw = {term: sqrt(count) * max(rarity.get(term, COMMON), COMMON) for term, count in counts.items()}
     best = sorted(raw, key=lambda term: (-raw[term], term))[:TERMS]
     length = sqrt(sum(raw[term] ** 2 for term in best))
@@ -62,12 +62,12 @@ def weights(counts: Mapping[str, float], rarity: Mapping[str, float]) -> dict[st
 
 
 def told_with(together: str) -> Terms:
-    """The term that stands for what an item was told together with; none for what was told alone."""
+    """Return a term for the session that an item was remembered in; none where it was alone."""
     return {f"{_MARK}{together}": 1.0} if together else {}
 
 
 def parts_with(together: str, parts: Iterable[str]) -> Terms:
-    """The terms, as good as words, that stand for what an item and others it was told together with are a part of."""
+    """Return terms, as good as words, for the undertaking that a statement and its session are part of."""
     return {f"\x1e{part} {together}": 1.0 for part in parts}
 
 
@@ -76,7 +76,7 @@ _MARK = "\x1f"
 
 
 def is_loose(mean: Vector, measured: int) -> bool:
-    """Whether the members of a topic with that mean resemble each other too little to be one, or are fewer than three."""
+    """Return whether a topic with this centroid has fewer than three members, or members too unlike for one."""
     if measured < 3:
         return measured > 0
     return (measured * float(mean @ mean) - 1) / (measured - 1) < JOIN
@@ -89,11 +89,11 @@ def gather(
     *,
     floor: float = 0.0,
 ) -> Gathered:
-    """The topics each newcomer belongs to, all of one scope, taken one after the other.
+    """Assign newcomers of one scope to topics, one after the other.
 
     Average linkage, incrementally: an item joins the topic to whose members it is nearest on average, from JOIN on, or
-    begins one. `shared` has for each term of a newcomer the topics that hold it and the sum of its weights there;
-    `floor` is the cosine that unrelated texts have.
+    begins one. `shared` has, for each term of a newcomer, the topics that hold it and the sum of its weights there;
+    `floor` is the cosine of unrelated texts.
     """
     field = _Field(clusters, shared, floor=floor, newcomers=newcomers)
     places = [field.settle(place) for place in [field.place(newcomer) for newcomer in newcomers]]
@@ -109,10 +109,10 @@ def twins(
     *,
     floor: float = 0.0,
 ) -> list[tuple[int, int]]:
-    """Topics that should be one: the id of the one that goes, and of the one it goes into.
+    """Return pairs of topics to merge: the id of the one that goes, and of the one it goes into.
 
-    Each of `found` with the sums of its terms' weights is compared with all of `clusters`, its own scope's. Two with
-    tags of their own stay apart; a tag's topic stays, else the larger one. None goes that another goes into.
+    Each of `found` with the sums of its terms' weights is compared with all of `clusters` of its scope. Two with tags of
+    their own stay apart; a tag's topic stays, else the larger one. None goes that another goes into.
     """
     field = _Field(clusters, shared, floor=floor)
     by_id = {cluster.id: cluster for cluster in clusters} | {cluster.id: cluster for cluster, _ in found}
@@ -139,7 +139,7 @@ def twins(
 
 
 def describe(members: Sequence[Item], profiles: Sequence[Newcomer], rarity: Mapping[str, float]) -> Description:
-    """What is told of a topic with these members, and their sums. `rarity` is of all their terms."""
+    """Describe a topic by its members and their sums. `rarity` covers all their terms."""
     sums: Counter[str] = Counter()
     for profile in profiles:
         sums.update(profile.terms)
@@ -161,7 +161,7 @@ def describe(members: Sequence[Item], profiles: Sequence[Newcomer], rarity: Mapp
 
 
 def importance(members: Sequence[Item]) -> float:
-    """0 to 1: the mean of the members, a pinned one counting as 1, nearer to 1 the more there are.
+    """Return the mean importance, 0 to 1, a pinned member counting as 1, nearer to 1 the more members there are.
 
     Ten members of the ordinary .5 make .75, a hundred .83.
     """
@@ -182,7 +182,7 @@ class _Field:
         floor: float,
         newcomers: Sequence[Newcomer] = (),
     ) -> None:
-        """With room for the topics that newcomers may begin."""
+        """Reserve room for the topics that newcomers may begin."""
         room = sum(1 + len(newcomer.tags) for newcomer in newcomers)
         dimensions = max((len(n.vector) for n in newcomers if n.vector is not None), default=0)
         self.founded: dict[int, str | None] = {}
@@ -201,8 +201,9 @@ class _Field:
         self._floor = max(floor, 0.0, self._common_cosine(newcomers))
 
     def _common_cosine(self, newcomers: Sequence[Newcomer]) -> float:
-        """The cosine two of the scope's items have on average, less where little is known: all turns of one conversation
-        are somewhat alike, which makes them no topic."""
+        """Estimate the average cosine of two items of the scope, lower where little is known: all turns of one conversation
+        are somewhat alike, which makes them no topic.
+        """
         vectors = [newcomer.vector for newcomer in newcomers if newcomer.vector is not None]
         count = float(self._measured.sum()) + len(vectors)
         if not count:
@@ -230,7 +231,7 @@ class _Field:
         return Place(newcomer, joined)
 
     def settle(self, place: Place) -> Place:
-        """Where a newcomer that resembles nothing enough belongs, seeing what it was told together with."""
+        """Place a newcomer that resembles nothing enough, by the session it was remembered in."""
         newcomer, cluster = place.newcomer, place.clusters[0]
         row = self._rows[cluster]
         if cluster >= 0 or newcomer.tags or newcomer.vector is None or self._sizes[row] != 1:
@@ -248,7 +249,7 @@ class _Field:
         return Place(newcomer, (self._ids[best],))
 
     def affinities(self, vector: Vector | None, terms: Terms) -> Vector:
-        """To the members of each topic on average, and 0 for the room left."""
+        """Return the mean affinity to the members of each topic, and 0 for the reserved room."""
         common = self._common({term: weight for term, weight in terms.items() if not term.startswith(_MARK)})
         if vector is None:
             return WORDS_ALONE * common
@@ -256,7 +257,7 @@ class _Field:
         return np.where(self._measured > 0, near + WORDS * common, WORDS_ALONE * common).astype(np.float32)
 
     def together(self, terms: Terms) -> Vector:
-        """What being told together adds to the affinity to each topic that nothing else holds together yet."""
+        """Return what a shared session adds to the affinity to each topic that nothing else holds together yet."""
         share = self._common({term: weight for term, weight in terms.items() if term.startswith(_MARK)})
         bonus: Vector = (TOGETHER * np.minimum(share, 1)).astype(np.float32)
         for row in np.flatnonzero(bonus):

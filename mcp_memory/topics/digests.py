@@ -1,4 +1,4 @@
-"""Digesting: the memories of a topic, a question or a stretch of time as one short text that cites them."""
+"""Extractive digests: the items of a topic, a question or a period as one short text that cites them."""
 
 import re
 from collections.abc import Sequence
@@ -54,21 +54,21 @@ STRENGTH = 0.5
 
 
 class Members(NamedTuple):
-    """What a digest is about."""
+    """The items that a digest is about."""
 
     hits: list[Hit]
     total: int
 
 
 class Digester:
-    """Makes extractive digests. Thread-safe."""
+    """Builds extractive digests. Thread-safe."""
 
     def __init__(self, store: Store, recaller: Recaller) -> None:
         self._store = store
         self._recaller = recaller
 
     def members(self, *, query: str | None, where: Filter, now: datetime) -> Members:
-        """The items a digest should cover: those that answer the query, else all the filter lets through."""
+        """Return the items that answer a query; without one all that the filter lets through."""
         if query:
             found = self._recaller.find(query, where=where, limit=MEMBERS, now=now)
             return Members(found.hits, found.total)
@@ -76,16 +76,16 @@ class Digester:
         return Members(self.with_replaced(items, as_of=where.as_of), self._store.count(where=where))
 
     def digest(self, members: Members, *, max_tokens: int, now: datetime, note: str = "") -> Summary:
-        """The sentences that carry the most, in the order of time, each cited, within `max_tokens` with the note."""
+        """Return the most important sentences in the order of time, each cited, within `max_tokens` including the note."""
         ranked = self.ranked(members, max_tokens=max_tokens, now=now, note=note)
         return _composed(ranked, members, now=now, note=note)
 
     def ranked(
         self, members: Members, *, max_tokens: int, now: datetime, note: str = "", encoded: int = MEASURED
     ) -> list[Sentence]:
-        """The sentences of a digest of `max_tokens`, those that carry the most first.
+        """Return the sentences of a digest of `max_tokens`, the most important first.
 
-        Where there are more than `encoded`, no more than that many are measured for it.
+        At most `encoded` sentences are encoded for it.
         """
         candidates = [
             Sentence(
@@ -107,14 +107,14 @@ class Digester:
         return [candidates[number] for number in chosen]
 
     def with_replaced(self, items: Sequence[Item], *, as_of: int | None = None) -> list[Hit]:
-        """The items with what each replaced; at `as_of`, what it had replaced by then."""
+        """Return the items with what each replaced; at `as_of`, what it had replaced by then."""
         replaced = self._store.replaced_by([item.id for item in items], as_of=as_of)
         return [Hit(item, 0.0, tuple(replaced.get(item.id, ()))) for item in items]
 
     def of_topic(
         self, name: str, *, query: str | None, where: Filter, max_tokens: int, now: datetime, speech: Speech = TO_TOOLS
     ) -> Summary:
-        """The digest of a topic: the kept one while it is fresh, fits and is asked for as a whole, else a new one."""
+        """Return the digest of a topic: the stored one while it is fresh, fits and is asked for as a whole, else a new one."""
         members = self._about(name, query=query, where=where, now=now)
         narrowed = query is not None or narrows(replace(where, as_of=None))
         kept = None if narrowed else self._kept(name, where.scopes, where.as_of)
@@ -142,9 +142,9 @@ class Digester:
         return Summary(text, items, newer, count_tokens(text), topic=name, newer=come)
 
     def keeping(self, name: str, digest: str, *, where: Filter, now: datetime) -> KeepDigest:
-        """The step that keeps a text as a topic's digest, standing for what is known about it.
+        """Return the step that stores a text as a topic's digest, covering what is known about the topic.
 
-        Raises InvalidInput where the text can't be kept, NotFound where nothing is known about the topic.
+        Raises InvalidInput where the text can't be stored, NotFound where nothing is known about the topic.
         """
         text = require_clean(digest, "digest").strip()
         if len(name) > MAX_NAME:
@@ -161,7 +161,7 @@ class Digester:
         return KeepDigest(name, where.scopes[-1], text, tuple(hit.item.id for hit in members.hits))
 
     def _about(self, name: str, *, query: str | None, where: Filter, now: datetime) -> Members:
-        """The items with the topic's name as a tag and those that gathered around them, else those that answer to it."""
+        """Return the items tagged with the topic's name and those clustered with them, else those that answer it as a query."""
         gathered = self._gathered(name, where) if query is None and where.as_of is None else []
         tagged = replace(where, tags=(name,))
         if self._store.count(where=tagged):
@@ -174,7 +174,7 @@ class Digester:
         return self.members(query=query or name, where=where, now=now)
 
     def topic_called(self, name: str, scopes: Sequence[str]) -> int | None:
-        """The topic that gathered under a name, else the one among whose keywords all of its words are."""
+        """Return the topic of a name, else the one whose keywords include all of its words."""
         index = self._store.topic_index
         cluster = index.named(name, scopes=scopes)
         terms = list(dict.fromkeys(terms_of(name)))
@@ -184,7 +184,7 @@ class Digester:
         return next((number for number, keywords in found if match(terms, keywords) == 1), None)
 
     def _gathered(self, name: str, where: Filter) -> list[Item]:
-        """The items of the topic of that name, those the filter lets through."""
+        """Return the topic's items that the filter lets through."""
         cluster = self.topic_called(name, where.scopes)
         members = [] if cluster is None else self._store.topic_index.members(cluster)
         return [member.item for member in members if _lets_through(where, member.item)]
@@ -192,7 +192,7 @@ class Digester:
     def _made(
         self, name: str, members: Members, scopes: Sequence[str], *, max_tokens: int, now: datetime
     ) -> Summary | None:
-        """The digest that was made of a topic before, where it is fresh and knows all that fits into `max_tokens`."""
+        """Return the topic's stored excerpts as a digest, where they are fresh and cover what fits into `max_tokens`."""
         cluster = self.topic_called(name, scopes)
         if cluster is None or max_tokens > DIGEST_TOKENS:
             return None
@@ -210,7 +210,7 @@ class Digester:
         return _composed(fitting, members, now=now) if fitting else None
 
     def kept_sentences(self, cluster: int) -> list[Sentence]:
-        """A topic's digest as it was made, what carries the most first; none where it is stale."""
+        """Return the sentences of a topic's stored excerpts, the most important first; none where stale."""
         excerpts = self._store.topic_index.excerpts(cluster) or []
         replaced = self._store.replaced_by([item.id for item, _ in excerpts])
         return [
@@ -223,15 +223,15 @@ class Digester:
         ]
 
     def _kept(self, name: str, scopes: Sequence[str], as_of: int | None) -> Topic | None:
-        """The kept digest of a topic, of the narrowest of the scopes that has one: the last; any where none is given."""
+        """Return the handed-in digest of a topic in the narrowest of the scopes; without scopes the latest."""
         found = {topic.scope: topic for topic in reversed(self._store.topics(as_of=as_of)) if topic.name == name}
         return next((found[scope] for scope in reversed(scopes or list(found)) if scope in found), None)
 
     def _measure(self, candidates: Sequence[Sentence], encoded: int) -> tuple[list[Sentence], Vector]:
-        """The sentences with their vectors: the encoder's where it is up, else of their words.
+        """Return the sentences with their vectors: the encoder's where it is loaded, else those of their words.
 
-        Where they are many, those that are the whole of their item have its vector, and of the others the first
-        `encoded` are encoded; the rest are left out.
+        Of many sentences, those that are the whole of their item have its vector, and the first `encoded` others are encoded;
+        the rest are left out.
         """
         if not candidates:
             return [], np.zeros((0, 1), np.float32)
@@ -276,17 +276,17 @@ def _cost(sentence: Sentence, *, now: datetime) -> int:
 
 
 def _frame(members: Members, *, now: datetime, note: str = "") -> int:
-    """Tokens of what stands around the sentences."""
+    """Return the tokens around the sentences."""
     return count_tokens("\n".join([digest_text.digest([], left_out=members.total, now=now), note])) + 2
 
 
 def narrows(where: Filter) -> bool:
-    """Whether a filter asks for a part of what there is in its scopes."""
+    """Return whether a filter selects only a part of its scopes."""
     return where != Filter(scopes=where.scopes, zone_offset=where.zone_offset)
 
 
 def _lets_through(where: Filter, item: Item) -> bool:
-    """Whether a live item passes a filter; `as_of` is not looked at."""
+    """Return whether a live item passes a filter, `as_of` aside."""
     happened = item.recorded_at + where.zone_offset if item.occurred_at is None else item.occurred_at
     return (
         (not where.scopes or item.scope in where.scopes)

@@ -1,4 +1,4 @@
-"""Gathering: brings the topics up to date with what has changed, a patch at a time, and tells of them."""
+"""The topic index, brought up to date in small transactions."""
 
 import threading
 import time
@@ -66,9 +66,9 @@ Done = Literal["worked", "idle", "lost"]
 
 
 class Gatherer:
-    """Keeps topics in step with items. Thread-safe, and several processes may do it to one file at once:
+    """Keeps topics in step with items. Thread-safe, and safe for several processes on one file.
 
-    a patch is planned on what was read and applied in one short transaction, if nobody applied another in between.
+    A patch is planned on a read and applied in one short transaction, unless another was applied in between.
     """
 
     def __init__(self, store: Store, recaller: Recaller, digester: Digester, clock: Callable[[], datetime]) -> None:
@@ -81,7 +81,7 @@ class Gatherer:
         self._rarity_of = 0
 
     def run(self, stop: Callable[[], bool], progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Patch after patch, at least one, until all is up to date or `stop` says so."""
+        """Apply patches, at least one, until everything is up to date or `stop` returns true."""
         total = max(1, self._store.topic_index.pending())
         while (done := self.patch()) != "idle":
             if stop():
@@ -93,10 +93,10 @@ class Gatherer:
             progress(total - left, total)
 
     def patch(self) -> Done:
-        """The next piece of work there is, of at most PATCH_ITEMS items or PATCH_TOPICS topics.
+        """Do the next piece of work, of at most PATCH_ITEMS items or PATCH_TOPICS topics.
 
-        Changed items leave their topics, these are described without them, the items find their topics anew, and in
-        the end the topics they touched are described.
+        Changed items leave their topics, which are described without them; the items are assigned anew, and the topics they
+        touched are described.
         """
         with self._lock:
             encoder = self._store.serving_encoder()
@@ -121,7 +121,7 @@ class Gatherer:
         return "worked" if index.place(batch, gathered, encoder=encoder) else "lost"
 
     def _describe(self, encoder: str | None, *, lost: bool = False) -> Done:
-        """Describe as many touched topics of a scope as a patch holds, and unite those that have come to be one."""
+        """Describe as many touched topics of a scope as a patch holds, and merge those that have become one."""
         index = self._store.topic_index
         touched = _patch_of(index.touched(encoder=encoder, limit=PATCH_TOPICS, lost=lost))
         if not touched:
@@ -154,7 +154,7 @@ class Gatherer:
         return "worked" if index.describe(generation, described, united=united, at=at) else "lost"
 
     def _excerpts(self, topic: Touched) -> tuple[Excerpt, ...]:
-        """The digest made ahead, what carries the most first."""
+        """Return the sentences of a digest made ahead, the most important first."""
         if len(topic.members) < 2:
             return ()
         hits = self._digester.with_replaced([member.item for member in topic.members])
@@ -169,7 +169,7 @@ class Gatherer:
         )
 
     def _profiles(self, members: Sequence[Member]) -> tuple[list[Newcomer], dict[str, float]]:
-        """What the members are compared by, and the inverse document frequencies of all their terms."""
+        """Return the term vectors of members, and the inverse document frequencies of all their terms."""
         counts = [counts_of(member.item.text, member.around) for member in members]
         terms = sorted({term for count in counts for term in count})
         rarity = self._rarities(terms)
@@ -192,7 +192,7 @@ class Gatherer:
         return profiles, rarity
 
     def _rarities(self, terms: Sequence[str]) -> dict[str, float]:
-        """Inverse document frequencies, as they were when the store was within AGED of its size now."""
+        """Return inverse document frequencies, cached while the store is within AGED of its size."""
         _, total = self._store.rarity([])
         if abs(total - self._rarity_of) > AGED * self._rarity_of or len(self._rarity) > REMEMBERED:
             self._rarity, self._rarity_of = {}, total
@@ -207,12 +207,12 @@ class Gatherer:
     # what is told of topics
 
     def topics(self, scopes: Sequence[str] = (), *, limit: int = LISTED) -> list[Topic]:
-        """The topics, those that changed last first; a digest that was handed in stands before one that was made."""
+        """Return the topics, the latest changed first; a handed-in digest takes the place of an extracted one."""
         found = [topic for _, topic in self._store.topic_index.topics(scopes=scopes, limit=limit)]
         return told_topics(found, self._store.topics(), scopes=scopes, limit=limit)
 
     def lead(self, query: str, hits: Sequence[Hit], *, more: int, where: Filter, now: datetime) -> list[str]:
-        """What may stand before the hits of an answer (lead.leads); nothing where a filter leaves a part of a topic out."""
+        """Return candidate leads of an answer (lead.leads); none where a filter leaves out a part of a topic."""
         if not query or narrows(where):
             return []
         index = self._store.topic_index
@@ -243,7 +243,7 @@ class Gatherer:
 def _lead_with_kept(
     handed_in: Iterable[Topic], asked: Set[str], shown: Sequence[ItemId], *, scopes: Sequence[str]
 ) -> list[str]:
-    """With a digest that was handed in under a name that the question says, where the answer holds any of what it is of."""
+    """Return a lead with a handed-in digest whose name is in the question, where the answer holds any of its items."""
     for topic in handed_in:
         if (not scopes or topic.scope in scopes) and topics_lead.named(topic, asked):
             return topics_lead.leads_kept(topic, shown=shown) if set(shown).intersection(topic.items) else []
@@ -251,7 +251,7 @@ def _lead_with_kept(
 
 
 def _patch_of(touched: Sequence[Touched]) -> list[Touched]:
-    """The first topics, as many as have PATCH_MEMBERS members together, and one at least."""
+    """Return the first topics with up to PATCH_MEMBERS members together, at least one."""
     members = 0
     for number, topic in enumerate(touched):
         members += len(topic.members)
@@ -261,7 +261,7 @@ def _patch_of(touched: Sequence[Touched]) -> list[Touched]:
 
 
 def _name(topic: Touched, told: Description, taken: Iterable[str]) -> str:
-    """A tag is its topic's name, and a name under which a digest was handed in stays; what is alone needs none."""
+    """Return a tag as its topic's name, and keep a name with a handed-in digest; a single item needs none."""
     if topic.cluster.tag is not None:
         return topic.cluster.tag
     if topic.held and topic.name:
@@ -272,5 +272,5 @@ def _name(topic: Touched, told: Description, taken: Iterable[str]) -> str:
 
 
 def _parts(member: Member) -> Terms:
-    """What a statement that the encoder does not understand has in common with those it was told together with."""
+    """Return what a statement in a language that the encoder does not know shares with its session."""
     return parts_with(member.together, part_of(member.told, member.place)) if member.told else {}

@@ -39,7 +39,7 @@ _DIGITS = re.compile(r"[\d.,_]+")
 
 
 def terms_of(text: str) -> list[str]:
-    """The words of a text that can tell what it is about, the plural as the singular, and its pairs of CJK characters.
+    """Return the content words of a text, plurals as singulars, and its bigrams of CJK characters.
 
     >>> terms_of("I like alpine lakes in 瑞士的民宿, 3 of them.")
     ['like', 'alpine', 'lake', '瑞士', '民宿']
@@ -49,10 +49,10 @@ def terms_of(text: str) -> list[str]:
 
 
 def keywords(texts: Sequence[str], rarity: Mapping[str, float]) -> tuple[str, ...]:
-    """The words that tell these texts from all others, as they are written, best first.
+    """Return the words that tell these texts from all others, as written, best first.
 
-    Class-based TF-IDF: the share of the texts that say a word times its inverse document frequency in the whole store.
-    What only one of several texts says comes last, and among equals what was said first comes first.
+    Class-based TF-IDF: the share of the texts that hold a word times its inverse document frequency in the whole store.
+    Words of only one of several texts come last; ties keep the order of the texts.
     """
     holding: Counter[str] = Counter()
     spelt: dict[str, Counter[str]] = {}
@@ -81,9 +81,9 @@ def keywords(texts: Sequence[str], rarity: Mapping[str, float]) -> tuple[str, ..
 
 
 def name_of(found: Sequence[str], *, leading: int, old: str, taken: Iterable[str]) -> str:
-    """A name of the best keywords that no other topic of the scope has: of those that several members say, if there are.
+    """Return a unique name from the best keywords, from those in several members where there are any.
 
-    The old name stays as long as its words are among the keywords, so that it can be asked for tomorrow.
+    The old name stays as long as its words are among the keywords, so that it can be asked for later.
     """
     others = set(taken)
     if old and old not in others and set(old.split()) <= set(found):
@@ -100,7 +100,7 @@ def name_of(found: Sequence[str], *, leading: int, old: str, taken: Iterable[str
 
 
 def match(query_terms: Iterable[str], found: Sequence[str]) -> float:
-    """The share of a query's terms that are among a topic's keywords, 0 to 1."""
+    """Return the share of a query's terms among a topic's keywords, 0 to 1."""
     asked = set(query_terms)
     told = {term for keyword in found for term in terms_of(keyword)}
     return len(asked & told) / len(asked) if asked else 0.0
@@ -115,12 +115,11 @@ def _singular(word: str) -> str:
 
 
 def _runs(text: str) -> list[str]:
-    """Runs of CJK characters without grammar."""
     return [run for part in _GRAMMAR.split(text) for run in _IDEOGRAPHS.findall(part)]
 
 
 def _stretches(text: str) -> set[str]:
-    """What may be a word: stretches of two to LONGEST_WORD CJK characters."""
+    """Return candidate words: stretches of two to LONGEST_WORD CJK characters."""
     return {
         run[at : at + length]
         for run in _runs(text)
@@ -130,7 +129,7 @@ def _stretches(text: str) -> set[str]:
 
 
 def _whole(holding: Mapping[str, int]) -> dict[str, int]:
-    """Without the stretches that nearly always stand inside a longer one."""
+    """Drop stretches that nearly always stand inside a longer one."""
     inner = {
         part
         for term, count in holding.items()

@@ -1,4 +1,4 @@
-"""Paging: a digest before its memories, where a question is about more of a topic than an answer can hold."""
+"""Leads: a digest before the hits, where a question covers more of a topic than an answer can hold."""
 
 import re
 from collections import Counter
@@ -26,9 +26,10 @@ _MARK = re.compile(r"^(?:[-*•#>]+\s+)+")
 
 
 def subject(of_hits: Sequence[Iterable[int]], *, more: int) -> int | None:
-    """The topic an answer is broadly about: that of most of its hits, where further memories match that it can't hold.
+    """Return the topic of most hits, where more memories match than the answer holds.
 
-    `of_hits` has the topics of each hit. None where all that matched is there, or no topic has HITS hits and SHARE of them.
+    `of_hits` has the topics of each hit. None where everything that matched is shown, or no topic has HITS hits and SHARE
+    of them.
     """
     counts = Counter(topic for topics in of_hits for topic in set(topics))
     if not counts or more <= 0:
@@ -38,9 +39,9 @@ def subject(of_hits: Sequence[Iterable[int]], *, more: int) -> int | None:
 
 
 def named(topic: Topic, asked: Iterable[str]) -> bool:
-    """Whether a question, by its terms, names a topic: an answer that holds any of it may then begin with its digest.
+    """Return whether a question's terms name a topic, so that an answer with any of it may begin with its digest.
 
-    With half of the name's words at least; of a Chinese name with its beginning, where what it is of stands: 瑞士旅行.
+    Half of the name's words suffice; of a Chinese name its beginning, which has the subject: 瑞士旅行.
     """
     told, known = terms_of(topic.name), set(asked)
     if told and grams(told[0]):
@@ -51,10 +52,10 @@ def named(topic: Topic, asked: Iterable[str]) -> bool:
 def leads(
     topic: Topic, sentences: Sequence[Sentence], *, query: str, shown: Iterable[ItemId], now: datetime
 ) -> list[str]:
-    """What may stand before the hits, the fullest first; nothing where the question names none of the topic's keywords.
+    """Return candidate leads, the fullest first; none where the question has none of the topic's keywords.
 
-    `topic NAME (n memories): sentence (#id, date) …`, with those sentences of its digest whose memories are not `shown`
-    anyway, what carries the most first, then fewer of them; nothing where all of them are shown.
+    `topic NAME (n memories): sentence (#id, date) …`, with the sentences whose items are not `shown` anyway, the most
+    important first, then fewer of them; none where all of them are shown.
     """
     if not match(terms_of(query), [*topic.keywords, topic.name]):
         return []
@@ -66,7 +67,7 @@ def leads(
 
 
 def leads_kept(topic: Topic, *, shown: Iterable[ItemId]) -> list[str]:
-    """The same of a digest that was handed in, whose sentences are of no one memory; nothing where all it is of is shown."""
+    """Return candidate leads of a handed-in digest, which cites no single item; none where all its items are shown."""
     if set(topic.items) <= set(shown):
         return []
     lines = [cited(_MARK.sub("", topic.digest[start:end]), None) for start, end in sentences(topic.digest)]
@@ -79,7 +80,7 @@ def _start(topic: Topic, state: str) -> str:
 
 
 def _fullest_first(start: str, lines: Sequence[str]) -> list[str]:
-    """The lines that fit into LEAD_TOKENS in one, then fewer of them."""
+    """Return the lines that fit into LEAD_TOKENS as one lead, then fewer of them."""
     fitting: list[str] = []
     for line in lines:
         if count_tokens(start + " · ".join([*fitting, line])) > LEAD_TOKENS:
@@ -89,9 +90,9 @@ def _fullest_first(start: str, lines: Sequence[str]) -> list[str]:
 
 
 def led(packed: Packed, lines: Sequence[str], *, max_tokens: int, repack: Callable[[int], Packed]) -> Packed:
-    """The answer with the fullest lead that costs none of its hits, within the budget; as it was where none fits.
+    """Return the answer with the fullest lead that costs none of its hits, within the budget; unchanged where none fits.
 
-    `repack` makes the answer anew within a smaller budget, where the text of a hit may be shortened.
+    `repack` packs the answer into a smaller budget, where a hit may be shortened.
     """
     for line in lines:
         if count_tokens(_insert(packed, line).text) <= max_tokens:

@@ -1,4 +1,4 @@
-"""Summarising by extraction: the sentences that stand for the most others, without repetition."""
+"""Extractive summarisation: the most central sentences, without repetition."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ ROUNDS = 30
 
 
 def centrality(vectors: Vector) -> Vector:
-    """LexRank of unit vectors, shape (n,): the stationary distribution of a walk along their similarities.
+    """Return the LexRank of unit vectors, shape (n,): the stationary distribution of a walk along their similarities.
 
     Erkan and Radev 2004, continuous form: an edge weighs the cosine, negative ones nothing.
     """
@@ -31,7 +31,7 @@ def centrality(vectors: Vector) -> Vector:
 
 
 def extract(vectors: Vector, costs: Sequence[int], *, budget: int, bias: Vector | None = None) -> list[int]:
-    """The numbers of the sentences to keep, most central first, whose costs together stay within `budget`.
+    """Return the indices of sentences to keep, most central first, whose costs together stay within `budget`.
 
     `bias` (n,) is added to the centrality, both scaled to at most 1: importance, or nearness to a question.
     """

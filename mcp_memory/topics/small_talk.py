@@ -1,4 +1,4 @@
-"""Sentences that tell nothing: courtesy, agreement and praise without a word of what they are about."""
+"""Small talk: courtesy, agreement and praise without a subject."""
 
 import re
 from collections.abc import Collection
@@ -56,7 +56,7 @@ _SHORT = 3
 
 
 def tells(sentence: str, names: Collection[str] = ()) -> bool:
-    """Whether a sentence has a word, a number or a name that says what it is about; `names` of who talks are none.
+    """Return whether a sentence has a word, number or name that says what it is about; speakers' `names` do not count.
 
     >>> [tells(text) for text in ("Sounds great, thanks!", "How are you?", "OK, will do.", "好的，谢谢！", "没问题")]
     [False, False, False, False, False]

@@ -1,7 +1,7 @@
-"""What people undertake and tell bare facts about, in Chinese: the words that tell a trip, a move, a wedding and their like.
+"""Undertakings that bare Chinese statements of one session belong to, such as a trip, a move or a wedding.
 
-The bundled encoder does not know Chinese, and 预算两万 and 想住有景观的民宿 have no character in common. What is left is
-that both were told in one session, which unrelated statements are too; so the words must say that they are about one thing.
+The bundled encoder does not know Chinese, and 预算两万 and 想住有景观的民宿 share no character. They share a session, but
+so do unrelated statements, so their words must name one undertaking.
 """
 
 import re
@@ -37,7 +37,7 @@ _OWNED = re.compile(r"(?:我的?|我们的?|我們的?)?(?:总|總)?(?:" + "|".j
 
 
 def part_of(told: Sequence[str], place: int) -> tuple[str, ...]:
-    """What the statement at `place` of those that were told together, in order, is a part of; nothing where none tells it.
+    """Return the undertakings that the statement at `place` of a session belongs to; none where no statement names one.
 
     >>> part_of(["想住有景观的民宿", "预算两万", "部门预算两万", "喜欢爵士乐"], 0)
     ('trip',)
