@@ -46,7 +46,7 @@ from mcp_memory.language.sentences import sentences
 from mcp_memory.language.tokenization import Span
 from mcp_memory.memory import Memory
 from mcp_memory.recall.ranking import CANDIDATES
-from mcp_memory.sqlite.database import vector_extension
+from mcp_memory.sqlite.index.vector_search import extension_path
 from mcp_memory.sqlite.store import SqliteStore
 
 SETS = ("locomo", "scifact")
@@ -111,7 +111,7 @@ class Plain:
     def __init__(self, path: Path, dimensions: int) -> None:
         self._connection = apsw.Connection(str(path))
         self._connection.enable_load_extension(True)
-        self._connection.load_extension(vector_extension())
+        self._connection.load_extension(extension_path())
         self._connection.execute(
             f"CREATE VIRTUAL TABLE plain USING vec0 (v float[{dimensions}] distance_metric=cosine)"
         )

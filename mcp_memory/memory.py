@@ -73,6 +73,8 @@ from mcp_memory.remember.pipeline import (
 )
 from mcp_memory.render import outcomes
 from mcp_memory.sqlite.database import SYNCHRONOUS, Synchronous
+from mcp_memory.sqlite.index.vector_cache import VectorCache
+from mcp_memory.sqlite.index.vector_search import VectorSearch
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.topics.digests import Digester
@@ -163,13 +165,15 @@ class Memory:
         retention: Retention = RETENTION,
         secrets: Policy = "mask",
         synchronous: Synchronous = SYNCHRONOUS,
+        search: Callable[[], VectorSearch] = VectorCache,
     ) -> Self:
         """The memory kept in the file at `path`, which is made where there is none.
 
         `model` is a directory with an encoder.json, or an encoder; None takes the one that comes with the package.
         It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls, `secrets`
         for what looks like one in what is remembered; `max_size` is in bytes. `synchronous` says what a loss of power may
-        take back: "full" nothing, "normal" the last changes. Raises Unusable and ReadOnly where the file can't be served.
+        take back: "full" nothing, "normal" the last changes. `search` is VectorScan for a process that asks only a few times:
+        it scans the file instead of reading all binary vectors into memory. Raises Unusable and ReadOnly where the file can't be served.
         """
         store = SqliteStore(
             Path(path),
@@ -177,6 +181,7 @@ class Memory:
             read_only=read_only,
             max_size=max_size,
             synchronous=synchronous,
+            search=search,
         )
         if isinstance(model, Path | None):
             encoder = BackgroundEncoder(lambda: load_encoder(model or bundled_model_directory()))

@@ -1,7 +1,7 @@
 """Searches find what the filter lets through, whoever changed the file, and the nearest of it."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from mcp_memory.domain.ids import id_number, id_text
 from mcp_memory.domain.model import (
     KINDS,
+    Candidate,
     Filter,
     ItemId,
     Measured,
@@ -32,6 +33,8 @@ from mcp_memory.domain.steps import (
     Step,
 )
 from mcp_memory.language.tokenization import Span
+from mcp_memory.sqlite.index.vector_cache import VectorCache
+from mcp_memory.sqlite.index.vector_search import VectorScan, VectorSearch
 from mcp_memory.sqlite.store import SqliteStore
 
 ENCODER = "one"
@@ -56,8 +59,17 @@ def stores(path: Path) -> Iterator[list[SqliteStore]]:
         store.close()
 
 
-def opened_store(path: Path) -> SqliteStore:
-    return SqliteStore(path, clock=lambda: 2_000_000_000_000)
+def opened_store(path: Path, search: Callable[[], VectorSearch] = VectorCache) -> SqliteStore:
+    return SqliteStore(path, clock=lambda: 2_000_000_000_000, search=search)
+
+
+def scanned(path: Path, query: Vector, where: Filter, *, limit: int) -> tuple[list[Candidate], list[Candidate]]:
+    """What a process finds that reads the file for one answer: by words, and by vector."""
+    store = opened_store(path, VectorScan)
+    by_words = store.search_text("memory", where=where, limit=limit)
+    by_vector = store.search_vectors(query, encoder=ENCODER, where=where, limit=limit)
+    store.close()
+    return by_words, by_vector
 
 
 def unit(chance: random.Random) -> Vector:
@@ -121,7 +133,7 @@ def some_filter(chance: random.Random, moments: list[int]) -> Filter:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_both_searches_see_what_a_listing_sees_whoever_changed_it(
+def test_both_searches_see_what_a_listing_sees_whoever_changed_it_in_memory_and_on_disk_alike(
     stores: list[SqliteStore], path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -144,9 +156,11 @@ def test_both_searches_see_what_a_listing_sees_whoever_changed_it(
             listed = reader.listing(where=where, limit=1_000)
             measured = reader.measured([n for n, _ in listed], encoder=ENCODER)
             by_words = reader.search_text("memory", where=where, limit=1_000)
-            by_vector = reader.search_vectors(unit(chance), encoder=ENCODER, where=where, limit=1_000)
+            query = unit(chance)
+            by_vector = reader.search_vectors(query, encoder=ENCODER, where=where, limit=1_000)
             assert {c.revision_id for c in by_words} == {n for n, _ in listed}
             assert {c.revision_id for c in by_vector} == measured.keys()
+        assert scanned(path, query, where, limit=1_000) == (by_words, by_vector)
 
 
 def test_the_nearest_are_those_of_an_exact_search(stores: list[SqliteStore]) -> None:
@@ -178,6 +192,32 @@ def test_a_filter_that_leaves_three_of_thousands_finds_those_three(stores: list[
 
     assert {c.revision_id for c in by_words} == {id_number(step.id) for step in rare}
     assert {c.revision_id for c in by_vector} == {id_number(step.id) for step in rare}
+
+
+def test_a_scan_of_thousands_finds_the_same_in_the_same_order(stores: list[SqliteStore], path: Path) -> None:
+    chance = random.Random(5)
+    steps = [replace(addition(chance), measured=Measured(unit(chance))) for _ in range(4_000)]
+    stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)
+
+    for where in (Filter(), Filter(scopes=("user", "atlas")), Filter(scopes=("user",), kinds=KINDS[:4], since=500)):
+        query = unit(chance)
+        by_words = stores[1].search_text("memory", where=where, limit=100)
+        by_vector = stores[1].search_vectors(query, encoder=ENCODER, where=where, limit=100)
+        assert scanned(path, query, where, limit=100) == (by_words, by_vector)
+        assert len(by_words) == len(by_vector) == 100
+
+
+def test_a_scanning_process_that_asks_again_and_again_finds_the_same(stores: list[SqliteStore], path: Path) -> None:
+    chance = random.Random(6)
+    steps = [replace(addition(chance), measured=Measured(unit(chance))) for _ in range(400)]
+    stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)
+    scanning = opened_store(path, VectorScan)
+    queries = np.array([unit(chance) for _ in range(20)])
+
+    found = scanning.nearest(queries, encoder=ENCODER, where=Filter(), limit=3)
+    scanning.close()
+
+    assert found == stores[1].nearest(queries, encoder=ENCODER, where=Filter(), limit=3)
 
 
 def test_rare_words_are_found_among_common_ones(stores: list[SqliteStore], monkeypatch: pytest.MonkeyPatch) -> None:

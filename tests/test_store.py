@@ -222,7 +222,7 @@ def test_a_vector_comes_back_from_its_codes_nearly_as_it_was(vector: np.ndarray)
     [decoded] = vectors.decode([vectors.codes(unit)])
 
     assert float(decoded @ unit) > 0.999
-    assert len(vectors.signs(unit)) == 8
+    assert len(vectors.binary(unit)) == 8
     assert abs(float(np.linalg.norm(decoded)) - 1) < 1e-5
 
 

@@ -117,9 +117,10 @@ def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> Non
 
 def _keep(event: Mapping[str, Any], config: Config) -> None:
     from mcp_memory.cli.hooks import claude_code
+    from mcp_memory.sqlite.index.vector_search import VectorScan
     from mcp_memory.sqlite.quick_reader import Glance
 
-    with open_memory(config) as memory:
+    with open_memory(config, search=VectorScan) as memory:
         with Glance(config.database) as glance:
             messages, origin = claude_code.unkept(event, glance)
         if messages:

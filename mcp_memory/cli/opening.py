@@ -16,6 +16,7 @@ from mcp_memory.server.config import Config
 from mcp_memory.server.memory_host import open_memory
 from mcp_memory.server.tools import Answer, tool_named
 from mcp_memory.sqlite.database import Database
+from mcp_memory.sqlite.index.vector_search import VectorScan
 
 CLIENT = "command line"
 
@@ -62,7 +63,7 @@ def open_memory_for(config: Config) -> tuple[Memory, Caller]:
 
     logging.getLogger(ADVICE).setLevel(logging.ERROR)
     project = config.project or project_here()
-    return open_memory(config), Caller(client=CLIENT, project=project, speech=TO_SHELL)
+    return open_memory(config, search=VectorScan), Caller(client=CLIENT, project=project, speech=TO_SHELL)
 
 
 def call_tool(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:

@@ -131,6 +131,8 @@ class CatchUp:
 
     def _warn(self, encoder: Encoder) -> None:
         """Warn once where the encoder does not know the languages of the items."""
+        if not logging.getLogger(ADVICE).isEnabledFor(logging.WARNING):
+            return
         advice = language_advice(self._store, encoder)
         if advice and not self._closed:
             logging.getLogger(ADVICE).warning("%s", advice)

@@ -19,6 +19,7 @@ from mcp_memory.errors import (
 if TYPE_CHECKING:
     from mcp_memory.memory import Memory
     from mcp_memory.server.config import Config
+    from mcp_memory.sqlite.index.vector_search import VectorSearch
 
 log = logging.getLogger(__name__)
 Given = TypeVar("Given")
@@ -83,12 +84,13 @@ class MemoryHost:
             log_fault(log, "the memory could not be opened", error)
 
 
-def open_memory(config: Config) -> Memory:
-    """Open the memory of a configuration. Raises Unusable and ReadOnly."""
+def open_memory(config: Config, *, search: Callable[[], VectorSearch] | None = None) -> Memory:
+    """Open the memory of a configuration; without a `search` it caches all binary vectors. Raises Unusable and ReadOnly."""
     # A server answers its handshake before it has these: numpy, SQLite, platformdirs.
     from mcp_memory.memory import Memory
     from mcp_memory.server.config import is_own_directory
     from mcp_memory.sqlite.files.permissions import protect
+    from mcp_memory.sqlite.index.vector_cache import VectorCache
 
     protect(config.database, own=is_own_directory(config.database.parent))
     memory = Memory.open(
@@ -98,6 +100,7 @@ def open_memory(config: Config) -> Memory:
         read_only=config.read_only,
         max_size=config.max_size,
         secrets=config.secrets,
+        search=search or VectorCache,
     )
     if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
         log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)

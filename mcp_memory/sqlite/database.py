@@ -1,7 +1,6 @@
 """The file: opening it safely, its connections, its transactions, its schema, and SQLite's errors in our words."""
 
 import contextlib
-import importlib.util
 import logging
 import os
 import threading
@@ -171,9 +170,6 @@ class Database:
             connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
             connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
             connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
-            connection.enable_load_extension(True)
-            connection.load_extension(vector_extension())
-            connection.enable_load_extension(False)
             if not self.read_only:
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
                 # What is erased is overwritten, not only unlinked.
@@ -472,15 +468,6 @@ def driver_errors(path: Path) -> Generator[None]:
     except (apsw.CantOpenError, apsw.IOError, apsw.PermissionsError, apsw.AuthError, OSError) as error:
         full = " There is no space left on its disk; free some and try again." if is_full(path) else ""
         raise Unusable(f"{path} cannot be opened or read: {error}.{full}") from error
-
-
-def vector_extension() -> str:
-    """Where sqlite-vec's library is. Raises Unusable where it is not installed."""
-    # Found without importing the package: its import alone costs 64 ms.
-    spec = importlib.util.find_spec("sqlite_vec")
-    if spec is None or not spec.submodule_search_locations:
-        raise Unusable("The sqlite-vec package is not installed; install mcp-memory again.")
-    return str(Path(spec.submodule_search_locations[0]) / "vec0")
 
 
 def _our_version(connection: apsw.Connection, path: Path) -> int:

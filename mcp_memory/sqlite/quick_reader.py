@@ -23,7 +23,7 @@ from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.history import lineage
 from mcp_memory.sqlite.index import topic_rows, usage
 from mcp_memory.sqlite.index.query_terms import (
-    Commonness,
+    DocumentFrequencies,
     conditions,
     indexed,
     match_expression,
@@ -45,7 +45,7 @@ class Glance:
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, read_only=True, prepare=prepare)
-        self._commonness = Commonness()
+        self._frequencies = DocumentFrequencies()
 
     def __enter__(self) -> "Glance":
         return self
@@ -91,9 +91,9 @@ class Glance:
         count the terms it shares, of how many.
         """
         with self._database.read() as connection:
-            terms = searched_terms(connection, query, self._commonness)
-            counts = {term: self._commonness.of(connection, term) for term in terms}
-            total = self._commonness.total(connection)
+            terms = searched_terms(connection, query, self._frequencies)
+            counts = {term: self._frequencies.of(connection, term) for term in terms}
+            total = self._frequencies.total(connection)
             weights = {term: terms[term] * bm25.rarity(counts[term], total=total) for term in terms}
             numbers = _likeliest(connection, weights, counts)
             condition, bound = conditions(where)
@@ -106,7 +106,7 @@ class Glance:
                 "JOIN revisions AS r ON r.id = best.id JOIN items AS i ON i.id = r.item_id",
                 let_through,
             )
-            average = self._commonness.average_length(connection)
+            average = self._frequencies.average_length(connection)
             tokenize = tokenizer(connection)
             tokens = {term: tokenize(term) for term in terms}
         full = sum(weights.values())

@@ -13,6 +13,7 @@ from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.detection import language_of
 from mcp_memory.sqlite.database import schema_version
 from mcp_memory.sqlite.history import tool_calls
+from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.topic_rows import SHOWN
 from mcp_memory.sqlite.index.topics import WAITING
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
@@ -22,13 +23,6 @@ OPENING = 400
 """Characters of a text whose language is told: enough, and 100,000 items stay a matter of seconds."""
 GROWTH_DAYS = 30
 """Days whose growth is told one by one."""
-LACKING = (
-    "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live' AND NOT EXISTS ("
-    "SELECT 1 FROM vectors AS v WHERE v.encoder_id = (SELECT id FROM encoders WHERE identity = ?) "
-    "AND v.revision_id = r.id)"
-)
-"""States without a vector of an encoder, those of the past with them: `as_of` searches them."""
-
 AVOIDED = """
     SELECT (SELECT coalesce(sum(seen - 1), 0) FROM items) + (SELECT coalesce(sum(c.times), 0) FROM confirmations AS c
         JOIN operations AS o ON o.id = c.operation_id WHERE c.until_time IS NULL AND o.verb = 'remember')
@@ -82,7 +76,7 @@ def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: 
         forgotten=counts.get("forgotten", 0) - taken_back,
         taken_back=taken_back,
         operations=connection.execute("SELECT count(*) FROM operations").get,
-        pending=connection.execute(f"SELECT count(*) {LACKING}", (encoder or "",)).get,
+        pending=vectors.count_missing(connection, encoder or ""),
         encoder=encoder,
         scopes=dict(
             fetch(

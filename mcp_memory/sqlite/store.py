@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -27,7 +28,6 @@ from mcp_memory.domain.model import (
     Unmeasured,
     Vector,
     normal_hash,
-    spoken,
 )
 from mcp_memory.domain.size import Room
 from mcp_memory.domain.stats import Stats
@@ -50,7 +50,8 @@ from mcp_memory.sqlite.index import (
 )
 from mcp_memory.sqlite.index import vectors as index_vectors
 from mcp_memory.sqlite.index.topics import SqliteTopics
-from mcp_memory.sqlite.index.vector_cache import Resident
+from mcp_memory.sqlite.index.vector_cache import VectorCache
+from mcp_memory.sqlite.index.vector_search import VectorSearch, load_extension
 from mcp_memory.sqlite.paths import size_of
 from mcp_memory.sqlite.recovery import checks, repair
 from mcp_memory.sqlite.rows import (
@@ -62,7 +63,6 @@ from mcp_memory.sqlite.rows import (
 )
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
-from mcp_memory.sqlite.stats import LACKING
 from mcp_memory.sqlite.steps import Steps
 from mcp_memory.store import Before
 
@@ -82,16 +82,21 @@ class SqliteStore:
         read_only: bool = False,
         max_size: int | None = None,
         synchronous: Synchronous = SYNCHRONOUS,
+        search: Callable[[], VectorSearch] = VectorCache,
     ) -> None:
-        """`clock` gives milliseconds since 1970; `max_size` is in bytes, None for no limit. Raises Unusable and ReadOnly as Database does."""
+        """Open the file. Raises Unusable and ReadOnly as Database does.
+
+        `clock` gives milliseconds since 1970; `max_size` is in bytes, None for no limit. `search` is VectorScan for a
+        process that lives for one answer.
+        """
         self._database = Database(
-            path, read_only=read_only, prepare=query_terms.prepare, mend=repair.mend, synchronous=synchronous
+            path, read_only=read_only, prepare=_prepare, mend=repair.mend, synchronous=synchronous
         )
         self._clock = clock
         self._max_size = max_size
         self._ids = IdSequence(clock)
-        self._resident = Resident()
-        self._commonness = query_terms.Commonness()
+        self._search = search()
+        self._frequencies = query_terms.DocumentFrequencies()
         self._topics = SqliteTopics(self._database)
 
     @property
@@ -125,10 +130,9 @@ class SqliteStore:
 
     def search_text(self, query: str, *, where: Filter, limit: int) -> list[Candidate]:
         with self._database.read() as connection:
-            states, eligible = self._resident.states(connection, _serving_number(connection), where)
-            return search.search_text(
-                connection, query, commonness=self._commonness, states=states, eligible=eligible, limit=limit
-            )
+            encoder = _serving(connection)
+            admits = partial(self._search.admits, connection, encoder_id=encoder[0] if encoder else None, where=where)
+            return search.search_text(connection, query, frequencies=self._frequencies, admits=admits, limit=limit)
 
     def search_vectors(self, query: Vector, *, encoder: str, where: Filter, limit: int) -> list[Candidate]:
         with self._database.read() as connection:
@@ -137,7 +141,7 @@ class SqliteStore:
     def word_scores(self, query: str, items: Sequence[Item]) -> tuple[Vector, float]:
         with self._database.read() as connection:
             return search.word_scores(
-                connection, query, [(item.text, item.speaker) for item in items], commonness=self._commonness
+                connection, query, [(item.text, item.speaker) for item in items], frequencies=self._frequencies
             )
 
     def nearest(self, vectors: Vector, *, encoder: str, where: Filter, limit: int) -> list[list[Neighbour]]:
@@ -152,10 +156,11 @@ class SqliteStore:
         number = _serving_as(connection, encoder)
         if number is None:
             return []
-        states, eligible = self._resident.states(connection, number, where)
-        return search.search_vectors(
-            connection, query, encoder_id=number, states=states, eligible=eligible, limit=limit
-        )
+
+        def nearest(count: int) -> index_vectors.Nearest:
+            return self._search.nearest(connection, query, encoder_id=number, where=where, limit=count)
+
+        return search.search_vectors(connection, query, encoder_id=number, nearest=nearest, limit=limit)
 
     def repetitions(self, texts: Sequence[str], *, scope: str | None) -> dict[str, Item]:
         digests = {text: normal_hash(text).hex() for text in texts}
@@ -232,7 +237,7 @@ class SqliteStore:
 
     def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
         with self._database.read() as connection:
-            return search.rarity(connection, words, commonness=self._commonness)
+            return search.rarity(connection, words, frequencies=self._frequencies)
 
     def present_vectors(self, ids: Sequence[ItemId], *, encoder: str) -> dict[ItemId, Vector]:
         with self._database.read() as connection:
@@ -345,29 +350,15 @@ class SqliteStore:
 
     def unmeasured(self, identity: str, *, limit: int) -> list[Unmeasured]:
         with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"SELECT r.id, r.text, i.speaker, i.source_id, i.position {LACKING} "
-                "ORDER BY i.source_id DESC, i.position, r.id LIMIT ?",
-                (identity, limit),
-            )
-        return [
-            Unmeasured(number, spoken(text, speaker), SourceId(id_text(source)), position)
-            for number, text, speaker, source, position in rows
-        ]
+            return index_vectors.missing(connection, identity, limit=limit)
 
     def pending(self, identity: str) -> int:
         with self._database.read() as connection:
-            number: int = connection.execute(f"SELECT count(*) {LACKING}", (identity,)).get
-        return number
+            return index_vectors.count_missing(connection, identity)
 
     def behind(self, identity: str) -> bool:
         with self._database.read() as connection:
-            number = _serving_as(connection, identity)
-            if number is not None:
-                states, _ = self._resident.states(connection, number, Filter())
-                return bool((~states.measured & (states.ended != 0)).any())
-        return self.pending(identity) > 0
+            return not index_vectors.is_complete(connection, identity)
 
     def add_measured(self, identity: str, measured: Mapping[int, Measured]) -> None:
         with self._database.write() as connection:
@@ -441,14 +432,15 @@ class SqliteStore:
         self._database.close()
 
 
+def _prepare(connection: apsw.Connection) -> None:
+    """Give a reading connection what the searches need."""
+    load_extension(connection)
+    query_terms.prepare(connection)
+
+
 def _serving(connection: apsw.Connection) -> tuple[int, str] | None:
     rows = fetch(connection, "SELECT id, identity FROM encoders WHERE serving = 1")
     return (rows[0][0], rows[0][1]) if rows else None
-
-
-def _serving_number(connection: apsw.Connection) -> int | None:
-    encoder = _serving(connection)
-    return encoder[0] if encoder else None
 
 
 def _serving_as(connection: apsw.Connection, identity: str) -> int | None:

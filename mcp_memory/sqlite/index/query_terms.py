@@ -87,7 +87,7 @@ def query_terms(query: str) -> dict[str, float]:
     return dict.fromkeys(words, 1.0) | {gram: UNIGRAM_WEIGHT if pairs and len(gram) == 1 else 1.0 for gram in found}
 
 
-def searched_terms(connection: apsw.Connection, query: str, commonness: "Commonness") -> dict[str, float]:
+def searched_terms(connection: apsw.Connection, query: str, frequencies: "DocumentFrequencies") -> dict[str, float]:
     """Return the terms of a query, and those of the index that may be forms of its words.
 
     The index stems English alone, so of a word in another language every form is searched for; of an English one only
@@ -96,7 +96,7 @@ def searched_terms(connection: apsw.Connection, query: str, commonness: "Commonn
     terms = query_terms(query)
     languages = likely_languages(query)
     inflected = "en" not in languages
-    asked = [term for term in terms if _WORD.fullmatch(term) and (inflected or not commonness.of(connection, term))]
+    asked = [term for term in terms if _WORD.fullmatch(term) and (inflected or not frequencies.of(connection, term))]
     forms = {form for word in asked for form in _forms(connection, word, languages if inflected else ())}
     return terms | dict.fromkeys(sorted(forms - terms.keys()), FORM_WEIGHT)
 
@@ -131,7 +131,7 @@ def match_expression(terms: Iterable[str]) -> str:
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
-class Commonness:
+class DocumentFrequencies:
     """In how many states each term stands, looked up once for as long as the index of words is as it is. Thread-safe."""
 
     def __init__(self) -> None:

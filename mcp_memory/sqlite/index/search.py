@@ -1,7 +1,7 @@
 """The searches: BM25 over words, cosine over vectors, with every filter inside the search."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
@@ -15,14 +15,14 @@ from mcp_memory.recall.ranking import Scores
 from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.query_terms import (
     HAPPENED,
-    Commonness,
+    DocumentFrequencies,
     conditions,
     indexed,
     match_expression,
     searched_terms,
     tokenizer,
 )
-from mcp_memory.sqlite.index.vector_cache import Mask, Rows, States
+from mcp_memory.sqlite.index.vectors import Mask, Nearest, Numbers
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
 
 NEAR = 2_000
@@ -40,74 +40,103 @@ PLACES = 50_000
 
 
 def search_text(
-    connection: apsw.Connection, query: str, *, commonness: Commonness, states: States, eligible: Mask, limit: int
+    connection: apsw.Connection,
+    query: str,
+    *,
+    frequencies: DocumentFrequencies,
+    admits: Callable[[Numbers], Mask],
+    limit: int,
 ) -> list[Candidate]:
-    """States that hold a term of the query, by the sum of the terms' rarity; rare terms are looked up first.
+    """Return the states that hold a term of the query, by the sum of the terms' IDF; rare terms are looked up first.
 
     Once PLACES have been read and enough states found, what is left are terms so common that they tell little.
     """
-    terms = searched_terms(connection, query, commonness)
-    counts = {term: commonness.of(connection, term) for term in terms}
-    total = commonness.total(connection)
-    scores = np.zeros(len(states.numbers), np.float32)
+    terms = searched_terms(connection, query, frequencies)
+    counts = {term: frequencies.of(connection, term) for term in terms}
+    total = frequencies.total(connection)
+    postings: list[tuple[Numbers, float]] = []
     places = 0
     for term in sorted(terms, key=lambda term: counts[term]):
-        if places > PLACES and np.count_nonzero(scores[eligible]) >= limit:
-            break
+        if places > PLACES and len(best := _best(postings, admits, limit)) == limit:
+            return best
         numbers = _numbers_holding(connection, term)
-        rarity = ranking.rarity(np.array([counts[term]], np.float32), total=total)
-        scores[states.rows_of(numbers)] += terms[term] * float(rarity[0])
+        idf = ranking.rarity(np.array([counts[term]], np.float32), total=total)
+        postings.append((numbers, terms[term] * float(idf[0])))
         places += len(numbers)
-    rows = np.flatnonzero((scores > 0) & eligible)
-    if len(rows) > limit:
-        rows = rows[np.argpartition(-scores[rows], limit)[:limit]]
-    rows = rows[np.argsort(-scores[rows], kind="stable")]
-    return [Candidate(*pair) for pair in zip(states.numbers[rows].tolist(), scores[rows].tolist(), strict=True)]
+    return _best(postings, admits, limit)
+
+
+def _best(postings: Sequence[tuple[Numbers, float]], admits: Callable[[Numbers], Mask], limit: int) -> list[Candidate]:
+    """Return the admitted states of the highest sums, ties by their numbers; the filter sees the best first."""
+    if not postings:
+        return []
+    numbers = np.unique(np.concatenate([held for held, _ in postings]))
+    scores = np.zeros(len(numbers), np.float32)
+    for held, weight in postings:
+        scores[np.searchsorted(numbers, held)] += weight
+    looked = 4 * limit
+    while True:
+        order = _highest(scores, looked)
+        found = order[admits(numbers[order])][:limit]
+        if len(found) == limit or looked >= len(numbers):
+            return [Candidate(*pair) for pair in zip(numbers[found].tolist(), scores[found].tolist(), strict=True)]
+        looked *= 8
+
+
+def _highest(scores: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Return the rows of the highest scores, best first, ties by row."""
+    rows = np.arange(len(scores))
+    if count < len(scores):
+        rows = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
+    return rows[np.argsort(-scores[rows], kind="stable")[:count]]
 
 
 def search_vectors(
-    connection: apsw.Connection, query: Vector, *, encoder_id: int, states: States, eligible: Mask, limit: int
+    connection: apsw.Connection, query: Vector, *, encoder_id: int, nearest: Callable[[int], Nearest], limit: int
 ) -> list[Candidate]:
-    """States nearest to the query: the signs choose, the int8 codes score."""
-    near = _nearest_by_signs(states, query, eligible & states.measured, limit=max(limit, NEAR))
-    estimates = vectors.estimated(states.signs[:, near], query)
-    chosen = near[np.argsort(-estimates, kind="stable")[: max(limit, RESCORED)]]
+    """Return the states nearest to the query: binary vectors choose in two steps, the int8 codes score."""
+    near = nearest(max(limit, NEAR))
+    chosen = near.numbers[np.argsort(-vectors.estimate(near.words, query), kind="stable")[: max(limit, RESCORED)]]
+    (rounded, weight), (remainder, fine) = vectors.query_codes(query)
     rows = fetch(
         connection,
-        "SELECT revision_id, codes FROM vectors "
-        "WHERE encoder_id = ? AND revision_id IN (SELECT value FROM json_each(?))",
-        (encoder_id, json.dumps(states.numbers[chosen].tolist())),
+        "SELECT revision_id, ifnull("
+        ":weight * (1 - vec_distance_cosine(vec_int8(codes), vec_int8(:rounded))), 0) + ifnull("
+        ":fine * (1 - vec_distance_cosine(vec_int8(codes), vec_int8(:remainder))), 0) "
+        "FROM vectors WHERE encoder_id = :encoder AND revision_id IN (SELECT value FROM json_each(:chosen)) "
+        "ORDER BY 2 DESC, 1 LIMIT :limit",
+        {
+            "weight": weight,
+            "rounded": rounded,
+            "fine": fine,
+            "remainder": remainder,
+            "encoder": encoder_id,
+            "chosen": json.dumps(chosen.tolist()),
+            "limit": limit,
+        },
     )
-    if not rows:
-        return []
-    cosines: Vector = vectors.decode([row[1] for row in rows]) @ query
-    order: list[int] = np.argsort(-cosines, kind="stable")[:limit].tolist()
-    return [Candidate(int(rows[i][0]), float(cosines[i])) for i in order]
-
-
-def _nearest_by_signs(states: States, query: Vector, mask: Mask, *, limit: int) -> Rows:
-    """Where the `limit` states stand whose signs differ least from the query's, with those that differ as little as the last."""
-    distances = states.distances(vectors.sign_words([vectors.signs(query)], len(query))[:, 0])
-    reached = np.cumsum(np.bincount(distances[mask], minlength=1))
-    farthest = int(np.searchsorted(reached, min(limit, int(reached[-1]))))
-    return np.flatnonzero((distances <= farthest) & mask)
+    return [Candidate(*row) for row in rows]
 
 
 def word_scores(
-    connection: apsw.Connection, query: str, texts: Sequence[tuple[str, str | None]], *, commonness: Commonness
+    connection: apsw.Connection,
+    query: str,
+    texts: Sequence[tuple[str, str | None]],
+    *,
+    frequencies: DocumentFrequencies,
 ) -> tuple[Scores, float]:
     """BM25 (ranking.bm25) of texts with who says each, shape (len(texts),), and of a text of average length that holds
     each term once."""
-    terms = searched_terms(connection, query, commonness)
+    terms = searched_terms(connection, query, frequencies)
     tokenize = tokenizer(connection)
     told = [tokenize(" ".join(indexed(text, speaker))) for text, speaker in texts]
-    holding = np.array([commonness.of(connection, term) for term in terms], np.float32)
+    holding = np.array([frequencies.of(connection, term) for term in terms], np.float32)
     weights = np.array(list(terms.values()), np.float32)
-    total = commonness.total(connection)
+    total = frequencies.total(connection)
     scores = ranking.bm25(
         _frequencies(told, [tokenize(term) for term in terms]),
         lengths=np.array([len(text) for text in told], np.float32),
-        average=commonness.average_length(connection),
+        average=frequencies.average_length(connection),
         holding=holding,
         total=total,
         weights=weights,
@@ -196,10 +225,12 @@ def neighbours(
     return found
 
 
-def rarity(connection: apsw.Connection, words: Sequence[str], *, commonness: Commonness) -> tuple[list[float], int]:
+def rarity(
+    connection: apsw.Connection, words: Sequence[str], *, frequencies: DocumentFrequencies
+) -> tuple[list[float], int]:
     """The inverse document frequency of words, and how many states are indexed."""
-    holding = np.array([commonness.of(connection, word) for word in words], np.float32)
-    total = commonness.total(connection)
+    holding = np.array([frequencies.of(connection, word) for word in words], np.float32)
+    total = frequencies.total(connection)
     return ranking.rarity(holding, total=total).tolist(), total
 
 

@@ -1,4 +1,4 @@
-"""What every search reads of every state, held in memory: its signs and what filters ask of it."""
+"""VectorCache: the binary vectors of all live states in memory, with what filters ask of each."""
 
 import json
 import threading
@@ -10,8 +10,9 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_memory.domain.model import Filter
+from mcp_memory.domain.model import Filter, Vector
 from mcp_memory.sqlite.index import vectors
+from mcp_memory.sqlite.index.vectors import Mask, Nearest, Numbers
 from mcp_memory.sqlite.rows import fetch
 
 LOADED_ROWS = 16_384
@@ -19,95 +20,108 @@ LOADED_ROWS = 16_384
 BLOCK = 32_768
 """States whose distances are counted at once: what stays in a core's cache."""
 MASKS = 4
-"""Filters whose states are remembered: a session asks with the same again and again."""
+"""Filters whose masks are cached: a session asks with the same again and again."""
 SPARE = 1024
-"""States there is room for before everything is copied."""
+"""States that can be appended before everything is copied."""
 OPEN = np.iinfo(np.int64).max
-"""The end of a state that goes on."""
+"""The end of a state that is present."""
 
 _STATES = """
     SELECT r.id, r.from_time, r.until_time, coalesce(r.occurred_at, i.recorded_at), r.occurred_at IS NULL, r.pinned,
-        r.scope, r.kind, r.tags, s.bits
+        r.scope, r.kind, r.tags, b.bits
     FROM revisions AS r CROSS JOIN items AS i ON i.id = r.item_id
-    LEFT JOIN binary_vectors AS s ON s.encoder_id = ? AND s.revision_id = r.id
+    LEFT JOIN binary_vectors AS b ON b.encoder_id = ? AND b.revision_id = r.id
     WHERE r.status = 'live'
 """
 
-Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """The live states of a file, present and past, in the order of their numbers; each field has one entry a state."""
+    """The live states of a file, present and past, by ascending number; each field has one entry a state."""
 
-    numbers: NDArray[np.int64]
+    numbers: Numbers
     began: NDArray[np.int64]
     ended: NDArray[np.int64]
-    """OPEN for what goes on; 0 for what was erased."""
+    """OPEN for the present state; 0 for one that was erased."""
     happened: NDArray[np.int64]
     by_clock: Mask
-    """Whether `happened` is the time it was recorded, in UTC, and not a time somebody named."""
+    """True where `happened` is the time of recording, in UTC, and not a time that was stated."""
     pinned: Mask
     scopes: NDArray[np.int32]
     kinds: NDArray[np.int32]
     tags: NDArray[np.int32]
-    measured: Mask
-    signs: NDArray[np.uint64]
-    """One bit a dimension, shape (words, states)."""
+    has_vector: Mask
+    bits: NDArray[np.uint64]
+    """Binary vectors, shape (words, states)."""
 
-    def part(self, rows: Rows | Mask | slice) -> "States":
-        """Those of some rows; a slice shares their memory."""
+    def take(self, rows: Rows | Mask | slice) -> "States":
+        """Return some rows; a slice shares their memory."""
         return States(*(getattr(self, field.name)[..., rows] for field in fields(self)))
 
     def put(self, rows: Rows | slice, fresh: "States") -> None:
-        """Write over some rows."""
+        """Overwrite some rows."""
         for field in fields(self):
             getattr(self, field.name)[..., rows] = getattr(fresh, field.name)
 
-    def rows_of(self, numbers: NDArray[np.int64]) -> Rows:
-        """Where states stand, given their numbers in ascending order; what is not there is left out."""
+    def rows_of(self, numbers: Numbers) -> Rows:
+        """Return the rows of states by their numbers in ascending order; numbers that are not there are left out."""
         rows = np.searchsorted(self.numbers, numbers)
         inside = rows < len(self.numbers)
         rows, numbers = rows[inside], numbers[inside]
         return rows[self.numbers[rows] == numbers]
 
-    def holds(self, numbers: NDArray[np.int64]) -> Mask:
-        """Which of these numbers, in ascending order, are those of states here."""
-        held = np.zeros(len(numbers), np.bool_)
-        held[np.searchsorted(numbers, self.numbers[self.rows_of(numbers)])] = True
-        return held
+    def contains(self, numbers: Numbers) -> Mask:
+        """Return which of these numbers, in ascending order, are those of states here."""
+        return np.isin(numbers, self.numbers[self.rows_of(numbers)], assume_unique=True)
 
-    def distances(self, signs: NDArray[np.uint64]) -> NDArray[np.uint16]:
-        """In how many bits each state differs, shape (states,)."""
+    def distances(self, bits: NDArray[np.uint64]) -> NDArray[np.uint16]:
+        """Return the Hamming distance of each state, shape (states,)."""
         total = np.zeros(len(self.numbers), np.uint16)
         for start in range(0, len(total), BLOCK):
             part = total[start : start + BLOCK]
-            for row, word in zip(self.signs, signs, strict=True):
+            for row, word in zip(self.bits, bits, strict=True):
                 part += np.bitwise_count(row[start : start + BLOCK] ^ word)
         return total
 
 
-class Resident:
-    """Holds the states of one file and brings them up to date with what any process changed. Thread-safe.
+class VectorCache:
+    """Caches the states of one file and follows what any process changes. Thread-safe. A VectorSearch.
 
-    States given out stay as long as they were; only what became of a state is seen in them too.
+    A `States` that was handed out keeps its length; only what became of its states shows in it.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._codes: dict[str, int] = {}
         self._names: list[str] = []
-        self._room = self._columns([], 0)
+        self._buffer = self._columns([], 0)
         self._count = 0
         self._encoder: int | None = None
         self._change = 0
         self._loaded = False
         self._masks: dict[Filter, Mask] = {}
 
-    def states(self, connection: apsw.Connection, encoder: int | None, where: Filter) -> tuple[States, Mask]:
-        """All states as the connection sees them, or as they became since, with that encoder's signs; and which of
-        them the filter lets through."""
+    def nearest(
+        self, connection: apsw.Connection, query: Vector, *, encoder_id: int, where: Filter, limit: int
+    ) -> Nearest:
+        states, mask = self._states(connection, encoder_id, where)
+        mask = mask & states.has_vector
+        distances = states.distances(vectors.words([vectors.binary(query)], len(query))[:, 0])
+        reached = np.cumsum(np.bincount(distances[mask], minlength=1))
+        farthest = np.searchsorted(reached, min(limit, int(reached[-1])))
+        rows = np.flatnonzero((distances <= farthest) & mask)
+        rows = rows[np.argsort(distances[rows], kind="stable")[:limit]]
+        return Nearest(states.numbers[rows], states.bits[:, rows])
+
+    def admits(self, connection: apsw.Connection, numbers: Numbers, *, encoder_id: int | None, where: Filter) -> Mask:
+        states, mask = self._states(connection, encoder_id, where)
+        rows = np.minimum(np.searchsorted(states.numbers, numbers), len(mask) - 1)
+        return mask[rows] & (states.numbers[rows] == numbers) if len(mask) else np.zeros(len(numbers), np.bool_)
+
+    def _states(self, connection: apsw.Connection, encoder: int | None, where: Filter) -> tuple[States, Mask]:
+        """Return all states as the connection sees them, or as they became since, and which of them the filter admits."""
         change: int = connection.execute("SELECT coalesce(max(number), 0) FROM revision_log").get
         with self._lock:
             if not self._loaded or self._encoder != encoder:
@@ -151,14 +165,14 @@ class Resident:
     def _load(self, connection: apsw.Connection, encoder: int | None) -> None:
         width = _width(connection, encoder)
         count: int = connection.execute("SELECT count(*) FROM revisions").get
-        self._room, self._count = _room(self._columns([], width), count + SPARE), 0
+        self._buffer, self._count = _empty(self._columns([], width), count + SPARE), 0
         cursor = connection.execute(f"{_STATES} ORDER BY r.id", (encoder,))
         while rows := _take(cursor, LOADED_ROWS):
             self._append(self._columns(rows, width))
         self._encoder, self._loaded = encoder, True
 
     def _catch_up(self, connection: apsw.Connection) -> None:
-        """Read again what changed, or everything where the list of changes no longer reaches back so far."""
+        """Read again what changed, or everything where the log no longer reaches back so far."""
         oldest: int = connection.execute("SELECT min(number) FROM revision_log").get
         if oldest > self._change + 1:
             self._load(connection, self._encoder)
@@ -175,30 +189,30 @@ class Resident:
         fresh = self._columns(found, _width(connection, self._encoder))
         known = self._present()
         known.ended[known.rows_of(numbers)] = 0  # what is not read again is gone
-        again = known.holds(fresh.numbers)
-        known.put(known.rows_of(fresh.numbers), fresh.part(again))
-        self._append(fresh.part(~again))
+        again = known.contains(fresh.numbers)
+        known.put(known.rows_of(fresh.numbers), fresh.take(again))
+        self._append(fresh.take(~again))
 
     def _append(self, fresh: States) -> None:
         start, self._count = self._count, self._count + len(fresh.numbers)
-        if self._count > len(self._room.numbers):
+        if self._count > len(self._buffer.numbers):
             self._move(slice(start), self._count + self._count // 16 + SPARE)
-        self._room.put(slice(start, self._count), fresh)
-        around = self._room.numbers[max(start - 1, 0) : self._count]
+        self._buffer.put(slice(start, self._count), fresh)
+        around = self._buffer.numbers[max(start - 1, 0) : self._count]
         if (around[1:] < around[:-1]).any():
-            self._move(np.argsort(self._present().numbers), len(self._room.numbers))
+            self._move(np.argsort(self._present().numbers), len(self._buffer.numbers))
 
     def _move(self, rows: Rows | slice, size: int) -> None:
-        """Bring some of the states into new room, in the order given: what was given out stays as it is."""
-        moved = self._room.part(rows)
-        self._room = _room(self._room, size)
-        self._room.put(slice(len(moved.numbers)), moved)
+        """Copy some of the states, in the order given, into a new buffer: what was handed out stays as it is."""
+        moved = self._buffer.take(rows)
+        self._buffer = _empty(self._buffer, size)
+        self._buffer.put(slice(len(moved.numbers)), moved)
 
     def _present(self) -> States:
-        return self._room.part(slice(self._count))
+        return self._buffer.take(slice(self._count))
 
     def _columns(self, rows: Sequence[tuple[Any, ...]], dimensions: int) -> States:
-        numbers, began, ended, happened, by_clock, pinned, scopes, kinds, tags, signs = (
+        numbers, began, ended, happened, by_clock, pinned, scopes, kinds, tags, bits = (
             zip(*rows, strict=True) if rows else [()] * 10
         )
         return States(
@@ -211,8 +225,8 @@ class Resident:
             scopes=self._coded(scopes),
             kinds=self._coded(kinds),
             tags=self._coded(tags),
-            measured=np.array([blob is not None for blob in signs], np.bool_),
-            signs=vectors.sign_words(signs, dimensions),
+            has_vector=np.array([blob is not None for blob in bits], np.bool_),
+            bits=vectors.words(bits, dimensions),
         )
 
     def _coded(self, names: Sequence[str]) -> NDArray[np.int32]:
@@ -223,8 +237,8 @@ class Resident:
         return np.array([self._codes[name] for name in names], np.int32)
 
 
-def _room(like: States, count: int) -> States:
-    """Room for a number of states."""
+def _empty(like: States, count: int) -> States:
+    """Return columns of the same types for a number of states."""
     columns: list[NDArray[Any]] = [getattr(like, field.name) for field in fields(States)]
     empty = [np.zeros((*column.shape[:-1], count), column.dtype) for column in columns]
     return States(*cast("list[Any]", empty))
