@@ -230,7 +230,7 @@ def test_every_benchmark_and_test_file_that_is_named_is_there_with_its_options()
 
 
 def test_every_recipe_that_is_named_is_in_the_justfile() -> None:
-    recipes = re.findall(r"^([a-z]+)[^:\n]*:", (ROOT / "Justfile").read_text("utf-8"), re.MULTILINE)
+    recipes = re.findall(r"^([a-z-]+)[^:\n]*:", (ROOT / "Justfile").read_text("utf-8"), re.MULTILINE)
     named = [command.split()[1] for page in PAGES for command in shells_of(page) if command.startswith("just ")]
 
     assert named
