@@ -112,6 +112,27 @@ def test_a_month_without_a_year_is_one_of_any_year() -> None:
     assert june.closeness(day(2023, 12, 1)) < 0.01
 
 
+def test_a_yearly_period_ends_with_its_month_in_every_year() -> None:
+    ends = {
+        (text, year): format_day(Moment(moments(text, now=NOW)[0].period, yearly=True).in_year(year).end - 1)
+        for text in ("in February", "Q1", "28 February", "29 February", "in the winter")
+        for year in (2025, 2028)
+    }
+
+    assert ends == {
+        ("in February", 2025): "2025-02-28",
+        ("in February", 2028): "2028-02-29",
+        ("Q1", 2025): "2025-03-31",
+        ("Q1", 2028): "2028-03-31",
+        ("28 February", 2025): "2025-02-28",
+        ("28 February", 2028): "2028-02-28",
+        ("29 February", 2025): "2025-02-28",
+        ("29 February", 2028): "2028-02-29",
+        ("in the winter", 2025): "2026-02-28",
+        ("in the winter", 2028): "2029-02-28",
+    }
+
+
 def test_closeness_falls_with_the_distance() -> None:
     asked = Moment(parse_period("2023-05-08", now=NOW))
     values = [asked.closeness(told) for told in (day(2023, 5, 8), day(2023, 5, 11), day(2023, 5, 18), day(2023, 6, 17))]

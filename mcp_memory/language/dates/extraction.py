@@ -33,7 +33,7 @@ class Moment:
     """A month or a day without its year: meant is one of any year."""
 
     def closeness(self, told: Period) -> float:
-        """How near something told of lies, from 0 to 1: 1 where they overlap, falling with the distance.
+        """Return how near a stated period lies, from 0 to 1: 1 where they overlap, falling with the distance.
 
         A day's neighbourhood falls with a mean of 7 days, a longer period's with 10 beyond its first 7 days
         (two tenths of a point of hit@5 on LoCoMo's turns over 20 days beyond the first 15, in a prototype of this ranking).
@@ -51,29 +51,26 @@ class Moment:
         return exp(-max(gap - 7, 0) / 10)
 
     def nearest(self, when: int) -> Period:
-        """A yearly period in the year that brings it nearest to `when`."""
+        """Return a yearly period in the year that brings it nearest to `when`."""
         year = datetime.fromtimestamp(when / 1000, UTC).year
-        starts = [start for shift in (-1, 0, 1) if (start := self._start_in(year + shift)) is not None]
-        length = self.period.end - self.period.start
-        nearest = min(starts, key=lambda s: max(s - when, when - s - length, 0))
-        return Period(nearest, nearest + length)
+        years = (self.in_year(year + shift) for shift in (-1, 0, 1))
+        return min(years, key=lambda period: max(period.start - when, when - period.end, 0))
 
     def in_year(self, year: int) -> Period:
-        """A yearly period in the year it begins in."""
-        start = self._start_in(year)
-        if start is None:
-            return self.period
-        end = start + self.period.end - self.period.start
-        # A whole February has 29 days in the year that stands for all.
-        begun, ended = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (start, end))
-        return Period(start, end - DAY if (begun.month, begun.day, ended.month, ended.day) == (2, 1, 3, 2) else end)
-
-    def _start_in(self, year: int) -> int | None:
+        """Return a yearly period in the year it begins in."""
         if not 1 <= year <= 9998:
-            return None
-        start = datetime.fromtimestamp(self.period.start / 1000, UTC)
-        day = min(start.day, 28) if start.month == 2 else start.day
-        return to_ms(start.replace(year=year, day=day))
+            return self.period
+        start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in self.period)
+        last = year + end.year - start.year
+        return Period(to_ms(_moved(start, year, otherwise=(2, 28))), to_ms(_moved(end, last, otherwise=(3, 1))))
+
+
+def _moved(moment: datetime, year: int, *, otherwise: tuple[int, int]) -> datetime:
+    """Return the moment in another year; where that lacks 29 February, on another month and day."""
+    try:
+        return moment.replace(year=year)
+    except ValueError:
+        return moment.replace(year=year, month=otherwise[0], day=otherwise[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class _Found:
 
 
 def asks_when(query: str) -> bool:
-    """Whether the answer to an English question is a time.
+    """Return whether the answer to an English question is a time.
 
     >>> asks_when("Which year did they move in?"), asks_when("Who moved in last year?")
     (True, False)
@@ -97,7 +94,7 @@ def asks_when(query: str) -> bool:
 
 
 def tells_when(text: str) -> bool:
-    """Whether an English text may name a time: a guess from its letters, in 3 microseconds a turn.
+    """Return whether an English text may name a time: a guess from its letters, in 3 microseconds a turn.
 
     >>> tells_when("We moved in last Monday."), tells_when("We moved in.")
     (True, False)
@@ -114,7 +111,7 @@ _SIGNS_OF_TIME = ("day", "night", "week", "month", "year", " ago", "last ", "nex
 
 
 def moments(text: str, *, now: datetime) -> list[Moment]:
-    """The moments a sentence names, in order; relative words count from the date `now` shows.
+    """Return the moments a sentence names, in order; relative words count from the date `now` shows.
 
     A month without a year is the one of any year; with "last" it is the latest that lies before `now`.
     5/7/2023 is the seventh of May in English and the fifth of July in any other language; 05.07.2023 is the fifth of
@@ -124,7 +121,7 @@ def moments(text: str, *, now: datetime) -> list[Moment]:
 
 
 def beside_dates(text: str, *, now: datetime) -> tuple[str, list[Moment]]:
-    """What a sentence says beside the moments it names, and these (moments)."""
+    """Return what a sentence says beside the moments it names, and these (moments)."""
     found = _found(text, now)
     ends = [0, *(each.end for each in found)]
     starts = [*(each.start for each in found), len(text)]
@@ -132,7 +129,7 @@ def beside_dates(text: str, *, now: datetime) -> tuple[str, list[Moment]]:
 
 
 def told_periods(text: str, *, said: datetime) -> list[Period]:
-    """What a text itself dates, for a match by date: relative words count from the date it was said.
+    """Return what a text itself dates, for a match by date: relative words count from the date it was said.
 
     A day or a month without its year is the one nearest to that date.
     """

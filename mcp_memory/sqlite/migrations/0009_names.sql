@@ -1,6 +1,8 @@
 -- Tables, columns and triggers under the names that the field has for them, and the time of the last merge in a table.
 
 ALTER TABLE told RENAME TO text_dates;
+-- Dates are read by another grammar: those of texts are read again, in the background.
+DELETE FROM text_dates;
 
 DROP TRIGGER signs_came;
 ALTER TABLE signs RENAME TO binary_vectors;
