@@ -7,9 +7,10 @@ from types import ModuleType
 
 import numpy as np
 
-from mcp_memory.recall import conflicts, ranking, relevance
+from mcp_memory.recall import pipeline, ranking, relevance
+from mcp_memory.recall.features import Features
 
-RANKING = (ranking, relevance, conflicts)
+RANKING = (ranking, relevance, pipeline)
 """The modules that rank."""
 Replacements = Mapping[str, object]
 """Names of the modules that rank, and what they are to stand for."""
@@ -41,17 +42,17 @@ def _weightless(*parts: str) -> Replacements:
     }
 
 
-def _fusing(change: Callable[[ranking.Evidence], ranking.Evidence]) -> Replacements:
+def _fusing(change: Callable[[Features], Features]) -> Replacements:
     fuse = ranking.fuse
-    return {"fuse": lambda evidence, **options: fuse(change(evidence), **options)}
+    return {"fuse": lambda features, query: fuse(change(features), query)}
 
 
-def _late_only(evidence: ranking.Evidence) -> ranking.Evidence:
-    return replace(evidence, cosines=np.where(np.isnan(evidence.late), evidence.cosines, evidence.late))
+def _late_only(features: Features) -> Features:
+    return replace(features, cosine=np.where(np.isnan(features.late_cosine), features.cosine, features.late_cosine))
 
 
-def _self_only(evidence: ranking.Evidence) -> ranking.Evidence:
-    return replace(evidence, late=np.full_like(evidence.late, np.nan))
+def _self_only(features: Features) -> Features:
+    return replace(features, late_cosine=np.full_like(features.late_cosine, np.nan))
 
 
 ABLATIONS: Mapping[str, Callable[[], Replacements]] = {
@@ -67,7 +68,7 @@ ABLATIONS: Mapping[str, Callable[[], Replacements]] = {
     "when (bonus for turns that name a time)": lambda: {"WHEN": 0.0},
     "date": lambda: {"DATE": 0.0},
     "floor (every candidate passes)": lambda: {
-        "relevant": lambda evidence, **_: np.ones(len(evidence.items), np.bool_)
+        "relevant": lambda features, *_: np.ones(len(features.candidates), np.bool_)
     },
     "diversify (repeats are not moved)": lambda: {"diversify": lambda order, *_, **__: list(order)},
 }

@@ -377,10 +377,10 @@ FILLER = "This part tells how the office is run, who waters the plants and when 
 
 SWITCHED: Mapping[str, Mapping[str, object]] = {
     "everything on": {},
-    "no strength in recall": {"ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0)},
+    "no strength in recall": {"ranking.SALIENCE": dict.fromkeys(ranking.SALIENCE, 0.0)},
     "no settling of contradictions": {"conflicts.TIED": -1e9, "conflicts.SETTLED": 0},
     "neither": {
-        "ranking.STRENGTH": dict.fromkeys(ranking.STRENGTH, 0.0),
+        "ranking.SALIENCE": dict.fromkeys(ranking.SALIENCE, 0.0),
         "conflicts.TIED": -1e9,
         "conflicts.SETTLED": 0,
     },
@@ -388,13 +388,13 @@ SWITCHED: Mapping[str, Mapping[str, object]] = {
     "without recency": {"salience.RECENCY": 0.0},
     "without confirmations": {"salience.CONFIRMED": 0.0},
     "without uses": {"salience.USED": 0.0},
-    "without who said it": {"salience.HEAD_START": dict.fromkeys(salience.HEAD_START, 0)},
+    "without who said it": {"salience.PRECEDENCE_DAYS": dict.fromkeys(salience.PRECEDENCE_DAYS, 0)},
 }
 """Each part switched off."""
 SWEPT: Mapping[str, Mapping[str, object]] = {
     f"{name.split('.')[1]} = {value}": {name: value}
     for name, values in {
-        "ranking.STRENGTH": tuple(ranking.STRENGTH | {"note": weight} for weight in (0.2, 0.4, 0.8, 1.2)),
+        "ranking.SALIENCE": tuple(ranking.SALIENCE | {"note": weight} for weight in (0.2, 0.4, 0.8, 1.2)),
         "conflicts.TIED": (0.25, 0.75, 1.0),
         "salience.IMPORTANCE": (1.0, 4.0),
         "salience.RECENCY": (1.0, 4.0),
@@ -404,8 +404,8 @@ SWEPT: Mapping[str, Mapping[str, object]] = {
     }.items()
     for value in values
 } | {
-    f"HEAD_START x {factor}": {
-        "salience.HEAD_START": {voice: round(days * factor) for voice, days in salience.HEAD_START.items()}
+    f"PRECEDENCE_DAYS x {factor}": {
+        "salience.PRECEDENCE_DAYS": {role: round(days * factor) for role, days in salience.PRECEDENCE_DAYS.items()}
     }
     for factor in (0.5, 2, 4)
 }

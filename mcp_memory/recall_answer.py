@@ -14,7 +14,7 @@ from mcp_memory.domain.model import (
 )
 from mcp_memory.domain.results import Recall
 from mcp_memory.language.token_count import count_tokens
-from mcp_memory.recall.pipeline import Found, Recaller
+from mcp_memory.recall.pipeline import Recaller, SearchResult
 from mcp_memory.remember.scope_suggestions import meant
 from mcp_memory.render import packing, session_context
 from mcp_memory.render import session_start as render_session_start
@@ -36,7 +36,15 @@ class Answerer:
         self._recaller = recaller
 
     def answer(
-        self, query: str, found: Found, *, where: Filter, max_tokens: int, full: bool, now: datetime, speech: Speech
+        self,
+        query: str,
+        found: SearchResult,
+        *,
+        where: Filter,
+        max_tokens: int,
+        full: bool,
+        now: datetime,
+        speech: Speech,
     ) -> Recall:
         """What was found for a question; with `full` each hit has what stands around it in its source.
 

@@ -31,21 +31,21 @@ def test_pieces_of_stop_words_and_punctuation_carry_no_meaning() -> None:
     text = "Who is the captain?"
     spans = [(0, 3), (4, 6), (7, 10), (11, 14), (14, 18), (18, 19)]
 
-    assert encoders_pieces.content_pieces(text, spans) == [3, 4]
-    assert encoders_pieces.piece_words(text, [spans[3], spans[4]]) == ["captain", "captain"]
+    assert encoders_pieces.content_tokens(text, spans) == [3, 4]
+    assert encoders_pieces.token_words(text, [spans[3], spans[4]]) == ["captain", "captain"]
 
 
 def test_each_piece_of_a_question_counts_its_best_match_in_the_text() -> None:
     states = RANDOM.normal(size=(3, 384)).astype(np.float32)
     question = encoders_pieces.reduce_states(states[:2])
 
-    matches = late_interaction.match(question, [pieces(states[1], states[2]), b"", pieces(states[0], states[1])])
+    matches = late_interaction.max_sim(question, [pieces(states[1], states[2]), b"", pieces(states[0], states[1])])
 
     assert matches.shape == (3, 2)
     assert matches[0, 1] == pytest.approx(1, abs=0.03)
     assert matches[0, 0] < 0.3
     assert matches[1].tolist() == [0, 0]
-    assert late_interaction.covered(matches, np.array([1, 1], np.float32))[2] == pytest.approx(1, abs=0.03)
+    assert late_interaction.coverage(matches, np.array([1, 1], np.float32))[2] == pytest.approx(1, abs=0.03)
 
 
 @given(counts=st.lists(st.integers(0, 4), max_size=6), asked=st.integers(0, 3))
@@ -53,7 +53,7 @@ def test_matches_lie_between_nothing_and_all(counts: list[int], asked: int) -> N
     texts = [pieces(*RANDOM.normal(size=(count, 384))) if count else b"" for count in counts]
     question = encoders_pieces.reduce_states(RANDOM.normal(size=(asked, 384)).astype(np.float32))
 
-    matches = late_interaction.match(question, texts)
+    matches = late_interaction.max_sim(question, texts)
 
     assert matches.shape == (len(counts), asked)
     assert ((matches >= 0) & (matches <= 1.05)).all()

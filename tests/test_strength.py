@@ -21,7 +21,7 @@ from mcp_memory.domain.model import (
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
-from mcp_memory.recall.salience import HALF_LIFE, strength
+from mcp_memory.recall.salience import HALF_LIFE, salience
 from mcp_memory.remember.importance import estimate_importance
 from mcp_memory.server.app import MemoryHost, make_server
 
@@ -69,9 +69,9 @@ def test_recency_is_halved_with_each_half_life(memory: Memory, clock: Clock, kin
     def recency(days: int) -> float:
         started = clock.now
         clock.pass_(days=days)
-        value = strength(item, now=clock.now)
+        value = salience(item, now=clock.now)
         clock.now = started
-        return value - strength(item, now=datetime(9000, 1, 1, tzinfo=UTC))
+        return value - salience(item, now=datetime(9000, 1, 1, tzinfo=UTC))
 
     assert recency(HALF_LIFE[kind]) == pytest.approx(recency(0) / 2)
     assert recency(2 * HALF_LIFE[kind]) == pytest.approx(recency(0) / 4)
@@ -81,11 +81,11 @@ def test_events_fade_and_preferences_hardly(memory: Memory, clock: Clock) -> Non
     for kind in ("event", "preference"):
         memory.remember(f"The boat is blue, a {kind}.", like=Entry("", kind=kind, importance=0.5))
     event, preference = only(memory, "The boat is blue, a event."), only(memory, "The boat is blue, a preference.")
-    before = strength(event, now=clock.now), strength(preference, now=clock.now)
+    before = salience(event, now=clock.now), salience(preference, now=clock.now)
     clock.pass_(days=180)
 
-    assert before[0] - strength(event, now=clock.now) > 0.2
-    assert before[1] - strength(preference, now=clock.now) < 0.02
+    assert before[0] - salience(event, now=clock.now) > 0.2
+    assert before[1] - salience(preference, now=clock.now) < 0.02
 
 
 def test_confirmations_uses_and_importance_make_stronger_and_what_is_pinned_never_fades(
@@ -94,30 +94,30 @@ def test_confirmations_uses_and_importance_make_stronger_and_what_is_pinned_neve
     memory.remember("The boat is blue.", like=Entry("", importance=0.5))
     plain = only(memory, "The boat is blue.")
     clock.pass_(days=400)
-    faded = strength(plain, now=clock.now)
+    faded = salience(plain, now=clock.now)
     memory.update(plain.id, confirm=True)
-    confirmed = strength(only(memory, plain.text), now=clock.now)
+    confirmed = salience(only(memory, plain.text), now=clock.now)
     memory.update(plain.id, importance=1.0)
-    vital = strength(only(memory, plain.text), now=clock.now)
+    vital = salience(only(memory, plain.text), now=clock.now)
     memory.update(plain.id, pinned=True)
     clock.pass_(days=4000)
 
-    assert faded < strength(plain, now=clock.now.replace(year=2027), uses=1)
-    assert faded < strength(plain, now=datetime(2027, 4, 6, tzinfo=UTC), uses=9)
+    assert faded < salience(plain, now=clock.now.replace(year=2027), uses=1)
+    assert faded < salience(plain, now=datetime(2027, 4, 6, tzinfo=UTC), uses=9)
     assert faded < confirmed < vital < 1
-    assert strength(only(memory, plain.text), now=clock.now) == 1.0
+    assert salience(only(memory, plain.text), now=clock.now) == 1.0
 
 
 def test_strength_stands_still_from_midnight_to_midnight(memory: Memory, clock: Clock) -> None:
     memory.remember("Ada flew to Lisbon.", like=Entry("", kind="event"))
     item = only(memory, "Ada flew to Lisbon.")
     clock.now = datetime(2026, 3, 9, 0, 0, tzinfo=UTC)
-    morning = strength(item, now=clock.now)
+    morning = salience(item, now=clock.now)
     clock.now = datetime(2026, 3, 9, 23, 59, 59, tzinfo=UTC)
-    evening = strength(item, now=clock.now)
+    evening = salience(item, now=clock.now)
     clock.now = datetime(2026, 3, 10, 0, 0, tzinfo=UTC)
 
-    assert morning == evening > strength(item, now=clock.now)
+    assert morning == evening > salience(item, now=clock.now)
 
 
 # importance

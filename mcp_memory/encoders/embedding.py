@@ -12,7 +12,7 @@ from mcp_memory.domain.model import (
     spoken,
 )
 from mcp_memory.encoders import Encoder, Reading
-from mcp_memory.encoders.pieces import content_pieces, encode_pieces, reduce_states
+from mcp_memory.encoders.pieces import content_tokens, encode_pieces, reduce_states
 from mcp_memory.language.tokenization import cjk_share
 
 WINDOW_TOKENS = 190
@@ -56,7 +56,7 @@ def measure_alone(encoder: Encoder, item: Item, text: str) -> Measured:
 def _pieces(text: str, reading: Reading) -> bytes:
     if reading.states is None:
         return b""
-    kept = content_pieces(text, reading.spans)
+    kept = content_tokens(text, reading.spans)
     return encode_pieces(reduce_states(reading.states[kept])) if kept else b""
 
 

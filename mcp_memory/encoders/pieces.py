@@ -36,7 +36,7 @@ def projection(dimensions: int) -> Vector:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def content_pieces(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[int]:
+def content_tokens(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[int]:
     """Return the positions of word pieces in content words: no stop words, no punctuation."""
     words = [(match.start(), match.end()) for match in _WORD.finditer(text) if match[0].casefold() not in STOP_WORDS]
     kept: list[int] = []
@@ -49,7 +49,7 @@ def content_pieces(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[i
     return kept
 
 
-def piece_words(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[str]:
+def token_words(text: str, spans: Sequence[Span | tuple[int, int]]) -> list[str]:
     """Return the word of each piece."""
     words = {match.start(): match for match in _WORD.finditer(text)}
     starts = np.array(sorted(words))

@@ -15,15 +15,15 @@ SHARE_FLOOR = 0.06
 the best note has .06 or more for one, of 29 questions that a note answers for all."""
 
 
-def rarity(holding: int, *, total: int) -> float:
-    """Inverse document frequency ln(1 + (N - n + .5) / (n + .5)) of a term that n of N texts hold."""
+def idf(holding: int, *, total: int) -> float:
+    """Return the inverse document frequency ln(1 + (N - n + .5) / (n + .5)) of a term that n of N texts hold."""
     return log1p((total - holding + 0.5) / (holding + 0.5))
 
 
 def score(frequencies: Sequence[int], *, length: int, average: float, weights: Sequence[float]) -> float:
     """BM25 of a text from how often it holds each term, its length in tokens and the mean of all texts' lengths.
 
-    `weights` are the terms' rarities times what each counts for. See ranking.bm25, which gives the same.
+    `weights` are the terms' inverse document frequencies times what each counts for. See ranking.bm25, which gives the same.
     """
     damping = BM25_K1 * (1 - BM25_B + BM25_B * length / max(average, 1e-9))
     return sum(

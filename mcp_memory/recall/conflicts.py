@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mcp_memory.domain.model import Item
 from mcp_memory.language.tokenization import normal_form
-from mcp_memory.recall.ranking import Evidence, Scores
+from mcp_memory.recall.features import CandidateItem, Scores
 
 DIVERSIFIED = 60
 """Candidates among which repeats are looked for, from the best: more than an answer of default length shows."""
@@ -41,27 +41,29 @@ SAME = 0.97
 """Cosine from which two notes say nearly the same; they may still differ in a number, so none is dropped for it."""
 
 
-def diversify(order: Sequence[int], evidence: Evidence, *, scores: Scores) -> list[int]:
-    """The candidates of `order` with what repeats another's words dropped, and what nearly repeats a note put last.
+def diversify(order: Sequence[int], candidates: Sequence[CandidateItem], *, scores: Scores) -> list[int]:
+    """Drop from `order` what repeats another's words, and put what nearly repeats a note last.
 
-    Of notes that nearly repeat each other the one of the highest standing takes the place of the best: a fact told
+    Of notes that nearly repeat each other the one of the highest precedence takes the place of the best: a fact stated
     again with another number is more often a newer state of it than a second fact, unless the question names that
     number and so the best is better by more than TIED. Looks at the first DIVERSIFIED.
     """
     first, rest = order[:DIVERSIFIED], order[DIVERSIFIED:]
-    repeats = _near_repeats(evidence, first)
+    repeats = _near_repeats([candidates[row] for row in first])
     leaders: list[int] = []
     followers: list[int] = []
-    said: set[str] = set()
+    seen: set[str] = set()
     for place, number in enumerate(first):
-        words_said = normal_form(evidence.items[number].spoken)
-        if words_said in said:
+        text = normal_form(candidates[number].item.spoken)
+        if text in seen:
             continue
-        said.add(words_said)
+        seen.add(text)
         at = next((at for at, other in enumerate(leaders) if repeats[place, other]), None)
         if at is None:
             leaders.append(place)
-        elif _prevails(evidence, number, first[leaders[at]]) and scores[first[leaders[at]]] - scores[number] <= TIED:
+            continue
+        best = first[leaders[at]]
+        if _prevails(candidates[number], candidates[best]) and scores[best] - scores[number] <= TIED:
             followers.append(leaders[at])
             leaders[at] = place
         else:
@@ -70,111 +72,114 @@ def diversify(order: Sequence[int], evidence: Evidence, *, scores: Scores) -> li
 
 
 @dataclass(frozen=True, slots=True)
-class Rivals:
-    """Two candidates that say otherwise of the same thing, as rows of the evidence."""
+class Conflict:
+    """Two candidates that contradict each other, as rows of the features."""
 
-    stands: int
-    """The one that still counts: of the higher standing, else the one that was said later."""
-    falls: int
+    kept: int
+    """The one that still counts: of the higher precedence, else the one that was stated later."""
+    superseded: int
     update: bool
-    """Whether what stands was said later, of the same scope: it tells how what falls has changed."""
+    """Whether what is kept was stated later, of the same scope: it is the new value of what it supersedes."""
 
 
-def rivals(order: Sequence[int], evidence: Evidence, *, differ: Callable[[Item, Item], object]) -> list[Rivals]:
-    """The pairs among the first SETTLED of `order` that say otherwise of the same thing, each looked at once.
+def find_conflicts(
+    order: Sequence[int], candidates: Sequence[CandidateItem], *, differ: Callable[[Item, Item], object]
+) -> list[Conflict]:
+    """Return the pairs among the first SETTLED of `order` that contradict each other.
 
-    `differ` is asked of two items, the one said earlier first, whose vectors are near; where one has none that says
+    `differ` is asked of two items, the one stated earlier first, whose vectors are near; where one has none that says
     anything, of all. What two people say of themselves is not about the same, and events may both have been.
     """
-    found: list[Rivals] = []
+    found: list[Conflict] = []
     for one, other in combinations(order[:SETTLED], 2):
-        old, new = sorted((one, other), key=lambda row: evidence.said[row])
-        cosine = _cosine(evidence, one, other)
-        if not _comparable(evidence, one, other) or (cosine is not None and cosine < _nearness(evidence, one, other)):
+        older, newer = sorted((one, other), key=lambda row: candidates[row].prior.stated_at)
+        old, new = candidates[older], candidates[newer]
+        cosine = _cosine(old, new)
+        if not _comparable(old, new) or (cosine is not None and cosine < _nearness(old, new)):
             continue
-        ranks = [(evidence.standings[row], evidence.said[row]) for row in (old, new)]
-        if ranks[0] == ranks[1] or not differ(evidence.items[old], evidence.items[new]):
+        ranks = [(candidate.prior.precedence, candidate.prior.stated_at) for candidate in (old, new)]
+        if ranks[0] == ranks[1] or not differ(old.item, new.item):
             continue
-        stands, falls = (new, old) if ranks[1] > ranks[0] else (old, new)
-        later = evidence.said[stands] > evidence.said[falls]
-        found.append(Rivals(stands, falls, later and evidence.items[one].scope == evidence.items[other].scope))
+        kept, superseded = (newer, older) if ranks[1] > ranks[0] else (older, newer)
+        later = candidates[kept].prior.stated_at > candidates[superseded].prior.stated_at
+        found.append(Conflict(kept, superseded, later and old.item.scope == new.item.scope))
     return found
 
 
-def settle(
+def order_conflicts(
     order: Sequence[int],
-    evidence: Evidence,
+    candidates: Sequence[CandidateItem],
     *,
     scores: Scores,
-    rivals: Sequence[Rivals],
+    dates: Scores,
+    conflicts: Sequence[Conflict],
     about_older: Callable[[Item, Item], bool],
 ) -> list[int]:
-    """The candidates of `order`, where of two that are about the same the one that still counts goes first.
+    """Return the candidates of `order`, where of two that are about the same the one that still counts goes first.
 
     An update goes before what it changes, however well both answer, unless `about_older` says of the older and the
-    newer that the question is about the older, or it names a time that the older is nearer to. Other rivals, and two
-    that nearly say the same, of which the stronger counts, change places only where they answer about equally well.
+    newer that the question is about the older, or it names a time that the older is nearer to (`dates`). Other
+    conflicts, and two that nearly say the same, of which the more salient counts, change places only where they answer
+    about equally well.
     """
     first = list(order[:SETTLED])
-    standing = {(rival.stands, rival.falls) for rival in rivals}
+    settled = {(conflict.kept, conflict.superseded) for conflict in conflicts}
     for place in range(len(first)):
         for later in range(place + 1, len(first)):
             one, other = first[place], first[later]
-            counts = (other, one) in standing or ((one, other) not in standing and _stronger(evidence, other, one))
+            counts = (other, one) in settled or (
+                (one, other) not in settled and _more_salient(candidates[other], candidates[one])
+            )
             if counts and scores[one] - scores[other] <= TIED:
                 first[place], first[later] = other, one
-    for rival in sorted(rivals, key=lambda rival: evidence.said[rival.stands]):
-        at, below = first.index(rival.falls), first.index(rival.stands)
-        if not rival.update or at > below or evidence.dates[rival.falls] > evidence.dates[rival.stands]:
+    for conflict in sorted(conflicts, key=lambda conflict: candidates[conflict.kept].prior.stated_at):
+        at, below = first.index(conflict.superseded), first.index(conflict.kept)
+        if not conflict.update or at > below or dates[conflict.superseded] > dates[conflict.kept]:
             continue
-        if not about_older(evidence.items[rival.falls], evidence.items[rival.stands]):
+        if not about_older(candidates[conflict.superseded].item, candidates[conflict.kept].item):
             first.insert(at, first.pop(below))
     return first + list(order[SETTLED:])
 
 
-def _comparable(evidence: Evidence, one: int, other: int) -> bool:
-    """Whether two may be about the same thing."""
-    items = evidence.items[one], evidence.items[other]
-    if "event" in (items[0].kind, items[1].kind):
+def _comparable(one: CandidateItem, other: CandidateItem) -> bool:
+    """Return whether two may be about the same thing."""
+    if "event" in (one.item.kind, other.item.kind):
         return False
-    turns = "conversation" in (evidence.regimes[one], evidence.regimes[other])
-    return not turns or items[0].speaker == items[1].speaker
+    turns = "conversation" in (one.regime, other.regime)
+    return not turns or one.item.speaker == other.item.speaker
 
 
-def _nearness(evidence: Evidence, one: int, other: int) -> float:
-    """The cosine from which two may say otherwise of the same thing."""
-    return UPDATING if "log" in (evidence.regimes[one], evidence.regimes[other]) else CONTRADICTING
+def _nearness(one: CandidateItem, other: CandidateItem) -> float:
+    """Return the cosine from which two may contradict each other."""
+    return UPDATING if "log" in (one.regime, other.regime) else CONTRADICTING
 
 
-def _cosine(evidence: Evidence, one: int, other: int) -> float | None:
-    """How near two are in meaning; None where that is not known."""
-    own, others = evidence.vectors[one], evidence.vectors[other]
-    if own is None or others is None or evidence.foreign[one] or evidence.foreign[other]:
+def _cosine(one: CandidateItem, other: CandidateItem) -> float | None:
+    """Return how near two are in meaning; None where that is not known."""
+    if one.vector is None or other.vector is None or one.unknown_language or other.unknown_language:
         return None
-    return float(own @ others)
+    return float(one.vector @ other.vector)
 
 
-def _stronger(evidence: Evidence, one: int, other: int) -> bool:
-    """Whether two nearly say the same, neither as a turn, and the first is the stronger."""
-    own, others = evidence.vectors[one], evidence.vectors[other]
-    if own is None or others is None or not _comparable(evidence, one, other):
+def _more_salient(one: CandidateItem, other: CandidateItem) -> bool:
+    """Return whether two nearly say the same, one of them as a note, and the first is the more salient."""
+    if one.vector is None or other.vector is None or not _comparable(one, other):
         return False
-    notes = "note" in (evidence.regimes[one], evidence.regimes[other])
-    return notes and float(own @ others) >= ALIKE and evidence.strengths[one] > evidence.strengths[other]
+    notes = "note" in (one.regime, other.regime)
+    return notes and float(one.vector @ other.vector) >= ALIKE and one.prior.salience > other.prior.salience
 
 
-def _prevails(evidence: Evidence, one: int, other: int) -> bool:
-    standings, items = evidence.standings, evidence.items
-    return (standings[one], items[one].id) > (standings[other], items[other].id)
+def _prevails(one: CandidateItem, other: CandidateItem) -> bool:
+    return (one.prior.precedence, one.item.id) > (other.prior.precedence, other.item.id)
 
 
-def _near_repeats(evidence: Evidence, rows: Sequence[int]) -> NDArray[np.bool_]:
-    """Which of those notes nearly repeat which, shape (len(rows), len(rows))."""
-    repeats = np.zeros((len(rows), len(rows)), np.bool_)
+def _near_repeats(candidates: Sequence[CandidateItem]) -> NDArray[np.bool_]:
+    """Return which notes nearly repeat which, shape (len(candidates), len(candidates))."""
+    repeats = np.zeros((len(candidates), len(candidates)), np.bool_)
     vectors = {
-        place: vector
-        for place, row in enumerate(rows)
-        if evidence.regimes[row] == "note" and (vector := evidence.vectors[row]) is not None
+        place: candidate.vector
+        for place, candidate in enumerate(candidates)
+        if candidate.regime == "note" and candidate.vector is not None
     }
     if vectors:
         matrix = np.array(list(vectors.values()), np.float32)

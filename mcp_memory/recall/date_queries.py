@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from mcp_memory.language.dates.european import ENGLISH
@@ -50,35 +51,50 @@ _PLANS = frozenset(
 """Words with which such a month is a time and no person."""
 
 
-def periods_asked(query: str, *, now: datetime) -> list[Period]:
-    """The stretches of time that a question asks for, at face value, where it names nothing else to look for; else none.
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The times that a question names."""
+
+    moments: Sequence[Moment] = ()
+    only: Sequence[Period] = ()
+    """What it asks for, at face value, where it names nothing else to look for."""
+    ambiguous: Sequence[Period] = ()
+    """The same where it ends with a month that may be a name as well: "for June", "about May"."""
+
+
+def read_dates(query: str, *, now: datetime) -> Dates:
+    """Read the moments of a question once, and which periods it asks for and nothing else.
 
     A day or a month without its year is meant in each of the YEARS.
 
     >>> from datetime import datetime
-    >>> [period.start < period.end for period in periods_asked("what happened yesterday?", now=datetime(2026, 11, 21))]
+    >>> now = datetime(2026, 11, 21)
+    >>> [period.start < period.end for period in read_dates("what happened yesterday?", now=now).only]
     [True]
-    >>> periods_asked("who came to the party yesterday?", now=datetime(2026, 11, 21))
+    >>> read_dates("who came to the party yesterday?", now=now).only
     []
-    """
-    if _PLANS.intersection(words(query)):
-        query = _MONTH_LAST.sub(r"in \g<month>", query)
-    rest, moments = beside_dates(query, now=now)
-    if not moments or _names_anything(rest):
-        return []
-    return [period for moment in moments for period in _periods(moment, now.year)]
-
-
-def perhaps_asked(query: str, *, now: datetime) -> list[Period]:
-    """The same where a question ends with a month that may be meant, or somebody of that name: "for June", "about May".
-
-    >>> from datetime import datetime
-    >>> [bool(perhaps_asked(text, now=datetime(2026, 11, 21))) for text in ("about May", "about May's brother")]
+    >>> [bool(read_dates(text, now=now).ambiguous) for text in ("about May", "about May's brother")]
     [True, False]
     """
+    rest, moments = beside_dates(query, now=now)
+    only = date_only_query(rest, moments, year=now.year)
     if not _MONTH_LAST.search(query):
+        return Dates(moments, only)
+    ambiguous = ambiguous_month_query(query, now=now)
+    return Dates(moments, ambiguous if _PLANS.intersection(words(query)) else only, ambiguous)
+
+
+def date_only_query(rest: str, moments: Sequence[Moment], *, year: int) -> list[Period]:
+    """Return the periods of the moments, where the rest of a question names nothing."""
+    if not moments or _names_anything(rest):
         return []
-    return periods_asked(_MONTH_LAST.sub(r"in \g<month>", query), now=now)
+    return [period for moment in moments for period in _periods(moment, year)]
+
+
+def ambiguous_month_query(query: str, *, now: datetime) -> list[Period]:
+    """Return what a question asks for if the name at its end is a month."""
+    rest, moments = beside_dates(_MONTH_LAST.sub(r"in \g<month>", query), now=now)
+    return date_only_query(rest, moments, year=now.year)
 
 
 def _names_anything(text: str) -> bool:

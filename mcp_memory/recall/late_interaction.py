@@ -1,4 +1,4 @@
-"""Late interaction: a question's word pieces matched one by one with those of a text and of the turns around it."""
+"""Late interaction: a question's tokens matched one by one with those of a text and of the turns around it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -15,14 +15,14 @@ _AT_ONCE = 1_000_000
 """Cosines that are held at once: 4 MB. All of 200 texts of 20 kB with a question of 10 kB would be 3 GB."""
 
 Matches: TypeAlias = NDArray[np.float32]
-"""Shape (texts, pieces of the question): how well a text covers each piece, 0 to 1."""
+"""Shape (texts, tokens of the question): how well a text covers each token, 0 to 1."""
 
 Place: TypeAlias = tuple[object, int]
 """The conversation a turn belongs to, and its position there."""
 
 
-def match(question: Vector, texts: Sequence[bytes]) -> Matches:
-    """For each text and each piece of the question the squared cosine of the nearest piece of the text.
+def max_sim(question: Vector, texts: Sequence[bytes]) -> Matches:
+    """Return for each text and each token of the question the squared cosine of the nearest token of the text.
 
     The sum over the question of the maximum over the text is MaxSim (Khattab and Zaharia 2020, ColBERT); the square
     keeps many half-matches from adding up to one.
@@ -40,7 +40,7 @@ def match(question: Vector, texts: Sequence[bytes]) -> Matches:
 
 
 def _together(counts: NDArray[np.int64], most: int) -> Iterator[list[int]]:
-    """The rows that have pieces, in groups of no more than `most` pieces together or of one row."""
+    """Yield the rows that have tokens, in groups of no more than `most` tokens together or of one row."""
     rows: list[int] = []
     held = 0
     for row in np.flatnonzero(counts).tolist():
@@ -53,14 +53,14 @@ def _together(counts: NDArray[np.int64], most: int) -> Iterator[list[int]]:
         yield rows
 
 
-def covered(matches: Matches, weights: Vector) -> Vector:
-    """The share of the question each text covers, by the weight of its pieces, shape (texts,)."""
+def coverage(matches: Matches, weights: Vector) -> Vector:
+    """Return the share of the question that each text covers, by the weight of its tokens, shape (texts,)."""
     total = float(weights.sum())
     return (matches @ weights / total).astype(np.float32) if total else np.zeros(len(matches), np.float32)
 
 
 def with_neighbours(matches: Matches, places: Sequence[Place]) -> Matches:
-    """The matches, where a word that a turn does not say may be covered by the turns around it, damped.
+    """Let a word that a turn does not say be covered by the turns around it, damped.
 
     `places` has for each text its conversation and its position there; a text alone in its own is unchanged.
     """
@@ -73,12 +73,12 @@ def with_neighbours(matches: Matches, places: Sequence[Place]) -> Matches:
 
 
 def rows_of(places: Sequence[Place]) -> dict[Place, int]:
-    """Which row stands at each place."""
+    """Return the row at each place."""
     return {place: row for row, place in enumerate(places)}
 
 
 def neighbours(rows: Mapping[Place, int], shift: int) -> tuple[list[int], list[int]]:
-    """The rows that have one `shift` places further in their conversation, and that one's row for each."""
+    """Return the rows with a neighbour `shift` places further in their conversation, and the row of that neighbour for each."""
     pairs = [
         (row, other)
         for (conversation, position), row in rows.items()

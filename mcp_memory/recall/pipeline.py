@@ -1,77 +1,45 @@
 """Recalling: from a question to the items that answer it, best first."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 
-from mcp_memory.domain.model import (
-    Filter,
-    Hit,
-    Item,
-    SourceId,
-    Vector,
-)
+from mcp_memory.domain.model import Filter, Hit, Item, SourceId
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
-from mcp_memory.encoders.embedding import reads
-from mcp_memory.encoders.pieces import content_pieces, piece_words, reduce_states
-from mcp_memory.language.dates.extraction import Moment, moments
 from mcp_memory.language.dates.periods import Period, to_ms
-from mcp_memory.language.detection import unknown_share
 from mcp_memory.language.tokenization import normal_form
-from mcp_memory.recall import (
-    conflicts,
-    ranking,
-    relevance,
-    salience,
+from mcp_memory.recall import ranking, relevance
+from mcp_memory.recall.conflicts import Conflict, diversify, find_conflicts, order_conflicts
+from mcp_memory.recall.features import (
+    CandidateItem,
+    Features,
+    Scores,
+    candidate_items,
+    cosines,
+    coverages,
+    date_matches,
+    regime_of,
+    unmeasured,
 )
-from mcp_memory.recall.date_queries import perhaps_asked, periods_asked
-from mcp_memory.recall.late_interaction import covered, match, with_neighbours
-from mcp_memory.recall.query_expansion import kindred, names_nothing, searched
-from mcp_memory.recall.salience import confirmed_at, face_value, standing
+from mcp_memory.recall.query import Query, parse_query
+from mcp_memory.recall.salience import local_times, priors, saliences, today
 from mcp_memory.remember.contradiction.newer_value import asks_older, updates
 from mcp_memory.remember.planner import contradicts
 from mcp_memory.store import Store
 
-ASKED = 256
-"""Word pieces of a question that are matched at most, those of its rarest words: one of 1,000 characters has fewer."""
 DATED = 300
-"""Items of a time that is asked for among which the strongest are looked for, the latest."""
+"""Items of a time that is asked for among which the most salient are looked for, the latest."""
 REACH = 2
-"""Turns on either side that are looked at beside a candidate."""
+"""Turns on either side that are looked at with a candidate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What the encoder makes of a query."""
-
-    encoder: str
-    """Its identity."""
-    vector: Vector
-    pieces: Vector
-    """Unit vectors of the content word pieces, shape (pieces, PIECE_DIMENSIONS)."""
-    weights: Vector
-    """Inverse document frequency of each piece's word, shape (pieces,)."""
-    floor: float
-    """The largest cosine that is to be expected of what has nothing to do with it."""
-    doubtful: float
-    """The cosine from which the nearest may have to do with it where nothing reaches the floor."""
-    languages: tuple[str, ...]
-    """What the encoder knows; empty for any."""
-    understood: bool
-    """Whether the query is in one of them, as far as can be told."""
-
-    def reads(self, text: str) -> bool:
-        """Whether the encoder knows the language of a text."""
-        return reads(self.languages, text)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a search found, best first."""
+class SearchResult:
+    """The hits of a question, best first."""
 
     hits: list[Hit]
     total: int
@@ -87,230 +55,185 @@ class Recaller:
         self._store = store
         self._encoder = encoder
 
-    def find(self, query: str, *, where: Filter, limit: int, now: datetime) -> Found:
-        """The items that answer a question, never more than `limit`.
+    def find(self, text: str, *, where: Filter, limit: int, now: datetime) -> SearchResult:
+        """Return the items that answer a question, never more than `limit`.
 
         Where it ends with a month that may be a person too, what answers it otherwise goes before what happened then.
         """
-        present = _present(where, now)
-        if periods := periods_asked(query, now=present):
-            return self._happened(periods, where=where, limit=limit, now=now)
-        found = self._searched(query, searched(query), where=where, limit=limit, now=now)
-        if not found.hits and (instead := kindred(query)):
-            found = self._searched(query, instead, where=where, limit=limit, now=now)
-        if periods := perhaps_asked(query, now=present):
-            return _followed(found, self._happened(periods, where=where, limit=limit, now=now), limit=limit)
+        query = parse_query(text, now=_present(where, now))
+        if query.periods:
+            return self._by_date(query.periods, where=where, limit=limit, now=now)
+        found = self._hybrid_search(query, where=where, limit=limit, now=now)
+        if query.ambiguous_periods:
+            dated = self._by_date(query.ambiguous_periods, where=where, limit=limit, now=now)
+            return _followed(found, dated, limit=limit)
         return found
 
-    def _searched(self, query: str, looked_for: str, *, where: Filter, limit: int, now: datetime) -> Found:
-        """What meaning finds, and the words that are looked for."""
-        start = time.perf_counter()
-        encoder, notes = self.usable_encoder()
-        if encoder is not None and (names_nothing(query) or not reads(encoder.languages, query)):
-            encoder = None
-        question = self._question(encoder, query) if encoder else None
-        encoded = time.perf_counter()
-        candidates = self._candidates(looked_for, question, where)
-        searched = time.perf_counter()
-        if not candidates:
-            return Found([], 0, notes)
-        evidence, eligible = self._evidence(query, looked_for, question, candidates, where=where, now=now)
-        matched = time.perf_counter()
-        found = self._rank(query, question, evidence, eligible, limit=limit, now=now)
-        found = replace(found, hits=self._with_replaced(found.hits, as_of=where.as_of))
-        timings = {
-            "encode": (encoded - start) * 1000,
-            "candidates": (searched - encoded) * 1000,
-            "interaction": (matched - searched) * 1000,
-            "rank": (time.perf_counter() - matched) * 1000,
-        }
-        return replace(found, notes=notes, timings=timings)
-
-    def _happened(self, periods: Sequence[Period], *, where: Filter, limit: int, now: datetime) -> Found:
-        """What happened in stretches of time or tells of them, the strongest first, nothing told twice."""
-        states = self._store.states(self._store.dated(periods, where=where, limit=DATED), as_of=where.as_of)
-        items = list({normal_form(item.spoken): item for item in states.values()}.values())
-        strengths = self.strengths(items, now=now)
-        ordered = sorted(zip(strengths, items, strict=True), key=lambda pair: (-pair[0], pair[1].id))
-        hits = [Hit(item, strength, parts={"strength": strength}) for strength, item in ordered[:limit]]
-        return Found(self._with_replaced(hits, as_of=where.as_of), len(items))
-
-    def strengths(self, items: Sequence[Item], *, now: datetime) -> list[float]:
-        """How much each item still counts (salience.strengths)."""
-        return salience.strengths(self._store, items, now=now)
+    def saliences(self, items: Sequence[Item], *, now: datetime) -> list[float]:
+        """Return how much each item still counts (salience.saliences)."""
+        return saliences(self._store, items, now=now)
 
     def usable_encoder(self) -> tuple[Encoder | None, tuple[str, ...]]:
-        """The encoder, where its vectors may be compared with the store's; else why not, for the reader."""
+        """Return the encoder, where its vectors may be compared with the store's; else why not, for the reader."""
         encoder = self._encoder.ready()
         if encoder is None:
             if self._encoder.problem is not None:
                 return None, (f"Found by words alone: {self._encoder.problem}",)
             return None, ("Found by words alone: the encoder is still loading. Recall again in a second for the rest.",)
-        serving = self._store.serving_encoder()
-        if serving not in (None, encoder.identity):
+        serving, identity = self._store.serving_encoder(), encoder.identity
+        if serving not in (None, identity):
             return None, (
                 f"Found by words alone: the vectors in this file were made by {serving}, and the encoder is "
-                f"{encoder.identity}. Run `mcp-memory reindex`, with the same --database and --model, to make them anew.",
+                f"{identity}. Run `mcp-memory reindex`, with the same --database and --model, to make them anew.",
             )
         return encoder, ()
 
-    def _question(self, encoder: Encoder, query: str) -> Question:
-        reading = encoder.measure_query(query)
-        pieces = [] if reading.states is None else content_pieces(query, reading.spans)
-        weights, searched = self._store.rarity(piece_words(query, [reading.spans[number] for number in pieces]))
-        rarest = sorted(sorted(range(len(pieces)), key=lambda place: -weights[place])[:ASKED])
-        kept = [pieces[place] for place in rarest]
-        noise = encoder.noise
-        states = np.zeros((0, encoder.dimensions), np.float32) if reading.states is None else reading.states[kept]
-        return Question(
-            encoder.identity,
-            reading.vector,
-            reduce_states(states),
-            np.array([weights[place] for place in rarest], np.float32),
-            relevance.noise_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
-            relevance.doubtful_floor(mean=noise.mean, deviation=noise.deviation, searched=searched),
-            encoder.languages,
-            not encoder.languages or unknown_share([query], encoder.languages)[0] == 0,
+    def _by_date(self, periods: Sequence[Period], *, where: Filter, limit: int, now: datetime) -> SearchResult:
+        """Return what happened in stretches of time or names them, the most salient first, without repeats."""
+        states = self._store.states(self._store.dated(periods, where=where, limit=DATED), as_of=where.as_of)
+        items = list({normal_form(item.spoken): item for item in states.values()}.values())
+        ordered = sorted(
+            zip(self.saliences(items, now=now), items, strict=True), key=lambda pair: (-pair[0], pair[1].id)
         )
+        hits = [Hit(item, salience, parts={"strength": salience}) for salience, item in ordered[:limit]]
+        return SearchResult(self._with_replaced(hits, as_of=where.as_of), len(items))
 
-    def _candidates(self, looked_for: str, question: Question | None, where: Filter) -> set[int]:
-        """The states worth a closer look: the best of both searches together."""
-        found = self._store.search_text(looked_for, where=where, limit=ranking.CANDIDATES)
+    def _hybrid_search(self, query: Query, *, where: Filter, limit: int, now: datetime) -> SearchResult:
+        """Search by words and meaning; where nothing is relevant, by the query's expansion."""
+        start = time.perf_counter()
+        encoder, notes = self.usable_encoder()
+        query = query.encode(encoder)
+        encoded = time.perf_counter()
+        found = self._search(query, query.content, where=where, limit=limit, now=now)
+        if not found.hits and query.expansion:
+            found = self._search(query, query.expansion, where=where, limit=limit, now=now)
+        return replace(found, notes=notes, timings={"encode": (encoded - start) * 1000} | found.timings)
+
+    def _search(self, query: Query, terms: str, *, where: Filter, limit: int, now: datetime) -> SearchResult:
+        """Search by the words of `terms`, and by the query's vector where it has one."""
+        start = time.perf_counter()
+        candidates = self._candidates(query, terms, where)
+        searched = time.perf_counter()
+        if not candidates:
+            return SearchResult([], 0)
+        idf, indexed = self._store.rarity(query.encoded.words) if query.encoded else ([], 0)
+        features = self._features(query, terms, idf, candidates, where=where, now=now)
+        matched = time.perf_counter()
+        found = _rank(query, features, indexed=indexed, limit=limit, now=now)
+        found = replace(found, hits=self._with_replaced(found.hits, as_of=where.as_of))
+        timings = {
+            "candidates": (searched - start) * 1000,
+            "interaction": (matched - searched) * 1000,
+            "rank": (time.perf_counter() - matched) * 1000,
+        }
+        return replace(found, timings=timings)
+
+    def _candidates(self, query: Query, terms: str, where: Filter) -> set[int]:
+        """Return the states worth a closer look: the best of both searches together."""
+        found = self._store.search_text(terms, where=where, limit=ranking.CANDIDATES)
         texts = {candidate.revision_id: candidate.score for candidate in found}
-        if question is None:
+        if query.encoded is None:
             return set(texts)
         near = self._store.search_vectors(
-            question.vector, encoder=question.encoder, where=where, limit=ranking.CANDIDATES
+            query.encoded.vector, encoder=query.encoded.encoder, where=where, limit=ranking.CANDIDATES
         )
-        cosines = {candidate.revision_id: candidate.score for candidate in near}
-        lowest = min(cosines.values(), default=0.0)
-        numbers = [*texts, *(number for number in cosines if number not in texts)]
-        scores = ranking.zscores(np.array([texts.get(n, 0.0) for n in numbers], np.float32))
-        scores = scores + ranking.zscores(np.array([cosines.get(n, lowest) for n in numbers], np.float32))
-        best: list[int] = np.argsort(-scores, kind="stable")[: ranking.CANDIDATES].tolist()
-        return {numbers[place] for place in best}
+        return ranking.best_of(texts, {candidate.revision_id: candidate.score for candidate in near})
 
-    def _evidence(
-        self,
-        query: str,
-        looked_for: str,
-        question: Question | None,
-        candidates: set[int],
-        *,
-        where: Filter,
-        now: datetime,
-    ) -> tuple[ranking.Evidence, list[bool]]:
-        """All that is known about the candidates and the turns around them, and which of these the filter lets through."""
+    def _features(
+        self, query: Query, terms: str, idf: Sequence[float], candidates: set[int], *, where: Filter, now: datetime
+    ) -> Features:
+        """Read what the store knows about the candidates and the turns around them, and measure each against the query."""
         states = self._store.states(sorted(candidates), as_of=where.as_of)
         around = self._store.states_at(_turns_around(states.values()), where=where)
         states |= self._store.states(sorted(around.keys() - states.keys()), as_of=where.as_of)
         numbers = sorted(states, reverse=True)
         items = [states[number] for number in numbers]
-        places = [((item.source_id, item.scope), item.position) for item in items]
-        measured = self._store.measured(numbers, encoder=question.encoder) if question else {}
-        made = [measured.get(number) for number in numbers]
-        unknown = np.full(len(items), np.nan, np.float32)
-        cosines = late = coverage = helped = unknown
-        if question is not None:
-            cosines = _products([m.vector if m else None for m in made], question.vector)
-            late = _products([m.late if m else None for m in made], question.vector)
-            matches = match(question.pieces, [m.pieces if m else b"" for m in made])
-            absent = np.isnan(cosines)
-            coverage = np.where(absent, np.nan, covered(matches, question.weights)).astype(np.float32)
-            spread = with_neighbours(matches, places)
-            helped = np.where(absent, np.nan, covered(spread, question.weights)).astype(np.float32)
-        texts, full = self._store.word_scores(looked_for, items)
-        if looked_for != (asked := searched(query)):
-            _, full = self._store.word_scores(asked, [])
-        evidence = ranking.Evidence(
-            items=items,
-            regimes=[_regime(item) for item in items],
-            places=places,
-            texts=texts,
-            shares=texts / max(full, 1e-9),
-            cosines=cosines,
-            late=late,
-            coverage=coverage,
-            around=helped,
-            dates=self._date_matches(query, dict(zip(numbers, items, strict=True)), where=where, now=now),
-            vectors=[m.vector if m else None for m in made],
-            foreign=np.array([question is not None and not question.reads(item.text) for item in items], np.bool_),
-            strengths=self.strengths(items, now=now),
-            standings=[standing(item, now=now) for item in items],
-            said=[confirmed_at(item, now=now) for item in items],
+        encoded = query.encoded
+        measured = self._store.measured(numbers, encoder=encoded.encoder) if encoded else {}
+        embeddings = [measured.get(number) for number in numbers]
+        uses = self._store.uses([item.id for item in items], before=today(now))
+        rows = candidate_items(
+            items,
+            eligible=[number in candidates or around.get(number, False) for number in numbers],
+            embeddings=embeddings,
+            priors=priors(items, uses=uses, now=now),
+            query=encoded,
         )
-        return evidence, [number in candidates or around.get(number, False) for number in numbers]
+        bm25, full = self._store.word_scores(terms, items)
+        if terms != query.content:
+            _, full = self._store.word_scores(query.content, [])
+        cosine = late = alone = helped = unmeasured(len(items))
+        if encoded is not None:
+            cosine = cosines([each.vector if each else None for each in embeddings], encoded.vector)
+            late = cosines([each.late if each else None for each in embeddings], encoded.vector)
+            alone, helped = coverages(encoded, idf, embeddings, [row.place for row in rows])
+        return Features(
+            candidates=rows,
+            bm25=bm25,
+            bm25_share=bm25 / max(full, 1e-9),
+            cosine=cosine,
+            late_cosine=late,
+            coverage=alone,
+            context_coverage=helped,
+            date_match=self._date_match(query, numbers, items, now=now),
+        )
 
-    def _date_matches(self, query: str, items: Mapping[int, Item], *, where: Filter, now: datetime) -> Vector:
-        """How near each item lies to a moment the query names, by its own date or one its text tells.
-
-        Relative words count from `now`, or from the moment whose knowledge is asked for.
-        """
-        asked = moments(query, now=_present(where, now))
-        if not asked:
+    def _date_match(self, query: Query, numbers: Sequence[int], items: Sequence[Item], *, now: datetime) -> Scores:
+        if not query.moments:
             return np.zeros(len(items), np.float32)
-        told = self._store.told(list(items))
-        return np.array(
-            [_closeness(asked, face_value(item, now=now), told.get(number, ())) for number, item in items.items()],
-            np.float32,
-        )
-
-    def _rank(
-        self,
-        query: str,
-        question: Question | None,
-        evidence: ranking.Evidence,
-        eligible: Sequence[bool],
-        *,
-        limit: int,
-        now: datetime,
-    ) -> Found:
-        parts = ranking.fuse(evidence, query=query)
-        parts |= ranking.weigh(evidence.items, regimes=evidence.regimes, strengths=evidence.strengths, now=to_ms(now))
-        scores = ranking.sum_of(parts)
-        relevant = (
-            relevance.relevant(evidence, floor=question.floor, doubtful=question.doubtful)
-            if question and question.understood
-            else relevance.relevant(evidence, floor=None)
-        )
-        order: list[int] = [i for i in np.argsort(-scores, kind="stable").tolist() if relevant[i] and eligible[i]]
-        distinct = conflicts.diversify(order, evidence, scores=scores)
-        rivals = conflicts.rivals(distinct, evidence, differ=_says_otherwise)
-        distinct = conflicts.settle(
-            distinct,
-            evidence,
-            scores=scores,
-            rivals=rivals,
-            about_older=lambda old, new: asks_older(query, old.text, new.text),
-        )
-        kept = distinct[:limit]
-        explained = [
-            Hit(
-                evidence.items[i],
-                float(scores[i]),
-                was=_changed_by(i, rivals, evidence),
-                parts={name: float(part[i]) for name, part in parts.items()},
-            )
-            for i in kept
-        ]
-        return Found(explained, len(distinct))
+        dates = self._store.told(numbers)
+        return date_matches(query.moments, local_times(items, now=now), [dates.get(number, ()) for number in numbers])
 
     def _with_replaced(self, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
         replaced = self._store.replaced_by([hit.item.id for hit in hits], as_of=as_of)
         return [replace(hit, was=(*replaced.get(hit.item.id, ()), *hit.was)) for hit in hits]
 
 
-def _products(vectors: Sequence[Vector | None], query: Vector) -> Vector:
-    """The product of each vector with a query, shape (vectors,); not a number where there is none."""
-    found = np.full(len(vectors), np.nan, np.float32)
-    known = {row: vector for row, vector in enumerate(vectors) if vector is not None}
-    if known:
-        found[list(known)] = np.stack(list(known.values())) @ query
-    return found
+def _rank(query: Query, features: Features, *, indexed: int, limit: int, now: datetime) -> SearchResult:
+    """Order the relevant candidates; `indexed` is how many states were searched."""
+    candidates = features.candidates
+    parts = ranking.fuse(features, query) | ranking.weigh(candidates, now=to_ms(now))
+    scores = ranking.sum_of(parts)
+    relevant = relevance.relevant(features, *_floors(query, indexed))
+    ranked: list[int] = np.argsort(-scores, kind="stable").tolist()
+    order = diversify([i for i in ranked if relevant[i] and candidates[i].eligible], candidates, scores=scores)
+    conflicts = find_conflicts(order, candidates, differ=_says_otherwise)
+    order = order_conflicts(
+        order,
+        candidates,
+        scores=scores,
+        dates=features.date_match,
+        conflicts=conflicts,
+        about_older=lambda old, new: asks_older(query.text, old.text, new.text),
+    )
+    hits = [
+        Hit(
+            candidates[i].item,
+            float(scores[i]),
+            was=_superseded_by(i, conflicts, candidates),
+            parts={name: float(part[i]) for name, part in parts.items()},
+        )
+        for i in order[:limit]
+    ]
+    return SearchResult(hits, len(order))
 
 
-def _followed(found: Found, more: Found, *, limit: int) -> Found:
-    """What was found, and after it what else was."""
+def _floors(query: Query, indexed: int) -> tuple[float | None, float]:
+    """Return the cosine from which a candidate is relevant, and from which the nearest may be; none without an encoder
+    that knows the query's language."""
+    if query.encoded is None or not query.encoded.understood:
+        return None, np.inf
+    return relevance.floors(query.encoded.noise, searched=indexed)
+
+
+def _superseded_by(row: int, conflicts: Sequence[Conflict], candidates: Sequence[CandidateItem]) -> tuple[Item, ...]:
+    """Return the values that a candidate is an update of, the latest stated first."""
+    older = [candidates[each.superseded] for each in conflicts if each.update and each.kept == row]
+    return tuple(each.item for each in sorted(older, key=lambda each: each.prior.stated_at, reverse=True))
+
+
+def _followed(found: SearchResult, more: SearchResult, *, limit: int) -> SearchResult:
+    """Append what else was found."""
     known = {hit.item.id for hit in found.hits}
     added = [hit for hit in more.hits if hit.item.id not in known]
     hits = [*found.hits, *added][:limit]
@@ -318,36 +241,22 @@ def _followed(found: Found, more: Found, *, limit: int) -> Found:
 
 
 def _present(where: Filter, now: datetime) -> datetime:
-    """From when the relative words of a question count: `now`, or the moment whose knowledge is asked for."""
+    """Return from when the relative words of a question count: `now`, or the moment whose knowledge is asked for."""
     return now if where.as_of is None else datetime.fromtimestamp(where.as_of / 1000, now.tzinfo)
 
 
 def _says_otherwise(old: Item, new: Item) -> bool:
-    """Whether the later of two items tells how the earlier has changed.
+    """Return whether the later of two items gives a new value of what the earlier says.
 
     Between people, and of the passages of documents, only the same words will do: with more, passages of one subject
     are taken for news of each other, which costs 1.1 nDCG@10 on CMRC 2018 (python -m bench.recall, 2026-11-21).
     """
-    strict = any(_regime(item) == "conversation" or item.source_kind == "document" for item in (old, new))
+    strict = any(regime_of(item) == "conversation" or item.source_kind == "document" for item in (old, new))
     return bool(contradicts(old, new)) or (not strict and updates(old.text, new.text))
 
 
-def _regime(item: Item) -> ranking.Regime:
-    return ranking.regime_of(transcript=item.source_kind == "transcript", speaker=item.speaker)
-
-
-def _changed_by(row: int, rivals: Sequence[conflicts.Rivals], evidence: ranking.Evidence) -> tuple[Item, ...]:
-    """What a candidate is an update of, the latest said first."""
-    older = [rival.falls for rival in rivals if rival.update and rival.stands == row]
-    return tuple(evidence.items[i] for i in sorted(older, key=lambda i: evidence.said[i], reverse=True))
-
-
 def _turns_around(items: Iterable[Item]) -> set[tuple[SourceId, int]]:
-    """The places up to REACH before and after the turns given, in their conversations."""
+    """Return the places up to REACH before and after the turns given, in their conversations."""
     given = {(item.source_id, item.position) for item in items if item.source_kind == "transcript"}
     shifts = range(-REACH, REACH + 1)
     return {(source, position + shift) for source, position in given for shift in shifts} - given
-
-
-def _closeness(asked: Sequence[Moment], when: int, told: Sequence[Period]) -> float:
-    return max(moment.closeness(period) for moment in asked for period in (Period(when, when + 1), *told))

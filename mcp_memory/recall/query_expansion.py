@@ -53,12 +53,12 @@ _INSTEAD = tuple(
 else brings the two together."""
 
 
-def searched(query: str) -> str:
+def content_query(query: str) -> str:
     """What of a question is looked for by words: not what only asks, and the word of a change that would answer it.
 
-    >>> searched("我住在哪里？").split()
+    >>> content_query("我住在哪里？").split()
     ['住在', '？', '搬到']
-    >>> searched("Where does the user keep the keys?"), searched("部署端口是多少？").split()
+    >>> content_query("Where does the user keep the keys?"), content_query("部署端口是多少？").split()
     ('Where   keep the keys?', ['部署端口', '？'])
     """
     left = _THE_USER.sub(" ", query)
@@ -68,12 +68,12 @@ def searched(query: str) -> str:
     return f"{asked} 搬到" if _DWELLS.search(query) else asked
 
 
-def kindred(query: str) -> str:
+def expand(query: str) -> str:
     """Words that an answer may have instead of those of a Chinese question; "" where there are none.
 
-    >>> kindred("我老公几岁？")
+    >>> expand("我老公几岁？")
     '丈夫 老公 爱人 先生 年龄 岁'
-    >>> kindred("How old is my husband?")
+    >>> expand("How old is my husband?")
     ''
     """
     if query.isascii() or _NOT_CHINESE.search(query):
@@ -82,11 +82,11 @@ def kindred(query: str) -> str:
     return " ".join(dict.fromkeys(told))
 
 
-def names_nothing(query: str) -> bool:
+def has_no_terms(query: str) -> bool:
     """Whether a question says nothing but signs, operators of a search, single letters or figures, of which no meaning can
     be made.
 
-    >>> names_nothing("x"), names_nothing("C?"), names_nothing("Go"), names_nothing('" OR NEAR( * ) AND')
+    >>> has_no_terms("x"), has_no_terms("C?"), has_no_terms("Go"), has_no_terms('" OR NEAR( * ) AND')
     (True, True, False, True)
     """
     query = _OPERATOR.sub(" ", query)

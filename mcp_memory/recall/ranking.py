@@ -1,24 +1,20 @@
-"""Ranking: what the searches found about each candidate, put together into one order."""
+"""Ranking: the features of each candidate fused into one score."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_memory.domain.model import Item, Vector
-from mcp_memory.language.dates.extraction import asks_when, tells_when
+from mcp_memory.language.dates.extraction import tells_when
 from mcp_memory.language.sentences import sentences
 from mcp_memory.language.tokenization import words
 from mcp_memory.recall.bm25 import BM25_B, BM25_K1
-from mcp_memory.recall.late_interaction import Place, neighbours, rows_of
-from mcp_memory.recall.salience import ASSISTANTS, USERS
+from mcp_memory.recall.features import CandidateItem, Features, Regime, Scores
+from mcp_memory.recall.late_interaction import neighbours, rows_of
+from mcp_memory.recall.query import Query
+from mcp_memory.recall.salience import USERS
 
-Scores: TypeAlias = NDArray[np.float32]
-"""One number a candidate, shape (n,)."""
-Regime: TypeAlias = Literal["conversation", "log", "note"]
-"""A turn between people, a message between a user and an assistant, or anything that stands for itself."""
 CANDIDATES = 200
 """Items each search hands to the ranking; 100 lose .3 hit@5 on LoCoMo's turns to a full scan."""
 
@@ -55,44 +51,11 @@ From BEFORE to here and SPEAKER were chosen together on LoCoMo's turns. Chosen o
 fifth, in turn, they gain 1.5 hit@5, 1.3 R@10 and 2.5 nDCG@10 over what an older ranking had wanted (prototype);
 through recall all five go from 83.2, 84.5 and 67.3 to 84.8, 85.8 and 70.5 (python -m bench.recall --sets locomo, 2026-11-21).
 """
-STRENGTH: Mapping[Regime, float] = {"note": 0.6, "log": 0.1, "conversation": 0.1}
-"""From the weakest memory to the strongest (salience.strength): decides between near equals only. Of turns all is told
+SALIENCE: Mapping[Regime, float] = {"note": 0.6, "log": 0.1, "conversation": 0.1}
+"""From the weakest memory to the strongest (salience.salience): decides between near equals only. Of turns all is told
 in its place, and what their words weigh says little: .4 cost LoCoMo's .6 hit@5 and a prior for the latest cost logs 8."""
 ENDED = 0.5
 """Against what was said to be no longer true."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is known about each of n candidates, in one order. NaN stands for what was not measured."""
-
-    items: Sequence[Item]
-    regimes: Sequence[Regime]
-    places: Sequence[Place]
-    texts: Scores
-    """BM25; 0 where it holds no word of the query."""
-    shares: Scores
-    """BM25 over that of a text of average length that holds each word of the query once."""
-    cosines: Scores
-    """Of the query with the text alone."""
-    late: Scores
-    """Of the query with the text as read among its neighbours (late chunking)."""
-    coverage: Scores
-    """The share of the query that the text covers (late interaction), 0 to 1."""
-    around: Scores
-    """The same with the help of the turns around."""
-    dates: Scores
-    """How near it lies to what the query names in time, 0 to 1; 0 where it names nothing."""
-    vectors: Sequence[Vector | None]
-    """Of the text alone."""
-    foreign: NDArray[np.bool_]
-    """Which texts are in a language the encoder does not know, so that their cosines say little."""
-    strengths: Sequence[float]
-    """How much each still counts whatever the query, 0 to 1 (salience.strength)."""
-    standings: Sequence[float]
-    """What decides between two that contradict or repeat each other, the higher prevails (salience.standing)."""
-    said: Sequence[int]
-    """When each was last said, in milliseconds at face value (salience.confirmed_at)."""
 
 
 Parts: TypeAlias = dict[str, Scores]
@@ -102,7 +65,7 @@ Parts: TypeAlias = dict[str, Scores]
 def bm25(
     frequencies: Scores, *, lengths: Scores, average: float, holding: Scores, total: int, weights: Scores
 ) -> Scores:
-    """BM25 of documents, shape (n,), from how often each holds each term, shape (n, terms).
+    """Return the BM25 of documents, shape (n,), from how often each holds each term, shape (n, terms).
 
     Robertson and Zaragoza 2009, with the inverse document frequency ln(1 + (N - n + .5) / (n + .5)) of Lucene, which
     stays positive for a term that most documents hold: FTS5's own is cut off there and silences the names of the two
@@ -111,16 +74,16 @@ def bm25(
     """
     damping = BM25_K1 * (1 - BM25_B + BM25_B * lengths / max(average, 1e-9))
     saturated = frequencies * (BM25_K1 + 1) / (frequencies + damping[:, None])
-    return (saturated @ (weights * rarity(holding, total=total))).astype(np.float32)
+    return (saturated @ (weights * idf(holding, total=total))).astype(np.float32)
 
 
-def rarity(holding: Scores, *, total: int) -> Scores:
-    """Inverse document frequency of terms that `holding` of `total` documents hold, as `bm25` has it."""
+def idf(holding: Scores, *, total: int) -> Scores:
+    """Return the inverse document frequency of terms that `holding` of `total` documents hold, as `bm25` has it."""
     return np.log1p((total - holding + 0.5) / (holding + 0.5)).astype(np.float32)
 
 
 def zscores(scores: Scores) -> Scores:
-    """How many standard deviations each score lies above the mean; 0 where it is NaN or all are equal.
+    """Return how many standard deviations each score lies above the mean; 0 where it is NaN or all are equal.
 
     >>> zscores(np.array([1, 2, 3, np.nan], np.float32)).round(2).tolist()
     [-1.2200000286102295, 0.0, 1.2200000286102295, 0.0]
@@ -134,20 +97,32 @@ def zscores(scores: Scores) -> Scores:
     return np.where(known, (scores - scores[known].mean()) / deviation, 0).astype(np.float32)
 
 
-def fuse(evidence: Evidence, *, query: str) -> Parts:
-    """The parts of each candidate's score.
+def best_of(texts: Mapping[int, float], cosines: Mapping[int, float]) -> set[int]:
+    """Return the CANDIDATES states whose scores of both searches, as z-scores, add up to most."""
+    lowest = min(cosines.values(), default=0.0)
+    numbers = [*texts, *(number for number in cosines if number not in texts)]
+    scores = zscores(np.array([texts.get(n, 0.0) for n in numbers], np.float32))
+    scores = scores + zscores(np.array([cosines.get(n, lowest) for n in numbers], np.float32))
+    best: list[int] = np.argsort(-scores, kind="stable")[:CANDIDATES].tolist()
+    return {numbers[place] for place in best}
+
+
+def fuse(features: Features, query: Query) -> Parts:
+    """Return the parts of each candidate's score.
 
     Fusing z-scores and not ranks keeps how much better the best is: reciprocal rank fusion of BM25 and one vector is
     worse than BM25 alone on conversations (docs/recall.md). What a candidate is decides how: turns between people
     lean on the turns around, notes and logs stand for themselves.
     """
+    candidates = features.candidates
+    late = np.where(np.isnan(features.late_cosine), features.cosine, features.late_cosine).astype(np.float32)
     scores = {
-        "meaning": (zscores(evidence.cosines) + zscores(_either(evidence.late, evidence.cosines))) / 2,
-        "words": zscores(evidence.texts),
-        "coverage": zscores(evidence.coverage),
-        "around": zscores(evidence.around),
+        "meaning": (zscores(features.cosine) + zscores(late)) / 2,
+        "words": zscores(features.bm25),
+        "coverage": zscores(features.coverage),
+        "around": zscores(features.context_coverage),
     }
-    turns = np.array([regime == "conversation" for regime in evidence.regimes], np.bool_)
+    turns = np.array([candidate.regime == "conversation" for candidate in candidates], np.bool_)
     parts = {
         name: np.where(
             turns,
@@ -156,96 +131,84 @@ def fuse(evidence: Evidence, *, query: str) -> Parts:
         ).astype(np.float32)
         for name, score in scores.items()
     }
-    parts["speaker"] = _speaker(evidence, query)
-    told, asking = _told(evidence.items, turns)
-    parts["length"] = (LENGTH * told).astype(np.float32)
-    parts["neighbours"] = _smoothed(sum_of(parts), evidence, turns)
+    parts["speaker"] = _speaker(candidates, query)
+    lengths, asking = _statement_lengths(candidates, turns)
+    parts["length"] = (LENGTH * lengths).astype(np.float32)
+    parts["neighbours"] = _neighbour_boost(sum_of(parts), candidates, turns)
     parts["asking"] = (-ASKING * asking * np.maximum(sum_of(parts), 0)).astype(np.float32)
-    parts["when"] = (WHEN * _telling_when(evidence.items, turns, query)).astype(np.float32)
-    parts["date"] = (DATE * evidence.dates).astype(np.float32)
+    parts["when"] = (WHEN * _telling_when(candidates, turns, query)).astype(np.float32)
+    parts["date"] = (DATE * features.date_match).astype(np.float32)
     return parts
 
 
-def weigh(items: Sequence[Item], *, regimes: Sequence[Regime], strengths: Sequence[float], now: int) -> Parts:
-    """What an item is worth whatever the query: its strength, 0 to 1, and that it may have ended by `now`."""
-    ended = [item.valid_until is not None and item.valid_until <= now for item in items]
+def weigh(candidates: Sequence[CandidateItem], *, now: int) -> Parts:
+    """Return what each candidate is worth whatever the query: its salience, and whether it has ended by `now`."""
+    ended = [item.valid_until is not None and item.valid_until <= now for item in (c.item for c in candidates)]
     return {
-        "strength": np.array(
-            [STRENGTH[regime] * (strength - 0.5) for regime, strength in zip(regimes, strengths, strict=True)],
-            np.float32,
-        ),
+        "strength": np.array([SALIENCE[c.regime] * (c.prior.salience - 0.5) for c in candidates], np.float32),
         "ended": np.array([-ENDED * over for over in ended], np.float32),
     }
 
 
 def sum_of(parts: Parts) -> Scores:
-    """The score the parts add up to."""
+    """Return the score that the parts add up to."""
     return np.array(sum(parts.values()), np.float32)
 
 
-def _either(scores: Scores, otherwise: Scores) -> Scores:
-    return np.where(np.isnan(scores), otherwise, scores).astype(np.float32)
-
-
-def _speaker(evidence: Evidence, query: str) -> Scores:
-    asked = set(words(query))
-    named = {item.speaker for item in evidence.items if item.speaker and set(words(item.speaker)) <= asked}
-    about_assistant = bool(asked & {"assistant", "you", "your"})
+def _speaker(candidates: Sequence[CandidateItem], query: Query) -> Scores:
+    speakers = {candidate.item.speaker for candidate in candidates} - {None, ""}
+    named = {speaker for speaker in speakers if speaker and set(words(speaker)) <= query.words}
+    about_assistant = bool(query.words & {"assistant", "you", "your"})
     values: list[float] = []
-    for item, regime in zip(evidence.items, evidence.regimes, strict=True):
-        if regime == "conversation":
-            values.append(SPEAKER * (len(named) == 1 and item.speaker in named))
+    for candidate in candidates:
+        speaker = candidate.item.speaker
+        if candidate.regime == "conversation":
+            values.append(SPEAKER * (len(named) == 1 and speaker in named))
         else:
-            values.append(OWN_WORDS * (regime == "log" and not about_assistant and item.speaker in USERS))
+            values.append(OWN_WORDS * (candidate.regime == "log" and not about_assistant and speaker in USERS))
     return np.array(values, np.float32)
 
 
-def regime_of(*, transcript: bool, speaker: str | None) -> Regime:
-    """What an item is, from whether its source is a conversation and who speaks."""
-    if not transcript:
-        return "note"
-    return "log" if speaker and speaker.casefold() in USERS | ASSISTANTS else "conversation"
-
-
-def _told(items: Sequence[Item], turns: NDArray[np.bool_]) -> tuple[Scores, Scores]:
-    """Of each turn the log length of what is no question, over the mean of the turns, and the share of its words that ask."""
-    lengths, asking = np.zeros(len(items), np.float32), np.zeros(len(items), np.float32)
+def _statement_lengths(candidates: Sequence[CandidateItem], turns: NDArray[np.bool_]) -> tuple[Scores, Scores]:
+    """Return of each turn the log length of what is no question, less the mean of the turns, and the share of its words
+    that ask."""
+    lengths, asking = np.zeros(len(candidates), np.float32), np.zeros(len(candidates), np.float32)
     if turns.any():
-        said = [item.text for item, turn in zip(items, turns, strict=True) if turn]
-        told = np.array([_words_told(text) for text in said], np.float32)
-        asking[turns] = 1 - told / np.array([max(len(text.split()), 1) for text in said], np.float32)
-        lengths[turns] = np.log1p(told)
+        texts = [candidate.item.text for candidate, turn in zip(candidates, turns, strict=True) if turn]
+        stated = np.array([_words_stated(text) for text in texts], np.float32)
+        asking[turns] = 1 - stated / np.array([max(len(text.split()), 1) for text in texts], np.float32)
+        lengths[turns] = np.log1p(stated)
         lengths[turns] -= lengths[turns].mean()
     return lengths, asking
 
 
-def _telling_when(items: Sequence[Item], turns: NDArray[np.bool_], query: str) -> Scores:
-    """1 for a turn that may name a time, where the query asks for one."""
-    if not asks_when(query):
-        return np.zeros(len(items), np.float32)
-    return np.array([turn and tells_when(item.text) for item, turn in zip(items, turns, strict=True)], np.float32)
+def _telling_when(candidates: Sequence[CandidateItem], turns: NDArray[np.bool_], query: Query) -> Scores:
+    """Return 1 for a turn that may name a time, where the query asks for one."""
+    if not query.asks_when:
+        return np.zeros(len(candidates), np.float32)
+    return np.array([turn and tells_when(c.item.text) for c, turn in zip(candidates, turns, strict=True)], np.float32)
 
 
-def _words_told(text: str) -> int:
+def _words_stated(text: str) -> int:
     if "?" not in text and "？" not in text:
         return len(text.split())
-    told = [text[start:end] for start, end in sentences(text)]
-    return sum(len(sentence.split()) for sentence in told if not sentence.rstrip("\"'”’)]").endswith(("?", "？")))
+    parts = [text[start:end] for start, end in sentences(text)]
+    return sum(len(part.split()) for part in parts if not part.rstrip("\"'”’)]").endswith(("?", "？")))
 
 
-def _smoothed(scores: Scores, evidence: Evidence, turns: NDArray[np.bool_]) -> Scores:
-    """What the turns around add to each turn: a good turn raises its neighbours, a question its answer."""
+def _neighbour_boost(scores: Scores, candidates: Sequence[CandidateItem], turns: NDArray[np.bool_]) -> Scores:
+    """Return what the turns around add to each turn: a good turn raises its neighbours, a question its answer."""
     if not turns.any():
         return np.zeros_like(scores)
     powers = np.where(turns, np.maximum(scores, 0) ** POWER, 0)
     total = powers.copy()
-    at = rows_of(evidence.places)
+    at = rows_of([candidate.place for candidate in candidates])
     for distance in range(1, REACH + 1):
         for shift, given in ((-distance, BEFORE), (distance, AFTER)):
             rows, others = neighbours(at, shift)
             total[rows] += FADING ** (distance - 1) * given * powers[others]
     rows, others = neighbours(at, -1)
-    asked = np.array(["?" in evidence.items[other].text for other in others], np.float32)
+    asked = np.array(["?" in candidates[other].item.text for other in others], np.float32)
     total[rows] += ANSWER * asked * powers[others]
     raised = np.where(turns & (total > 0), total ** (1 / POWER) - scores, 0)
     return raised.astype(np.float32)

@@ -1,8 +1,8 @@
-"""Strength: how much a memory still counts, from its importance, its age, how often it was said and used, and who said it."""
+"""Salience: how much a memory still counts, from its importance, its age, how often it was stated and used, and by whom."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from mcp_memory.domain.model import (
     Filter,
@@ -26,21 +26,20 @@ IMPORTANCE = 2.0
 RECENCY = 2.0
 CONFIRMED = 0.5
 USED = 0.5
-"""Weights of the four parts of strength, chosen on seeds 1 and 2 of bench.strength, checked on others (docs/lifecycle.md)."""
+"""Weights of the four parts of salience, chosen on seeds 1 and 2 of bench.strength, checked on others (docs/lifecycle.md)."""
 OFTEN = 3
 """Uses that count for half of what any number of uses counts for."""
 
 STALE_AFTER: Mapping[Kind, int] = {"tool": 180, "fact": 365, "procedure": 365, "decision": 730, "preference": 730}
 """Days without a confirmation after which an item is called stale. What happened stays true, and a note claims nothing."""
 
-Voice: TypeAlias = Literal["user", "client", "assistant", "import"]
-"""Whose words an item is: the user's in a conversation, what a client was told to keep, what an assistant said there,
-or a passage of a document."""
-HEAD_START: Mapping[Voice, int] = {"user": 120, "client": 90, "assistant": 30, "import": 0}
-"""Days by which a later statement must follow to prevail over words like these, less those of its own voice."""
+SpeakerRole: TypeAlias = Literal["user", "client", "assistant", "import"]
+"""Who stated an item: the user or the assistant of a conversation, a client that had it remembered, or a document."""
+PRECEDENCE_DAYS: Mapping[SpeakerRole, int] = {"user": 120, "client": 90, "assistant": 30, "import": 0}
+"""Days by which a later statement must follow to prevail over one of this role, less those of its own role."""
 
 PINNED = 3650
-"""The head start, in days, of what is pinned."""
+"""The precedence, in days, of what is pinned."""
 
 USERS = frozenset({"user", "human"})
 ASSISTANTS = frozenset({"assistant", "ai", "model", "system", "tool", "bot"})
@@ -49,16 +48,44 @@ ASSISTANTS = frozenset({"assistant", "ai", "model", "system", "tool", "bot"})
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
-def strength(item: Item, *, now: datetime, uses: int = 0) -> float:
-    """How much an item still counts, 0 to 1; the same from midnight to midnight of the clock of `now`.
+class Prior(NamedTuple):
+    """What an item is worth whatever the question."""
 
-    The weighted mean of its importance, its recency (1 on the day it was last said, halved with each HALF_LIFE),
-    1 - 1/n for n times said, and u / (u + OFTEN) for `uses` u, which are those before today. What is pinned never
+    salience: float
+    """How much it still counts, 0 to 1."""
+    precedence: float
+    """What decides between two that contradict or repeat each other: the higher prevails."""
+    stated_at: int
+    """When it was last stated, in milliseconds of local time."""
+
+
+def priors(items: Sequence[Item], *, uses: Mapping[ItemId, int], now: datetime) -> list[Prior]:
+    """Return the prior of each item; `uses` counts how often it was handed out before today."""
+    day, offset = today(now), zone_offset(now)
+    return [
+        Prior(
+            _salience(item, stated := _stated_at(item, offset), today=day, uses=uses.get(item.id, 0)),
+            _precedence(item, stated),
+            stated,
+        )
+        for item in items
+    ]
+
+
+def salience(item: Item, *, now: datetime, uses: int = 0) -> float:
+    """Return how much an item still counts, 0 to 1; the same from midnight to midnight of the clock of `now`.
+
+    The weighted mean of its importance, its recency (1 on the day it was last stated, halved with each HALF_LIFE),
+    1 - 1/n for n times stated, and u / (u + OFTEN) for `uses` u, which are those before today. What is pinned never
     fades: 1.
     """
+    return _salience(item, stated_at(item, now=now), today=today(now), uses=uses)
+
+
+def _salience(item: Item, stated: int, *, today: int, uses: int) -> float:
     if item.pinned:
         return 1.0
-    age = max(0, today(now) - confirmed_at(item, now=now) // DAY)
+    age = max(0, today - stated // DAY)
     recency = 0.5 ** (age / HALF_LIFE[item.kind])
     confirmed = 1 - 1 / max(item.seen, 1)
     used = uses / (uses + OFTEN)
@@ -67,29 +94,33 @@ def strength(item: Item, *, now: datetime, uses: int = 0) -> float:
 
 
 def today(now: datetime) -> int:
-    """The day that the clock of `now` shows, in days since 1970."""
+    """Return the day that the clock of `now` shows, in days since 1970."""
     return now.toordinal() - _FIRST_DAY
 
 
-def confirmed_at(item: Item, *, now: datetime) -> int:
-    """When an item was last said to be true, at face value: when it happened, or when it was said again since, in the
-    same words or in those it has now."""
+def stated_at(item: Item, *, now: datetime) -> int:
+    """Return when an item was last stated, in local time: when it happened, or when it was repeated since, in the same
+    words or in those it has now."""
+    return _stated_at(item, zone_offset(now))
+
+
+def _stated_at(item: Item, offset: int) -> int:
     if item.seen == 1 and item.worded_at <= item.recorded_at and item.occurred_at is not None:
         return item.occurred_at
-    return max(item.last_seen_at, item.worded_at) + zone_offset(now)
+    return max(item.last_seen_at, item.worded_at) + offset
 
 
 def stale_since(item: Item, *, now: datetime) -> int | None:
-    """When an item was last confirmed, where that is so long ago that it may not hold any more; else None."""
+    """Return when an item was last stated, where that is so long ago that it may not hold any more; else None."""
     limit = STALE_AFTER.get(item.kind)
-    said = confirmed_at(item, now=now)
-    return said if limit is not None and today(now) - said // DAY > limit else None
+    stated = stated_at(item, now=now)
+    return stated if limit is not None and today(now) - stated // DAY > limit else None
 
 
 def review_due(item: Item, *, now: datetime) -> int | None:
-    """The moment from which an item was to be looked at again, where that has come; else None.
+    """Return the moment from which an item was to be reviewed, where that has come; else None.
 
-    Confirming it takes the moment away, and so does saying it again since.
+    Confirming the item takes the moment away, and so does stating it again since.
     """
     wanted = item.review_after
     if wanted is None or wanted > to_ms(now.replace(tzinfo=UTC)):
@@ -98,8 +129,8 @@ def review_due(item: Item, *, now: datetime) -> int | None:
     return None if item.last_seen_at + offset >= max(wanted, item.changed_at + offset + 1) else wanted
 
 
-def voice(item: Item) -> Voice:
-    """Whose words an item is."""
+def speaker_role(item: Item) -> SpeakerRole:
+    """Return whose words an item is."""
     if item.source_kind == "document":
         return "import"
     if item.source_kind == "words":
@@ -107,38 +138,42 @@ def voice(item: Item) -> Voice:
     return "assistant" if item.speaker and item.speaker.casefold() in ASSISTANTS else "user"
 
 
-def standing(item: Item, *, now: datetime) -> float:
-    """What decides between two items that contradict or repeat each other: the higher prevails.
+def precedence(item: Item, *, now: datetime) -> float:
+    """Return what decides between two items that contradict or repeat each other: the higher prevails.
 
-    The day it was last said, in days since 1970, with the head start that its voice has: the user's words hold
+    The day it was last stated, in days since 1970, and the PRECEDENCE_DAYS of its speaker: the user's words hold
     against an assistant's inference until that is later by the difference. How often it was used does not count: an
     old value was used while there was no other.
     """
-    return confirmed_at(item, now=now) // DAY + item.confidence * HEAD_START[voice(item)] + PINNED * item.pinned
+    return _precedence(item, stated_at(item, now=now))
 
 
-class Shelf(Protocol):
-    """What a session's opening reads of a store; see store.Store for what each method promises."""
-
-    def listing(self, *, where: Filter, limit: int) -> list[tuple[int, Item]]:
-        """The items a filter lets through, the latest first."""
-        ...
-
-    def uses(self, ids: Sequence[ItemId], *, before: int) -> Mapping[ItemId, int]:
-        """How often each was handed out before a day."""
-        ...
-
-    def replaced_by(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> Mapping[ItemId, Sequence[Item]]:
-        """What each took the place of."""
-        ...
+def _precedence(item: Item, stated: int) -> float:
+    return stated // DAY + item.confidence * PRECEDENCE_DAYS[speaker_role(item)] + PINNED * item.pinned
 
 
-def strengths(shelf: Shelf, items: Sequence[Item], *, now: datetime) -> list[float]:
-    """How much each item still counts, 0 to 1 (salience.strength); the same all day, whatever is recalled in it."""
-    uses = shelf.uses([item.id for item in items], before=today(now))
-    return [strength(item, now=now, uses=uses.get(item.id, 0)) for item in items]
+class ItemReader(Protocol):
+    """The reads that the start of a session needs; see store.Store for what each method promises."""
+
+    def listing(self, *, where: Filter, limit: int) -> list[tuple[int, Item]]: ...
+
+    def uses(self, ids: Sequence[ItemId], *, before: int) -> Mapping[ItemId, int]: ...
+
+    def replaced_by(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> Mapping[ItemId, Sequence[Item]]: ...
 
 
-def face_value(item: Item, *, now: datetime) -> int:
-    """When it happened as it was said, else when it was recorded as the clock on the wall of `now` showed it."""
-    return item.recorded_at + zone_offset(now) if item.occurred_at is None else item.occurred_at
+def saliences(reader: ItemReader, items: Sequence[Item], *, now: datetime) -> list[float]:
+    """Return the salience of each item; the same all day, whatever is recalled in it."""
+    uses = reader.uses([item.id for item in items], before=today(now))
+    return [prior.salience for prior in priors(items, uses=uses, now=now)]
+
+
+def local_time_of(item: Item, *, now: datetime) -> int:
+    """Return when an item happened as it was given, else when it was recorded by the clock on the wall of `now`."""
+    return local_times([item], now=now)[0]
+
+
+def local_times(items: Sequence[Item], *, now: datetime) -> list[int]:
+    """Return local_time_of each item."""
+    offset = zone_offset(now)
+    return [item.recorded_at + offset if item.occurred_at is None else item.occurred_at for item in items]

@@ -13,7 +13,7 @@ from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.prompt_injection import instructs
 from mcp_memory.privacy.provenance import INSTRUCTS, SHORTEST
 from mcp_memory.privacy.sanitizing import line as one_line
-from mcp_memory.recall.salience import face_value
+from mcp_memory.recall.salience import local_time_of
 from mcp_memory.render.packing import fenced
 
 CITED = 3
@@ -43,7 +43,7 @@ def digest_line(sentence: Sentence, *, now: datetime) -> str:
     mark = f", {INSTRUCTS}" if instructs(sentence.text) or instructs(sentence.was or "") else ""
     if sentence.was:
         text = f"{one_line(sentence.was)} -> {text}"
-    return f"- {text} (#{sentence.item.id}, {format_day(face_value(sentence.item, now=now))}{mark})"
+    return f"- {text} (#{sentence.item.id}, {format_day(local_time_of(sentence.item, now=now))}{mark})"
 
 
 def digest(sentences: Sequence[Sentence], *, left_out: int, now: datetime) -> str:

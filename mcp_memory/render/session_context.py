@@ -20,7 +20,7 @@ from mcp_memory.language.dates.periods import (
 )
 from mcp_memory.language.token_count import count_tokens, counted
 from mcp_memory.language.tokenization import normal_form
-from mcp_memory.recall.salience import confirmed_at
+from mcp_memory.recall.salience import stated_at
 from mcp_memory.render import digest_text, packing
 from mcp_memory.render.packing import Packed
 
@@ -48,7 +48,7 @@ class Line(NamedTuple):
 
 
 Strengths = Callable[[Sequence[Item]], Sequence[float]]
-"""How much each item still counts (salience.strength)."""
+"""How much each item still counts (salience.salience)."""
 
 
 def days_ago(ms: int, now_ms: int) -> str:
@@ -174,7 +174,7 @@ def _with_kept(topic: Topic, kept: Topic | None) -> Topic:
 def _by_strength(items: Sequence[Item], strengths: Sequence[float], *, now: datetime) -> list[Item]:
     order = sorted(
         range(len(items)),
-        key=lambda number: (strengths[number], confirmed_at(items[number], now=now) // DAY, items[number].id),
+        key=lambda number: (strengths[number], stated_at(items[number], now=now) // DAY, items[number].id),
         reverse=True,
     )
     return [items[number] for number in order]

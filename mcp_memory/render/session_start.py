@@ -4,14 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from mcp_memory.domain.model import (
-    Filter,
-    Hit,
-    Item,
-    Kind,
-    Topic,
-)
-from mcp_memory.recall.salience import Shelf, strengths
+from mcp_memory.domain.model import Filter, Hit, Item, Kind, Topic
+from mcp_memory.recall.salience import ItemReader, saliences
 from mcp_memory.render import session_context
 
 STANDING_KINDS: tuple[Kind, ...] = ("preference", "decision")
@@ -23,7 +17,7 @@ SHOWN = 100
 
 
 def core(
-    shelf: Shelf,
+    reader: ItemReader,
     *,
     where: Filter,
     topics: Sequence[Topic],
@@ -35,24 +29,24 @@ def core(
 
     Depends on the day that `now` shows and on what is remembered, and not on what was recalled since midnight.
     """
-    pinned = session_context.standing_now(_listed(shelf, replace(where, pinned_only=True)), now=now)
-    preferences, decisions = (_of_kind(shelf, kind, where, now=now) for kind in STANDING_KINDS)
-    rest = [item for item in _listed(shelf, where) if item.kind not in STANDING_KINDS]
+    pinned = session_context.standing_now(_listed(reader, replace(where, pinned_only=True)), now=now)
+    preferences, decisions = (_of_kind(reader, kind, where, now=now) for kind in STANDING_KINDS)
+    rest = [item for item in _listed(reader, where) if item.kind not in STANDING_KINDS]
     rest = session_context.standing_now(rest, now=now)
     ordered = {
-        "pinned": session_context.strongest(pinned, strengths=strengths(shelf, pinned, now=now), now=now),
+        "pinned": session_context.strongest(pinned, strengths=saliences(reader, pinned, now=now), now=now),
         "preferences": session_context.best_preferences(
-            preferences, strengths=strengths(shelf, preferences, now=now), now=now
+            preferences, strengths=saliences(reader, preferences, now=now), now=now
         ),
         "decisions": session_context.latest_decisions(decisions),
         "topics": [],
-        "rest": session_context.strongest(rest, strengths=strengths(shelf, rest, now=now), now=now),
+        "rest": session_context.strongest(rest, strengths=saliences(reader, rest, now=now), now=now),
     }
     parts = [
         session_context.Part(
             name,
             session_context.hit_lines(
-                _with_replaced(shelf, [Hit(item, 0.0) for item in items[:SHOWN]], as_of=where.as_of),
+                _with_replaced(reader, [Hit(item, 0.0) for item in items[:SHOWN]], as_of=where.as_of),
                 now=now,
                 passage=passage,
             ),
@@ -63,16 +57,16 @@ def core(
     return [about if part.name == about.name else part for part in parts]
 
 
-def _of_kind(shelf: Shelf, kind: Kind, where: Filter, *, now: datetime) -> list[Item]:
+def _of_kind(reader: ItemReader, kind: Kind, where: Filter, *, now: datetime) -> list[Item]:
     if where.kinds and kind not in where.kinds:
         return []
-    return session_context.standing_now(_listed(shelf, replace(where, kinds=(kind,))), now=now)
+    return session_context.standing_now(_listed(reader, replace(where, kinds=(kind,))), now=now)
 
 
-def _listed(shelf: Shelf, where: Filter) -> list[Item]:
-    return [item for _, item in shelf.listing(where=where, limit=LISTED)]
+def _listed(reader: ItemReader, where: Filter) -> list[Item]:
+    return [item for _, item in reader.listing(where=where, limit=LISTED)]
 
 
-def _with_replaced(shelf: Shelf, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
-    replaced = shelf.replaced_by([hit.item.id for hit in hits], as_of=as_of)
+def _with_replaced(reader: ItemReader, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
+    replaced = reader.replaced_by([hit.item.id for hit in hits], as_of=as_of)
     return [replace(hit, was=(*replaced.get(hit.item.id, ()), *hit.was)) for hit in hits]

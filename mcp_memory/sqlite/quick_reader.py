@@ -94,7 +94,7 @@ class Glance:
             terms = searched_terms(connection, query, self._frequencies)
             counts = {term: self._frequencies.of(connection, term) for term in terms}
             total = self._frequencies.total(connection)
-            weights = {term: terms[term] * bm25.rarity(counts[term], total=total) for term in terms}
+            weights = {term: terms[term] * bm25.idf(counts[term], total=total) for term in terms}
             numbers = _likeliest(connection, weights, counts)
             condition, bound = conditions(where)
             let_through = {**bound, "numbers": json.dumps(numbers), "limit": LOOKED_AT}

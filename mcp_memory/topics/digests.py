@@ -100,7 +100,7 @@ class Digester:
         candidates = [sentence for sentence in candidates if tells(sentence.text, names)] or candidates
         candidates, vectors = self._measure(candidates[: 10 * MEASURED], encoded)
         costs = [_cost(sentence, now=now) for sentence in candidates]
-        strengths = self._recaller.strengths([sentence.item for sentence in candidates], now=now)
+        strengths = self._recaller.saliences([sentence.item for sentence in candidates], now=now)
         bias = np.array([STRENGTH * (strength - 0.5) for strength in strengths], np.float32)
         budget = max_tokens - _frame(members, now=now, note=note)
         chosen = lexrank.extract(vectors, costs, budget=budget, bias=bias if len(bias) else None)
@@ -256,7 +256,7 @@ def _composed(ranked: Sequence[Sentence], members: Members, *, now: datetime, no
     picked = sorted(
         ranked,
         key=lambda sentence: (
-            salience.face_value(sentence.item, now=now),
+            salience.local_time_of(sentence.item, now=now),
             sentence.item.source_id,
             sentence.item.position,
             sentence.item.text.find(sentence.text),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mcp_memory.domain.model import Candidate, Filter, Vector
 from mcp_memory.language.dates.periods import DAY, Period
 from mcp_memory.recall import ranking
-from mcp_memory.recall.ranking import Scores
+from mcp_memory.recall.features import Scores
 from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.query_terms import (
     HAPPENED,
@@ -60,8 +60,8 @@ def search_text(
         if places > PLACES and len(best := _best(postings, admits, limit)) == limit:
             return best
         numbers = _numbers_holding(connection, term)
-        idf = ranking.rarity(np.array([counts[term]], np.float32), total=total)
-        postings.append((numbers, terms[term] * float(idf[0])))
+        rarity = ranking.idf(np.array([counts[term]], np.float32), total=total)
+        postings.append((numbers, terms[term] * float(rarity[0])))
         places += len(numbers)
     return _best(postings, admits, limit)
 
@@ -141,7 +141,7 @@ def word_scores(
         total=total,
         weights=weights,
     )
-    return scores, float(weights @ ranking.rarity(holding, total=total))
+    return scores, float(weights @ ranking.idf(holding, total=total))
 
 
 def _frequencies(told: Sequence[Sequence[str]], terms: Sequence[Sequence[str]]) -> NDArray[np.float32]:
@@ -231,7 +231,7 @@ def rarity(
     """The inverse document frequency of words, and how many states are indexed."""
     holding = np.array([frequencies.of(connection, word) for word in words], np.float32)
     total = frequencies.total(connection)
-    return ranking.rarity(holding, total=total).tolist(), total
+    return ranking.idf(holding, total=total).tolist(), total
 
 
 def _numbers_holding(connection: apsw.Connection, term: str) -> NDArray[np.int64]:
