@@ -258,11 +258,11 @@ def templates(directory: Path, seed: int) -> tuple[Path, list[str], Iterator[Pat
     with open_memory(today) as memory:
         memory.wait_for_encoder()
         memory.remember(items=[Entry(text) for text in texts])
-    olden = [directory / f"schema-{number}.db" for number in range(1, len(migrations()))]
-    for number, path in enumerate(olden, start=1):
-        write_old_file(path, texts, schema=number)
 
     def over_and_over() -> Iterator[Path]:
+        olden = [directory / f"schema-{number}.db" for number in range(1, len(migrations()))]
+        for number, path in enumerate(olden, start=1):
+            write_old_file(path, texts, schema=number)
         while True:
             yield from olden
 

@@ -30,6 +30,10 @@ INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 PATIENCE = 120
 """Seconds after which another process or thread counts as hanging; long enough for a machine with many other jobs."""
 
+# Without this each of a hundred processes compiles the package anew where the environment forbids to keep what is compiled.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # hypothesis' own deadline and its check for slow inputs read the wall clock.
 for profile, most in {"quick": 40, "deep": 100}.items():
     settings.register_profile(

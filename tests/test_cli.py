@@ -507,9 +507,9 @@ def read_terminal(descriptor: int) -> bytes:
 @pytest.mark.skipif(shutil.which("head") is None, reason="needs head")
 def test_a_pipe_that_closes_early_is_no_error_to_speak_of(database: Path, environment: dict[str, str]) -> None:
     with Memory.open(database, model=HashingEncoder()) as memory:
-        memory.remember(items=[Entry(f"Fact {number} " + "of many words " * 20) for number in range(500)])
+        memory.remember(items=[Entry(f"Fact {number} " + "of many words " * 20) for number in range(350)])
     with subprocess.Popen(
-        [sys.executable, "-m", "mcp_memory", "--database", str(database), "list", "--limit", "500"],
+        [sys.executable, "-m", "mcp_memory", "--database", str(database), "list", "--limit", "350"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -22,10 +22,10 @@ RECALL = 0.80
 
 @cache
 def judged() -> list[Judged]:
-    """The whole table driven through remember with the encoder that comes with the package."""
+    """Every second pair driven through remember with the encoder that comes with the package."""
     if not (bundled_model_directory() / "model.onnx").is_file():
         pytest.skip("the bundled model is not built")
-    return judge(read_pairs())
+    return judge(read_pairs()[::2])
 
 
 def tell(memory: Memory, *texts: str, **like: object) -> list[RememberedItem]:

@@ -290,16 +290,12 @@ def all_answered(answers: list[dict[str, Any]]) -> bool:
     )
 
 
-ENCODERS = ["hashing", pytest.param("bundled", marks=pytest.mark.model)]
-
-
-@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.model
 @pytest.mark.skipif(sys.platform == "win32", reason="there the event loop wakes itself over a loopback socket")
 def test_a_whole_session_looks_up_binds_and_connects_nothing(
-    database: Path, environment: dict[str, str], tmp_path: Path, encoder: str
+    database: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    if encoder == "bundled":
-        environment.pop("MCP_MEMORY_MODEL")
+    environment.pop("MCP_MEMORY_MODEL")
     record = tmp_path / "events"
 
     answers = serve([sys.executable, "-c", WATCHED, str(record), "--database", str(database)], environment)

@@ -99,7 +99,7 @@ def test_eight_threads_share_one_memory(tmp_path: Path) -> None:
 
     def use(memory: Memory, name: int) -> None:
         try:
-            for number in range(15):
+            for number in range(8):
                 memory.remember(items=[Entry(f"Thread {name} says number {number}."), Entry("All say this.")])
                 assert memory.recall(f"thread {name} number {number}").hits
         except BaseException as failure:
@@ -113,7 +113,7 @@ def test_eight_threads_share_one_memory(tmp_path: Path) -> None:
             thread.join()
 
     assert failures == []
-    expected = {f"Thread {name} says number {n}." for name in range(8) for n in range(15)} | {"All say this."}
+    expected = {f"Thread {name} says number {n}." for name in range(8) for n in range(8)} | {"All say this."}
     assert Counter(everything(tmp_path / "memory.db")) == Counter(expected)
 
 

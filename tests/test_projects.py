@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from click.testing import CliRunner
+from conftest import PATIENCE
 from mcp import Client
 from mcp.client.context import ClientRequestContext
 from mcp.types import ErrorData, ListRootsResult, Root
@@ -136,6 +137,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 class TestRoots:
     """The project of a client that says which folders it works in."""
+
+    @pytest.fixture(autouse=True)
+    def busy_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(callers, "ROOTS_TIMEOUT", PATIENCE)
 
     async def test_the_first_root_that_is_a_project_is_taken(self, memory: Memory, here: Path, tmp_path: Path) -> None:
         rooted = repository(tmp_path / "a folder", remote="https://example.org/ada/rooted")

@@ -83,7 +83,7 @@ def test_as_of_any_moment_of_200_operations_gives_what_was_visible_then(kept: Ke
                 refused += 1
         else:
             carry_out(kept, draw(chance))
-        if number % 3 == 0:
+        if number % 5 == 0:
             moments.append((kept.clock(), visible(kept)))
 
     undone = sum(operation.verb == "undo" for operation in kept.memory.operations(limit=1000))
