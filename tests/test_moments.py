@@ -12,15 +12,14 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.language.dates.extraction import (
     Moment,
     moments,
-    read_period,
     told_periods,
 )
 from mcp_memory.language.dates.periods import (
     Period,
     format_day,
-    parse_period,
     to_ms,
 )
+from mcp_memory.language.dates.written import read_period
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -134,7 +133,7 @@ def test_a_yearly_period_ends_with_its_month_in_every_year() -> None:
 
 
 def test_closeness_falls_with_the_distance() -> None:
-    asked = Moment(parse_period("2023-05-08", now=NOW))
+    asked = Moment(read_period("2023-05-08", now=NOW))
     values = [asked.closeness(told) for told in (day(2023, 5, 8), day(2023, 5, 11), day(2023, 5, 18), day(2023, 6, 17))]
 
     assert values[0] == 1

@@ -10,9 +10,9 @@ from mcp_memory.language.dates.periods import (
     age,
     format_day,
     format_moment,
-    parse_period,
     to_ms,
 )
+from mcp_memory.language.dates.written import read_period
 
 NOW = datetime(2023, 5, 10, 14, 5, 30, 500_000, tzinfo=UTC)  # a Wednesday
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
@@ -23,7 +23,7 @@ def at(*parts: int) -> int:
 
 
 def ask(text: str) -> Period:
-    return parse_period(text, now=NOW)
+    return read_period(text, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_relative_words_count_from_now(text: str, period: tuple[int, int]) -> No
 def test_relative_words_use_the_date_in_the_zone_of_now() -> None:
     late = datetime(2023, 5, 10, 1, 0, tzinfo=timezone(timedelta(hours=8)))
 
-    assert parse_period("today", now=late) == Period(at(2023, 5, 10), at(2023, 5, 11))
+    assert read_period("today", now=late) == Period(at(2023, 5, 10), at(2023, 5, 11))
 
 
 @pytest.mark.parametrize(

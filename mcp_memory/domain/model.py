@@ -309,7 +309,7 @@ class Turn:
     content: str
     speaker: str | None = None
     at: str | None = None
-    """When it was said, in any form periods.parse_period reads."""
+    """When it was said, in any form written.read_period reads."""
     caption: str | None = None
     """What a picture sent with it shows."""
 

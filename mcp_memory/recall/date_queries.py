@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mcp_memory.language.dates.european import ENGLISH
 from mcp_memory.language.dates.extraction import Moment, beside_dates
 from mcp_memory.language.dates.periods import Period
+from mcp_memory.language.number_words import MONTHS
 from mcp_memory.language.tokenization import STOP_WORDS, grams, words
 
 EVER = 10**15
@@ -41,7 +41,7 @@ _NOTHING_NAMED = re.compile(
 
 
 _MONTH_LAST = re.compile(
-    rf"(?:^|\b(?:for|about|on)\s+)(?P<month>{'|'.join(ENGLISH.months.split())})(?=\W*$)", re.IGNORECASE
+    rf"(?:^|\b(?:for|about|on)\s+)(?P<month>{'|'.join(sorted(MONTHS, key=len, reverse=True))})(?=\W*$)", re.IGNORECASE
 )
 """A month that ends a question, after a word that a person or a thing may follow as well: "for June", "about May"."""
 _PLANS = frozenset(

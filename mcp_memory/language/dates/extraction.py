@@ -1,4 +1,4 @@
-"""Which moments a sentence names: "last March", "two weeks ago", "before May 2023", "去年三月", "vor zwei Wochen"."""
+"""The moments that a sentence names: "last March", "two weeks ago", "before May 2023", "去年三月", "vor zwei Wochen"."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,13 +8,11 @@ from functools import cache, lru_cache
 from math import exp
 from typing import Literal
 
-from mcp_memory.errors import InvalidInput
-from mcp_memory.language.dates.cjk import CHINESE, EAST_BY_CODE, East, east_grammar, part_of, simplified
-from mcp_memory.language.dates.european import BY_CODE, ENGLISH, TONGUES, Tongue
-from mcp_memory.language.dates.fallback import read_foreign
-from mcp_memory.language.dates.grammar import HOLIDAYS, TENS, WINDOW, Grammar, grammar
-from mcp_memory.language.dates.periods import DAY, Period, parse_period, to_ms
+from mcp_memory.language.dates.grammar import WINDOW, Grammar, grammar
+from mcp_memory.language.dates.periods import DAY, Period, part_of, to_ms
+from mcp_memory.language.dates.vocabulary import PARTS, RELATIONS, SPACED, UNSPACED, Vocabulary, simplified, vocabulary
 from mcp_memory.language.detection import possible_languages
+from mcp_memory.language.number_words import MONTHS
 from mcp_memory.language.scripts import CJK
 
 LONGEST = 4000
@@ -81,7 +79,7 @@ class _Found:
     start: int
     end: int
     moment: Moment
-    language: Tongue | East
+    language: Vocabulary
 
 
 def asks_when(query: str) -> bool:
@@ -104,10 +102,10 @@ def tells_when(text: str) -> bool:
 
 
 _ASKS_WHEN = re.compile(r"\bwhen\b|\b(?:what|which) (?:day|date|month|year|time)\b|\bhow long\b", re.IGNORECASE)
-_MONTHS = (
-    "january february march april june july august september october november december"  # "may" is more often a verb
+_SIGNS_OF_TIME = (
+    *("day", "night", "week", "month", "year", " ago", "last ", "next "),
+    *(month for month in MONTHS if len(month) > 4 or month in ("june", "july")),  # "may" is more often a verb
 )
-_SIGNS_OF_TIME = ("day", "night", "week", "month", "year", " ago", "last ", "next ", *_MONTHS.split())
 
 
 def moments(text: str, *, now: datetime) -> list[Moment]:
@@ -137,45 +135,25 @@ def told_periods(text: str, *, said: datetime) -> list[Period]:
     return list(dict.fromkeys(m.nearest(to_ms(said)) if m.yearly else m.period for m in named))
 
 
-def read_period(text: str, *, now: datetime) -> Period:
-    """The period a text names and nothing else, in any of the ways people write one.
-
-    A month or day without a year is the latest that has begun. Raises InvalidInput with what can be read.
-    """
-    try:
-        return parse_period(text, now=now)
-    except InvalidInput as problem:
-        wanted = " ".join(text.split())
-        for attempt in (wanted, f"in {wanted}", f"on {wanted}") if len(wanted) <= 80 else ():
-            found = list(_found(attempt, now))
-            if len(found) == 1 and _covers(attempt, found[0]):
-                return _latest(found[0].moment, now)
-        if foreign := read_foreign(wanted, now=now):
-            return foreign
-        raise problem
-
-
-def _covers(text: str, found: _Found) -> bool:
-    """Whether nothing but a preposition stands beside what was found."""
-    before, after = text[: found.start].strip(), text[found.end :].strip(" .。，,")
-    return not after and len(before) <= 7 and " " not in before and not re.search(r"\d", before)
-
-
-def _latest(moment: Moment, now: datetime) -> Period:
-    if not moment.yearly:
-        return moment.period
-    here = to_ms(now.replace(tzinfo=UTC))
-    this = moment.in_year(now.year)
-    return this if this.start <= here else moment.in_year(now.year - 1)
+def only_moment(text: str, *, now: datetime) -> Moment | None:
+    """Return the one moment of a text that names nothing else, but for a preposition before it."""
+    found = _found(text, now)
+    if len(found) != 1:
+        return None
+    before, after = text[: found[0].start].strip(), text[found[0].end :].strip(" .。，,")
+    alone = not after and len(before) <= 7 and " " not in before and not re.search(r"\d", before)
+    return found[0].moment if alone else None
 
 
 def _found(text: str, now: datetime) -> list[_Found]:
     read = text[:LONGEST]
-    lowered = simplified("".join(c if len(lower := c.lower()) != 1 else lower for c in read))
+    lowered = "".join(c if len(lower := c.lower()) != 1 else lower for c in read)
+    if _EAST.search(lowered):
+        lowered = simplified(lowered)
     named: list[_Found] = []
-    for language, rules in _grammars(lowered):
+    for rules in _grammars(lowered):
         for start, end, meaning in rules.matches(lowered, now):
-            named.append(_Found(start, start, end, Moment(meaning.period, "in", meaning.yearly), language))
+            named.append(_Found(start, start, end, Moment(meaning.period, "in", meaning.yearly), rules.vocabulary))
     # Where two overlap the longer counts, and of equals that whose language reads more of what stands around it.
     chosen: list[_Found] = []
     for found in sorted(named, key=lambda f: (f.date_start - f.end, -_reach(lowered, f))):
@@ -185,17 +163,16 @@ def _found(text: str, now: datetime) -> list[_Found]:
     return _joined(lowered, list(_related(lowered, chosen)))
 
 
-def _grammars(text: str) -> Iterator[tuple[Tongue | East, Grammar]]:
-    """The grammars of the languages the text may be in and dates something in; English reads the figures of all."""
+def _grammars(text: str) -> Iterator[Grammar]:
+    """Yield the grammars of the languages the text may be in and dates something in; English reads the figures of all."""
     figures = _FIGURE.search(text) is not None
-    dating = {code for word in set(_WORD.findall(text)) for code in _dating(word)}
-    if not figures and not dating and not _EAST.search(text):
+    words = set(_WORD.findall(text))
+    east = _EAST.search(text) is not None
+    if not figures and not east and not any(_dating(word) for word in words):
         return
     for code in dict.fromkeys((*possible_languages(text), "en")):
-        if code in EAST_BY_CODE:
-            yield EAST_BY_CODE[code], east_grammar(EAST_BY_CODE[code])
-        elif code in BY_CODE and (figures or code in dating):
-            yield BY_CODE[code], grammar(BY_CODE[code])
+        if code in UNSPACED or (code in SPACED and (figures or any(code in _dating(word) for word in words))):
+            yield grammar(vocabulary(code))
 
 
 _FIGURE = re.compile(r"\d")
@@ -205,45 +182,33 @@ _EAST = re.compile(f"[{CJK}]")
 
 @lru_cache(maxsize=4096)
 def _dating(word: str) -> tuple[str, ...]:
-    """The tongues in which a word may belong to a date."""
-    return tuple(tongue.code for tongue in TONGUES if _dates_in(tongue).fullmatch(word))
+    """Return the languages in which a word may belong to a date."""
+    return tuple(code for code in SPACED if _date_words(code).fullmatch(word))
 
 
 @cache
-def _dates_in(tongue: Tongue) -> re.Pattern[str]:
-    phrases = " ".join([*tongue.days, *(HOLIDAYS if tongue is ENGLISH else ())])
-    words = [word for word in _WORD.findall(phrases.replace("?:", "")) if len(word) > 2]
-    names = "|".join(
-        [*tongue.units.values(), *tongue.months.split(), *tongue.weekdays.split(), *tongue.seasons.split()]
-    )
-    more = [*TENS] if tongue is ENGLISH else []
-    return re.compile("|".join([names, *words, *more, *tongue.days]))
+def _date_words(code: str) -> re.Pattern[str]:
+    words = vocabulary(code).words
+    phrases = [pattern for slot in ("near_day", "holiday") for pattern, _ in words.get(slot, ())]
+    parts = [word for word in _WORD.findall(" ".join(phrases).replace("?:", "")) if len(word) > 2]
+    names = [pattern for slot in ("unit", "month", "weekday", "season", "decade") for pattern, _ in words.get(slot, ())]
+    return re.compile("|".join([*names, *parts, *(pattern for pattern, _ in words["near_day"])]))
 
 
 # What stands before or after a date
 
 
 @cache
-def _before(tongue: Tongue) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What a part of a period, and what a relation to one, look like before it."""
-    parts = "|".join(
-        f"(?P<{name}>{getattr(tongue, name)})"
-        for name in ("early", "middle", "late", "begin", "end", "first_half", "second_half")
-    )
-    relations = "|".join(f"(?P<{name}>{getattr(tongue, name)})" for name in ("since", "until", "before", "after"))
-    event = rf"(?:(?P<event>(?:\w+['’]?\w*\s+){{1,6}})(?:{tongue.linking})\s+)?(?:the\s+)?"
-    spaced = (
-        re.compile(p.replace(" ", r"\s+"))
-        for p in (rf"(?<!\w)(?:{parts})[\s-]*$", rf"(?<!\w)(?:{relations})\s+{event}$")
-    )
-    return next(spaced), next(spaced)
-
-
-@cache
-def _after(east: East) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    parts = "|".join(f"(?P<{name}>{words})" for name, words in east.parts.items())
-    relations = "|".join(f"(?P<{name}>{getattr(east, name)})" for name in ("since", "until", "before", "after"))
-    return re.compile(rf"\s?(?:的)?(?:{parts})"), re.compile(rf"\s?(?:{relations})")
+def _context(language: Vocabulary) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what a part of a period, and what a relation to one, look like beside it."""
+    parts = "|".join(f"(?P<{name}>{language.parts[name]})" for name in PARTS if name in language.parts)
+    relations = "|".join(f"(?P<{name}>{language.relations[name]})" for name in RELATIONS)
+    if not language.spaced:
+        return re.compile(rf"\s?(?:的)?(?:{parts})"), re.compile(rf"\s?(?:{relations})")
+    link = language.relations.get("link", "(?!)")
+    event = rf"(?:(?P<event>(?:\w+['’]?\w*\s+){{1,6}})(?:{link})\s+)?(?:the\s+)?"
+    before = (rf"(?<!\w)(?:{parts})[\s-]*$", rf"(?<!\w)(?:{relations})\s+{event}$")
+    return re.compile(before[0].replace(" ", r"\s+")), re.compile(before[1].replace(" ", r"\s+"))
 
 
 def _related(text: str, chosen: Sequence[_Found]) -> Iterator[_Found]:
@@ -251,22 +216,19 @@ def _related(text: str, chosen: Sequence[_Found]) -> Iterator[_Found]:
     taken = 0
     for number, found in enumerate(chosen):
         until = chosen[number + 1].date_start if number + 1 < len(chosen) else len(text)
-        found = (
-            _with_prefix(text, found, taken) if isinstance(found.language, Tongue) else _with_suffix(text, found, until)
-        )
+        found = _with_prefix(text, found, taken) if found.language.spaced else _with_suffix(text, found, until)
         yield found
         taken = found.end
 
 
 def _reach(text: str, found: _Found) -> int:
     """How many characters of the words around a date are read with it."""
-    whole = _with_prefix(text, found, 0) if isinstance(found.language, Tongue) else _with_suffix(text, found, len(text))
+    whole = _with_prefix(text, found, 0) if found.language.spaced else _with_suffix(text, found, len(text))
     return whole.end - whole.start
 
 
 def _with_prefix(text: str, found: _Found, taken: int) -> _Found:
-    assert isinstance(found.language, Tongue)
-    part_words, relation_words = _before(found.language)
+    part_words, relation_words = _context(found.language)
     start, moment = found.date_start, found.moment
     if part := part_words.search(text, max(taken, start - WINDOW), start):
         if moment.period.end - moment.period.start > 6 * DAY:
@@ -283,16 +245,13 @@ def _with_prefix(text: str, found: _Found, taken: int) -> _Found:
         moment = _in_relation(moment, {"before": "until", "after": "since"}.get(name, name) if event else name)
         start = relation.start()
     found = replace(found, date_start=date_start, start=start, moment=moment)
-    return (
-        found
-        if text.isascii()
-        else replace(_with_suffix(text, replace(found, language=CHINESE), len(text)), language=found.language)
-    )
+    if not _EAST.search(text):
+        return found
+    return replace(_with_suffix(text, replace(found, language=vocabulary("zh")), len(text)), language=found.language)
 
 
 def _with_suffix(text: str, found: _Found, until: int) -> _Found:
-    assert isinstance(found.language, East)
-    part_words, relation_words = _after(found.language)
+    part_words, relation_words = _context(found.language)
     end, moment = found.end, found.moment
     if (part := part_words.match(text, end, until)) and moment.period.end - moment.period.start > 6 * DAY:
         name = next(name for name, value in part.groupdict().items() if value is not None)
@@ -328,20 +287,10 @@ def _joined(text: str, found: Sequence[_Found]) -> list[_Found]:
 def _stretch(text: str, first: _Found, last: _Found) -> _Found | None:
     between = text[first.end : last.date_start].strip()
     languages = (last.language, first.language)
-    language = next((each for each in languages if re.fullmatch(each.joined.replace(" ", r"\s+"), between)), None)
+    language = next((each for each in languages if _fits(each.stretch["to"], between)), None)
     if not between or language is None:
         return None
-    opened = True
-    if isinstance(language, Tongue) and re.fullmatch(r"and|und|et(?: le)?|y(?: el)?|e(?: il)?|en|и", between):
-        opened = bool(
-            re.search(
-                r"(?<!\w)(?:between|zwischen|entre|tra|fra|tussen|между)\s+(?:\w{1,3}\s+)?$", text[: first.date_start]
-            )
-        )
-    if isinstance(language, East) and between in "和与跟と와과":
-        opened = text[: first.date_start].rstrip().endswith(("在", "从", "于", "介于")) or text[
-            last.end :
-        ].lstrip().startswith(("之间", "的间", "の间", "사이"))
+    opened = not _fits(language.stretch["and"], between) or _is_opened(text, first, last, language)
     if not opened or (first.moment.period.end == first.moment.period.start and first.moment.relation == "before"):
         return None
     # "from" and "since" were read as a relation; the dates are the bounds themselves.
@@ -360,3 +309,16 @@ def _stretch(text: str, first: _Found, last: _Found) -> _Found | None:
     return replace(
         last, date_start=first.date_start, start=first.start, moment=Moment(Period(start, end), "in", yearly)
     )
+
+
+def _fits(words: str, text: str) -> bool:
+    return re.fullmatch(words.replace(" ", r"\s+"), text) is not None
+
+
+def _is_opened(text: str, first: _Found, last: _Found, language: Vocabulary) -> bool:
+    """Return whether the word for "between" stands before or after two dates that only "and" joins."""
+    before, after = text[: first.date_start], text[last.end :].lstrip()
+    words = language.stretch
+    if language.spaced:
+        return re.search(rf"(?<!\w)(?:{words['between']})\s+(?:\w{{1,3}}\s+)?$", before) is not None
+    return bool(re.search(words.get("between", "(?!)"), before.rstrip()) or re.match(words["after"], after))

@@ -1,4 +1,4 @@
-"""Dates in languages that tongues and eastern have no tables for, read by dateparser, which is loaded when one comes."""
+"""Dates in languages without a vocabulary, read by dateparser, which is loaded when one comes."""
 
 import re
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ LONGEST = 60
 
 
 def read_foreign(text: str, *, now: datetime) -> Period | None:
-    """The period a phrase names in a language other than English; None where it names none.
+    """Return the period a phrase names in a language other than English; None where it names none.
 
     dateparser finds dates in no sentence reliably, and takes ten seconds for its first without a language (1.5.0,
     2026-11-21), so it is asked for whole phrases only, such as `occurred_at`.

@@ -1,12 +1,9 @@
-"""What a date, a stretch of time and an age mean, as milliseconds since 1970 and as words."""
+"""Stretches of time in milliseconds since 1970: of the calendar, of the clock, and as text."""
 
-import re
 from calendar import monthrange
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Literal, NamedTuple
-
-from mcp_memory.errors import InvalidInput
 
 Precision = Literal["millisecond", "second", "minute", "hour", "day", "week", "month", "year"]
 
@@ -27,7 +24,7 @@ class Period(NamedTuple):
 
     @property
     def precision(self) -> Precision:
-        """The longest unit the period fills: a moment given to the minute has the precision "minute"."""
+        """Return the longest unit the period fills: a moment given to the minute has the precision "minute"."""
         length = self.end - self.start
         for unit, least in _LENGTHS:
             if length >= least:
@@ -46,52 +43,33 @@ _LENGTHS: tuple[tuple[Precision, int], ...] = (
 )
 
 
-def parse_period(text: str, *, now: datetime) -> Period:
-    """The period a date, a date and time, or a relative day names; `now` is aware.
-
-    A time with a zone is converted to UTC; one without is taken at face value, as if it were UTC. Relative words
-    count from the calendar date that `now` shows in its own zone. Raises InvalidInput where nothing is understood or
-    the date does not exist.
-    """
-    wanted = " ".join(text.casefold().split())
-    try:
-        for pattern, read in _FORMS:
-            if found := pattern.fullmatch(wanted):
-                period = read(found, now)
-                if _FIRST <= period.start < period.end <= _LAST:
-                    return period
-                break
-    except (ValueError, OverflowError):
-        pass
-    shown = text if len(text) <= 60 else text[:59] + "…"
-    raise InvalidInput(
-        f"{shown!r} is not a time that can be read; give one such as 2023-05-08, 2023-05-08T13:56Z, 2023-05, "
-        "8 May 2023, 2023年5月8日, yesterday or 3 days ago."
-    )
+def is_known(period: Period) -> bool:
+    """Return whether a period is one of the years 1 to 9999."""
+    return _FIRST <= period.start <= period.end <= _LAST
 
 
 def to_ms(moment: datetime) -> int:
-    """Milliseconds since 1970 of an aware moment, rounded down."""
+    """Return milliseconds since 1970 of an aware moment, rounded down."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def zone_offset(now: datetime) -> int:
-    """How far the zone of an aware moment is ahead of UTC, in milliseconds."""
+    """Return how far the zone of an aware moment is ahead of UTC, in milliseconds."""
     return (now.utcoffset() or timedelta()) // timedelta(milliseconds=1)
 
 
 def format_day(ms: int) -> str:
-    """The day at face value, as 2023-05-08; milliseconds outside the years 1 to 9999 give the nearest day inside."""
-    return _from_ms(ms).date().isoformat()
+    """Return the day at face value, as 2023-05-08; milliseconds outside the years 1 to 9999 give the nearest day inside."""
+    return date_of(ms).isoformat()
 
 
 def format_moment(ms: int) -> str:
-    """The minute at face value, as 2023-05-08 13:56; outside the years 1 to 9999 the nearest minute inside."""
+    """Return the minute at face value, as 2023-05-08 13:56; outside the years 1 to 9999 the nearest minute inside."""
     return _from_ms(ms).replace(tzinfo=None).isoformat(" ", "minutes")
 
 
 def age(ms: int, now_ms: int) -> str:
-    """How long ago a moment was, in its largest whole unit, or how far ahead it lies: "3 weeks ago", "in 3 days"."""
+    """Return how long ago a moment was, in its largest whole unit, or how far ahead it lies: "3 weeks ago", "in 3 days"."""
     distance = abs(now_ms - ms)
     if distance < _MINUTE:
         return "just now"
@@ -113,29 +91,23 @@ _AGES = (
 )
 
 
+def date_of(ms: int) -> date:
+    """Return the day at face value; outside the years 1 to 9999 the nearest inside."""
+    return _from_ms(ms).date()
+
+
 def _from_ms(ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=min(max(ms, _FIRST), _LAST - 1))
 
 
-# Written dates
+# Times of day
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
-
-def _written(found: re.Match[str], _now: datetime) -> Period:
-    """A year, and whatever of month, day and time of day was given with it."""
-    part = found.groupdict()
-    year = int(part["year"])
-    if not part.get("month"):
-        return year_period(year)
-    month = int(part["month"]) if part["month"].isdigit() else _MONTHS.index(part["month"][:3]) + 1
-    if not part.get("day"):
-        return month_period(year, month)
-    day = day_period(date(year, month, int(part["day"])))
-    return _at_time(day, part) if part.get("hour") else day
+CLOCK = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
+ZONE = r"(?: ?(?P<zone>z|utc|gmt|[+-][0-9]{2}(?::?[0-9]{2})?))?"
 
 
-def _at_time(day: Period, part: dict[str, str | None]) -> Period:
+def at_clock(day: Period, part: Mapping[str, str | None]) -> Period:
+    """Return the time of a day that the groups of CLOCK and ZONE name, in UTC. Raises ValueError where there is none."""
     hour, minute, second = (int(part.get(name) or 0) for name in ("hour", "minute", "second"))
     half = (part.get("half") or "").replace(".", "")
     if half:
@@ -161,50 +133,50 @@ def _offset(zone: str | None) -> int:
     return -offset if zone[0] == "-" else offset
 
 
-def _epoch(found: re.Match[str], _now: datetime) -> Period:
-    digits = found[0].partition(".")[0]
-    return Period(int(digits), int(digits) + 1) if len(digits) == 13 else _second(int(digits) * _SECOND)
-
-
-def _second(start: int) -> Period:
+def second_period(moment: datetime) -> Period:
+    """Return the second, taken at face value."""
+    start = to_ms(moment.replace(tzinfo=UTC, microsecond=0))
     return Period(start, start + _SECOND)
 
 
+# The calendar
+
+
 def day_period(day: date) -> Period:
-    """The day."""
+    """Return the day."""
     start = (day - _EPOCH.date()).days * DAY
     return Period(start, start + DAY)
 
 
 def month_period(year: int, month: int) -> Period:
-    """The month, from 1 to 12. Raises ValueError for any other."""
+    """Return the month, from 1 to 12. Raises ValueError for any other."""
     start = day_period(date(year, month, 1)).start
     return Period(start, start + monthrange(year, month)[1] * DAY)
 
 
 def year_period(year: int) -> Period:
-    """The year, from 1 to 9999. Raises ValueError for any other."""
+    """Return the year, from 1 to 9999. Raises ValueError for any other."""
     return Period(day_period(date(year, 1, 1)).start, day_period(date(year, 12, 31)).end)
 
 
 def season_period(year: int, season: int) -> Period:
-    """Three months from March, June, September or December of the year; 0 is spring. Winter ends in the next year."""
+    """Return three months from March, June, September or December of the year; 0 is spring. Winter ends in the next year."""
     last = (year, 3 * season + 5) if season < 3 else (year + 1, 2)
     return Period(month_period(year, 3 * season + 3).start, month_period(*last).end)
 
 
 def quarter_period(year: int, quarter: int) -> Period:
-    """Three months; quarter is 1 to 4."""
+    """Return three months; quarter is 1 to 4."""
     return Period(month_period(year, 3 * quarter - 2).start, month_period(year, 3 * quarter).end)
 
 
 def half_period(year: int, half: int) -> Period:
-    """Six months; half is 1 or 2."""
+    """Return six months; half is 1 or 2."""
     return Period(month_period(year, 6 * half - 5).start, month_period(year, 6 * half).end)
 
 
 def week_of_month(year: int, month: int, number: int) -> Period:
-    """Seven days of a month, the first from the 1st, the second from the 8th; 0 is the last, to the month's end.
+    """Return seven days of a month, the first from the 1st, the second from the 8th; 0 is the last, to the month's end.
 
     February's last is its fourth, in a leap year too.
     """
@@ -215,77 +187,14 @@ def week_of_month(year: int, month: int, number: int) -> Period:
     return Period(start, start + 7 * DAY)
 
 
-# Relative words
-
-_ENGLISH = "a one two three four five six seven eight nine ten eleven twelve"
-_COUNTS = {
-    "an": 1,
-    "两": 2,
-    **{word: max(1, count) for count, word in enumerate(_ENGLISH.split())},
-    **{word: count for count, word in enumerate("一二三四五六七八九十", 1)},
-}
-_NEAR = ("last", "this", "next")
-# Each word with its unit and how many units from now it lies.
-_WORDS: dict[str, tuple[str, int]] = {
-    "today": ("day", 0),
-    "yesterday": ("day", -1),
-    "tomorrow": ("day", 1),
-    "the day before yesterday": ("day", -2),
-    "the day after tomorrow": ("day", 2),
-    **{f"{word} {unit}": (unit, n) for n, word in enumerate(_NEAR, -1) for unit in ("week", "month", "year")},
-    "今天": ("day", 0),
-    "昨天": ("day", -1),
-    "前天": ("day", -2),
-    "大前天": ("day", -3),
-    "明天": ("day", 1),
-    "后天": ("day", 2),
-    "大后天": ("day", 3),
-    "上周": ("week", -1),
-    "上星期": ("week", -1),
-    "上个星期": ("week", -1),
-    "上礼拜": ("week", -1),
-    "本周": ("week", 0),
-    "这周": ("week", 0),
-    "这个星期": ("week", 0),
-    "下周": ("week", 1),
-    "下个星期": ("week", 1),
-    "上个月": ("month", -1),
-    "上月": ("month", -1),
-    "本月": ("month", 0),
-    "这个月": ("month", 0),
-    "下个月": ("month", 1),
-    "下月": ("month", 1),
-    "去年": ("year", -1),
-    "前年": ("year", -2),
-    "今年": ("year", 0),
-    "明年": ("year", 1),
-    "后年": ("year", 2),
-}
-_UNITS = {"天": "day", "日": "day", "周": "week", "星期": "week", "礼拜": "week", "月": "month", "年": "year"}
-_CLOCK_UNITS = {"second": _SECOND, "minute": _MINUTE, "hour": HOUR, "秒": _SECOND, "分钟": _MINUTE, "小时": HOUR}
-
-
-def _now(_found: re.Match[str], now: datetime) -> Period:
-    return _second(to_ms(now.replace(tzinfo=UTC, microsecond=0)))
-
-
-def _named(found: re.Match[str], now: datetime) -> Period:
-    unit, shift = _WORDS[found[0]]
-    return shifted_period(now, unit, shift)
-
-
-def _ago(found: re.Match[str], now: datetime) -> Period:
-    count = _COUNTS.get(found["count"]) or int(found["count"])
-    unit = found["unit"]
-    if unit in _CLOCK_UNITS:
-        return _second(_now(found, now).start - count * _CLOCK_UNITS[unit])
-    if unit in ("week", "周", "星期", "礼拜"):
-        return shifted_period(now, "day", -7 * count)
-    return shifted_period(now, _UNITS.get(unit, unit), -count)
+def decade_period(century: int | None, tens: int) -> Period:
+    """Return ten years; without a century the latest that is over or is now, up to the twenties of this one."""
+    first = (century if century is not None else 20 if tens <= 2 else 19) * 100 + 10 * tens
+    return Period(year_period(first).start, year_period(first + 9).end)
 
 
 def shifted_period(now: datetime, unit: str, shift: int) -> Period:
-    """The calendar unit that lies `shift` units from the one `now` is in; weeks begin on Monday."""
+    """Return the day, week, month or year that lies `shift` of them from the one `now` is in; weeks begin on Monday."""
     today = now.date()
     if unit == "day":
         return day_period(today + timedelta(days=shift))
@@ -298,38 +207,81 @@ def shifted_period(now: datetime, unit: str, shift: int) -> Period:
     return year_period(today.year + shift)
 
 
-# Forms, the first that matches the whole text in lower case with single spaces
+_MULTIPLES = {"fortnight": ("week", 2), "quarter": ("month", 3), "decade": ("year", 10), "weekend": ("week", 1)}
+"""Units that are so many of another."""
+_DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
-_MONTH = (
-    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_YEAR = r"(?P<year>[0-9]{4})"
-_DAY_OF_MONTH = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?"
-_ZONE = r"(?: ?(?P<zone>z|utc|gmt|[+-][0-9]{2}(?::?[0-9]{2})?))?"
-_CLOCK = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
-_DATES = (
-    rf"{_DAY_OF_MONTH} (?:of )?{_MONTH},? {_YEAR}",
-    rf"{_MONTH} {_DAY_OF_MONTH},? {_YEAR}",
-    rf"{_YEAR}-(?P<month>[0-9]{{2}})-(?P<day>[0-9]{{2}})",
-    rf"{_YEAR}/(?P<month>[0-9]{{1,2}})/(?P<day>[0-9]{{1,2}})",
-    rf"{_YEAR} ?年 ?(?P<month>[0-9]{{1,2}}) ?月 ?(?P<day>[0-9]{{1,2}}) ?[日号]",
-)
-_ALONE = (
-    rf"{_YEAR} ?年?",
-    rf"{_YEAR}[-/](?P<month>[0-9]{{2}})",
-    rf"{_MONTH},? {_YEAR}",
-    rf"{_YEAR} ?年 ?(?P<month>[0-9]{{1,2}}) ?月",
-    *_DATES,
-    *(rf"{day}(?:t| |, | at )?{_CLOCK}(?: ?(?P<half>[ap]\.?m\.?))?{_ZONE}" for day in _DATES),
-    *(rf"{_CLOCK}(?: ?(?P<half>[ap]\.?m\.?))?{_ZONE}(?: on|,)? {day}" for day in _DATES),
-)
-_COUNT = "(?P<count>[0-9]{1,6}|" + "|".join(_COUNTS) + ")"
-_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], datetime], Period]], ...] = (
-    *((re.compile(form), _written) for form in _ALONE),
-    (re.compile(r"[0-9]{10}(?:\.[0-9]+)?|[0-9]{13}"), _epoch),
-    (re.compile("now|现在"), _now),
-    (re.compile("|".join(_WORDS)), _named),
-    (re.compile(rf"{_COUNT} (?P<unit>second|minute|hour|day|week|month|year)s? ago"), _ago),
-    (re.compile(rf"{_COUNT} ?个?(?P<unit>秒|分钟|小时|天|日|周|星期|礼拜|月|年)(?:之前|以前|前)"), _ago),
-)
+
+def counted(unit: str, count: float, now: datetime) -> Period:
+    """Return the day, month or year that lies so many units from now; the second for units of the clock."""
+    base, times = _MULTIPLES.get(unit, (unit, 1))
+    if base in _SECONDS:
+        return second_period(now + timedelta(seconds=count * _SECONDS[base]))
+    count *= times
+    if base == "week":
+        return shifted_period(now, "day", round(7 * count))
+    if count != int(count):
+        if base == "year":
+            return shifted_period(now, "month", round(12 * count))
+        return shifted_period(now, "day", round(_DAYS[base] * count))
+    return shifted_period(now, base, int(count))
+
+
+def recent(unit: str, count: float, now: datetime) -> Period:
+    """Return the stretch of so many units that ends with today."""
+    base, times = _MULTIPLES.get(unit, (unit, 1))
+    days = 1 if base in _SECONDS else round(_DAYS[base] * count * times)
+    today = shifted_period(now, "day", 0)
+    return Period(today.start - days * DAY, today.end)
+
+
+def unit_near(unit: str, shift: int, now: datetime) -> Period:
+    """Return the last (-1), this (0) or next (1) unit of the calendar, a quarter, a decade and a weekend included."""
+    if unit == "weekend":
+        return weekend(shift, now)
+    if unit == "quarter":
+        first = now.year * 4 + (now.month - 1) // 3 + shift
+        return quarter_period(first // 4, first % 4 + 1)
+    if unit == "decade":
+        first = now.year // 10 * 10 + 10 * shift
+        return Period(year_period(first).start, year_period(first + 9).end)
+    base, _ = _MULTIPLES.get(unit, (unit, 1))
+    return counted(base, shift, now) if base in _SECONDS else shifted_period(now, base, shift)
+
+
+def weekend(shift: int, now: datetime) -> Period:
+    """Return the weekend of this week (0), or the nearest one wholly before (-1, -2) or after (1) today."""
+    today = now.date()
+    saturday = today + timedelta(days=5 - today.weekday() + 7 * min(shift, 0))
+    if shift > 0 and today.weekday() >= 5:
+        saturday += timedelta(days=7)
+    return Period(day_period(saturday).start, day_period(saturday + timedelta(days=1)).end)
+
+
+def occurrence(of_year: Callable[[int], Period], shift: int, now: datetime) -> Period:
+    """Return what comes once a year: the latest that has ended (-1), that of this year (0), or the first to come (1)."""
+    today = shifted_period(now, "day", 0)
+    if shift == 0:
+        return of_year(now.year)
+    if shift > 0:
+        return next(period for year in (now.year, now.year + 1) if (period := of_year(year)).start > today.start)
+    years = (now.year, now.year - 1, now.year - 2)
+    return next(period for year in years if (period := of_year(year)).end <= today.start)
+
+
+_SHARES = {
+    "early": (0, 4), "middle": (4, 8), "late": (8, 12), "begin": (0, 2), "end": (10, 12), "first_half": (0, 6), "second_half": (6, 12),
+}  # fmt: skip
+"""Where a part of a month or a year begins and ends, in twelfths: the end of a year is two months, of a month five days."""
+
+
+def part_of(period: Period, part: str) -> Period:
+    """Return the early, middle, late, begin, end, first_half or second_half of a period, in whole days."""
+    first, last = _SHARES[part]
+    days = (period.end - period.start) / DAY
+    begin = date_of(period.start)
+    if 365 <= days <= 366 and begin.timetuple().tm_yday == 1:
+        return Period(month_period(begin.year, first + 1).start, month_period(begin.year, last).end)
+    first, last = first / 12, last / 12
+    return Period(period.start + round(first * days) * DAY, period.start + max(round(last * days), 1) * DAY)
