@@ -2,13 +2,11 @@
 
 import re
 
+from mcp_memory.language.stop_words import stop_words
 from mcp_memory.language.tokenization import STOP_WORDS, grams, words
 from mcp_memory.remember.contradiction.parsing import stem
 
-_GENERAL = frozenset(
-    "all any anything everything every fact facts forget delete remove erase memory memories note notes know known "
-    "remember remembered said say told tell thing things mention mentions mentioned stuff please".split()
-)
+_GENERAL = stop_words("en-memory").union("all any every fact facts forget delete remove erase".split())
 """Words that say what is to be done, or that it is all of it."""
 _GENERAL_HAN = re.compile(
     "请|請|忘记|忘記|忘掉|删除|刪除|去掉|关于|關於|有关|有關|所有|全部|一切|记忆|記憶|的|和|与|與"

@@ -3,6 +3,7 @@
 import re
 
 from mcp_memory.language.scripts import HANGUL, KANA
+from mcp_memory.language.stop_words import unspaced_words
 from mcp_memory.language.tokenization import grams, words
 
 _OPERATOR = re.compile(r"\b(?:AND|OR|NOT|NEAR)\b")
@@ -14,9 +15,7 @@ _THE_USER = re.compile(
     re.IGNORECASE,
 )
 """The person who asks, as assistants speak of them: of no memory in particular, and of every message as who says it."""
-_ASKING = re.compile(
-    "请问|什么|甚么|什麼|哪[里裡儿兒个個些位种種]?|怎么样?|怎麼樣?|怎样|如何|为何|多少|多大|[是有]没有|是不是|我们|我們|你们|你們|我|你|吗|嗎|呢|是|的|了(?![解不如然])"
-)
+_ASKING = unspaced_words("zh-asking")
 """What a Chinese question says beside what it is about."""
 _NOT_CHINESE = re.compile(f"[{KANA}{HANGUL}]")
 _INSTEAD = tuple(

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from mcp_memory.language.scripts import HAN, HANGUL, HIRAGANA, KATAKANA
+from mcp_memory.language.stop_words import unspaced_words
 from mcp_memory.language.tokenization import STOP_WORDS, grams, words
 
 COMMON = 1.0
@@ -25,10 +26,7 @@ WITHIN = 0.8
 """Share of its occurrences that a CJK word has inside a longer one, from which the longer one is the word."""
 
 
-_GRAMMAR = re.compile(
-    "喜欢|喜歡|担心|擔心|希望|觉得|覺得|知道|可以|需要|现在|現在|时候|時候|什么|什麼|怎么|怎麼|一下|一个|一個|"
-    f"[{HIRAGANA}的了是在我你您他她它们这那哪和与及或就都也还很不没有要会能可把被给对从到于为以之其而且但所又再最吗呢吧啊个些么着过用去想时]"
-)
+_GRAMMAR = re.compile(f"{unspaced_words('zh-asking', 'zh-grammar').pattern}|[{HIRAGANA}]")
 """What carries grammar and no subject: no word stands across it."""
 
 
