@@ -21,6 +21,7 @@ from mcp_memory.server.config import LOG_LEVELS
 from mcp_memory.server.tools import TOOLS
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "mcp_memory"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/*/*.md")])
 SHELLS = ("sh", "console")
 NOT_RUN = {
@@ -247,3 +248,17 @@ def _benchmark_is(line: str) -> bool:
     if "harness.options(" in source:
         source += (path.parent / "harness.py").read_text("utf-8")
     return all(f'"{word}"' in source for word in words[1:] if word.startswith("--"))
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    named = re.findall(r"`((?:\w+/)+(?:\w+\.py)?)`", (ROOT / "ARCHITECTURE.md").read_text("utf-8"))
+    below = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*")}
+
+    missing = [
+        name
+        for name in named
+        if not any(path == name.rstrip("/") or path.endswith(f"/{name.rstrip('/')}") for path in below)
+    ]
+
+    assert named
+    assert [name for name in missing if not (ROOT / name).exists()] == []
