@@ -54,7 +54,7 @@ from mcp_memory.language.tokenization import (
 )
 from mcp_memory.maintenance import tool_calls
 from mcp_memory.memory import Memory, no_progress
-from mcp_memory.privacy.secret_patterns import secrets_in
+from mcp_memory.privacy.secret_patterns import find_secrets
 from mcp_memory.recall.filters import read_age, read_operation, read_query
 from mcp_memory.remember import planner
 from mcp_memory.remember.contradiction.comparison import change, likeness
@@ -219,7 +219,7 @@ def _turns(chance: random.Random) -> list[Turn]:
 
 
 def _judged(text: str) -> None:
-    secrets_in(text)
+    find_secrets(text)
     call = tool_calls.read_call(text)
     tool_calls.similarity(call, call)
     tool_calls.read_pattern(text)

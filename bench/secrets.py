@@ -19,7 +19,7 @@ from typing import Any
 from bench.data import read_lines
 from bench.made_secrets import Made, made_secrets, ordinary_texts
 from mcp_memory.language.sentences import sentences
-from mcp_memory.privacy.redaction import Guard
+from mcp_memory.privacy.redaction import Redactor
 
 SETS = ("locomo", "scifact", "xquad-en", "xquad-zh", "cmrc2018", "ordinary")
 """What is drawn from in equal parts; the last is made up (bench.made_secrets)."""
@@ -83,9 +83,9 @@ def ours() -> Iterator[Hides]:
     """What remember does: the secret is gone from the text that is kept."""
 
     def hides(made: Made) -> bool:
-        guard = Guard("mask")
-        kept = guard.text(made.text)
-        return made.secret not in kept if made.secret else bool(guard.withheld.secrets)
+        redactor = Redactor("mask")
+        kept = redactor.text(made.text)
+        return made.secret not in kept if made.secret else bool(redactor.withheld.secrets)
 
     yield hides
 

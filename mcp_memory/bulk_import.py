@@ -158,7 +158,7 @@ class Bringer:
             read.records + len(read.problems),
             dict(read.left_out.most_common()),
             read.problems,
-            replace(intake.guard.withheld, entries=()),
+            replace(intake.redactor.withheld, entries=()),
             pending,
             tuple(read.not_read),
             tuple(read.notes),

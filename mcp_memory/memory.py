@@ -47,7 +47,7 @@ from mcp_memory.maintenance.tool_retention import Folder, erasing_patterns
 from mcp_memory.maintenance.upkeep import Upkeep, no_progress
 from mcp_memory.markdown_folder.sync import Making, Mirror
 from mcp_memory.privacy.policy import Policy
-from mcp_memory.privacy.redaction import Guard
+from mcp_memory.privacy.redaction import Redactor
 from mcp_memory.recall import ranking
 from mcp_memory.recall.exact_match import names
 from mcp_memory.recall.filters import (
@@ -141,7 +141,7 @@ class Memory:
             operation=self._operation,
         )
         self._catch_up = CatchUp(store, encoder, upkeep.keep_up, zone_offset=zone_offset(clock()))
-        made = Making(lambda by, now: Intake(by, now, self._ids.next, Guard(secrets)), clock, self._operation)
+        made = Making(lambda by, now: Intake(by, now, self._ids.next, Redactor(secrets)), clock, self._operation)
         self.bring = Bringer(store, self._rememberer, intake=made.intake, clock=clock, operation=self._operation).bring
         mirror = Mirror(store, self._rememberer, self._recaller, self._gatherer, self._digester, made)
         self.write_out, self.take_in = mirror.write_out, mirror.take_in
@@ -221,8 +221,8 @@ class Memory:
         if (content is not None) + (items is not None) + (turns is not None) != 1:
             raise InvalidInput("Give exactly one of content (a text), items (a list) or turns (a conversation).")
         like = like or Entry("")
-        caller, now, guard = by or self._caller, self._clock(), Guard(self._secrets)
-        intake = Intake(caller, now, self._ids.next, guard)
+        caller, now, redactor = by or self._caller, self._clock(), Redactor(self._secrets)
+        intake = Intake(caller, now, self._ids.next, redactor)
         if turns is not None:
             statements = intake.turns(turns, like=like)
         else:
@@ -231,16 +231,16 @@ class Memory:
                 raise InvalidInput("items is empty; give at least one text.")
             statements = [statement for read in intake.entries(entries) for statement in read]
         if not statements:
-            return Remembered([], None, at=now, withheld=guard.withheld)
+            return Remembered([], None, at=now, withheld=redactor.withheld)
         sources = counted(len({statement.source.id for statement in statements}), "source")
-        summary = [counted(len(statements), "statement"), sources, *guard.summary()]
+        summary = [counted(len(statements), "statement"), sources, *redactor.summary()]
         operation = self._operation("remember", ", ".join(summary), caller)
         notes = self._answerer.slips({statement.scope for statement in statements}, caller)
         result = self._rememberer.remember(statements, operation=operation, progress=progress)
         if result.pending:
             self._catch_up.wake()
         self._catch_up.stir()
-        return replace(result, at=now, withheld=guard.withheld, notes=(*notes, *result.notes))
+        return replace(result, at=now, withheld=redactor.withheld, notes=(*notes, *result.notes))
 
     # recall
 
@@ -306,18 +306,18 @@ class Memory:
                 raise InvalidInput("digest needs a topic: the name it should be kept under.")
             members = self._digester.members(query=query, where=where, now=now)
             return self._digester.digest(members, max_tokens=max_tokens, now=now)
-        guard = Guard(self._secrets)
-        name = " ".join(guard.text(read_query(topic, "topic"), "topic").split()).lower()
+        redactor = Redactor(self._secrets)
+        name = " ".join(redactor.text(read_query(topic, "topic"), "topic").split()).lower()
         if digest is None:
             return self._digester.of_topic(
                 name, query=query, where=where, max_tokens=max_tokens, now=now, speech=caller.speech
             )
         if where.as_of is not None:
             raise InvalidInput("A digest is kept for what is known now; leave out as_of.")
-        step = self._digester.keeping(name, guard.text(digest, "digest"), where=where, now=now)
-        summary = ", ".join([f"digest of {counted(len(step.items), 'item')}", *guard.summary()])
+        step = self._digester.keeping(name, redactor.text(digest, "digest"), where=where, now=now)
+        summary = ", ".join([f"digest of {counted(len(step.items), 'item')}", *redactor.summary()])
         self._store.apply(self._operation("summarize", summary, caller), [step])
-        answer = outcomes.kept_as(step, guard.withheld)
+        answer = outcomes.kept_as(step, redactor.withheld)
         items = self._store.items(step.items)
         return Summary(answer, list(items.values()), 0, count_tokens(answer))
 
@@ -354,7 +354,7 @@ class Memory:
             pinned=pinned,
             moments={"occurred_at": occurred_at, "valid_until": valid_until, "review_after": review_after},
             now=self._clock(),
-            guard=(guard := Guard(self._secrets)),
+            redactor=(redactor := Redactor(self._secrets)),
         )
         fields = changes_of(item, given, confirm=confirm)
         if not fields and not confirm:  # as where a client calls again that was cut off
@@ -362,7 +362,7 @@ class Memory:
         names = (
             ["content" if name == "text" else name for name in fields]
             + (["confirmed"] if confirm else [])
-            + guard.summary()
+            + redactor.summary()
         )
         if confirm and "review_after" not in fields and review_due(item, now=self._clock()) is not None:
             fields["review_after"] = None
@@ -406,7 +406,7 @@ class Memory:
 
         What goes leaves a tombstone and can come back; `erase` takes its words out of the file for good.
         """
-        caller, now, guard = by or self._caller, self._clock(), Guard(self._secrets)
+        caller, now, redactor = by or self._caller, self._clock(), Redactor(self._secrets)
         if (ids is None) == (query is None):
             raise InvalidInput("Give either ids (as recall prints them) or a query.")
         if ids is not None:
@@ -428,14 +428,14 @@ class Memory:
             if erase:
                 steps = erasing_patterns(self._store, [item.id for item in items]) + steps
             because = (
-                guard.text(require_clean(reason, "reason"), "reason").strip()[:200] if reason and not erase else ""
+                redactor.text(require_clean(reason, "reason"), "reason").strip()[:200] if reason and not erase else ""
             )
             rest = f" and {len(items) - FORGET_LIMIT} more" if len(items) > FORGET_LIMIT else ""
             named = ", ".join(f"#{item.id}" for item in items[:FORGET_LIMIT]) + rest
             summary = f"{'erase' if erase else 'forget'} {named}{f' ({because})' if because else ''}"
             self._store.apply(self._operation("forget", summary, caller), steps)
             self._catch_up.stir()
-        return Forgotten(items, done, erase and done, left, alike, guard.withheld)
+        return Forgotten(items, done, erase and done, left, alike, redactor.withheld)
 
     def expired(self, older_than: str, select: ItemQuery | None = None, *, by: Caller | None = None) -> list[Item]:
         """The items of some scopes and kinds last said longer ago than `older_than` (such as 90d), the oldest first.

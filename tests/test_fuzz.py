@@ -19,7 +19,7 @@ from mcp_memory.exchange.importers.jsonl import recognises
 from mcp_memory.language.segmentation import segment
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.maintenance.tool_calls import read_call
-from mcp_memory.privacy.secret_patterns import secrets_in
+from mcp_memory.privacy.secret_patterns import find_secrets
 from mcp_memory.remember.contradiction.newer_value import asks_older
 from mcp_memory.remember.echoes import recited
 from mcp_memory.remember.intake import Intake
@@ -67,11 +67,11 @@ SLOW: dict[str, Callable[[], object]] = {
     "a line that opens many brackets": lambda: recited("f( " * 40_000),
     "a call of digits": lambda: read_call("9" * 40_000),
     "arguments without a value": lambda: read_call("f(" + "a" * 40_000 + ")"),
-    "an address that is none": lambda: secrets_in("a." * 20_000),
-    "a password and then a page of nothing": lambda: secrets_in("密码 改成" + "\n" * 20_000 + "x"),
-    "a code and then a page of nothing": lambda: secrets_in("my door code is" + " \n" * 10_000 + "x"),
-    "beginnings of keys": lambda: secrets_in("sk-" * 20_000 + "tskey-" * 20_000),
-    "passwords that follow each other": lambda: secrets_in("password is kh@tea-" * 2_000),
+    "an address that is none": lambda: find_secrets("a." * 20_000),
+    "a password and then a page of nothing": lambda: find_secrets("密码 改成" + "\n" * 20_000 + "x"),
+    "a code and then a page of nothing": lambda: find_secrets("my door code is" + " \n" * 10_000 + "x"),
+    "beginnings of keys": lambda: find_secrets("sk-" * 20_000 + "tskey-" * 20_000),
+    "passwords that follow each other": lambda: find_secrets("password is kh@tea-" * 2_000),
     "a note with a wide gap": lambda: markdown_notes.shown("a" + " " * 60_000 + "b"),
     "which of two long texts is older": lambda: asks_older("1,000 " * 1_600, "-1" * 10_000, "1,000 " * 3_000),
 }

@@ -9,7 +9,7 @@ from test_cli import Run, run
 from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.maintenance.audit import Audit
 from mcp_memory.memory import Memory
-from mcp_memory.privacy.secret_patterns import secrets_in
+from mcp_memory.privacy.secret_patterns import find_secrets
 from mcp_memory.recall.filters import ItemQuery
 
 __all__ = ["run"]
@@ -170,4 +170,4 @@ def test_the_command_lists_ids_hides_secrets_and_is_strict_where_asked(run: Run)
     ],
 )
 def test_what_has_the_shape_of_a_secret(text: str, sorts: list[str]) -> None:
-    assert [shaped.sort for shaped in secrets_in(text)] == sorts
+    assert [shaped.sort for shaped in find_secrets(text)] == sorts

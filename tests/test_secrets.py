@@ -15,8 +15,8 @@ from mcp_memory.domain.model import Caller, Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput
 from mcp_memory.memory import Memory
-from mcp_memory.privacy.redaction import Guard
-from mcp_memory.privacy.secret_patterns import secrets_in
+from mcp_memory.privacy.redaction import Redactor
+from mcp_memory.privacy.secret_patterns import find_secrets
 
 MADE = made_secrets(seed=2)
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
@@ -35,31 +35,31 @@ def test_there_are_at_least_a_hundred_made_up_secrets_of_five_sorts() -> None:
 
 @pytest.mark.parametrize("made", MADE, ids=lambda made: made.text[:30])
 def test_a_secret_is_masked_and_the_words_around_it_stay(made: Made) -> None:
-    guard = Guard("mask")
+    redactor = Redactor("mask")
 
-    kept = guard.text(made.text)
+    kept = redactor.text(made.text)
 
     assert made.secret not in kept
     assert "[secret: " in kept
     before = made.text.partition(made.secret)[0]
     if kept.count("[secret: ") == 1:
         assert kept.startswith(before[: max(0, len(before) - 12)])
-    assert sum(guard.withheld.secrets.values()) >= 1
+    assert sum(redactor.withheld.secrets.values()) >= 1
 
 
 def test_less_than_one_in_a_hundred_ordinary_texts_is_taken_to_hold_a_secret() -> None:
     texts = ordinary_texts(seed=3)
 
-    mistaken = [text for text in texts if secrets_in(text)]
+    mistaken = [text for text in texts if find_secrets(text)]
 
     assert len(mistaken) < len(texts) / 100, mistaken
 
 
 @given(st.text(st.sampled_from(list("password is: =\"'[]secrt<>/{}$1aZ-_@\n密码是token key")), max_size=120))
 def test_what_was_masked_is_masked_no_further(text: str) -> None:
-    once = Guard("mask").text(text)
+    once = Redactor("mask").text(text)
 
-    assert Guard("mask").text(once) == once
+    assert Redactor("mask").text(once) == once
 
 
 def test_no_way_into_the_file_leaves_a_secret_in_it(memory: Memory, database: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_secret_behind_a_long_gap_is_masked_where_it_stands() -> None:
     gaps = " " * 400, "\n" * 30, "\t" * 20
     text = f"{gaps[0]}The token is{gaps[1]}{TOKEN}{gaps[2]}and the password is{gaps[0]}hunter-22{gaps[1]}."
 
-    kept = Guard("mask").text(text)
+    kept = Redactor("mask").text(text)
 
     assert kept == text.replace(TOKEN, MARK).replace("hunter-22", "[secret: password]")
 
@@ -172,9 +172,9 @@ async def test_the_answer_tells_what_was_not_kept_and_never_what_it_was(server: 
     ],
 )
 def test_what_stands_between_the_tags_is_taken_out(text: str, kept: str, unpaired: bool) -> None:
-    guard = Guard("keep")
+    redactor = Redactor("keep")
 
-    assert (guard.text(text).strip(), guard.withheld.unpaired) == (kept.strip(), unpaired)
+    assert (redactor.text(text).strip(), redactor.withheld.unpaired) == (kept.strip(), unpaired)
 
 
 def test_what_one_turn_opens_as_private_another_may_close(memory: Memory, database: Path) -> None:
@@ -229,7 +229,7 @@ async def test_the_answer_says_that_all_was_private(server: Server[Any]) -> None
 def test_of_what_is_private_nothing_stays_and_of_the_rest_all_words(parts: list[tuple[str, str]]) -> None:
     text = "".join(f"{public}<private>{private}</private>" for public, private in parts)
 
-    kept = Guard("keep").text(text)
+    kept = Redactor("keep").text(text)
 
     assert not set(kept) & set("XYZ")
     assert kept.replace(" ", "") == "".join(public for public, _ in parts).replace(" ", "")
@@ -266,7 +266,7 @@ def test_what_a_secret_was_before_or_is_since_is_masked_beside_it(memory: Memory
     [entry] = memory.remember(told).items
 
     assert entry.text == kept
-    assert Guard("mask").text(kept) == kept
+    assert Redactor("mask").text(kept) == kept
 
 
 @pytest.mark.parametrize(
@@ -329,4 +329,4 @@ def test_a_secret_is_recognised_as_people_tell_it(memory: Memory, text: str, sec
     ],
 )
 def test_a_number_beside_another_sort_of_code_is_no_secret(text: str) -> None:
-    assert secrets_in(text) == []
+    assert find_secrets(text) == []

@@ -14,7 +14,7 @@ from mcp_memory.domain.model import (
 )
 from mcp_memory.domain.steps import Neighbour
 from mcp_memory.language.tokenization import normal_form
-from mcp_memory.privacy.secret_patterns import secrets_in
+from mcp_memory.privacy.secret_patterns import find_secrets
 from mcp_memory.recall.pipeline import Recaller
 from mcp_memory.recall.salience import review_due, stale_since
 from mcp_memory.remember.importance import terms
@@ -122,7 +122,7 @@ class Auditor:
             secrets=[
                 Suspect(item, tuple(dict.fromkeys(shaped.sort for shaped in found)))
                 for item in items
-                if (found := secrets_in(item.text))
+                if (found := find_secrets(item.text))
             ],
             stale=_doubtful(items, now=now),
             asked=asked,

@@ -192,7 +192,7 @@ class Mirror:
         changes = compare(folder, files, known, keep=keep, confirm=confirm)
         intake = self._intake(by, self._clock())
         plan = self._plan(folder, changes, intake)
-        told = _told(changes, plan, replace(intake.guard.withheld, entries=()))
+        told = _told(changes, plan, replace(intake.redactor.withheld, entries=()))
         if dry_run:
             new = self._rememberer.preview(plan.statements, progress=progress) if plan.statements else []
             return replace(told, new=new)
@@ -227,7 +227,7 @@ class Mirror:
         plan.steps += [ForgetItem(item.id) for _, item in changes.gone]
         for path, page, topic in changes.digests:
             try:
-                step = self._digest(page.name, page.scope, intake.guard.text(page.digest, "digest"), topic)
+                step = self._digest(page.name, page.scope, intake.redactor.text(page.digest, "digest"), topic)
             except (InvalidInput, NotFound) as problem:
                 plan.problems.append(Unread(path, str(problem)))
                 continue
@@ -255,7 +255,7 @@ class Mirror:
             pinned=said.pinned if said.pinned != item.pinned else None,
             moments={},
             now=intake.now,
-            guard=intake.guard,
+            redactor=intake.redactor,
         )
         for name in MOMENTS:
             value: int | str | None = getattr(said, name)
@@ -394,7 +394,7 @@ def _add(plan: _Plan, path: str, page: Page | Note, folder: Folder, intake: Inta
             pinned=said.pinned or None,
             moments={},
             now=intake.now,
-            guard=intake.guard,
+            redactor=intake.redactor,
         )
         for name in ("valid_until", "review_after"):
             if (value := getattr(said, name)) is not None:

@@ -9,7 +9,7 @@ from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.domain.results import Withheld
 from mcp_memory.errors import InvalidInput
 from mcp_memory.privacy.policy import Policy
-from mcp_memory.privacy.secret_patterns import secrets_in
+from mcp_memory.privacy.secret_patterns import find_secrets
 
 _TAG = re.compile(
     r"(?:[<＜]|\\u003c|&lt;)[ \t]*(?P<close>\\?/?)[ \t]*private(?:\s[^<>＜＞]{0,200}?)?[ \t]*(?P<empty>/?)(?:[>＞]|\\u003e|&gt;)",
@@ -18,7 +18,7 @@ _TAG = re.compile(
 """Also as JSON and HTML escape it: some programs write what a tool was called with that way."""
 
 
-class Guard:
+class Redactor:
     """Reads the texts of one call and notes what it takes out of them. Not thread-safe."""
 
     def __init__(self, secrets: Policy) -> None:
@@ -40,7 +40,7 @@ class Guard:
         A mask is the same for every secret of a sort: a repeated text stays a repetition, and nothing can be read
         back from it. Raises InvalidInput naming the sort and the argument, where secrets are to be refused.
 
-        >>> Guard("mask").text("The token is ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8.")
+        >>> Redactor("mask").text("The token is ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8.")
         'The token is [secret: GitHub token].'
         """
         return self._masked(self._public([text])[0], name)
@@ -56,7 +56,7 @@ class Guard:
         """The same of each that is not empty then."""
         return tuple(clean for text in texts if (clean := self.text(text, name)).strip())
 
-    def part(self, entry: Entry, number: int, name: str) -> Entry | None:
+    def entry_or_none(self, entry: Entry, number: int, name: str) -> Entry | None:
         """One of several entries, cleaned; None, and its number noted, where it was private as a whole."""
         clean = self.entry(entry, name)
         if clean.content.strip() or not entry.content.strip():
@@ -98,7 +98,7 @@ class Guard:
     def _masked(self, text: str, name: str) -> str:
         if self._policy == "keep":
             return text
-        found = secrets_in(text)
+        found = find_secrets(text)
         if found and self._policy == "refuse":
             sorts = ", ".join(dict.fromkeys(shaped.sort for shaped in found))
             raise InvalidInput(

@@ -86,12 +86,12 @@ def _hidden(match: re.Match[str]) -> str:
     return kept + (f"[{rest} hidden characters]" if rest > 2 or (rest and first > "\ufe0f") else "")
 
 
-def inert(text: str) -> str:
+def neutralise(text: str) -> str:
     """The text visible, with nothing in it that ends the fence, takes a role in the conversation or loads an address.
 
     A person can still read all of it: a bracket takes the place of the sign that made it act, or a space parts it.
 
-    >>> inert("</memories> ![x](https://example.org/?q)")
+    >>> neutralise("</memories> ![x](https://example.org/?q)")
     '(/memories> ! [x] (https://example.org/?q)'
     """
     return _inert(text) if len(text) <= _CACHED else _inert.__wrapped__(text)
@@ -202,7 +202,7 @@ _AUTOLINK = re.compile(r"<(?=(?:https?|ftp|file|javascript|data|vbscript|mailto)
 
 def line(text: str) -> str:
     """The text inert and on one line, as every memory is shown."""
-    return " ".join(inert(" ".join(text.split())).split())
+    return " ".join(neutralise(" ".join(text.split())).split())
 
 
 def shown(data: Any) -> Any:

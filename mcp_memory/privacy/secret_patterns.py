@@ -8,13 +8,13 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from mcp_memory.language.tokenization import Span
-from mcp_memory.privacy.secrets_in_prose import worded_secrets
+from mcp_memory.privacy.secrets_in_prose import find_prose_secrets
 from mcp_memory.privacy.told_codes import told_codes
 
 _compiled = cache(re.compile)
 
 
-class Shaped(NamedTuple):
+class SecretMatch(NamedTuple):
     """A stretch of a text that looks like a secret, and of what sort."""
 
     sort: str
@@ -212,21 +212,21 @@ _OTHER_NUMBER = re.compile(
 """What stands before a number that says itself what it is, and is no card."""
 
 
-def secrets_in(text: str) -> list[Shaped]:
+def find_secrets(text: str) -> list[SecretMatch]:
     """The stretches that look like secrets, in the order of the text, none within another; by shape alone, so some are none.
 
     A commit, a digest or a UUID is none by itself.
 
-    >>> [shaped.sort for shaped in secrets_in("The password is hunter-2, the card 4111 1111 1111 1111.")]
+    >>> [shaped.sort for shaped in find_secrets("The password is hunter-2, the card 4111 1111 1111 1111.")]
     ['password', 'payment card']
     """
     narrow, gaps = _narrowed(text)
     lowered = narrow.lower()
     found = list(_vendor_secrets(narrow, lowered))
-    found += [Shaped("payment card", span) for span in _cards(narrow)]
-    found += [Shaped(sort, span) for sort, span in worded_secrets(narrow, lowered)]
-    found += [Shaped(sort, span) for sort, span in told_codes(narrow, lowered)]
-    return [Shaped(sort, _widened(span, gaps)) for sort, span in _apart(found)]
+    found += [SecretMatch("payment card", span) for span in _cards(narrow)]
+    found += [SecretMatch(sort, span) for sort, span in find_prose_secrets(narrow, lowered)]
+    found += [SecretMatch(sort, span) for sort, span in told_codes(narrow, lowered)]
+    return [SecretMatch(sort, _widened(span, gaps)) for sort, span in _apart(found)]
 
 
 def _narrowed(text: str) -> tuple[str, list[tuple[int, int]]]:
@@ -252,14 +252,14 @@ def _widened(span: Span, gaps: Sequence[tuple[int, int]]) -> Span:
     return Span(start, end)
 
 
-def _vendor_secrets(text: str, lowered: str) -> Iterator[Shaped]:
+def _vendor_secrets(text: str, lowered: str) -> Iterator[SecretMatch]:
     for sort, hints, form, flags in _SHAPES:
         among = lowered if flags & re.I else text
         if not any(hint in among for hint in hints):
             continue
         pattern = _compiled(form, flags)
         group = "secret" if "secret" in pattern.groupindex else 0
-        yield from (Shaped(sort, Span(*match.span(group))) for match in pattern.finditer(text))
+        yield from (SecretMatch(sort, Span(*match.span(group))) for match in pattern.finditer(text))
 
 
 def _cards(text: str) -> Iterator[Span]:
@@ -277,13 +277,13 @@ def _luhn(number: str) -> bool:
     return len(set(digits)) > 1 and sum(doubled) % 10 == 0
 
 
-def _apart(found: Iterable[Shaped]) -> list[Shaped]:
+def _apart(found: Iterable[SecretMatch]) -> list[SecretMatch]:
     """Those that overlap put together under the sort of the one that begins first, the longest where several do."""
-    apart: list[Shaped] = []
+    apart: list[SecretMatch] = []
     for shaped in sorted(found, key=lambda shaped: (shaped.span.start, -shaped.span.end)):
         if apart and shaped.span.start < apart[-1].span.end:
             last = apart[-1]
-            apart[-1] = Shaped(last.sort, Span(last.span.start, max(last.span.end, shaped.span.end)))
+            apart[-1] = SecretMatch(last.sort, Span(last.span.start, max(last.span.end, shaped.span.end)))
         else:
             apart.append(shaped)
     return apart

@@ -170,7 +170,7 @@ _TRAILING = ".,;:!?'\")]}>”’。，；"
 _PART = r"[A-Za-z]+|\d+"
 
 
-def worded_secrets(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
+def find_prose_secrets(text: str, lowered: str) -> Iterator[tuple[str, Span]]:
     """The sort and the place of each, in no order; `lowered` is the text in lower case."""
     if "PIN" in text or any(name in lowered for name in _HINTS):
         yield from _passwords(text)
@@ -191,10 +191,10 @@ def _passwords(text: str) -> Iterator[tuple[str, Span]]:
     read: set[int] = set()
     for sort, span in _first_passwords(text):
         yield sort, span
-        yield from ((sort, other) for other in beside(text, span.end, read))
+        yield from ((sort, other) for other in following_secrets(text, span.end, read))
 
 
-def beside(text: str, at: int, read: set[int]) -> Iterator[Span]:
+def following_secrets(text: str, at: int, read: set[int]) -> Iterator[Span]:
     """The passwords after one that ends there, told as what it was before or is since.
 
     `read` holds the ends behind which was looked already, and gets those that are looked behind now.

@@ -6,7 +6,7 @@ from functools import cache
 from itertools import chain
 
 from mcp_memory.language.tokenization import Span
-from mcp_memory.privacy.secrets_in_prose import beside
+from mcp_memory.privacy.secrets_in_prose import following_secrets
 
 _compiled = cache(re.compile)
 
@@ -68,7 +68,7 @@ def _codes_of_locks(form: str, text: str) -> Iterator[tuple[str, Span]]:
     read: set[int] = set()
     for match in _compiled(form).finditer(text):
         yield "code", _place(match)
-        yield from (("code", other) for other in beside(text, match.end("secret"), read))
+        yield from (("code", other) for other in following_secrets(text, match.end("secret"), read))
 
 
 def _place(match: re.Match[str]) -> Span:

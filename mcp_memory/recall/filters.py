@@ -17,7 +17,7 @@ from mcp_memory.domain.model import (
 from mcp_memory.errors import InvalidInput
 from mcp_memory.language.dates.periods import to_ms, zone_offset
 from mcp_memory.language.tokenization import require_clean
-from mcp_memory.privacy.redaction import Guard
+from mcp_memory.privacy.redaction import Redactor
 from mcp_memory.remember.intake import (
     read_importance,
     read_kind,
@@ -148,13 +148,13 @@ def read_changes(
     pinned: bool | None,
     moments: Mapping[str, str | None],
     now: datetime,
-    guard: Guard,
+    redactor: Redactor,
 ) -> dict[str, Any]:
-    """The fields of an item that an update gives, by their names in it, without what `guard` takes out. Raises InvalidInput."""
+    """The fields of an item that an update gives, by their names in it, without what `redactor` takes out. Raises InvalidInput."""
     fields: dict[str, Any] = {}
     if content is not None:
         _require_short(content)
-        text = guard.text(require_clean(content, "content")).strip()
+        text = redactor.text(require_clean(content, "content")).strip()
         if not text:
             private = "private as a whole, so nothing was changed" if content.strip() else "empty"
             raise InvalidInput(f"content is {private}; use forget to take a memory away.")
@@ -162,7 +162,7 @@ def read_changes(
     if kind is not None:
         fields["kind"] = read_kind(kind)
     if tags is not None:
-        fields["tags"] = read_tags(guard.texts(tags, "tags"))
+        fields["tags"] = read_tags(redactor.texts(tags, "tags"))
     if importance is not None:
         fields["importance"] = read_importance(importance)
     for name, text in moments.items():

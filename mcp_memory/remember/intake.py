@@ -25,7 +25,7 @@ from mcp_memory.language.dates.written import read_period as read_time
 from mcp_memory.language.segmentation import segment
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.language.tokenization import Span, require_clean
-from mcp_memory.privacy.redaction import Guard
+from mcp_memory.privacy.redaction import Redactor
 from mcp_memory.remember.echoes import Recited, recited
 
 MAX_BYTES = 10_000_000
@@ -47,7 +47,7 @@ class Intake:
     caller: Caller
     now: datetime
     new_id: Callable[[], str]
-    guard: Guard = field(default_factory=lambda: Guard("mask"))
+    redactor: Redactor = field(default_factory=lambda: Redactor("mask"))
     """What takes secrets and private parts out of all that is read, before anything is made of it."""
 
     def entries(self, entries: Sequence[Entry]) -> list[list[Statement]]:
@@ -61,7 +61,7 @@ class Intake:
         read: list[list[Statement]] = []
         for number, entry in enumerate(entries):
             name = "content" if len(entries) == 1 else f"items[{number}]"
-            if kept := self.guard.part(entry, number, name):
+            if kept := self.redactor.entry_or_none(entry, number, name):
                 read.append(self._entry(kept, name))
         return read
 
@@ -76,7 +76,7 @@ class Intake:
         if len(turns) > MAX_TURNS:
             raise InvalidInput(f"turns holds {len(turns)} turns; send at most {MAX_TURNS} in a call.")
         _require_size(sum(len(turn.content.encode(errors="surrogatepass")) for turn in turns))
-        turns, like = self.guard.turns(turns), self.guard.entry(like, "turns")
+        turns, like = self.redactor.turns(turns), self.redactor.entry(like, "turns")
         if not turns:
             return []
         text, spans = _transcript(turns)

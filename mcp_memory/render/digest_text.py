@@ -10,7 +10,7 @@ from mcp_memory.domain.model import Item, ItemId, Topic
 from mcp_memory.language.dates.periods import format_day
 from mcp_memory.language.segmentation import shorten
 from mcp_memory.language.token_count import counted
-from mcp_memory.privacy.prompt_injection import instructs
+from mcp_memory.privacy.prompt_injection import looks_like_injection
 from mcp_memory.privacy.provenance import INSTRUCTS, SHORTEST
 from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.recall.salience import local_time_of
@@ -33,14 +33,14 @@ class Sentence(NamedTuple):
 
 def cited(text: str, of: ItemId | None) -> str:
     """What a memory says, and which; without that where it is no one memory's. Marked where it holds instructions."""
-    told = [*([f"#{of}"] if of else []), *([INSTRUCTS] if instructs(text) else [])]
+    told = [*([f"#{of}"] if of else []), *([INSTRUCTS] if looks_like_injection(text) else [])]
     return f"{one_line(text)} ({', '.join(told)})" if told else one_line(text)
 
 
 def digest_line(sentence: Sentence, *, now: datetime) -> str:
     """A sentence cited by id and date, a change shown old -> new, marked where it holds instructions."""
     text = one_line(sentence.text)
-    mark = f", {INSTRUCTS}" if instructs(sentence.text) or instructs(sentence.was or "") else ""
+    mark = f", {INSTRUCTS}" if looks_like_injection(sentence.text) or looks_like_injection(sentence.was or "") else ""
     if sentence.was:
         text = f"{one_line(sentence.was)} -> {text}"
     return f"- {text} (#{sentence.item.id}, {format_day(local_time_of(sentence.item, now=now))}{mark})"
@@ -59,7 +59,7 @@ def kept_digest(topic: Topic, *, newer: int, cited: int = CITED, speech: Speech 
     """
     # With a mark before it no line of the text can pass for one of ours.
     lines = [f"- {one_line(_MARK.sub('', line))}" for line in topic.digest.splitlines() if line.strip()]
-    lines += [f"({INSTRUCTS})"] if instructs(topic.digest) else []
+    lines += [f"({INSTRUCTS})"] if looks_like_injection(topic.digest) else []
     if cited and topic.items:
         ids = ", ".join([*(f"#{item}" for item in topic.items[:cited]), *(["…"] if len(topic.items) > cited else [])])
         lines.append(f"(covers {counted(len(topic.items), 'memory', 'memories')}: {ids})")

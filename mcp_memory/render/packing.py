@@ -29,7 +29,7 @@ from mcp_memory.language.tokenization import (
     normal_form,
     words,
 )
-from mcp_memory.privacy.provenance import SHORTEST, origin_line, told_origin
+from mcp_memory.privacy.provenance import SHORTEST, origin_line, origin_note
 from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.recall.salience import local_time_of, review_due, stale_since
 
@@ -214,7 +214,7 @@ def head(item: Item, *, now: datetime, ago: Callable[[int, int], str] = age) -> 
     pinned = " pinned" if item.pinned else ""
     when = local_time_of(item, now=now)
     told = ago(when, to_ms(now.replace(tzinfo=UTC)))
-    doubt, origin = _doubt(item, now=now), told_origin(item)
+    doubt, origin = _doubt(item, now=now), origin_note(item)
     return f"#{item.id} {format_day(when)} ({told}{ended}{doubt}{origin}) {item.kind}{pinned}{tags}:"
 
 

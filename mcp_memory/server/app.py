@@ -21,7 +21,7 @@ from mcp_memory.domain.faults import log_fault
 from mcp_memory.domain.model import Caller
 from mcp_memory.domain.projects import project_here
 from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound
-from mcp_memory.privacy.sanitizing import inert, shown
+from mcp_memory.privacy.sanitizing import neutralise, shown
 from mcp_memory.server import prompts, resources
 from mcp_memory.server.callers import Callers
 from mcp_memory.server.memory_host import MemoryHost
@@ -78,7 +78,7 @@ class Handlers:
         try:
             tool = tool_named(params.name)
         except InvalidInput as problem:
-            raise MCPError(mcp_types.INVALID_PARAMS, inert(str(problem))) from problem
+            raise MCPError(mcp_types.INVALID_PARAMS, neutralise(str(problem))) from problem
         caller = await self._callers.caller(context)
         try:
             answer = await self._in_turn(context, tool, params.arguments or {}, caller)
@@ -155,9 +155,9 @@ class Handlers:
                 lambda: self._host.ask(lambda memory: resources.read(memory, uri, caller=caller))
             )
         except (NotFound, InvalidInput) as problem:
-            raise MCPError(mcp_types.INVALID_PARAMS, inert(str(problem)), {"uri": uri}) from problem
+            raise MCPError(mcp_types.INVALID_PARAMS, neutralise(str(problem)), {"uri": uri}) from problem
         except MemoryProblem as problem:
-            raise MCPError(mcp_types.INTERNAL_ERROR, inert(str(problem)), {"uri": uri}) from problem
+            raise MCPError(mcp_types.INTERNAL_ERROR, neutralise(str(problem)), {"uri": uri}) from problem
         contents = mcp_types.TextResourceContents(uri=params.uri, mime_type="text/plain", text=text)
         return mcp_types.ReadResourceResult(contents=[contents])
 
@@ -186,9 +186,9 @@ class Handlers:
                 lambda: prompts.compose_prompt(params.name, params.arguments or {}, self._host.memory, caller=caller)
             )
         except InvalidInput as problem:
-            raise MCPError(mcp_types.INVALID_PARAMS, inert(str(problem))) from problem
+            raise MCPError(mcp_types.INVALID_PARAMS, neutralise(str(problem))) from problem
         except MemoryProblem as problem:
-            raise MCPError(mcp_types.INTERNAL_ERROR, inert(str(problem))) from problem
+            raise MCPError(mcp_types.INTERNAL_ERROR, neutralise(str(problem))) from problem
         message = mcp_types.PromptMessage(role="user", content=mcp_types.TextContent(type="text", text=text))
         return mcp_types.GetPromptResult(messages=[message])
 
@@ -241,7 +241,7 @@ async def _serve_stdio(host: MemoryHost, front: EarlyResponder, project: str | N
 
 
 def _problem(problem: MemoryProblem) -> mcp_types.CallToolResult:
-    text, half = inert(str(problem)), MAX_PROBLEM_CHARACTERS // 2
+    text, half = neutralise(str(problem)), MAX_PROBLEM_CHARACTERS // 2
     if len(text) > MAX_PROBLEM_CHARACTERS:
         text = f"{text[:half]} … {text[-half:]}"
     return mcp_types.CallToolResult(

@@ -16,9 +16,9 @@ from mcp_memory.privacy.provenance import (
     INSTRUCTS,
     holds_instructions,
     origin_line,
-    source_instructs,
+    source_holds_instructions,
 )
-from mcp_memory.privacy.sanitizing import inert
+from mcp_memory.privacy.sanitizing import neutralise
 from mcp_memory.render import digest_text, packing
 
 
@@ -90,7 +90,7 @@ def _item_text(item: Item, states: list[tuple[Item, Operation]]) -> str:
 
 def _source_text(source: Source) -> str:
     """Fence a source with a bar before each line, so that no line passes for one of ours."""
-    lines = [f"| {inert(line)}".rstrip() for line in source.text.splitlines()]
+    lines = [f"| {neutralise(line)}".rstrip() for line in source.text.splitlines()]
     called = [f"from {packing.one_line(source.origin)}"] if source.origin else []
-    marks = [f"({INSTRUCTS})"] if source_instructs(source) else []
+    marks = [f"({INSTRUCTS})"] if source_holds_instructions(source) else []
     return "\n".join([f"source #{source.id} ({source.kind})", packing.fenced([*called, *marks, *lines])])
