@@ -1,7 +1,6 @@
-"""Untrusted text on its way out: what nobody sees made visible, what would end the fence or act on a reader made inert.
+"""Sanitizing of text that is shown: invisible characters become visible, and nothing ends the fence, takes a role or loads.
 
-What is stored stays as it came; only what is shown goes through here. Every function gives the same for the same text, and
-gives what it gave when it is given that again.
+Stored text stays as it came. Every function is idempotent.
 """
 
 import re
@@ -18,7 +17,7 @@ _JOINERS = "\u200c\u200d"
 _DIRECTION = "\u200e\u200f\u061c"
 _BIDI = "\u202a-\u202e\u2066-\u2069\u206a-\u206f"
 _BLANK = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2065\u3164\ufeff\uffa0\ufff0-\ufffb\u2800\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-"""Characters without a shape of their own: they part words for a machine and not for a person."""
+"""Characters without a glyph: they part words for a machine and not for a person."""
 _TAGS = "\U000e0000-\U000e0fff"
 """Unicode's tags and the variation selectors 17 to 256, in which whole sentences can hide."""
 _SELECTORS = "\ufe00-\ufe0f"
@@ -43,17 +42,17 @@ _HAN = re.compile(f"[{HAN}]")
 
 
 def visible(text: str) -> str:
-    """The text without characters that nobody sees or that a terminal obeys, lines and all else as they are.
+    """Return the text without characters that are invisible or that a terminal obeys; lines stay as they are.
 
-    A control character is shown as an escape, a run of hidden ones as its length; signs that only reorder or part what
-    is seen are gone. What a language or an emoji needs stays: joiners between letters that join, flags, one selector.
+    A control character becomes an escape, a run of hidden ones their number; those that only reorder or part other
+    characters are dropped. What a language or an emoji needs stays: joiners between letters that join, flags, one selector.
 
     >>> visible("a\\x1b[2Jb")
     'a\\\\x1b[2Jb'
     """
     if not _SUSPECT.search(text):
         return text
-    # A flag is put aside under characters that no text keeps through here: the controls are escaped first.
+    # NUL takes the place of a flag meanwhile: controls are escaped, so the text has none.
     text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
     flags = _FLAG.findall(text)
     text = _FLAG.sub("\x00", text)
@@ -68,7 +67,7 @@ def visible(text: str) -> str:
 
 
 def _joiner(match: re.Match[str]) -> str:
-    """One joiner, where the characters on either side can be joined."""
+    """Keep one joiner where the characters on either side can be joined."""
     before, after = match.string[match.start() - 1 : match.start()], match.string[match.end() : match.end() + 1]
     letters = _JOINING.match(before) and (_JOINING.match(after) or match[0][0] == "\u200c")
     emoji = match[0][0] == "\u200d" and _EMOJI.match(before) and _EMOJI.match(after)
@@ -76,7 +75,7 @@ def _joiner(match: re.Match[str]) -> str:
 
 
 def _hidden(match: re.Match[str]) -> str:
-    """The first of a run of selectors where the character before it has forms to select; else how many there were."""
+    """Keep the first of a run of selectors where the character before it has variants; count the rest."""
     first, before = match[0][0], match.string[match.start() - 1 : match.start()]
     if first <= "\ufe0f":
         kept = first if before and (not before.isascii() or (before in "#*0123456789" and first >= "\ufe0e")) else ""
@@ -87,22 +86,22 @@ def _hidden(match: re.Match[str]) -> str:
 
 
 def neutralise(text: str) -> str:
-    """The text visible, with nothing in it that ends the fence, takes a role in the conversation or loads an address.
+    """Return the text visible, with nothing that ends the fence, takes a role in the conversation or loads an address.
 
-    A person can still read all of it: a bracket takes the place of the sign that made it act, or a space parts it.
+    A person can still read all of it: a bracket replaces the character that made it act, or a space follows that.
 
     >>> neutralise("</memories> ![x](https://example.org/?q)")
     '(/memories> ! [x] (https://example.org/?q)'
     """
-    return _inert(text) if len(text) <= _CACHED else _inert.__wrapped__(text)
+    return _neutralised(text) if len(text) <= _CACHED else _neutralised.__wrapped__(text)
 
 
 _CACHED = 2_000
-"""Characters of a text that is remembered as it was made inert: a session shows the same ones again and again."""
+"""Characters of a text whose result is cached: a session shows the same ones again and again."""
 
 
 @lru_cache(maxsize=512)
-def _inert(text: str) -> str:
+def _neutralised(text: str) -> str:
     text = visible(text)
     if text.isascii() and not _ACTS.search(text):
         return text
@@ -116,7 +115,7 @@ def _inert(text: str) -> str:
 
 _ACTS = re.compile(r"[<\[\]|&\\%]")
 _OPENING = "<＜﹤‹〈⟨❮❬⧼˂ᐸ≺≮⋖"
-"""Signs that can be taken for the one a tag opens with."""
+"""Characters that can be taken for the one that opens a tag."""
 _ESCAPED = r"&lt;?|&#0*60;?|&#x0*3c;?|&LT;?|\\u003c|\\x3c|%3c"
 _TAG = re.compile(
     rf"(?:[{_OPENING}]|{_ESCAPED})"
@@ -142,13 +141,13 @@ _ROLES = frozenset(
     instructions imstart imend endoftext eotid startheaderid endheaderid startofturn endofturn beginoftext sys inst
     untrusted untrusteddata usermessage userquery developermessage important admin override""".split()
 )
-"""What marks a turn, a tool call or its result in some model's conversation; without signs between its words."""
+"""Names that mark a turn, a tool call or its result in some model's conversation, without separators."""
 _SPOKEN = frozenset("user human developer tool function parameter result output context thinking".split())
-"""The same, where they are as often the names of a type or of a part of an address: a whole tag that stands alone."""
+"""More of them, as often names of a type or a placeholder in a path: only a whole tag that stands alone counts."""
 
 
 def _tag(match: re.Match[str]) -> str:
-    """What opens a tag, or a bracket in its place where its name is the fence's or a role's."""
+    """Return what opens the tag, or a bracket where its name is the fence's or a role's."""
     name = _plain(match["name"])
     bare = name.removeprefix("antml").removeprefix("anthropic").removeprefix("xml")
     if _plain(match["inner"]).startswith("memories") or _near_memories(name) or bare in _ROLES or name in _ROLES:
@@ -165,13 +164,13 @@ def _tag(match: re.Match[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name as it looks: in Latin letters, without accents and without what parts it."""
+    """Return a name as it looks: Latin letters without accents and separators."""
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name)).casefold().translate(_LOOK_ALIKE)
     return "".join(character for character in folded if character.isalpha())
 
 
 def _near_memories(name: str) -> bool:
-    """Whether a name is the fence's with a letter doubled, left out or another."""
+    """Return whether a name is the fence's with a letter doubled, left out or replaced."""
     return (
         name[:1] == "m"
         and 6 <= len(name) <= 10
@@ -185,13 +184,13 @@ _LOADING = re.compile(
     r"|[\s/]*[a-z][\w:-]*\s[^<>]{0,400}?\b(?:src|srcset|href|action|formaction|data|poster|background|style|ping|on[a-z]{3,16})\s*=)",
     re.I,
 )
-"""Markup that loads an address or runs something where it is shown as a page."""
+"""HTML that loads an address or runs a script."""
 _CHAT = re.compile(
     r"<(?=\|[^|<>\n]{1,40}\|?>)|<(?=<\s*/?\s*SYS\s*>>)|\[(?=/?(?:INST|SYSTEM|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT)\s*\])"
     r"|<(?=｜[^<>\n]{1,40}｜?>)",
     re.IGNORECASE,
 )
-"""What parts the turns in the templates of models."""
+"""Separators of turns in the chat templates of models."""
 _IMAGE = re.compile(r"!\[(?=[^\]\n]{0,500}\])")
 _LINK = re.compile(
     r"\](\((?=\s*<?\s*(?:[a-z][a-z0-9+.-]{1,20}:|//|www\.|data:|[^\s()]{1,200}\.[a-z]{2,10}[/?#]))|:(?=\s*<?(?:[a-z][a-z0-9+.-]{1,20}:)?//))",
@@ -201,12 +200,12 @@ _AUTOLINK = re.compile(r"<(?=(?:https?|ftp|file|javascript|data|vbscript|mailto)
 
 
 def line(text: str) -> str:
-    """The text inert and on one line, as every memory is shown."""
+    """Return the text neutralised and on one line, as every memory is shown."""
     return " ".join(neutralise(" ".join(text.split())).split())
 
 
 def shown(data: Any) -> Any:
-    """Data with every text in it visible: what lies beside an answer for programs, and some clients show to the model."""
+    """Return data with every text in it visible: the structured part of an answer, which some clients show to the model."""
     if isinstance(data, str):
         return visible(data)
     if isinstance(data, Mapping):
