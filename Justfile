@@ -40,6 +40,10 @@ wheel:
 bundle *options:
     uv run python -m release.bundle {{options}}
 
+# Convert the vendor secret patterns of a gitleaks.toml: `just secret-rules gitleaks.toml --version v8.30.1`.
+secret-rules *options:
+    uv run python -m release.secret_rules {{options}}
+
 # Run a benchmark from bench/: `just bench locomo --data DIR`.
 bench name *options:
     uv run python -m bench.{{name}} {{options}}

@@ -2,13 +2,25 @@
 
 import hashlib
 import random
+import re
 import string
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 ALNUM = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
+_CLASSES = {
+    "a": ALNUM,
+    "L": string.ascii_letters,
+    "l": string.ascii_lowercase + string.digits,
+    "d": string.digits,
+    "h": HEX,
+    "b": ALNUM + "-_",
+    "B": ALNUM + "+/",
+    "T": string.ascii_uppercase + "234567",
+}
 
 
 class Made(NamedTuple):
@@ -30,6 +42,24 @@ def made_secrets(seed: int) -> list[Made]:
         _told("private key", text, draw.block(name)) for name in _BLOCKS for text in ("{}", "Deploy with\n{}\nplease.")
     ]
     made += [_told("card", text, draw.card(prefix, length, gap)) for text, prefix, length, gap in _CARDS]
+    return made
+
+
+def fresh_texts(seed: int, part: str) -> list[Made]:
+    """Texts of `fresh_secrets.tsv`, written before the rules were; nothing is fitted to the part "aside".
+
+    `<…>` is the secret, `{a:40}` 40 random characters of a class, `{{` a brace. A text without a secret has none.
+    """
+    rng, made = random.Random(seed), list[Made]()
+    for line in (Path(__file__).parent / "fresh_secrets.tsv").read_text("utf-8").splitlines():
+        where, sort, text = line.split("\t")
+        text = re.sub(
+            r"(?<!\{)\{(\w):(\d+)\}", lambda match: "".join(rng.choices(_CLASSES[match[1]], k=int(match[2]))), text
+        )
+        text = text.replace("{{", "{").replace("}}", "}")
+        secret = re.search("<(.*)>", text) if sort == "secret" else None
+        if where == part:
+            made.append(Made(sort, text.replace(secret[0], secret[1]), secret[1]) if secret else Made(sort, text, ""))
     return made
 
 

@@ -9,7 +9,9 @@ Detectors of the package index that are installed are measured beside ours, by t
 import argparse
 import contextlib
 import importlib
+import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import read_lines
-from bench.made_secrets import Made, made_secrets, ordinary_texts
+from bench.made_secrets import Made, fresh_texts, made_secrets, ordinary_texts
 from mcp_memory.language.sentences import sentences
+from mcp_memory.privacy import secret_patterns
 from mcp_memory.privacy.redaction import Redactor
 
 SETS = ("locomo", "scifact", "xquad-en", "xquad-zh", "cmrc2018", "ordinary")
@@ -41,6 +44,8 @@ def main() -> None:
         with contextlib.suppress(ImportError), load() as hides:
             print(f"\n{name}")
             _tell(hides, secrets, ordinary, show=options.show)
+            for part in ("seen", "aside"):
+                _tell_fresh(hides, part, seed=options.seed)
 
 
 def _tell(hides: Hides, secrets: list[Made], ordinary: dict[str, list[str]], *, show: bool) -> None:
@@ -63,6 +68,18 @@ def _tell(hides: Hides, secrets: list[Made], ordinary: dict[str, list[str]], *, 
                 print("  missed:", made.text[:100].replace("\n", " "))
         for text in (text for texts in mistaken.values() for text in texts):
             print("  mistaken:", text[:120])
+
+
+def _tell_fresh(hides: Hides, part: str, *, seed: int) -> None:
+    """Print the figures of the texts written before the rules, and never which ones they are."""
+    counts, totals = Counter[str](), Counter[str]()
+    for made in fresh_texts(seed, part):
+        counts[made.sort] += hides(made)
+        totals[made.sort] += 1
+    print(
+        f"  fresh, {part:<12}{counts['secret']:>5} of {totals['secret']} recognised,"
+        f" {counts['clear']} of {totals['clear']} mistaken"
+    )
 
 
 def drawn(data: Path, count: int, *, seed: int) -> dict[str, list[str]]:
@@ -115,7 +132,28 @@ def kingfisher() -> Iterator[Hides]:
     yield lambda made: any(finding.visible for finding in scanner.scan(made.text.encode()))
 
 
-DETECTORS = {"mcp-memory": ours, "detect-secrets": detect_secrets, "kingfisher-secret-scanner": kingfisher}
+@contextlib.contextmanager
+def gitleaks() -> Iterator[Hides]:
+    """gitleaks' published rules alone, as the package has them: without its rule for any name beside any value."""
+    rules: Any = json.loads((Path(secret_patterns.__file__).parent / "gitleaks.json").read_bytes())["rules"]
+    patterns = [(rule["keywords"], re.compile(rule["pattern"])) for rule in rules]
+
+    def hides(made: Made) -> bool:
+        text, lowered = made.text, made.text.lower()
+        for keywords, pattern in patterns:
+            if any(keyword in lowered for keyword in keywords):
+                text = pattern.sub("", text)
+        return made.secret not in text if made.secret else text != made.text
+
+    yield hides
+
+
+DETECTORS = {
+    "mcp-memory": ours,
+    "gitleaks": gitleaks,
+    "detect-secrets": detect_secrets,
+    "kingfisher-secret-scanner": kingfisher,
+}
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ def test_the_command_lists_ids_hides_secrets_and_is_strict_where_asked(run: Run)
     ("text", "sorts"),
     [
         ("key AKIAIOSFODNN7EXAMPLE here", ["AWS access key"]),
-        ("ghp_" + "a1B2" * 9, ["GitHub token"]),
+        ("ghp_" + "a1B2c3D4e5" * 4, ["GitHub token"]),
         ("sk-proj-" + "a1B2c3D4" * 4, ["OpenAI key"]),
         ("postgres://ada:s3cret@db.example/x", ["password"]),
         ("-----BEGIN RSA PRIVATE KEY-----", ["private key"]),

@@ -1,6 +1,8 @@
 """Secrets and private parts: recognised, never in the file, told of, and ordinary texts left as they are."""
 
 import json
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +12,23 @@ from hypothesis import strategies as st
 from mcp import Client
 from mcp.server import Server
 
-from bench.made_secrets import Made, made_secrets, ordinary_texts
+import mcp_memory.privacy
+from bench.made_secrets import Made, fresh_texts, made_secrets, ordinary_texts
 from mcp_memory.domain.model import Caller, Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput
 from mcp_memory.memory import Memory
 from mcp_memory.privacy.redaction import Redactor
 from mcp_memory.privacy.secret_patterns import find_secrets
+from release.secret_rules import converted
 
 MADE = made_secrets(seed=2)
+PRIVACY = Path(mcp_memory.privacy.__file__).parent
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 MARK = "[secret: GitHub token]"
+MIXED = "k3Jw8ZqTu5Lb0XcV7nRy2MdG9sFhP4WaE6tQBo1"
+HEX = "0f3a9c1e7b5d2846" * 3
+WORDS = "ridge lumber token ocean velvet hunt basket drift quantum echo pistol amber"
 
 
 def bytes_of(database: Path) -> bytes:
@@ -330,3 +338,110 @@ def test_a_secret_is_recognised_as_people_tell_it(memory: Memory, text: str, sec
 )
 def test_a_number_beside_another_sort_of_code_is_no_secret(text: str) -> None:
     assert find_secrets(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("Mem0 is called with m0-{} now.", MIXED),
+        ("The other one: hsk-{}", MIXED[:32]),
+        ("elevenlabs sk_{} for the voices", HEX),
+        ("Notion secret_{} of the old workspace", MIXED + "x7Yz"),
+        ("API_SECRET='{}'", "zx9!kkPq1"),
+        ("jwtSecret: '{}'", "s3cr3t!Jwt#77"),
+        ("SECRET_KEY='django-insecure-{}'", "7x!k^2h(=+w3)nq&v5#rj0b%tz_m8-pd1@s4yg6c*ue9l$fa"),
+        ("app.secret_key = b'{}'", '_5#y2L"F4Q8z]/'),
+        ("APP_KEY=base64:{}=", MIXED + "+/aB"),
+        ("RAILS_MASTER_KEY={}", HEX[:32]),
+        ("Wallet seed: {}", WORDS),
+        ("Recovery words: {}", WORDS.replace(" ", ", ")),
+        ("门禁密码{}", "4821#"),
+        ("小区门禁 {}", "1357#"),
+        ("SIM PUK {}", "12345678"),
+        ("PIN of the EC card {}", "4711"),
+        ("WIFI:T:WPA;S:Nest;P:{};;", "greenTurtle88"),
+        ("Rent goes to {} on the 3rd.", "DE89 3704 0044 0532 0130 00"),
+        ("IBAN {}", "NL91ABNA0417164300"),
+    ],
+)
+def test_a_secret_is_recognised_by_a_name_a_prefix_or_its_check_digits(text: str, secret: str) -> None:
+    kept = Redactor("mask").text(text.format(secret))
+
+    assert secret not in kept
+    assert "[secret: " in kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tests pass: 4821",
+        "The PIN code of Bangalore is 560001.",
+        f"Use pk_test_{MIXED[:24]} in the page.",
+        f"Our Stripe API key for the page is pk_live_{MIXED[:24]}.",
+        f"user_{MIXED[:27]} signed in.",
+        f"integrity sha512-{MIXED * 2}==",
+        f"resp_{HEX} was cut off.",
+        f"cache_key={HEX[:40]}",
+        "pod api-gateway-7d9c5b6f4d-x2vbn restarted",
+        "key_id: a1B2c3D4e5F6",
+        "secret_name = prod/db-creds-2024",
+        "password_field = form.field1",
+        "secret_arn = arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbC123",
+        "The seed: plant it deep with some water, good soil, much light, warm days and long nights of calm",
+        "The IBAN DE89 3704 0044 0532 0130 01 has a wrong check digit.",
+        "test_LineOver1DRangeSeries_complex_range",
+    ],
+)
+def test_what_only_resembles_a_secret_is_left_as_it_is(text: str) -> None:
+    assert find_secrets(text) == []
+
+
+def test_texts_written_before_the_rules_are_recognised_and_few_others() -> None:
+    redacted = [(made.sort, made.secret not in Redactor("mask").text(made.text)) for made in fresh_texts(1, "seen")]
+
+    assert all(hidden for sort, hidden in redacted if sort == "secret")
+    assert not any(find_secrets(made.text) for made in fresh_texts(1, "seen") if made.sort == "clear")
+
+
+def test_the_published_rules_name_their_source_and_bring_its_licence() -> None:
+    data = json.loads((PRIVACY / "gitleaks.json").read_bytes())
+
+    assert data["version"] in data["source"]
+    assert data["licence"].startswith("MIT")
+    assert "Copyright (c) 2019 Zachary Rice" in (PRIVACY / "gitleaks.LICENSE").read_text("utf-8")
+
+
+def test_the_recipe_translates_a_rule_for_prose() -> None:
+    ends = r"""(?:[\x60'"\s;]|\\[nr]|$)"""
+    rule = {
+        "id": "acme-api-token",
+        "description": "Found an ACME token, posing a risk.",
+        "regex": r"\b(acme_(?i)[[:alnum:]]{20}(?:[a-f]{4}-){2})" + ends,
+        "keywords": ["acme_"],
+        "entropy": 3,
+    }
+    public = rule | {"id": "acme-public-key"}
+
+    [row] = json.loads(converted({"rules": [rule, public]}, "v1"))["rules"]
+
+    assert row["sort"] == "ACME token"
+    token = f"acme_{MIXED[:20]}abcd-efab-"
+    assert [match[1] for match in re.finditer(row["pattern"], f"The token is {token}, it ends.")] == [token]
+
+
+def test_the_published_rules_take_time_in_proportion_to_a_hostile_text() -> None:
+    keywords = [
+        keyword
+        for rule in json.loads((PRIVACY / "gitleaks.json").read_bytes())["rules"]
+        for keyword in rule["keywords"]
+    ]
+    find_secrets(" ".join(keywords))  # compiles all
+
+    def spent(size: int) -> float:
+        start = time.process_time()
+        for joint in (" ", "=", ""):
+            text = joint.join(keywords) + joint
+            find_secrets((text * (size // len(text) + 1))[:size])
+        return time.process_time() - start
+
+    assert spent(80_000) < 4 * 4 * max(spent(20_000), 0.02)
