@@ -2,6 +2,7 @@
 
 import re
 
+from mcp_memory.language.kinship import relations
 from mcp_memory.language.scripts import HANGUL, KANA
 from mcp_memory.language.stop_words import unspaced_words
 from mcp_memory.language.tokenization import grams, words
@@ -18,16 +19,18 @@ _THE_USER = re.compile(
 _ASKING = unspaced_words("zh-asking")
 """What a Chinese question says beside what it is about."""
 _NOT_CHINESE = re.compile(f"[{KANA}{HANGUL}]")
+_PEOPLE = [
+    [word for word in relation.chinese if len(word) > 1]
+    for relation in relations()
+    if relation.single and relation.chinese
+]
+"""The words for each person of whom somebody has one."""
 _INSTEAD = tuple(
     (re.compile(asked), told)
     for asked, told in (
+        *(("|".join(words), " ".join(words)) for words in _PEOPLE),
         ("职业|工作|职位|上班|做什么的|干什么的|谋生", "上班 任职 就职 职业 工作 当 做 医生 护士 老师 教师 工程师 程序员 律师 会计 设计师 经理 退休 医师"),
-        ("丈夫|老公|爱人|先生", "丈夫 老公 爱人 先生"),
-        ("妻子|老婆|太太|爱人|媳妇", "妻子 老婆 太太 爱人 媳妇"),
-        ("爸爸|父亲|老爸", "爸爸 父亲 老爸"),
-        ("妈妈|母亲|老妈", "妈妈 母亲 老妈"),
         ("孩子|小孩|儿女|子女", "孩子 小孩 女儿 儿子 宝宝"),
-        ("老板|领导|上司|主管", "老板 领导 上司 主管 经理"),
         ("锻炼|运动|健身", "锻炼 运动 健身 跑步 游泳 打球 瑜伽 骑车 爬山 散步"),
         ("不能吃|忌口|过敏|不吃|忌吃", "过敏 忌口 不吃 不能吃"),
         ("喜欢|爱吃|最爱|偏好|爱好", "喜欢 最爱 偏好 爱好 爱吃 爱喝"),

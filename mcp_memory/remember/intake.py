@@ -22,6 +22,7 @@ from mcp_memory.domain.model import (
 from mcp_memory.errors import InvalidInput
 from mcp_memory.language.dates.periods import Period, to_ms
 from mcp_memory.language.dates.written import read_period as read_time
+from mcp_memory.language.kinship import relations
 from mcp_memory.language.segmentation import segment
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.language.tokenization import Span, require_clean
@@ -225,17 +226,23 @@ def read_scope(scope: str, *, project: str | None) -> str:
     return project
 
 
-_OWN = (
-    "name|birthday|age|home|(?:home )?address|(?:phone|mobile) number|hobb(?:y|ies)|wife|husband|partner|girlfriend"
-    "|boyfriend|fianc[ée]e?|children|kids?|sons?|daughters?|mother|father|mom|dad|parents|doctor|dentist|therapist|employer"
-    "|favou?rite (?:colou?r|food|dish|drink|film|movie|book|band|song|season|sport|animal)"
+_OWN_RELATIONS = [relation for relation in relations() if relation.circle != "other"]
+_OWN = "|".join(
+    [
+        "name|birthday|age|home|(?:home )?address|(?:phone|mobile) number|hobb(?:y|ies)|doctor|dentist|therapist|employer",
+        "favou?rite (?:colou?r|food|dish|drink|film|movie|book|band|song|season|sport|animal)",
+        *(word for relation in _OWN_RELATIONS for word in relation.english),
+    ]
+)
+_OWN_ZH = "|".join(
+    ["名字|生日|地址|电话|手机号|爱好", *(word for relation in _OWN_RELATIONS for word in relation.chinese)]
 )
 _OF_PERSON = re.compile(
     rf"(?:my|the user['’]s) (?:full |first |last |nick|new |current )?(?:{_OWN})\b"
     r"|(?:(?:i|the user) (?:am|is|was|were)|i['’]m) (?:now )?(?:born|allergic to|(?:an? )?(?:vegetarian|vegan)|\d+ years old)\b"
     r"|(?:i|the user) (?:now |just |currently )?(?:(?:lives? in|grew up)\b|(?:speaks?|works? (?:at|for)) (?-i:[A-Z])"
     r"|turned \d\d?(?: years old)?\W*$)"
-    r"|(?:我|用户)(?:现在|目前|已经)?(?:叫|姓|住在|出生|吃素|的(?:名字|生日|地址|电话|手机号|爱好|妻子|丈夫|太太|先生|老婆|老公|孩子|儿子|女儿|父母|妈妈|爸爸)|对.{1,12}过敏|今年.{1,3}岁)",
+    rf"|(?:我|用户)(?:现在|目前|已经)?(?:叫|姓|住在|出生|吃素|的(?:{_OWN_ZH})|对.{{1,12}}过敏|今年.{{1,3}}岁)",
     re.IGNORECASE,
 )
 """How a statement begins that is about who the user is, in whatever project it is told."""
