@@ -23,10 +23,10 @@ def everything(path: Path) -> list[str]:
         return [item.text for item in memory.listing(ItemQuery(scope="all"), limit=10_000)]
 
 
-def remember_fifty(path: Path, name: str, start: Barrier) -> None:
+def remember_in_turn(path: Path, name: str, start: Barrier) -> None:
     start.wait()
     with Memory.open(path, model=HashingEncoder()) as memory:
-        for number in range(50):
+        for number in range(25):
             memory.remember(f"Process {name} says number {number}.")
             memory.remember("All of them say this.")
 
@@ -50,9 +50,9 @@ def run_at_once(target: object, *arguments: object, count: int) -> None:
 def test_what_four_processes_remember_at_once_is_all_there_once(tmp_path: Path) -> None:
     path = tmp_path / "memory.db"
 
-    run_at_once(remember_fifty, path, FORKS.Barrier(4), count=4)
+    run_at_once(remember_in_turn, path, FORKS.Barrier(4), count=4)
 
-    expected = {f"Process {name} says number {n}." for name in range(4) for n in range(50)} | {"All of them say this."}
+    expected = {f"Process {name} says number {n}." for name in range(4) for n in range(25)} | {"All of them say this."}
     assert Counter(everything(path)) == Counter(expected)
 
 
