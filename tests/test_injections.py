@@ -89,6 +89,7 @@ async def ask_about(attempt: str, number: int, call: Any, read: Any) -> None:
     identifier = newer["items"][0]["id"]
     await call("update", number, id=identifier, content=f"Changed {number}: {attempt}", tags=[attempt[:100]])
     await call("history", number, id=identifier)
+    await call("recall", number, query=f"Changed {number}: {attempt}"[:500], detail="full", scope="all", limit=40)
     await read(f"memory://items/{identifier}", number)
     await call("forget", number, ids=[identifier], reason=attempt[:150])
     await call("undo", number)
@@ -151,7 +152,7 @@ def test_no_attempt_hides_or_acts_or_passes_for_a_line_of_ours(said: list[Said],
 def test_what_instructs_the_model_is_marked_where_it_is_recalled(said: list[Said], entry: dict[str, str]) -> None:
     number = ATTEMPTS.index(entry)
 
-    [full] = [answer.text for answer in said if answer.where == "recall" and "origin" in answer.text][:1]
+    [full] = [answer.text for answer in said if (answer.where, answer.attempt) == ("recall", number)]
     lines = [text for text in full.split("\n") if f"Changed {number}:" in text]
 
     assert looks_like_injection(entry["text"])
