@@ -12,7 +12,7 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.language.dates.extraction import (
     Moment,
     moments,
-    told_periods,
+    text_periods,
 )
 from mcp_memory.language.dates.periods import (
     Period,
@@ -143,11 +143,11 @@ def test_closeness_falls_with_the_distance() -> None:
 def test_what_a_text_dates_counts_from_the_day_it_was_said() -> None:
     said = datetime(2023, 5, 10, tzinfo=UTC)
 
-    assert [format_day(p.start) for p in told_periods("Last week I moved; in June I travel.", said=said)] == [
+    assert [format_day(p.start) for p in text_periods("Last week I moved; in June I travel.", said=said)] == [
         "2023-05-01",
         "2023-06-01",
     ]
-    assert [format_day(p.start) for p in told_periods("The dentist is on 13 February.", said=said)] == ["2023-02-13"]
+    assert [format_day(p.start) for p in text_periods("The dentist is on 13 February.", said=said)] == ["2023-02-13"]
 
 
 PARTS = st.sampled_from(

@@ -1,4 +1,4 @@
-"""Which language a text is in: by its script, and among those in Latin letters by its commonest words."""
+"""The language of a text, by its script, and among those in Latin letters by its function words."""
 
 import re
 from collections import Counter, defaultdict
@@ -40,12 +40,12 @@ SHORT = 60
 DOUBT = 2
 """By how much a language's score may lie below the best: one telling word."""
 LATIN = tuple(code for code in languages() if code != "ru")
-TOLD_APART = 3
+MOST_ALIKE = 3
 """Languages that a text may be in whose function words are taken for such."""
 
 
 def language_of(text: str) -> str | None:
-    """The likeliest language as an ISO 639-1 code; None where there are no letters, or too few words to tell.
+    """Return the likeliest language as an ISO 639-1 code; None where there are no letters, or too few words to tell.
 
     A script stands for the language most written in it: Cyrillic is "ru", Arabic "ar", Devanagari "hi".
     """
@@ -54,7 +54,7 @@ def language_of(text: str) -> str | None:
 
 
 def likely_languages(text: str) -> tuple[str, ...]:
-    """The languages a text may be in: one where its script or its words tell, several where they leave it open."""
+    """Return the languages a text may be in: one where its script or its words tell, several where they leave it open."""
     code = _by_script(text)
     if code != "":
         return (code,) if code else ()
@@ -66,7 +66,7 @@ def likely_languages(text: str) -> tuple[str, ...]:
 
 
 def function_words(text: str) -> frozenset[str]:
-    """The words that say nothing of what a text is about, in the language that most of them speak for.
+    """Return the function words of the language that most of a text's words speak for.
 
     As they are searched for, without accents. Those of several languages where they speak for these alike, and none
     where that is anybody's guess.
@@ -75,11 +75,11 @@ def function_words(text: str) -> frozenset[str]:
         return _folded(script or "")
     scores = _scores(text)
     best = [code for code, score in scores.items() if score and score == max(scores.values())]
-    return frozenset[str]().union(*map(_folded, best)) if len(best) <= TOLD_APART else frozenset()
+    return frozenset[str]().union(*map(_folded, best)) if len(best) <= MOST_ALIKE else frozenset()
 
 
 def possible_languages(text: str) -> tuple[str, ...]:
-    """The likely languages, and where a text is too short to tell those that its words do not speak against."""
+    """Return the likely languages, and where a text is too short to tell those that its words do not speak against."""
     likely = likely_languages(text)
     if likely == ("zh",):
         return ("zh", "ja")  # a phrase of Han alone may be either
@@ -107,7 +107,7 @@ def _languages_of_word() -> Mapping[str, list[str]]:
 
 
 def _scores(text: str) -> dict[str, int]:
-    """How much the words of a text speak for each language: 2 for one that is common in no other, else 1."""
+    """Score each language: 2 for a function word of no other language, 1 for one that several share."""
     scores = dict.fromkeys(LATIN, 0)
     languages_of = _languages_of_word()
     for word in _WORD.findall(text):
@@ -118,7 +118,7 @@ def _scores(text: str) -> dict[str, int]:
 
 
 def unknown_share(texts: Iterable[str], languages: Iterable[str]) -> tuple[float, list[str]]:
-    """The share of texts that are in none of the languages, and in which they are, the commonest first.
+    """Return the share of texts that are in none of the languages, and in which they are, the commonest first.
 
     A text that does not tell counts as known, and every text does where `languages` is empty.
     """
@@ -130,7 +130,7 @@ def unknown_share(texts: Iterable[str], languages: Iterable[str]) -> tuple[float
 
 
 def _by_script(text: str) -> str | None:
-    """The language of the script that most letters are in; "" for Latin, None where there are no letters."""
+    """Return the language of the script that most letters are in; "" for Latin, None where there are no letters."""
     if text.isascii():
         return "" if _LATIN_LETTER.search(text) else None
     counts = {code: len(letters.findall(text)) for code, letters in _LETTERS}

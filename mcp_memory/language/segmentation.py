@@ -1,4 +1,4 @@
-"""What plain text is made of: words, sentences, segments, tokens, and when two texts say the same words."""
+"""Segments of a text within a token budget, cut where the topic changes."""
 
 import re
 from bisect import bisect_right
@@ -12,11 +12,9 @@ from mcp_memory.language.sentences import sentence_spans, trimmed_span
 from mcp_memory.language.token_count import count_tokens, token_weight
 from mcp_memory.language.tokenization import CJK_RUN, Span, compared_words
 
-# Tokens
-
 
 def shorten(text: str, max_tokens: int) -> str:
-    """The leading whole sentences that fit, or the text itself when it does.
+    """Return the leading whole sentences that fit, or the text itself when it does.
 
     Where not even the first sentence fits, its first words and "…", which is counted too; "" for no tokens at all.
     """
@@ -47,7 +45,7 @@ _SHARE = 16  # sentences are joined up to this part of the limit, so at most twi
 
 
 def segment(text: str, *, limit: int = 200) -> list[Span]:
-    """Spans of at most `limit` tokens (1 or more), in order; every character but white space is in exactly one.
+    """Return spans of at most `limit` tokens (1 or more), in order; every character but white space is in exactly one.
 
     Cuts fall between sentences: before headings always, then where they cost least, which is at blank lines and where
     the vocabulary changes (TextTiling: Hearst, Computational Linguistics 23(1), 1997). A segment below 40 tokens
@@ -60,7 +58,7 @@ def segment(text: str, *, limit: int = 200) -> list[Span]:
 
 
 def _sections(text: str, budget: int) -> Iterator[list[Span]]:
-    """From one heading to the next: the sentences, or the parts of those over budget, headings with what follows."""
+    """Yield what stands from one heading to the next: the sentences, or the parts of those over budget, headings with what follows."""
     section, after_heading = list[Span](), False
     for span, kind in sentence_spans(text):
         if kind == "heading" and section and not after_heading:
@@ -76,7 +74,7 @@ def _sections(text: str, budget: int) -> Iterator[list[Span]]:
 
 
 def _fitting(text: str, span: Span, budget: int) -> Iterator[Span]:
-    """The span in parts that weigh at most `budget`."""
+    """Yield the span in parts that weigh at most `budget`."""
     start, end = span
     while (reach := _reach(text, Span(start, end), budget)) < end:
         cut = max((mark.end() for mark in _CLAUSE.finditer(text, start, reach)), default=start)
@@ -91,7 +89,7 @@ def _fitting(text: str, span: Span, budget: int) -> Iterator[Span]:
 
 
 def _reach(text: str, span: Span, budget: int) -> int:
-    """How far from the start of the span the budget goes; the end where it all fits."""
+    """Return how far from the start of the span the budget goes; the end where it all fits."""
     start, end = span
     if end - start <= budget and token_weight(text[start:end]) <= budget:
         return end
@@ -103,7 +101,7 @@ def _reach(text: str, span: Span, budget: int) -> int:
 
 
 def _pack(text: str, section: Sequence[Span], *, budget: int) -> list[Span]:
-    """The sentences of one section put together at the least total cost, found by dynamic programming."""
+    """Join the sentences of one section at the least total cost, by dynamic programming."""
     if len(section) == 1 or token_weight(text[section[0].start : section[-1].end]) <= budget:
         return [Span(section[0].start, section[-1].end)]
     units = _joined(text, section, budget=budget // _SHARE)
@@ -131,7 +129,7 @@ def _pack(text: str, section: Sequence[Span], *, budget: int) -> list[Span]:
 
 
 def _joined(text: str, section: Sequence[Span], *, budget: int) -> list[Span]:
-    """Neighbouring sentences of a few words joined, so that few units can share a segment."""
+    """Join neighbouring sentences of a few words, so that few units can share a segment."""
     units: list[Span] = []
     weight = budget
     for span in section:
@@ -146,7 +144,7 @@ def _joined(text: str, section: Sequence[Span], *, budget: int) -> list[Span]:
 
 
 def _cut_costs(text: str, section: Sequence[Span]) -> list[float]:
-    """What a cut before each sentence costs, from 0.0 at a sure change of topic to 1.0; nothing before the first."""
+    """Return the cost of a cut before each sentence, from 0.0 at a sure change of topic to 1.0; nothing before the first."""
     parts = [text[span.start : span.end] for span in section]
     terms = [compared_words(part) for part in parts]
     cohesion = [_cohesion(terms, gap) for gap in range(1, len(section))]
@@ -160,7 +158,7 @@ def _cut_costs(text: str, section: Sequence[Span]) -> list[float]:
 
 
 def _cohesion(terms: Sequence[Sequence[str]], gap: int) -> float:
-    """The cosine of the word counts of the sentences before and after a gap."""
+    """Return the cosine of the word counts of the sentences before and after a gap."""
     before = Counter(chain.from_iterable(terms[max(0, gap - _BLOCK) : gap]))
     after = Counter(chain.from_iterable(terms[gap : gap + _BLOCK]))
     dot = sum(times * after[term] for term, times in before.items() if term in after)
@@ -169,7 +167,7 @@ def _cohesion(terms: Sequence[Sequence[str]], gap: int) -> float:
 
 
 def _peaks(scores: Sequence[float]) -> list[float]:
-    """For each score, the height reached by climbing to its left."""
+    """Return for each score the height reached by climbing to its left."""
     peaks: list[float] = []
     for index, score in enumerate(scores):
         peaks.append(peaks[-1] if index and scores[index - 1] >= score else score)

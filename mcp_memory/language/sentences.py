@@ -43,7 +43,7 @@ _NEVER, _BEFORE_NUMBER, _BEFORE_LOWER = (frozenset(each.split()) for each in (_T
 
 
 def sentences(text: str) -> list[Span]:
-    """Sentences in order, trimmed of white space; every other character lies in exactly one of them.
+    """Return sentences in order, trimmed of white space; every other character lies in exactly one of them.
 
     A heading, a list item, a table row and a line of fenced code each end at their line; a single line break inside
     a paragraph does not end a sentence. Linear in the length of the text.
@@ -66,7 +66,7 @@ def sentence_spans(text: str) -> Iterator[_Sentence]:
 
 
 def _blocks(text: str) -> Iterator[_Sentence]:
-    """Runs of lines that no sentence crosses, trimmed."""
+    """Yield runs of lines that no sentence crosses, trimmed."""
     begun, fenced = -1, False
     for line in re.finditer(r"[^\n]*\n?", text):
         at = line.start()
@@ -104,7 +104,7 @@ def _ends_sentence(text: str, stop: re.Match[str], *, end: int) -> bool:
 
 
 def _is_abbreviation(word: str, following: str) -> bool:
-    """Whether the full stop after this word belongs to the word, given the text that follows."""
+    """Return whether the full stop after this word belongs to the word, given the text that follows."""
     known = word.casefold()
     if known in _NEVER or (known in _BEFORE_NUMBER and following[0].isdigit()):
         return True

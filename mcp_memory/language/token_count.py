@@ -24,7 +24,7 @@ _RUNS = (
 
 
 def count_tokens(text: str) -> int:
-    """An estimate of a language model's tokens, without a tokenizer.
+    """Estimate a language model's tokens, without a tokenizer.
 
     Error against o200k_base over texts of 30 tokens and more, at the median and in nine of ten texts at most
     (python -m bench.tokens, 2026-11-21): LoCoMo dialogues 3.2 and 8.1 %, SciFact abstracts 3.7 and 9.1 %,
@@ -46,7 +46,7 @@ def token_weight(text: str) -> int:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun.
+    """Return a number with its noun.
 
     >>> counted(1, "memory", "memories"), counted(1200, "item")
     ('1 memory', '1,200 items')

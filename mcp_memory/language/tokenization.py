@@ -34,7 +34,7 @@ class Span(NamedTuple):
 
 
 def require_clean(text: str, name: str) -> str:
-    """The text unchanged; InvalidInput where it holds a NUL or a lone surrogate, which UTF-8 storage cannot keep."""
+    """Return the text unchanged. Raises InvalidInput where it holds a NUL or a lone surrogate, which UTF-8 storage cannot keep."""
     if found := re.search("[\x00\ud800-\udfff]", text):
         what = "a NUL character" if found[0] == "\x00" else "a lone surrogate"
         raise InvalidInput(f"{name} holds {what} at position {found.start()}; remove it and send the rest again.")
@@ -42,7 +42,7 @@ def require_clean(text: str, name: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words without accents, as FTS5's `unicode61 remove_diacritics 2` cuts them; no CJK.
+    """Return lower-case words without accents, as FTS5's `unicode61 remove_diacritics 2` cuts them; no CJK.
 
     FTS5 knows Unicode 6.1 and takes characters added since, newer emoji among them, for letters; here they part words.
     """
@@ -50,18 +50,18 @@ def words(text: str) -> list[str]:
 
 
 def content_words(text: str) -> list[str]:
-    """The words that are not STOP_WORDS; all of them when nothing would remain."""
+    """Return the words that are not STOP_WORDS; all of them when nothing would remain."""
     everything = words(text)
     return [word for word in everything if word not in STOP_WORDS] or everything
 
 
 def compared_words(text: str) -> list[str]:
-    """What texts are compared by: content words, and pairs of the characters of scripts without spaces."""
+    """Return what texts are compared by: content words, and pairs of the characters of scripts without spaces."""
     return content_words(text) + [gram for gram in grams(text) if len(gram) == 2]
 
 
 def grams(text: str) -> list[str]:
-    """Each character of every CJK run, followed by the pair it starts: `大阪城` gives 大, 大阪, 阪, 阪城, 城.
+    """Return each character of every CJK run, followed by the pair it starts: `大阪城` gives 大, 大阪, 阪, 阪城, 城.
 
     So do Thai, Lao, Burmese and Khmer, their letters without the marks.
     """
@@ -72,7 +72,7 @@ def grams(text: str) -> list[str]:
 
 
 def cjk_share(text: str) -> float:
-    """The share of scripts that are searched by characters among the letters, 0.0 to 1.0; 0.0 where there are no letters."""
+    """Return the share of letters in scripts that are searched by characters, 0.0 to 1.0; 0.0 where there are no letters."""
     if text.isascii():
         return 0.0
     letters = sum(map(str.isalpha, text))
@@ -104,7 +104,7 @@ _LIST_MARK = re.compile(r"[-*+•‣◦▪·>](?: [-*+•‣◦▪·>])* (?![\d.
 
 
 def normal_form(text: str) -> str:
-    """The form two texts share exactly when one repeats the other word for word.
+    """Return the form two texts share exactly when one repeats the other word for word.
 
     Case, compatibility forms, white space, the style of quotes and dashes, surrounding quotes, a list mark in front
     and a final . ! ; or … do not count. Numbers, signs, a final question mark and all inner punctuation do.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mcp_memory.language.dates.extraction import Moment, beside_dates
+from mcp_memory.language.dates.extraction import Moment, without_dates
 from mcp_memory.language.dates.periods import Period
 from mcp_memory.language.detection import function_words
 from mcp_memory.language.number_words import MONTHS
@@ -60,7 +60,7 @@ def read_dates(query: str, *, now: datetime) -> Dates:
     >>> [bool(read_dates(text, now=now).ambiguous) for text in ("about May", "about May's brother")]
     [True, False]
     """
-    rest, moments = beside_dates(query, now=now)
+    rest, moments = without_dates(query, now=now)
     only = date_only_query(rest, moments, year=now.year)
     if not _MONTH_LAST.search(query):
         return Dates(moments, only)
@@ -77,7 +77,7 @@ def date_only_query(rest: str, moments: Sequence[Moment], *, year: int) -> list[
 
 def ambiguous_month_query(query: str, *, now: datetime) -> list[Period]:
     """Return what a question asks for if the name at its end is a month."""
-    rest, moments = beside_dates(_MONTH_LAST.sub(r"in \g<month>", query), now=now)
+    rest, moments = without_dates(_MONTH_LAST.sub(r"in \g<month>", query), now=now)
     return date_only_query(rest, moments, year=now.year)
 
 

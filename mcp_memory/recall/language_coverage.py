@@ -1,4 +1,4 @@
-"""Whether the encoder knows the languages of what is remembered, and what to do where it does not."""
+"""Languages of the memories that the encoder does not know, and the advice that they call for."""
 
 from mcp_memory.domain.model import Filter
 from mcp_memory.encoders import Encoder
@@ -6,16 +6,16 @@ from mcp_memory.language.detection import NAMES, unknown_share
 from mcp_memory.store import Store
 
 ADVICE = "mcp_memory.advice"
-"""The logger that a server tells it to; a command keeps still, as `stats` shows it."""
+"""The logger a server warns through; commands are silent, since `stats` shows it."""
 SAMPLE = 1000
-"""The latest memories, whose languages are looked at: 40 ms."""
+"""The latest memories, whose languages are detected: 40 ms."""
 LEAST = 20
-"""Memories in unknown languages from which it is worth a word."""
+"""Memories in unknown languages from which advice is given."""
 SHARE = 0.3
 
 
 def language_advice(store: Store, encoder: Encoder) -> str | None:
-    """What to tell where more than SHARE of the memories, and at least LEAST, are in languages the encoder does not know."""
+    """Return advice where more than SHARE of the memories, and at least LEAST, are in languages the encoder does not know."""
     if not encoder.languages:
         return None
     texts = [item.text for _, item in store.listing(where=Filter(), limit=SAMPLE) if item.kind != "tool"]

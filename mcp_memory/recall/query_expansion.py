@@ -1,4 +1,4 @@
-"""What a question is looked for by: its own words without those that only ask, and words that answers have instead of them."""
+"""The words a question is searched by: its own without those that only ask, and words that answers have instead."""
 
 import re
 
@@ -56,7 +56,7 @@ else brings the two together."""
 
 
 def content_query(query: str) -> str:
-    """What of a question is looked for by words: not what only asks, and the word of a change that would answer it.
+    """Return the part of a question that is searched for by words: without what only asks, and with the word of a change that would answer it.
 
     >>> content_query("我住在哪里？").split()
     ['住在', '？', '搬到']
@@ -71,7 +71,7 @@ def content_query(query: str) -> str:
 
 
 def expand(query: str) -> str:
-    """Words that an answer may have instead of those of a Chinese question; "" where there are none.
+    """Return words that an answer may have instead of those of a Chinese question; "" where there are none.
 
     >>> expand("我老公几岁？")
     '丈夫 老公 爱人 先生 年龄 岁'
@@ -85,8 +85,7 @@ def expand(query: str) -> str:
 
 
 def has_no_terms(query: str) -> bool:
-    """Whether a question says nothing but signs, operators of a search, single letters or figures, of which no meaning can
-    be made.
+    """Return whether a question has only signs, search operators, single letters or figures, which have no meaning to encode.
 
     >>> has_no_terms("x"), has_no_terms("C?"), has_no_terms("Go"), has_no_terms('" OR NEAR( * ) AND')
     (True, True, False, True)

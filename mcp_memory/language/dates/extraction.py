@@ -30,19 +30,19 @@ class Moment:
     yearly: bool = False
     """A month or a day without its year: meant is one of any year."""
 
-    def closeness(self, told: Period) -> float:
+    def closeness(self, stated: Period) -> float:
         """Return how near a stated period lies, from 0 to 1: 1 where they overlap, falling with the distance.
 
         A day's neighbourhood falls with a mean of 7 days, a longer period's with 10 beyond its first 7 days
         (two tenths of a point of hit@5 on LoCoMo's turns over 20 days beyond the first 15, in a prototype of this ranking).
         """
-        period = self.nearest(told.start) if self.yearly else self.period
+        period = self.nearest(stated.start) if self.yearly else self.period
         if self.relation == "before":
-            return float(told.start < period.start)
+            return float(stated.start < period.start)
         if self.relation == "after":
-            return float(told.start >= period.end)
-        gap = max(period.start - told.start, told.start - period.end, 0) / DAY
-        if told.start >= period.end:
+            return float(stated.start >= period.end)
+        gap = max(period.start - stated.start, stated.start - period.end, 0) / DAY
+        if stated.start >= period.end:
             gap = max(gap, 1.0)  # the next day begins where a period ends, and is outside
         if period.end - period.start <= DAY:
             return exp(-gap / 7)
@@ -118,7 +118,7 @@ def moments(text: str, *, now: datetime) -> list[Moment]:
     return [found.moment for found in _found(text, now)]
 
 
-def beside_dates(text: str, *, now: datetime) -> tuple[str, list[Moment]]:
+def without_dates(text: str, *, now: datetime) -> tuple[str, list[Moment]]:
     """Return what a sentence says beside the moments it names, and these (moments)."""
     found = _found(text, now)
     ends = [0, *(each.end for each in found)]
@@ -126,7 +126,7 @@ def beside_dates(text: str, *, now: datetime) -> tuple[str, list[Moment]]:
     return " ".join(text[end:start] for end, start in zip(ends, starts, strict=True)), [each.moment for each in found]
 
 
-def told_periods(text: str, *, said: datetime) -> list[Period]:
+def text_periods(text: str, *, said: datetime) -> list[Period]:
     """Return what a text itself dates, for a match by date: relative words count from the date it was said.
 
     A day or a month without its year is the one nearest to that date.
@@ -212,7 +212,7 @@ def _context(language: Vocabulary) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def _related(text: str, chosen: Sequence[_Found]) -> Iterator[_Found]:
-    """Each with its part and its relation read from the words around it."""
+    """Yield each with its part and its relation, read from the words around it."""
     taken = 0
     for number, found in enumerate(chosen):
         until = chosen[number + 1].date_start if number + 1 < len(chosen) else len(text)
@@ -222,7 +222,7 @@ def _related(text: str, chosen: Sequence[_Found]) -> Iterator[_Found]:
 
 
 def _reach(text: str, found: _Found) -> int:
-    """How many characters of the words around a date are read with it."""
+    """Return how many characters are read as one with a date."""
     whole = _with_prefix(text, found, 0) if found.language.spaced else _with_suffix(text, found, len(text))
     return whole.end - whole.start
 
@@ -263,7 +263,7 @@ def _with_suffix(text: str, found: _Found, until: int) -> _Found:
 
 
 def _in_relation(moment: Moment, name: str) -> Moment:
-    """ "Since" holds the period itself, "until" too: what follows its end is after, what comes before it is before."""
+    """Return the moment in its relation. "Since" and "until" include the period: what follows its end is after it."""
     start, end = moment.period
     if name == "since":
         return replace(moment, period=Period(start, start), relation="after")
@@ -273,7 +273,7 @@ def _in_relation(moment: Moment, name: str) -> Moment:
 
 
 def _joined(text: str, found: Sequence[_Found]) -> list[_Found]:
-    """Two dates that bound one stretch made one: "between March and May 2023", "5月1日到5月8日"."""
+    """Merge two dates that bound one stretch: "between March and May 2023", "5月1日到5月8日"."""
     made: list[_Found] = []
     for here in found:
         last = made[-1] if made else None

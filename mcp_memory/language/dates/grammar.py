@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 
-from mcp_memory.errors import InvalidInput
 from mcp_memory.language.dates import periods
 from mcp_memory.language.dates.periods import DAY, Period, day_period, month_period, shifted_period, year_period
 from mcp_memory.language.dates.vocabulary import Slots, Vocabulary
@@ -42,7 +41,7 @@ Reader = Callable[[Slots, datetime], Read]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A form of phrase and what it means. The reader raises ValueError, or InvalidInput, for a date there is not."""
+    """A form of phrase and what it means. The reader raises ValueError or OverflowError for a date there is not."""
 
     form: str
     """As a regular expression without its edges, which is compiled when something may have this form."""
@@ -79,7 +78,7 @@ class Grammar:
             match = _compiled(rule.form.join(rule.edges)).match(text, at)
             if match is None or not (rule.lead is None or _compiled(rule.lead).search(text, max(0, at - WINDOW), at)):
                 continue
-            with suppress(ValueError, OverflowError, InvalidInput):
+            with suppress(ValueError, OverflowError):
                 yield at, match.end(), rule.read(self.vocabulary.slots(match), now)
 
 
@@ -165,7 +164,7 @@ def _counted(sign: int) -> Reader:
 
 
 def _recent(slots: Slots, now: datetime) -> Read:
-    """The other day is one of the last seven."""
+    """Read the stretch that ends today; without a unit, as in "the other day", it is of seven days."""
     unit = slots.get("unit")
     return Read(periods.recent(unit or "day", _count(slots) if unit else 7, now))
 
@@ -192,7 +191,7 @@ def _near(shift: int) -> Reader:
 
 
 def _latest(slots: Slots, now: datetime) -> Read:
-    """The weekend is this one once it has begun."""
+    """Read "the weekend": this week's once it has begun, else the last one."""
     return Read(periods.weekend(0 if now.weekday() >= 5 else -1, now))
 
 

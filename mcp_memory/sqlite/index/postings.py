@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import apsw
 
-from mcp_memory.language.dates.extraction import told_periods
+from mcp_memory.language.dates.extraction import text_periods
 from mcp_memory.sqlite.index.query_terms import indexed
 
 
@@ -28,7 +28,7 @@ def insert_told(connection: apsw.Connection, revision_id: int, text: str, *, sai
     """Index the stretches of time a state's text names; `said` is its own date at face value, in milliseconds."""
     connection.execute(
         "INSERT OR IGNORE INTO text_dates (revision_id, periods) VALUES (?, ?)",
-        (revision_id, json.dumps(told_periods(text, said=datetime.fromtimestamp(said / 1000, UTC)))),
+        (revision_id, json.dumps(text_periods(text, said=datetime.fromtimestamp(said / 1000, UTC)))),
     )
 
 

@@ -38,7 +38,7 @@ _KANA = re.compile(f"[{HIRAGANA}ー]+")
 
 
 def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
-    """The filter as SQL over a revision r and its item i, with what it binds."""
+    """Return the filter as SQL over a revision r and its item i, with what it binds."""
     parts = ["r.status = 'live'"]
     bound: dict[str, Any] = {"zone_offset": where.zone_offset}
     if where.as_of is None:
@@ -74,7 +74,7 @@ def prepare(connection: apsw.Connection) -> None:
 
 
 def query_terms(query: str) -> dict[str, float]:
-    """What is searched for and how much each counts: words that are no stop words, pairs of CJK characters, and less
+    """Return the terms searched for and the weight of each: words that are no stop words, pairs of CJK characters, and less
     than these their lone characters."""
     content = content_words(query)
     idle = function_words(query)
@@ -127,7 +127,7 @@ def _begins(word: str, other: str) -> bool:
 
 
 def match_expression(terms: Iterable[str]) -> str:
-    """The FTS5 expression for any of the terms; each is quoted, so nothing a user writes is read as an operator."""
+    """Return the FTS5 expression for any of the terms; each is quoted, so nothing a user writes is read as an operator."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
@@ -138,7 +138,7 @@ class DocumentFrequencies:
         self._kept: tuple[bytes, dict[str, int]] = b"", {}
 
     def of(self, connection: apsw.Connection, term: str) -> int:
-        """How many states hold a term; where it is several tokens, the rarest of them."""
+        """Return how many states hold a term; where it is several tokens, the rarest of them."""
         averages, counts = self._kept
         now = _averages(connection)
         if now != averages:
@@ -154,17 +154,17 @@ class DocumentFrequencies:
         return counts[term]
 
     def total(self, connection: apsw.Connection) -> int:
-        """How many states are indexed."""
+        """Return how many states are indexed."""
         return (_varints(_averages(connection)) or [0])[0]
 
     def average_length(self, connection: apsw.Connection) -> float:
-        """Tokens of a state, on average."""
+        """Return the tokens of a state, on average."""
         total, *tokens = _varints(_averages(connection)) or [0]
         return sum(tokens) / total if total else 0.0
 
 
 def _averages(connection: apsw.Connection) -> bytes:
-    """The record in which FTS5 keeps how many rows there are and how many tokens each column has in all, as varints."""
+    """Return FTS5's record of how many rows and how many tokens a column there are, as varints."""
     return connection.execute("SELECT block FROM text_index_data WHERE id = 1").get or b""
 
 
@@ -179,7 +179,7 @@ def _varints(record: bytes) -> list[int]:
 
 
 def tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
-    """What the index of words makes of a text: its folded, stemmed tokens."""
+    """Return the tokenizer of the index of words: a text's folded, stemmed tokens."""
     made = connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
 
     def tokens(text: str) -> list[str]:
@@ -190,5 +190,5 @@ def tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
 
 
 def indexed(text: str, speaker: str | None) -> tuple[str, str]:
-    """The two columns: what is said with who says it, and the CJK characters and their pairs."""
+    """Return the two columns: the text with its speaker, and the CJK characters and their pairs."""
     return spoken(text, speaker), " ".join(grams(text))

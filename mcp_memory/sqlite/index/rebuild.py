@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import apsw
 
-from mcp_memory.language.dates.extraction import told_periods
+from mcp_memory.language.dates.extraction import text_periods
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.index.postings import indexed
 from mcp_memory.sqlite.index.verify import INDEXED, wrong_vectors
@@ -66,7 +66,7 @@ def _take(connection: apsw.Connection, *, zone_offset: int, limit: int) -> list[
 
 def _write_dates(connection: apsw.Connection, states: Sequence[tuple[int, str, int]]) -> None:
     read = [
-        (number, json.dumps(told_periods(text, said=datetime.fromtimestamp(said / 1000, UTC))))
+        (number, json.dumps(text_periods(text, said=datetime.fromtimestamp(said / 1000, UTC))))
         for number, text, said in states
     ]
     connection.execute("BEGIN IMMEDIATE")

@@ -8,7 +8,7 @@ from itertools import chain
 import apsw
 import numpy as np
 
-from mcp_memory.language.dates.extraction import told_periods
+from mcp_memory.language.dates.extraction import text_periods
 from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.index.postings import insert_words
 from mcp_memory.sqlite.rows import fetch
@@ -85,7 +85,7 @@ def _told(text: str, periods: str, said: int, *, exact: bool) -> bool:
     """Whether these are the stretches of time that a text names; where its own zone is not kept, in any zone."""
     moment = datetime.fromtimestamp(said / 1000, UTC)
     zones = (_ZERO,) if exact else chain((_ZERO,), ZONES)
-    return any(json.dumps(told_periods(text, said=moment + zone)) == periods for zone in zones)
+    return any(json.dumps(text_periods(text, said=moment + zone)) == periods for zone in zones)
 
 
 def vectors_problems(connection: apsw.Connection) -> Iterator[str]:
