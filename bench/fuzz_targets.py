@@ -54,6 +54,7 @@ from mcp_memory.language.tokenization import (
 )
 from mcp_memory.maintenance import tool_calls
 from mcp_memory.memory import Memory, no_progress
+from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.privacy.secret_patterns import find_secrets
 from mcp_memory.recall.filters import read_age, read_operation, read_query
 from mcp_memory.remember import planner
@@ -62,7 +63,8 @@ from mcp_memory.remember.contradiction.newer_value import asks_older, updates
 from mcp_memory.remember.echoes import recited
 from mcp_memory.remember.importance import estimate_importance
 from mcp_memory.remember.intake import Intake, read_scope, read_tags
-from mcp_memory.render import history, packing
+from mcp_memory.render import history
+from mcp_memory.render.item_text import fenced
 from mcp_memory.server.arguments import (
     ENTRY_ALIASES,
     ENTRY_FIELDS,
@@ -232,8 +234,8 @@ def _judged(text: str) -> None:
 
 def _shown(pair: tuple[str, str]) -> None:
     recited(pair[0])
-    packing.one_line(pair[0])
-    packing.fenced([pair[0]])
+    one_line(pair[0])
+    fenced([pair[0]])
     history.word_diff(*pair)
 
 

@@ -63,7 +63,7 @@ from mcp_memory.recall.filters import (
 from mcp_memory.recall.pipeline import Recaller
 from mcp_memory.recall.salience import review_due, today
 from mcp_memory.recall.usage import UseCounts
-from mcp_memory.recall_answer import Answerer
+from mcp_memory.recall_answer import RecallRenderer
 from mcp_memory.remember.intake import Intake, read_id
 from mcp_memory.remember.pipeline import (
     Progress,
@@ -127,7 +127,7 @@ class Memory:
         self._digester = Digester(store, self._recaller)
         self._gatherer = Gatherer(store, self._recaller, self._digester, clock)
         self._uses = UseCounts(store)
-        self._answerer = Answerer(store, self._recaller, self._gatherer)
+        self._renderer = RecallRenderer(store, self._recaller, self._gatherer)
         self._past = Past(store, self._operation)
         upkeep = Upkeep(
             store,
@@ -235,7 +235,7 @@ class Memory:
         sources = counted(len({statement.source.id for statement in statements}), "source")
         summary = [counted(len(statements), "statement"), sources, *redactor.summary()]
         operation = self._operation("remember", ", ".join(summary), caller)
-        notes = self._answerer.slips({statement.scope for statement in statements}, caller)
+        notes = self._renderer.scope_typo_notes({statement.scope for statement in statements}, caller)
         result = self._rememberer.remember(statements, operation=operation, progress=progress)
         if result.pending:
             self._catch_up.wake()
@@ -266,7 +266,7 @@ class Memory:
         where = where_of(select or ItemQuery(), caller=caller, now=now)
         full = detail == "full"
         if query is None or not query.strip():
-            return self._answerer.session_start(
+            return self._renderer.session_start(
                 where=where, limit=limit, max_tokens=max_tokens, full=full, now=now, speech=caller.speech
             )
         behind = self._catch_up.busy
@@ -275,7 +275,7 @@ class Memory:
             found = replace(found, notes=(BEHIND,))
         if limit and limit > ranking.CANDIDATES:
             found = replace(found, notes=(*found.notes, FEWER.format(limit=limit)))
-        result = self._answerer.answer(
+        result = self._renderer.answer(
             query, found, where=where, max_tokens=max_tokens, full=full, now=now, speech=caller.speech
         )
         self._uses.count((hit.item.id for hit in result.hits), day=today(now))

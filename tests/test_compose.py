@@ -12,8 +12,8 @@ from mcp_memory.domain.model import Entry, ItemId
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.language.dates.periods import zone_offset
 from mcp_memory.memory import Memory
+from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.remember import echoes
-from mcp_memory.render import packing
 
 ID = "06p7v2q0000ab"
 
@@ -47,19 +47,16 @@ def test_any_other_text_is_no_line_of_recall(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_one_line_is_one_line_without_a_fence_and_stays_as_it_is(text: str) -> None:
-    line = packing.one_line(text)
+    line = one_line(text)
 
     assert len(line.splitlines()) <= 1
     assert "<memories" not in line.lower()
-    assert packing.one_line(line) == line
+    assert one_line(line) == line
 
 
 @given(spaces=st.text(" \t/\n", max_size=4), word=st.sampled_from(["memories", "MEMORIES", "Memories"]))
 def test_no_spelling_of_the_fence_gets_through(spaces: str, word: str) -> None:
-    assert (
-        f"<{''.join(spaces.split())}{word}".lower()
-        not in packing.one_line(f"<{spaces}{word}>").replace(" ", "").lower()
-    )
+    assert f"<{''.join(spaces.split())}{word}".lower() not in one_line(f"<{spaces}{word}>").replace(" ", "").lower()
 
 
 def test_a_shortened_line_is_still_known_when_it_comes_back(tmp_path: Path) -> None:

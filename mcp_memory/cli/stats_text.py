@@ -12,7 +12,7 @@ from mcp_memory.language.dates.periods import format_day
 from mcp_memory.language.segmentation import shorten
 from mcp_memory.language.token_count import counted
 from mcp_memory.maintenance.audit import Audit
-from mcp_memory.render.packing import one_line
+from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.sqlite.recovery.repair import Recovered
 
 LISTED = 20

@@ -12,9 +12,10 @@ from mcp_memory.cli.options import configured, json_option
 from mcp_memory.cli.output import print_answer
 from mcp_memory.domain.results import Forgotten
 from mcp_memory.memory import local_time
+from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.recall.filters import ItemQuery
-from mcp_memory.render import packing
+from mcp_memory.render.item_text import item_header
 from mcp_memory.render.outcomes import expired, forgotten
 from mcp_memory.server.config import Config
 from mcp_memory.server.tools import item_data, summary_data, undo_data
@@ -313,5 +314,5 @@ def list_items(
         print_answer([item_data(item) for item in items])
         return
     now = local_time()
-    lines = [f"{packing.head(item, now=now)} {packing.one_line(item.spoken)}" for item in items]
+    lines = [f"{item_header(item, now=now)} {one_line(item.spoken)}" for item in items]
     print_answer("\n".join(lines) or "Nothing matches.")

@@ -110,11 +110,31 @@ def _stated_at(item: Item, offset: int) -> int:
     return max(item.last_seen_at, item.worded_at) + offset
 
 
+class Dates(NamedTuple):
+    """The dates of an item that are shown, in milliseconds of local time."""
+
+    now: int
+    local_time: int
+    """When it happened as it was given, else when it was recorded."""
+    review_due: int | None
+    stale_since: int | None
+
+
+def dates_of(item: Item, *, now: datetime) -> Dates:
+    """Return when an item happened, and since when it may not hold any more."""
+    offset, present = zone_offset(now), to_ms(now.replace(tzinfo=UTC))
+    limit, stated, review = STALE_AFTER.get(item.kind), _stated_at(item, offset), item.review_after
+    if review is not None and (
+        review > present or item.last_seen_at + offset >= max(review, item.changed_at + offset + 1)
+    ):
+        review = None
+    stale = stated if limit is not None and today(now) - stated // DAY > limit else None
+    return Dates(present, item.recorded_at + offset if item.occurred_at is None else item.occurred_at, review, stale)
+
+
 def stale_since(item: Item, *, now: datetime) -> int | None:
     """Return when an item was last stated, where that is so long ago that it may not hold any more; else None."""
-    limit = STALE_AFTER.get(item.kind)
-    stated = stated_at(item, now=now)
-    return stated if limit is not None and today(now) - stated // DAY > limit else None
+    return dates_of(item, now=now).stale_since
 
 
 def review_due(item: Item, *, now: datetime) -> int | None:
@@ -122,11 +142,7 @@ def review_due(item: Item, *, now: datetime) -> int | None:
 
     Confirming the item takes the moment away, and so does stating it again since.
     """
-    wanted = item.review_after
-    if wanted is None or wanted > to_ms(now.replace(tzinfo=UTC)):
-        return None
-    offset = zone_offset(now)
-    return None if item.last_seen_at + offset >= max(wanted, item.changed_at + offset + 1) else wanted
+    return dates_of(item, now=now).review_due
 
 
 def speaker_role(item: Item) -> SpeakerRole:

@@ -14,7 +14,7 @@ from mcp_memory.privacy.prompt_injection import looks_like_injection
 from mcp_memory.privacy.provenance import INSTRUCTS, SHORTEST
 from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.recall.salience import local_time_of
-from mcp_memory.render.packing import fenced
+from mcp_memory.render.item_text import fenced
 
 CITED = 3
 """Memories that a kept digest names of those it covers."""
@@ -31,7 +31,7 @@ class Sentence(NamedTuple):
     was: str | None = None
 
 
-def cited(text: str, of: ItemId | None) -> str:
+def citation(text: str, of: ItemId | None) -> str:
     """What a memory says, and which; without that where it is no one memory's. Marked where it holds instructions."""
     told = [*([f"#{of}"] if of else []), *([INSTRUCTS] if looks_like_injection(text) else [])]
     return f"{one_line(text)} ({', '.join(told)})" if told else one_line(text)
@@ -85,7 +85,7 @@ def topics(found: Sequence[Topic], tags: Sequence[tuple[str, str, int]]) -> str:
 
 def lead(topic: Topic, max_tokens: int) -> str:
     """The beginning of a digest that was handed in, or the sentence that carries the most, with whose it is."""
-    return cited(shorten(one_line(topic.lead or topic.digest), max_tokens), topic.lead_of)
+    return citation(shorten(one_line(topic.lead or topic.digest), max_tokens), topic.lead_of)
 
 
 def _topic_line(topic: Topic) -> str:

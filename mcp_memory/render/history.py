@@ -16,7 +16,8 @@ from mcp_memory.language.scripts import CJK
 from mcp_memory.language.segmentation import shorten
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.provenance import origin_line
-from mcp_memory.render.packing import fenced, one_line
+from mcp_memory.privacy.sanitizing import line as one_line
+from mcp_memory.render.item_text import fenced
 
 LISTED = 20
 """Items of an undo that are named one by one; beyond them they are counted."""

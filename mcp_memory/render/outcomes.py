@@ -18,7 +18,8 @@ from mcp_memory.language.dates.periods import format_day, to_ms
 from mcp_memory.language.segmentation import shorten
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.sanitizing import line as one_line
-from mcp_memory.render.packing import LISTED, fenced
+from mcp_memory.render.item_text import brief, fenced
+from mcp_memory.render.packing import LISTED
 
 
 def remembered(result: Remembered, *, speech: Speech = TO_TOOLS) -> str:
@@ -87,12 +88,10 @@ def _remembered_line(entry: RememberedItem, *, until: str) -> str:
         case "known":
             return f"already known #{entry.id}" + (f" (said {of.seen + 1} times)" if of else "")
         case "replaces":
-            return f"created #{entry.id}, replaces" + (
-                f" #{of.id} (was: {one_line(shorten(of.text, 40))}{until})" if of else ""
-            )
+            return f"created #{entry.id}, replaces" + (f" #{of.id} (was: {brief(of)}{until})" if of else "")
         case "similar":
             assert of is not None
-            return f"created #{entry.id}, similar to #{of.id}: {one_line(shorten(of.text, 40))}"
+            return f"created #{entry.id}, similar to #{of.id}: {brief(of)}"
 
 
 def _elsewhere(entry: RememberedItem) -> str:
@@ -128,7 +127,7 @@ def forgotten(result: Forgotten, *, speech: Speech = TO_TOOLS) -> str:
 
 
 def _named(items: Sequence[Item]) -> list[str]:
-    return [f"#{item.id} {item.kind}: {one_line(shorten(item.text, 40))}" for item in items[:LISTED]]
+    return [f"#{item.id} {item.kind}: {brief(item)}" for item in items[:LISTED]]
 
 
 def _left_alone(result: Forgotten) -> list[str]:
@@ -153,7 +152,7 @@ def expired(items: Sequence[Item], *, erase: bool) -> str:
     if not items:
         return "Nothing is older than that."
     lines = [
-        f"#{item.id} {format_day(item.last_seen_at)} {item.kind} in {one_line(item.scope)}: {one_line(shorten(item.text, 40))}"
+        f"#{item.id} {format_day(item.last_seen_at)} {item.kind} in {one_line(item.scope)}: {brief(item)}"
         for item in items[:LISTED]
     ]
     rest = [f"and {len(items) - LISTED} more"] if len(items) > LISTED else []

@@ -20,8 +20,10 @@ from mcp_memory.language.dates.periods import (
 )
 from mcp_memory.language.token_count import count_tokens, counted
 from mcp_memory.language.tokenization import normal_form
+from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.recall.salience import stated_at
 from mcp_memory.render import digest_text, packing
+from mcp_memory.render.item_text import fenced, hit_lines, passage_line
 from mcp_memory.render.packing import Packed
 
 GATHERED = 4
@@ -94,7 +96,7 @@ def topic_lines(topics: Iterable[Topic]) -> list[Line]:
     """A line for each topic whose digest is fresh, and which was handed in or tells of enough to be worth a line."""
     return [
         Line(
-            f"topic {packing.one_line(topic.name)} (digest of {counted(len(topic.items), 'memory', 'memories')}, {format_day(topic.made_at)}): "
+            f"topic {one_line(topic.name)} (digest of {counted(len(topic.items), 'memory', 'memories')}, {format_day(topic.made_at)}): "
             f"{digest_text.lead(topic, TOPIC_TOKENS)}",
             None,
         )
@@ -103,15 +105,15 @@ def topic_lines(topics: Iterable[Topic]) -> list[Line]:
     ]
 
 
-def hit_lines(hits: Iterable[Hit], *, now: datetime, passage: Callable[[Item], str] | None = None) -> list[Line]:
+def lines_of(hits: Iterable[Hit], *, now: datetime, passage: Callable[[Item], str] | None = None) -> list[Line]:
     """A line for each hit, with its age in days, and with the passage around it where that is asked for."""
     return [Line("\n".join(_told(hit, now=now, passage=passage)), hit) for hit in hits]
 
 
 def _told(hit: Hit, *, now: datetime, passage: Callable[[Item], str] | None) -> Iterator[str]:
-    yield packing.entry(hit, now=now, ago=days_ago)
+    yield hit_lines(hit, now=now, ago=days_ago)
     if passage and (around := passage(hit.item)):
-        yield f"  source #{hit.item.source_id}: {packing.one_line(around)}"
+        yield passage_line(hit.item, around)
 
 
 def pack(parts: Sequence[Part], *, max_tokens: int, limit: int | None, total: int, now: datetime) -> Packed:
@@ -119,7 +121,7 @@ def pack(parts: Sequence[Part], *, max_tokens: int, limit: int | None, total: in
 
     `total` is how many memories there are; what is not shown is counted at the end.
     """
-    frame = f"{packing.fenced([])}\n{_rest(total)}\n"
+    frame = f"{fenced([])}\n{_rest(total)}\n"
     left = max_tokens - count_tokens(frame)
     free = len(parts) * [0.0]
     taken: list[list[int]] = [[] for _ in parts]
@@ -146,9 +148,9 @@ def pack(parts: Sequence[Part], *, max_tokens: int, limit: int | None, total: in
     if not chosen:
         first = [line.hit for part in parts for line in part.lines if line.hit is not None]
         packed = packing.pack(first[:1], max_tokens=max_tokens, now=now)
-        return packing.least(first[0], max_tokens=max_tokens, now=now) if first and not packed.hits else packed
+        return packing.truncated_hit(first[0], max_tokens=max_tokens, now=now) if first and not packed.hits else packed
     tail = _rest(total - len(hits))
-    return Packed("\n".join(filter(None, [packing.fenced([line.text for line in chosen]), tail])), hits)
+    return Packed("\n".join(filter(None, [fenced([line.text for line in chosen]), tail])), hits)
 
 
 def _is_new(line: Line, said: set[str], shown: set[ItemId], *, limit: int | None) -> bool:

@@ -45,7 +45,7 @@ def core(
     parts = [
         session_context.Part(
             name,
-            session_context.hit_lines(
+            session_context.lines_of(
                 _with_replaced(reader, [Hit(item, 0.0) for item in items[:SHOWN]], as_of=where.as_of),
                 now=now,
                 passage=passage,

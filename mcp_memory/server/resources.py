@@ -18,8 +18,10 @@ from mcp_memory.privacy.provenance import (
     origin_line,
     source_holds_instructions,
 )
+from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.privacy.sanitizing import neutralise
-from mcp_memory.render import digest_text, packing
+from mcp_memory.render import digest_text
+from mcp_memory.render.item_text import fenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +73,26 @@ def read(memory: Memory, uri: str, *, caller: Caller) -> str:
             return _source_text(memory.source(name))
         case _:
             known = ", ".join(resource.uri for resource in RESOURCES + TEMPLATES)
-            raise NotFound(f"There is no resource {packing.one_line(uri)}. There are {known}.")
+            raise NotFound(f"There is no resource {one_line(uri)}. There are {known}.")
 
 
 def _item_text(item: Item, states: list[tuple[Item, Operation]]) -> str:
-    lines = [f"scope: {packing.one_line(item.scope)}", origin_line(item).strip()]
+    lines = [f"scope: {one_line(item.scope)}", origin_line(item).strip()]
     for state, operation in states:
         tags = f" [{', '.join(state.tags)}]" if state.tags else ""
         lines.append(
-            packing.one_line(
+            one_line(
                 f"revision {state.revision}, {format_moment(operation.at)} UTC, {operation.verb} by {operation.client}, "
                 f"{state.status}: {state.kind}{tags}: {state.spoken}"
             )
         )
     marks = [f"({INSTRUCTS})"] if any(holds_instructions(state.text, state.speaker) for state, _ in states) else []
-    return "\n".join([f"#{item.id} ({item.status}), source #{item.source_id}", packing.fenced([*lines, *marks])])
+    return "\n".join([f"#{item.id} ({item.status}), source #{item.source_id}", fenced([*lines, *marks])])
 
 
 def _source_text(source: Source) -> str:
     """Fence a source with a bar before each line, so that no line passes for one of ours."""
     lines = [f"| {neutralise(line)}".rstrip() for line in source.text.splitlines()]
-    called = [f"from {packing.one_line(source.origin)}"] if source.origin else []
+    called = [f"from {one_line(source.origin)}"] if source.origin else []
     marks = [f"({INSTRUCTS})"] if source_holds_instructions(source) else []
-    return "\n".join([f"source #{source.id} ({source.kind})", packing.fenced([*called, *marks, *lines])])
+    return "\n".join([f"source #{source.id} ({source.kind})", fenced([*called, *marks, *lines])])

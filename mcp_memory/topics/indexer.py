@@ -212,7 +212,7 @@ class Gatherer:
         return told_topics(found, self._store.topics(), scopes=scopes, limit=limit)
 
     def lead(self, query: str, hits: Sequence[Hit], *, more: int, where: Filter, now: datetime) -> list[str]:
-        """Return candidate leads of an answer (lead.leads); none where a filter leaves out a part of a topic."""
+        """Return candidate leads of an answer (lead.lead_candidates); none where a filter leaves out a part of a topic."""
         if not query or narrows(where):
             return []
         index = self._store.topic_index
@@ -223,7 +223,7 @@ class Gatherer:
             return lead
         of_items = index.of_items([hit.item.id for hit in hits])
         of_hits = [of_items.get(hit.item.id, ()) for hit in hits]
-        about = topics_lead.subject(of_hits, more=more)
+        about = topics_lead.dominant_topic(of_hits, more=more)
         told: list[Topic] = []
         cluster = 0
         for cluster in dict.fromkeys([about] if about is not None else [one for topics in of_hits for one in topics]):
@@ -235,9 +235,9 @@ class Gatherer:
             return []
         for kept in fresh:
             if (kept.name, kept.scope) == (told[0].name, told[0].scope):
-                return topics_lead.leads_kept(kept, shown=shown)
+                return topics_lead.lead_candidates_kept(kept, shown=shown)
         sentences = self._digester.kept_sentences(cluster)
-        return topics_lead.leads(told[0], sentences, query=query, shown=shown, now=now)
+        return topics_lead.lead_candidates(told[0], sentences, query=query, shown=shown, now=now)
 
 
 def _lead_with_kept(
@@ -246,7 +246,7 @@ def _lead_with_kept(
     """Return a lead with a handed-in digest whose name is in the question, where the answer holds any of its items."""
     for topic in handed_in:
         if (not scopes or topic.scope in scopes) and topics_lead.named(topic, asked):
-            return topics_lead.leads_kept(topic, shown=shown) if set(shown).intersection(topic.items) else []
+            return topics_lead.lead_candidates_kept(topic, shown=shown) if set(shown).intersection(topic.items) else []
     return []
 
 

@@ -10,8 +10,10 @@ from mcp_memory.language.dates.periods import format_day
 from mcp_memory.language.sentences import sentences
 from mcp_memory.language.token_count import count_tokens, counted
 from mcp_memory.language.tokenization import grams
-from mcp_memory.render.digest_text import Sentence, cited, digest_line
-from mcp_memory.render.packing import OPENING, Packed, one_line
+from mcp_memory.privacy.sanitizing import line as one_line
+from mcp_memory.render.digest_text import Sentence, citation, digest_line
+from mcp_memory.render.item_text import OPENING
+from mcp_memory.render.packing import Packed
 from mcp_memory.topics.keywords import match, terms_of
 
 HITS = 3
@@ -25,7 +27,7 @@ LEAD_TOKENS = 120
 _MARK = re.compile(r"^(?:[-*•#>]+\s+)+")
 
 
-def subject(of_hits: Sequence[Iterable[int]], *, more: int) -> int | None:
+def dominant_topic(of_hits: Sequence[Iterable[int]], *, more: int) -> int | None:
     """Return the topic of most hits, where more memories match than the answer holds.
 
     `of_hits` has the topics of each hit. None where everything that matched is shown, or no topic has HITS hits and SHARE
@@ -49,7 +51,7 @@ def named(topic: Topic, asked: Iterable[str]) -> bool:
     return 2 * len(known.intersection(told)) >= len(set(told)) > 0
 
 
-def leads(
+def lead_candidates(
     topic: Topic, sentences: Sequence[Sentence], *, query: str, shown: Iterable[ItemId], now: datetime
 ) -> list[str]:
     """Return candidate leads, the fullest first; none where the question has none of the topic's keywords.
@@ -66,11 +68,11 @@ def leads(
     return _fullest_first(_start(topic, "digest stale" if topic.stale else ""), lines)
 
 
-def leads_kept(topic: Topic, *, shown: Iterable[ItemId]) -> list[str]:
+def lead_candidates_kept(topic: Topic, *, shown: Iterable[ItemId]) -> list[str]:
     """Return candidate leads of a handed-in digest, which cites no single item; none where all its items are shown."""
     if set(topic.items) <= set(shown):
         return []
-    lines = [cited(_MARK.sub("", topic.digest[start:end]), None) for start, end in sentences(topic.digest)]
+    lines = [citation(_MARK.sub("", topic.digest[start:end]), None) for start, end in sentences(topic.digest)]
     return _fullest_first(_start(topic, f"kept digest {format_day(topic.made_at)}"), lines)
 
 
@@ -89,7 +91,7 @@ def _fullest_first(start: str, lines: Sequence[str]) -> list[str]:
     return [start + " · ".join(fitting[:count]) for count in range(len(fitting), 0, -1)]
 
 
-def led(packed: Packed, lines: Sequence[str], *, max_tokens: int, repack: Callable[[int], Packed]) -> Packed:
+def prepend_lead(packed: Packed, lines: Sequence[str], *, max_tokens: int, repack: Callable[[int], Packed]) -> Packed:
     """Return the answer with the fullest lead that costs none of its hits, within the budget; unchanged where none fits.
 
     `repack` packs the answer into a smaller budget, where a hit may be shortened.
