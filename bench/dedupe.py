@@ -21,7 +21,8 @@ from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.memory import Memory
 
 TABLE = Path(__file__).parent.parent / "tests" / "statement_pairs.tsv"
-PARTS = ("dev", "held-out", "fresh", "second", "third", "fourth")
+PARTS = ("dev", "held-out", "fresh", "second", "third", "fourth", "natural", "practice", "frozen", "aside")
+UNSEEN = ("frozen", "aside")
 EXPECTED = {"created": "add", "similar": "add", "known": "confirm", "replaces": "revise"}
 """By the status that remember answers, what that is in the table."""
 

@@ -58,8 +58,8 @@ from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.privacy.secret_patterns import find_secrets
 from mcp_memory.recall.filters import read_age, read_operation, read_query
 from mcp_memory.remember import planner
-from mcp_memory.remember.contradiction.comparison import change, likeness
-from mcp_memory.remember.contradiction.newer_value import asks_older, updates
+from mcp_memory.remember.contradiction.comparison import change_probability, replaced_value
+from mcp_memory.remember.contradiction.newer_value import asks_for_previous, is_newer_value
 from mcp_memory.remember.echoes import recited
 from mcp_memory.remember.importance import estimate_importance
 from mcp_memory.remember.intake import Intake, read_scope, read_tags
@@ -166,10 +166,10 @@ def _queried(text: str) -> None:
 
 def _compared(pair: tuple[str, str]) -> None:
     old, new = (require_clean(text, "text") for text in pair)
-    change(old[: planner.COMPARED], new[: planner.COMPARED])
-    likeness(old[: planner.COMPARED], new[: planner.COMPARED])
-    updates(old, new)
-    asks_older(new, old, new)
+    replaced_value(old[: planner.COMPARED], new[: planner.COMPARED])
+    change_probability(old[: planner.COMPARED], new[: planner.COMPARED], reason=None)
+    is_newer_value(old, new)
+    asks_for_previous(new, old, new)
 
 
 def _told_again(pair: tuple[str, str]) -> None:

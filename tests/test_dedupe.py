@@ -13,7 +13,7 @@ from mcp_memory.encoders import bundled_model_directory
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
-from mcp_memory.remember.contradiction.comparison import change
+from mcp_memory.remember.contradiction.comparison import replaced_value
 from mcp_memory.render import outcomes
 
 PRECISION = 0.97
@@ -144,7 +144,7 @@ def test_the_figures_are_told_by_part_language_and_category() -> None:
     ],
 )
 def test_the_reason_says_what_changed(old: str, new: str, told: str | None) -> None:
-    assert change(old, new) == told
+    assert replaced_value(old, new) == told
 
 
 # as remember and recall show it

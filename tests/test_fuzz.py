@@ -20,7 +20,7 @@ from mcp_memory.language.segmentation import segment
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.maintenance.tool_calls import read_call
 from mcp_memory.privacy.secret_patterns import find_secrets
-from mcp_memory.remember.contradiction.newer_value import asks_older
+from mcp_memory.remember.contradiction.newer_value import asks_for_previous
 from mcp_memory.remember.echoes import recited
 from mcp_memory.remember.intake import Intake
 from mcp_memory.render.history import word_diff
@@ -73,7 +73,7 @@ SLOW: dict[str, Callable[[], object]] = {
     "beginnings of keys": lambda: find_secrets("sk-" * 20_000 + "tskey-" * 20_000),
     "passwords that follow each other": lambda: find_secrets("password is kh@tea-" * 2_000),
     "a note with a wide gap": lambda: markdown_notes.shown("a" + " " * 60_000 + "b"),
-    "which of two long texts is older": lambda: asks_older("1,000 " * 1_600, "-1" * 10_000, "1,000 " * 3_000),
+    "which of two long texts is older": lambda: asks_for_previous("1,000 " * 1_600, "-1" * 10_000, "1,000 " * 3_000),
 }
 
 

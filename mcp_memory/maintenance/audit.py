@@ -18,7 +18,7 @@ from mcp_memory.privacy.secret_patterns import find_secrets
 from mcp_memory.recall.pipeline import Recaller
 from mcp_memory.recall.salience import review_due, stale_since
 from mcp_memory.remember.importance import terms
-from mcp_memory.remember.planner import contradicts
+from mcp_memory.remember.planner import conflict_reason
 from mcp_memory.store import Store
 
 CHECKED = 20_000
@@ -188,7 +188,7 @@ def _compare(
         return
     one, other = (item, other) if item.id < other.id else (other, item)
     key = one.id, other.id
-    what = contradicts(one, other)
+    what = conflict_reason(one, other)
     if what is not None:
         contradictions[key] = Pair(one, other, cosine, what)
     if cosine >= NEAR:

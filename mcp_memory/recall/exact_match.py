@@ -4,7 +4,7 @@ import re
 
 from mcp_memory.language.stop_words import stop_words
 from mcp_memory.language.tokenization import STOP_WORDS, grams, words
-from mcp_memory.remember.contradiction.parsing import stem
+from mcp_memory.language.stemming import stems
 
 _GENERAL = stop_words("en-memory").union("all any every fact facts forget delete remove erase".split())
 """Words that say what is to be done, or that it is all of it."""
@@ -21,11 +21,11 @@ def names(query: str, text: str) -> bool:
     >>> names("my sunglasses", "I broke the sunglasses."), names("my sunglasses", "The sky is clear.")
     (True, False)
     """
-    wanted = {stem(word) for word in words(query) if word not in STOP_WORDS | _GENERAL}
+    wanted = {stems(word, ["en"])[0] for word in words(query) if word not in STOP_WORDS | _GENERAL}
     pairs = {gram for run in _GENERAL_HAN.split(query) for gram in _longest(grams(run))}
     if not wanted and not pairs:
         return False
-    return wanted <= {stem(word) for word in words(text)} and pairs <= set(grams(text))
+    return wanted <= {stems(word, ["en"])[0] for word in words(text)} and pairs <= set(grams(text))
 
 
 def _longest(found: list[str]) -> list[str]:

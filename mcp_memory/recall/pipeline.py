@@ -27,8 +27,8 @@ from mcp_memory.recall.features import (
 )
 from mcp_memory.recall.query import Query, parse_query
 from mcp_memory.recall.salience import local_times, priors, saliences, today
-from mcp_memory.remember.contradiction.newer_value import asks_older, updates
-from mcp_memory.remember.planner import contradicts
+from mcp_memory.remember.contradiction.newer_value import asks_for_previous, is_newer_value
+from mcp_memory.remember.planner import conflict_reason
 from mcp_memory.store import Store
 
 DATED = 300
@@ -204,7 +204,7 @@ def _rank(query: Query, features: Features, *, indexed: int, limit: int, now: da
         scores=scores,
         dates=features.date_match,
         conflicts=conflicts,
-        about_older=lambda old, new: asks_older(query.text, old.text, new.text),
+        about_older=lambda old, new: asks_for_previous(query.text, old.text, new.text),
     )
     hits = [
         Hit(
@@ -252,7 +252,7 @@ def _says_otherwise(old: Item, new: Item) -> bool:
     are taken for news of each other, which costs 1.1 nDCG@10 on CMRC 2018 (python -m bench.recall, 2026-11-21).
     """
     strict = any(regime_of(item) == "conversation" or item.source_kind == "document" for item in (old, new))
-    return bool(contradicts(old, new)) or (not strict and updates(old.text, new.text))
+    return bool(conflict_reason(old, new)) or (not strict and is_newer_value(old.text, new.text))
 
 
 def _turns_around(items: Iterable[Item]) -> set[tuple[SourceId, int]]:

@@ -36,7 +36,6 @@ from mcp_memory.encoders.embedding import measure, reads
 from mcp_memory.errors import MemoryProblem, NotFound
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.remember import document_versions, planner
-from mcp_memory.remember.contradiction.succession import searched_words
 from mcp_memory.remember.document_versions import Earlier, Succession
 from mcp_memory.remember.importance import estimate_importance, terms
 from mcp_memory.store import Store
@@ -243,7 +242,7 @@ class Rememberer:
 
     def _rarest(self, texts: Mapping[int, str]) -> dict[int, str]:
         """For each text the words, up to WORDS_ASKED, that the fewest states hold, and WORD_ROWS in all; none where nobody does."""
-        words = {number: searched_words(text) for number, text in texts.items()}
+        words = {number: planner.candidate_terms(text) for number, text in texts.items()}
         asked = list(dict.fromkeys(word for found in words.values() for word in found))
         rarity, total = self._store.rarity(asked)
         holding = {word: _holding(value, total=total) for word, value in zip(asked, rarity, strict=True)}

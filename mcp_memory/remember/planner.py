@@ -1,4 +1,4 @@
-"""Deciding what a new statement is to what is known: new, a repetition, or a correction."""
+"""Decide whether a new statement is new, a repetition or a replacement of what is stored."""
 
 import re
 from collections import Counter, defaultdict
@@ -22,19 +22,16 @@ from mcp_memory.domain.steps import (
     Revise,
 )
 from mcp_memory.language.dates.periods import DAY
-from mcp_memory.remember.contradiction.comparison import change, likeness
-from mcp_memory.remember.contradiction.succession import searched_words
+from mcp_memory.language.tokenization import compared_words
+from mcp_memory.remember.contradiction.comparison import change_probability, replaced_value
 from mcp_memory.remember.echoes import says
 
-SIMILAR = 0.85
-"""Cosine from which a known item is worth showing beside a new one."""
-ALIKE = 0.7
-"""Likeness of the words (comparison.likeness) from which it is, whatever the cosine.
-
-Of the table's part dev, SIMILAR alone shows 55 of 100 added details, 57 paraphrases and 57 changes that are not found;
-both together 100, 81 and 86, and 15 of 100 statements that add another value to a subject that may have several (at
-0.6: 46, at 0.5: 90). 2026-11-21, the bundled encoder.
-"""
+CONFIRMED = 0.35
+"""Probability of a change (comparison.change_probability) that a certain replacement needs besides: it knows what the rules don't."""
+SURE = 0.85
+"""Probability from which a change replaces, though nothing but the scorer says so."""
+SHOWN = 0.18
+"""Probability from which a known item is shown beside a new one, with the call that would replace it."""
 COMPARED = 400
 """Characters of a text that is compared word by word at most: what is longer is a passage, not a statement."""
 WIDESPREAD = 64
@@ -58,34 +55,34 @@ def plan(
     neighbours: Sequence[Sequence[Neighbour]],
     named: Mapping[ItemId, Item],
 ) -> list[Decision]:
-    """What each statement is to what is known and to those before it in the call, in the order given.
+    """Decide what becomes of each statement, given what is stored and the statements before it, in the order given.
 
-    `ids` has the id that each statement's item gets if it is new; `known` has, by scope and spoken text, the items that
-    say a statement word for word; `neighbours` has for each statement the items near it in any of its scopes, best first;
-    `named` has the items that statements replace or echo, by id. Linear in the number of statements.
+    `ids` has the id of each statement's item if it is new; `known`, by scope and spoken text, the items with the same
+    text; `neighbours` for each statement the items near it in any of its scopes, best first; `named` the items that
+    statements replace or echo, by id. Linear in the number of statements.
     """
-    told = _Told()
+    state = BatchState()
     decisions: list[Decision] = []
     for statement, identifier, near in zip(statements, ids, neighbours, strict=True):
-        decision = _placed(statement, known=known, near=near, named=named, told=told)
-        told.take(decision, identifier)
+        decision = choose_scope(statement, known=known, near=near, named=named, state=state)
+        state.take(decision, identifier)
         decisions.append(decision)
     return decisions
 
 
 @dataclass(slots=True)
-class _Told:
-    """What the statements of a call before the one in hand have become."""
+class BatchState:
+    """What became of the earlier statements of a call."""
 
     items: list[Item] = field(default_factory=list[Item])
     gone: set[ItemId] = field(default_factory=set[ItemId])
-    """What they have replaced."""
+    """Items that they replaced."""
     words: dict[Key, list[int]] = field(default_factory=lambda: defaultdict[Key, list[int]](list))
-    """By scope and word, the numbers of the items that hold it."""
-    said: dict[tuple[str, bytes], ItemId] = field(default_factory=dict[tuple[str, bytes], ItemId])
+    """By scope and word, the numbers of the items that contain it."""
+    ids: dict[tuple[str, bytes], ItemId] = field(default_factory=dict[tuple[str, bytes], ItemId])
 
     def take(self, decision: Decision, identifier: ItemId) -> None:
-        """Count in what became of a statement; its item is `identifier` where it is new."""
+        """Record a decision; the item of a new statement gets `identifier`."""
         statement = decision.statement
         if statement.source.kind != "words":
             return
@@ -94,20 +91,20 @@ class _Told:
         if isinstance(decision, Confirm):
             return
         item = _item_of(statement, identifier)
-        self.said[statement.scope, normal_hash(statement.spoken)] = identifier
-        for word in searched_words(statement.spoken):
+        self.ids[statement.scope, normal_hash(statement.spoken)] = identifier
+        for word in candidate_terms(statement.spoken):
             self.words[statement.scope, word].append(len(self.items))
         self.items.append(item)
 
     def repeats(self, statement: Statement) -> bool:
-        """Whether the call has said the same before, and nothing since has taken its place."""
-        said = self.said.get((statement.scope, normal_hash(statement.spoken)))
-        return said is not None and said not in self.gone
+        """Decide whether the call has the same statement before, not replaced since."""
+        known = self.ids.get((statement.scope, normal_hash(statement.spoken)))
+        return known is not None and known not in self.gone
 
     def near(self, statement: Statement) -> list[Item]:
-        """Up to BESIDE items of the call that share the most of their rarer words with a statement, the latest first."""
+        """Return up to BESIDE items of the call that share the most of their rarer words with a statement, the latest first."""
         shared: Counter[int] = Counter()
-        for word in searched_words(statement.spoken):
+        for word in candidate_terms(statement.spoken):
             numbers = self.words.get((statement.scope, word), ())
             if len(numbers) <= WIDESPREAD:
                 shared.update(numbers)
@@ -116,7 +113,7 @@ class _Told:
 
 
 def _item_of(statement: Statement, identifier: ItemId) -> Item:
-    """The item that a statement becomes under an id where it is new, before a store has kept it."""
+    """Build the item of a new statement, before a store has it."""
     recorded_at = statement.source.recorded_at
     return Item(
         id=identifier,
@@ -144,13 +141,13 @@ def _item_of(statement: Statement, identifier: ItemId) -> Item:
     )
 
 
-def _placed(
+def choose_scope(
     statement: Statement,
     *,
     known: Mapping[Key, Item],
     near: Sequence[Neighbour],
     named: Mapping[ItemId, Item],
-    told: _Told,
+    state: BatchState,
 ) -> Decision:
     """What a statement is in its scope, or where nobody gave it one in the other that it may belong to.
 
@@ -158,16 +155,16 @@ def _placed(
     there. What else it changes in the other scope may well still hold there: it is kept and shown as similar.
     """
     home, *others = [
-        _decide(
+        decide(
             replace(statement, scope=scope),
             known=known.get((scope, statement.spoken)),
             near=[neighbour for neighbour in near if neighbour.item.scope == scope],
             named=named,
-            told=told,
+            state=state,
         )
         for scope in statement.scopes
     ]
-    if not others or isinstance(home, Confirm) or told.repeats(home.statement):
+    if not others or isinstance(home, Confirm) or state.repeats(home.statement):
         return home
     [theirs] = others
     if isinstance(theirs, Revise):
@@ -178,7 +175,7 @@ def _placed(
     elif (
         statement.scope != USER
         and isinstance(home, Add)
-        and (isinstance(theirs, Confirm) or told.repeats(theirs.statement))
+        and (isinstance(theirs, Confirm) or state.repeats(theirs.statement))
     ):
         return theirs
     else:
@@ -200,38 +197,63 @@ _OF_USER = re.compile(
 """How a statement begins that says something of the user."""
 
 
-def _decide(
-    statement: Statement, *, known: Item | None, near: Sequence[Neighbour], named: Mapping[ItemId, Item], told: _Told
+def decide(
+    statement: Statement,
+    *,
+    known: Item | None,
+    near: Sequence[Neighbour],
+    named: Mapping[ItemId, Item],
+    state: BatchState,
 ) -> Decision:
     if statement.replaces is not None:
         return Revise(statement, named[statement.replaces], "said to replace it")
     recalled = named.get(statement.echoes) if statement.echoes else None
     if recalled is not None and recalled.status != "forgotten" and says(recalled, statement.text):
         return Confirm(statement, recalled, "the server printed it so")
-    if known is not None and known.id not in told.gone:
+    if known is not None and known.id not in state.gone:
         return Confirm(statement, known, "said before in the same words")
-    if statement.source.kind != "words" or told.repeats(statement):
+    if statement.source.kind != "words" or state.repeats(statement):
         return Add(statement)
-    candidates = [*(Neighbour(item, 0.0) for item in told.near(statement)), *near]
-    candidates = [candidate for candidate in candidates if candidate.item.id not in told.gone]
-    otherwise: Item | None = None
-    for candidate in candidates:
-        if max(len(statement.text), len(candidate.item.text)) > COMPARED:
-            continue
-        reason = change(candidate.item.text, statement.text)
-        if reason and _may_correct(statement, candidate.item):
-            return Revise(statement, candidate.item, reason)
-        otherwise = otherwise or (candidate.item if reason else None)
+    candidates = [*(Neighbour(item, 0.0) for item in state.near(statement)), *near]
+    judged = [_judge(statement, each) for each in candidates if each.item.id not in state.gone]
+    allowed = [each for each in judged if each.reason and _may_replace(statement, each.item)]
+    if best := max(allowed, key=lambda each: each.certain, default=None):
+        return Revise(statement, best.item, best.reason)
     if statement.kind == "tool":
         return Add(statement)
-    # What was told together is known to whoever told it.
-    stored = [candidate for candidate in near if candidate.item.id not in told.gone]
-    return Add(statement, similar=otherwise or _similar(statement, stored))
+    # Whoever made the call knows the statements of the same call.
+    ids = {neighbour.item.id for neighbour in near}
+    stored = [each for each in judged if each.item.id in ids and (each.reason or each.probability >= SHOWN)]
+    similar = max(stored, key=lambda each: (bool(each.reason), each.probability), default=None)
+    return Add(statement, similar=similar.item if similar else None)
 
 
-def _may_correct(statement: Statement, item: Item) -> bool:
-    """Whether a statement of its kind and time can take the place of an item like that."""
-    if not statement.corrects or statement.kind in HAPPENED:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """How a statement stands to a candidate."""
+
+    item: Item
+    reason: str
+    """Why the statement replaces the candidate; empty where it does not."""
+    certain: bool
+    """The reason is a rule, not the scorer alone."""
+    probability: float
+
+
+def _judge(statement: Statement, candidate: Neighbour) -> _Judged:
+    old, new = candidate.item.text, statement.text
+    if max(len(old), len(new)) > COMPARED:
+        return _Judged(candidate.item, "", False, 0.0)
+    reason = replaced_value(old, new)
+    probability = change_probability(old, new, reason=reason, cosine=candidate.cosine)
+    if reason and probability >= CONFIRMED:
+        return _Judged(candidate.item, reason, True, probability)
+    return _Judged(candidate.item, "reads as a change of it" if probability >= SURE else "", False, probability)
+
+
+def _may_replace(statement: Statement, item: Item) -> bool:
+    """Decide whether a statement of its kind, origin and time can take the place of an item."""
+    if not statement.corrects or statement.kind in HAPPENED or "://" in (statement.source.origin or ""):
         return False
     if not (statement.kind == item.kind or {statement.kind, item.kind} <= LASTING):
         return False
@@ -242,24 +264,24 @@ def _may_correct(statement: Statement, item: Item) -> bool:
     return statement.occurred_at is None or statement.occurred_at >= known
 
 
-def _similar(statement: Statement, candidates: Sequence[Neighbour]) -> Item | None:
-    """The known item worth showing beside a new statement: near in meaning, or in words."""
-    best, score = None, 0.0
-    for candidate in candidates:
-        alike = 0.0
-        if max(len(statement.text), len(candidate.item.text)) <= COMPARED:
-            alike = likeness(candidate.item.text, statement.text)
-        told = max(candidate.cosine / SIMILAR, alike / ALIKE)
-        if told >= 1 and told > score:
-            best, score = candidate.item, told
-    return best
-
-
-def contradicts(one: Item, other: Item) -> str | None:
-    """What differs between two items that say the same but for one value, of which at most one holds; else None.
-
-    Events may both have been.
-    """
+def conflict_reason(one: Item, other: Item) -> str | None:
+    """Return what differs between two items of which at most one holds; None where both may. Events may both have been."""
     if "event" in (one.kind, other.kind) or max(len(one.text), len(other.text)) > COMPARED:
         return None
-    return change(one.text, other.text) or change(other.text, one.text)
+    for old, new in ((one.text, other.text), (other.text, one.text)):
+        reason = replaced_value(old, new)
+        if reason and change_probability(old, new, reason=reason) >= CONFIRMED:
+            return reason
+    return None
+
+
+_OTHER_WORDS = {"live": "moved", "lives": "moved", "moved": "live", "relocated": "live"} | dict.fromkeys(
+    ["job", "started", "joined", "hired"], "work"
+)
+"""With which word else a home or a job is stated."""
+
+
+def candidate_terms(text: str) -> list[str]:
+    """Return the words that find the statements which a text may replace: its own, and others for a home or a job."""
+    terms = compared_words(text)
+    return list(dict.fromkeys([*terms, *(_OTHER_WORDS[term] for term in terms if term in _OTHER_WORDS)]))

@@ -1,1 +1,1 @@
-"""What a new statement changes in an older one."""
+"""Compare a new statement with a stored one: what it replaces, denies or probably changes."""

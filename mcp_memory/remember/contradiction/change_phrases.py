@@ -1,251 +1,192 @@
-"""Changes: what a statement that tells of one says was so, and what it says is so since."""
+"""Read changes that a statement spells out: "from A to B", "B instead of A", "not A but B", "B (was A)"."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from mcp_memory.language.tokenization import STOP_WORDS
-from mcp_memory.remember.contradiction.lexicon import (
-    CHANGED,
+from mcp_memory.remember.contradiction.alignment import content, index_of, key
+from mcp_memory.remember.contradiction.parsing import ParsedStatement, parse, root, surface_text
+from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token
+from mcp_memory.remember.contradiction.vocabulary import (
+    CHANGE_VERBS,
     COPULAS,
-    GIVEN_UP,
-    HAN_CUES,
-    HAN_NOT_DWELT_IN,
-    NOT_DWELT_IN,
-    OFFICES,
     PARTICIPLES,
-    PLACES_AND_TIMES,
-    TOOLS,
+    PREPOSITIONS,
+    VERBS,
+    ZH_CUES,
 )
-from mcp_memory.remember.contradiction.parsing import (
-    WHEN,
-    Reading,
-    Token,
-    stem,
-    surface,
+
+_PART = r"[^,;()。，；（）]"
+_ZH_PART = r"[^，。；,;（）()]"
+_CHANGED = (
+    r"(?:chang|mov|switch|migrat|renam|rais|lower|increas|decreas|reduc|upgrad|downgrad|updat|bump|postpon|delay|"
+    r"reschedul|relocat|reassign|extend|shorten|transfer|convert|went|go|goes|rose|fell|grew|drop|jump|cut|hand|carri|"
+    r"brought|took|push|back|up|down)\w*\b"
 )
-from mcp_memory.remember.contradiction.slots import is_cue, is_name
+_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"^(?P<rest>.*?\b{_CHANGED}.*?)\bfrom (?P<old>{_PART}+?) (?:(?:back|over|up|down|across|out) )?to (?P<new>{_PART}+)",
+        rf"^(?P<new>{_PART}+?),? (?:instead of|rather than|in place of|in lieu of|as opposed to) (?P<old>{_PART}+?)\W*$",
+        rf"^(?:instead of|rather than) (?P<old>{_PART}+), (?P<new>{_PART}+)",
+        rf"\bnot (?P<old>{_PART}+?),? but (?:rather )?(?P<new>{_PART}+)",
+        rf"^(?P<new>.+?), (?:and )?(?:not|no longer|never) (?P<old>{_PART}+?)\W*$",
+        rf"\bnot (?P<old>{_PART}+?)(?:[,;:]|\.(?= ))[ -]*(?:it is |it's |but |rather )?(?P<new>.+)",
+        rf"^(?P<new>.+?)(?: ?[(,;] ?(?:it |which |this )?(?:was|were|not)|,? \(?(?:formerly|previously|used to be|until now|up from|"
+        rf"down from|earlier)) (?P<old>{_PART}+?)\)?\W*$",
+        rf"^(?P<new>{_PART}+?) (?:has |have )?(?:replaced|replaces|superseded|supersedes|succeeded|supplanted|"
+        rf"(?:took|taken|takes) over from|(?:took|taken) the place of) (?P<old>{_PART}+?)(?P<rest> (?:as|for|in|on|at) .+)?\W*$",
+        rf"^(?P<old>{_PART}+?) (?:has been|have been|was|is|got|were) (?:replaced|superseded|succeeded|swapped out) "
+        rf"(?:by|with|for) (?P<new>{_PART}+?)(?P<rest> (?:as|for|in|on) .+)?\W*$",
+        rf"^(?P<rest>{_PART}*?)\b(?:replaced|swapped|exchanged|ditched|dropped|abandoned|traded|dumped) "
+        rf"(?P<old>{_PART}+?) (?:with|for|by|in favou?r of|and (?:joined|started (?:at|with)|now uses?|switched to|went to)) "
+        rf"(?P<new>{_PART}+)",
+        rf"^(?P<rest>{_PART}*?)\bleft (?P<old>{_PART}+?) (?:for|and (?:joined|started (?:at|with))) (?P<new>(?-i:[A-Z]){_PART}+)",
+        r"(?P<old>\S+) ?(?:->|→|=>) ?(?P<new>\S+)",
+        rf"\b(?:was|used to be) (?P<old>{_PART}+?)[,;]? (?:but |and )?(?:is |it is |it's )?now (?P<new>{_PART}+)",
+        rf"^(?P<rest>{_ZH_PART}*?)(?:从|由)(?P<old>{_ZH_PART}+?)(?:更改|更换|变更|调整|切换|迁移|调|改|换|变|升级|升|降|涨|切|转|移|挪|"
+        rf"搬|推迟|提前|延长|增加|减少|缩短|提高|加|减)(?:成|为|到|至|去|用|回)了?(?P<new>{_ZH_PART}+?)了?[。！]?$",
+        rf"^(?P<rest>{_ZH_PART}*?)(?:把|将)(?P<old>{_ZH_PART}+?)(?:换|改|替换|更换)(?:成|为)了?(?P<new>{_ZH_PART}+?)了?[。！]?$",
+        rf"^(?P<rest>{_ZH_PART}*?)(?:不是|不再是|并非|不叫|不在|不再用|不用|弃用)(?P<old>{_ZH_PART}+?)了?[，；,;]\s*"
+        rf"(?:而是|应该是|应为|现在用的?是?|现在是|改用|换成|{_ZH_PART}*?(?:是|叫|在|用))(?P<new>{_ZH_PART}+?)了?[。！]?$",
+        rf"^(?P<rest>{_ZH_PART}*?)(?:是|为|叫|在|用)(?P<new>{_ZH_PART}+?)[，,]?(?:而)?(?:不是|不在|不叫|不用|不再是)"
+        rf"(?P<old>{_ZH_PART}+?)了?[。！]?$",
+        rf"^(?P<new>.+?)[（(，,](?:原来|之前|以前|原先|原)(?:是|为|叫|在|用)?(?P<old>{_ZH_PART}+?)[）)]?[。！]?$",
+        rf"^(?P<new>{_ZH_PART}{{1,8}}?)(?:接替|取代|代替|替代)了?(?P<old>{_ZH_PART}{{1,8}}?)"
+        rf"(?P<rest>(?:当上?|做|出任|担任|成为|任).+?)?了?[。！]?$",
+    )
+)
+_DWELLING = frozenset("live reside stay sit sleep park store keep".split())
+"""Verbs after which a place stands that one may move from."""
+_SPENT = frozenset(
+    root(word)
+    for word in (
+        *CHANGE_VERBS, *VERBS, *COPULAS, *PREPOSITIONS, *"use host run live deploy manage lead do have work moved got".split(),
+        *"replaced swapped dropped left joined started took over place stead now handed".split(),
+    )
+)  # fmt: skip
+_ZH_SPENT = frozenset("用使的是我们在了把将已叫为当做就都新")
 
-_CARRIERS = frozenset("use host run live deploy manage lead do be as editor have work for 用 使 的 是 我 们".split())
-"""Words of the old statement that a change need not repeat."""
-_WHO_CHANGED = frozenset("we they us i 我 们 把 将 已".split())
-"""Who made a change; what was changed is told besides."""
-_DWELLING = frozenset("live reside".split())
-_LEFT = frozenset("moved relocated".split())
-_RUN_FOR = frozenset("ci cd pipeline".split())
-"""What runs on one service, and is migrated to another one."""
 
-
-def named_change(old: Reading, new: Reading) -> str | None:
-    """A change in which the new statement names what it was: "from A to B", "B instead of A", "not A but B"."""
-    found = _former(new)
-    if found is None:
+def explicit_change(old: ParsedStatement, text: str) -> str | None:
+    """Return "A -> B" where a statement says that B holds instead of A, A stands in the old one and nothing else differs."""
+    if old.denied or len(old.tokens) < 2:
         return None
-    subject, former, value, rest = found
-    forms = [token.form for token in old.tokens]
-    at = place_of([token.form for token in former], forms)
-    if at is None or not value or old.denied:
-        return None
-    known = {_bare(form) for form in forms}
-    told = [token for token in subject if token.form not in PLACES_AND_TIMES | COPULAS]
-    said = [token for token in told if token.form not in _WHO_CHANGED]
-    told = said or told
-    if not told or not all(_bare(token.form) in known for token in told):
-        return None
-    spent = {_bare(token.form) for token in (*former, *subject, *value, *rest)}
-    left = [form for form in forms if _bare(form) not in spent | PLACES_AND_TIMES | COPULAS and form not in _CARRIERS]
-    if len(left) > len(told) + 1 or (at == 0 and len(forms) > len(former) + 5):
-        return None
-    return f"{surface(former)} -> {surface(value)}"
-
-
-def _former(new: Reading) -> tuple[list[Token], list[Token], list[Token], list[Token]] | None:
-    """The subject, the former value, the new value and what else is said, of a statement of change."""
-    told = list(new.tokens)
-    forms = [token.form for token in told]
-    for place, form in enumerate(forms):
-        if form in CHANGED and "from" in forms[place:] and "to" in forms[place:]:
-            start, to = forms.index("from", place), forms.index("to", place)
-            if start < to:
-                value, rest = _until_purpose(told[to + 1 :])
-                return told[:place] + told[place + 1 : start] + rest, told[start + 1 : to], value, []
-        if form in CHANGED and "从" in forms[:place] and forms[place + 1 : place + 2] == ["to"]:
-            start = forms.index("从")
-            return told[:start], told[start + 1 : place], told[place + 2 :], []
-        if form in CHANGED and place and new.denied and "to" in forms[place : place + 2]:
-            head = told[:place]
-            for cut in range(len(head) - 1, 0, -1):
-                if head[cut - 1].form in COPULAS | TOOLS | {"用", "是", "在", "叫"}:
-                    return head[:cut], head[cut:], told[place + 2 : place + 2 + len(head) - cut], []
-        if form in GIVEN_UP and 0 < place <= 2:
-            by = ("with",) if form == "replaced" else ("with", "for")
-            between = next((at for at in range(place + 2, len(forms)) if forms[at] in by), None)
-            if between is not None and between + 1 < len(forms):
-                value, rest = _until_purpose(told[between + 1 :])
-                return told[:place] + rest, told[place + 1 : between], value, []
-    return _former_beside(new, told, forms)
-
-
-def _until_purpose(told: list[Token]) -> tuple[list[Token], list[Token]]:
-    """A value, and what is told after it with "for": "GitHub Actions for our CI"."""
-    at = next((place for place, token in enumerate(told) if place and token.form == "for"), len(told))
-    return told[:at], told[at + 1 :]
-
-
-def _former_beside(
-    new: Reading, told: list[Token], forms: list[str]
-) -> tuple[list[Token], list[Token], list[Token], list[Token]] | None:
-    """`_former` where both values stand around a word: "B instead of A", "not A but B", "B took over from A"."""
-    if forms.count("instead") == 1 and forms.index("instead") < len(forms) - 2:
-        at = forms.index("instead")
-        cue = max((i for i in range(at) if is_cue(told[i])), default=None)
-        if cue is not None and cue >= 1:
-            return told[:cue], told[at + 2 :], told[cue + 1 : at], []
-    if new.denied and "but" in forms:
-        at = forms.index("but")
-        cue = max((i for i in range(at) if told[i].form in COPULAS), default=None)
-        if cue is not None and cue >= 1:
-            return told[:cue], told[cue + 1 : at], told[at + 1 :], []
-    again = _said_again(new, forms)
-    if again:
-        width, at = again
-        return told[:width], told[width:at], told[at + width :], []
-    if "took" in forms and forms[forms.index("took") + 1 :][:1] == ["over"] and "from" in forms:
-        at, start = forms.index("took"), forms.index("from")
-        return told[at + 2 : start], told[start + 1 :], told[:at], []
+    for was, now, rest in _named_changes(text):
+        at = index_of([key(token) for token in was], [key(token) for token in old.tokens])
+        if at is None or not now:
+            continue
+        value = _without_frame(now, old.tokens)
+        typed = [any(token.kind in TYPED - {"name"} for token in part) for part in (was, value)]
+        if not value or {key(t) for t in value} <= {key(t) for t in was} or typed[0] != typed[1]:
+            continue
+        frame = _essence(now) - _essence(value) | _essence(rest)
+        known = _essence(old.tokens)
+        told = frame - _essence(was) - _essence(value)
+        left = known - _essence(was)
+        same_first = bool(rest or now) and key((*rest, *now)[0]) == key(old.tokens[0])
+        if (
+            told <= known
+            and (told or same_first or not left)
+            and (len(left - told) <= max(1, len(told)) or at + len(was) >= len(old.tokens))
+        ):
+            return f"{surface_text(was)} -> {surface_text(value)}"
     return None
 
 
-def _said_again(new: Reading, forms: Sequence[str]) -> tuple[int, int] | None:
-    """How many words a second clause begins with that the first one did, which is denied, and where: "don't use A, use B"."""
-    if len(new.denials) != 1 or new.denials[0] < 0:
-        return None
-    for at in range(max(new.denials[0], 2), len(forms) - 1):
-        width = next((n for n in range(at) if at + n >= len(forms) or forms[n] != forms[at + n]), at)
-        if 0 < width < at and at + width < len(forms) and new.denials[0] <= width:
-            return width, at
-    return None
+def _named_changes(text: str) -> Iterator[tuple[Sequence[Token], Sequence[Token], Sequence[Token]]]:
+    """Yield the former value, the clause of the new one and the rest of each change that a text spells out."""
+    plain = re.sub(
+        r"n[’']t\b|\bno longer\b",
+        lambda found: " not" if found[0][0] == "n" and found[0] != "no longer" else "not",
+        text.strip(),
+    )
+    plain = plain.replace("’", "'")
+    for pattern in _PATTERNS:
+        if found := pattern.search(plain):
+            groups = found.groupdict()
+            head = plain[: found.start()] if found.start() else ""
+            rest = parse(f"{head} {groups.get('rest') or ''}").tokens
+            was = [t for t in parse(groups["old"]).tokens if t.form not in ("it", ":")]
+            while was and was[0].form in PREPOSITIONS | COPULAS:
+                was = was[1:]
+            yield was, without_date(parse(groups["new"]).tokens), rest
 
 
-def handed_over(old: Reading, new: Reading) -> str | None:
-    """An office that another person has: "Tom is our CTO", "Sarah is our CTO now"; who has it stands before the verb."""
-    if old.denied or new.denied:
-        return None
-    before, after = _holder(old.tokens), _holder(new.tokens)
-    if before is None or after is None:
-        return None
-    (was, office), (now, other) = before, after
-    if office != other or {token.form for token in was} & {token.form for token in now}:
-        return None
-    return f"{surface(was)} -> {surface(now)}"
+def _essence(tokens: Sequence[Token]) -> frozenset[str]:
+    """Return what a statement is about: its content without verbs of change, carriers and pronouns."""
+    han = "".join(token.form for token in tokens if token.kind == "han" and token.form not in _ZH_SPENT)
+    words = {
+        form
+        for form in content([t for t in tokens if t.kind != "han"])
+        if form not in _SPENT and form not in STOP_WORDS
+    }
+    return frozenset(words | set(han))
 
 
-def _holder(tokens: Sequence[Token]) -> tuple[Sequence[Token], str] | None:
-    """Who has an office, and which, where a statement says nothing else."""
-    at = next((place for place, token in enumerate(tokens) if token.form in ("is", "am", "are", "是")), None)
-    if at is None or not 0 < at <= 4 or at + 1 == len(tokens) or tokens[at + 1].article in ("a", "an"):
-        return None
-    holder, office = tokens[:at], tokens[at + 1 :]
-    if any(token.article or token.kind in ("number", "quantity", "date") for token in holder):
-        return None
-    if tokens[at].form == "是":
-        told = surface(office).replace(" ", "")
-        named = "的" in told and told.rpartition("的")[2] in OFFICES and holder[-1].form not in "的人谁这那"
-        return (holder, told.removeprefix("我们的").removeprefix("公司的")) if named else None
-    forms = [token.form for token in office]
-    head = forms[: next((place for place, form in enumerate(forms) if form in PLACES_AND_TIMES), len(forms))]
-    if not head or head[-1] not in OFFICES or any(token.form in STOP_WORDS for token in holder):
-        return None
-    return holder, " ".join(forms)
+def _without_frame(now: Sequence[Token], old: Sequence[Token]) -> Sequence[Token]:
+    """Strip the subject and the verb that the clause of the new value repeats: "the port is 9090" is 9090."""
+    cut = 0
+    for place, token in enumerate(now):
+        if place + 1 < len(now) and (token.form in COPULAS or token.form in VERBS or token.form in "是叫在用为"):
+            cut = place + 1
+    while cut < len(now) - 1 and now[cut].form in PREPOSITIONS:
+        cut += 1
+    end = next((at for at in range(cut + 1, len(now)) if now[at].form in ("for", "as", "in", "on", "at")), len(now))
+    return now[cut:end]
 
 
 def as_state(tokens: Sequence[Token], old: Sequence[Token]) -> list[Token]:
-    """A statement of a change as one of what holds after it, in the words of an old one that begins with the same subject.
+    """Write a change as what holds after it, in the words of an old statement that begins with the same subject.
 
-    "The port changed to 9090" says that the port is 9090; after "the office is in Leeds" "the office moved to York" says
-    that it is in York.
+    "The port changed to 9090" says that the port is 9090; after "the office is in Leeds" "the office moved to York"
+    says that it is in York; "we moved the release to Thursday" says that the release is on Thursday.
     """
-    told = list(undated(tokens) if any(token.form == "migrated" for token in tokens) else tokens)
+    told = list(tokens)
     for place, token in enumerate(told[:-1]):
-        if token.form not in CHANGED or not place:
+        if token.form not in CHANGE_VERBS or not place:
             continue
-        if told[place + 1].form == "to":
-            return [*told[:place], *_cue(told[: place + 1], old, told[place + 2 :]), *told[place + 2 :]]
-        if told[place + 1].form == "from" and any(later.form == "to" for later in told[place + 3 :]):
-            to = next(at for at, later in enumerate(told) if at > place + 1 and later.form == "to")
-            if place_of([later.form for later in told[place + 2 : to]], [before.form for before in old]) is None:
+        to = next((at for at in range(place + 1, len(told) - 1) if told[at].form == "to"), None)
+        if to is None:
+            return told
+        between = [t for t in told[place + 1 : to] if t.form not in ("over", "back", "up", "down")]
+        if between and between[0].form == "from":
+            if index_of([key(t) for t in between[1:]], [key(t) for t in old]) is None:
                 return told
-            return [*told[:place], *_cue(told[: place + 1], old, told[to + 1 :]), *told[to + 1 :]]
+            between = []
+        subject = told[:place]
+        if between and subject[0].form in ("we", "i", "they", "he", "she", "user"):
+            owned = [Token("my", "word", "my")] if between[0].form == "my" else []
+            subject = owned + [t for t in between if t.form != "my"]
+        elif between:
+            return told
+        value = list(without_date(told[to + 1 :]))
+        return [*subject, *_cue(subject, token, old, value), *value]
     return told
 
 
-def _cue(changed: Sequence[Token], old: Sequence[Token], value: Sequence[Token]) -> list[Token]:
-    """What stands before the value in an old statement of the same subject; else a copula."""
-    *subject, verb = changed
+def _cue(subject: Sequence[Token], verb: Token, old: Sequence[Token], value: Sequence[Token]) -> list[Token]:
+    """Return what stands before the value in an old statement of the same subject; else a copula."""
     width = len(subject)
-    same = [token.form for token in subject] == [token.form for token in old[:width]] and len(old) > width
-    if subject[0].kind == "han":
-        if verb.form in _LEFT and not is_dwelling(value):
-            return [verb]
-        rest = surface(old[width:]).replace(" ", "") if same else ""
-        if value and same and value[0].kind == "han" and rest.startswith(surface(value[:2]).replace(" ", "")):
+    same = [key(token) for token in subject] == [key(token) for token in old[:width]] and len(old) > width
+    if subject and subject[0].kind == "han":
+        rest = surface_text(old[width:]).replace(" ", "") if same else ""
+        if value and same and value[0].kind == "han" and rest.startswith(surface_text(value[:2])):
             return []
-        cue = next((cue for cue in HAN_CUES if rest.startswith(cue)), "住在" if verb.form in _LEFT else "是")
+        cue = next((cue for cue in ZH_CUES if rest.startswith(cue)), "住在" if verb.form == "relocated" else "是")
         return [Token(character, "han", character) for character in cue]
     if same and old[width].form in COPULAS:
         end = width + 1
         end += end < len(old) and old[end].form in PARTICIPLES
-        end += end < len(old) and old[end].form in PLACES_AND_TIMES
+        end += end < len(old) and old[end].form in PREPOSITIONS
         return list(old[width:end])
-    runs = (
-        same
-        and verb.form in ("migrated", "switched")
-        and [token.form for token in old[width : width + 2]] == ["run", "on"]
-    )
-    named = all(token.capital or token.kind == "name" for token in value)
-    if runs and subject[-1].form in _RUN_FOR and is_name(old[width + 2 :]) and named:
-        return list(old[width : width + 2])
-    dwelt = same and verb.form in _LEFT and old[width].form in _DWELLING and len(old) > width + 2
-    if dwelt and old[width + 1].form == "in" and is_name(old[width + 2 :]) and is_name(value) and is_dwelling(value):
+    carried = same and verb.form in ("moved", "relocated") and old[width].form in _DWELLING
+    if carried and len(old) > width + 2 and old[width + 1].form in PREPOSITIONS:
         return list(old[width : width + 2])
     return [Token("is", "word", "is")]
 
 
-def is_dwelling(place: Sequence[Token]) -> bool:
-    """Whether what somebody moved to may be where they live: no department, no tool, no other room of the same town."""
-    if any(token.kind == "han" for token in place):
-        told = surface(place).replace(" ", "")
-        return not told.startswith(("新", "另")) and not told.endswith(HAN_NOT_DWELT_IN)
-    return not any(token.kind == "word" and token.surface in NOT_DWELT_IN for token in place)
-
-
-def undated(tokens: Sequence[Token]) -> Sequence[Token]:
-    """A statement without the day or the month at its end."""
+def without_date(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Strip the day or the month at the end from which on something holds."""
     dated = len(tokens) > 2 and tokens[-1].kind in WHEN and tokens[-2].form in ("on", "in", "since")
     return tokens[:-2] if dated else tokens
-
-
-def tells_change(old: Reading, new: Reading) -> bool:
-    """Whether the new statement tells a change of what the old one is about, whatever it was."""
-    forms = [token.form for token in new.tokens]
-    at = next((place for place, form in enumerate(forms) if form in CHANGED | GIVEN_UP), None)
-    if at is None or not {"to", "from", "with", "for"} & set(forms[at:]):
-        return False
-    known = {_bare(token.form) for token in old.tokens}
-    former = _former(new)
-    if former is not None and place_of([t.form for t in former[1]], [t.form for t in old.tokens]) is not None:
-        return True
-    end = next((place for place in range(at, len(forms)) if forms[place] in ("to", "from")), min(at + 2, len(forms)))
-    about = [token for token in (*new.tokens[:at], *new.tokens[at + 1 : end]) if token.form not in _WHO_CHANGED]
-    about = [token for token in about if token.form not in STOP_WORDS and token.form not in PLACES_AND_TIMES]
-    return bool(about) and all(_bare(token.form) in known for token in about)
-
-
-def place_of(part: Sequence[str], whole: Sequence[str]) -> int | None:
-    """Where some words stand in others, one after the other."""
-    width = len(part)
-    return next(
-        (at for at in range(len(whole) - width + 1) if width and list(whole[at : at + width]) == list(part)), None
-    )
-
-
-def _bare(form: str) -> str:
-    return stem(form.removesuffix("ing"))
