@@ -15,18 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcp_memory.domain.ids import IdSequence
-from mcp_memory.domain.model import (
-    Caller,
-    Entry,
-    ItemId,
-    Operation,
-    OperationId,
-    Statement,
-    Unmeasured,
-)
+from mcp_memory.domain.model import Caller, Entry, ItemId, Operation, OperationId, PendingEmbedding, Statement
 from mcp_memory.domain.steps import AddItem
 from mcp_memory.encoders.background import BackgroundEncoder
-from mcp_memory.encoders.embedding import measure
+from mcp_memory.encoders.embedding import embed
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.language.dates.periods import to_ms
 from mcp_memory.memory import local_time, no_progress
@@ -71,7 +63,7 @@ def run(path: Path, known: Sequence[str], chance: random.Random) -> None:
 
     for start in range(0, len(known), BATCH):
         told = read(known[start : start + BATCH])
-        made = measure(encoder, [Unmeasured(n, one.spoken, one.source.id, 0) for n, one in enumerate(told)])
+        made = embed(encoder, [PendingEmbedding(n, one.spoken, one.source.id, 0) for n, one in enumerate(told)])
         steps = [AddItem(ItemId(ids.next()), one, vector) for one, vector in zip(told, made, strict=True)]
         store.apply(operation(), steps, encoder=encoder.identity)
     for count in (1, 1, 10, 100, 1_000):

@@ -45,8 +45,8 @@ def made(path: Path, key: str, *, items: int, seed: int) -> Path:
     with Memory.open(path, model=HashingEncoder()) as memory:
         for _ in range(0, items, 500):
             memory.remember(items=[Entry(sentence(source)) for _ in range(500)])
-        memory.make_vectors()
-        memory.gather()
+        memory.maintenance.make_vectors()
+        memory.maintenance.gather()
     if key:
         rekey.encrypt(path, Key(key, "the benchmark"), salt="0" * 32)
     return path
@@ -79,7 +79,7 @@ def measure(path: Path, key: str, *, seed: int) -> dict[str, list[float]]:
         entries = [Entry(sentence(source)) for _ in range(200)]
         note("remember 200", lambda: memory.remember(items=entries))
         target = path.with_name(f"{path.name}.{seed}.backup")
-        note("backup", lambda: memory.backup(target))
+        note("backup", lambda: memory.file.backup(target))
         target.unlink()
     return times
 

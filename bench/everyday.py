@@ -89,7 +89,7 @@ def _ask(stores: Sequence[Line], encoder: RecordingEncoder, how: str, kinds: Seq
     with temporary_memory(encoder, clock=lambda: SAID) as memory:
         for store in stores:
             remember(memory, store)
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
         for store in stores:
             for kind in kinds:
                 group = f"{store['part']} {how}" + (f", {kind}" if kind != "asked" else "")

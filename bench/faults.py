@@ -92,11 +92,11 @@ def fail_at(at: int, path: Path, ids: list[str], tally: Tally, *, operation: str
         granted(lambda: memory.recall("boats"))
         if granted(lambda: memory.forget([ids[1]], erase=True)):
             expected.discard(TEXTS[1])
-        granted(memory.compact)
+        granted(memory.file.compact)
         made = at - countdown.left
         disk.fail = lambda operation, name: None
         memory.remember(WELL)
-        tally.wrong += [f"{operation} {at}: {problem}" for problem in memory.verify()]
+        tally.wrong += [f"{operation} {at}: {problem}" for problem in memory.file.verify()]
         if said(memory) != {*expected, WELL}:
             tally.wrong.append(f"{operation} {at}: {said(memory) ^ {*expected, WELL}} differ")
     with opened(path) as memory:

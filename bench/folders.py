@@ -47,16 +47,16 @@ def main() -> None:
                 Entry(made(chance, number), tags=(chance.choice(WORDS),)) for number in range(start, start + 1000)
             ]
             memory.remember(items=entries[: given.memories - start])
-        memory.make_vectors()
-        timed("gather", memory.gather)
-        first = timed("write out", lambda: memory.write_out(folder))
+        memory.maintenance.make_vectors()
+        timed("gather", memory.maintenance.gather)
+        first = timed("write out", lambda: memory.folder.write(folder))
         before = held(folder)
-        taken = timed("take in, untouched", lambda: memory.take_in(folder, by=caller, progress=quiet))
-        again = timed("write out, unchanged", lambda: memory.write_out(folder))
+        taken = timed("take in, untouched", lambda: memory.folder.read(folder, by=caller, progress=quiet))
+        again = timed("write out, unchanged", lambda: memory.folder.write(folder))
         assert (taken.operation, again.written, again.removed) == (None, 0, 0)
         assert held(folder) == before
         (folder / ".mcp-memory.json").unlink()
-        taken = timed("take in, every file read", lambda: memory.take_in(folder, by=caller, progress=quiet))
+        taken = timed("take in, every file read", lambda: memory.folder.read(folder, by=caller, progress=quiet))
         assert (taken.operation, taken.clashes, taken.problems) == (None, [], [])
         print(f"{first.written} files; a round trip changed nothing")
 

@@ -60,7 +60,7 @@ from mcp_memory.recall.filters import read_age, read_operation, read_query
 from mcp_memory.remember import planner
 from mcp_memory.remember.contradiction.comparison import change_probability, replaced_value
 from mcp_memory.remember.contradiction.newer_value import asks_for_previous, is_newer_value
-from mcp_memory.remember.echoes import recited
+from mcp_memory.remember.echoes import parse_echoes
 from mcp_memory.remember.importance import estimate_importance
 from mcp_memory.remember.intake import Intake, read_scope, read_tags
 from mcp_memory.render import history
@@ -161,7 +161,7 @@ def _dates(text: str) -> None:
 
 def _queried(text: str) -> None:
     _searcher().search_text(read_query(text), where=Filter(), limit=10)
-    _searcher().word_scores(text, ())
+    _searcher().bm25(text, ())
 
 
 def _compared(pair: tuple[str, str]) -> None:
@@ -202,7 +202,7 @@ def _taken_in(text: str) -> None:
     assert len(read) == 1 or (not read and "private" in text.casefold())
     for statement in (statement for statements in read for statement in statements):
         said = statement.source.text[statement.span.start : statement.span.end]
-        assert statement.echoes or said == statement.text
+        assert statement.echo_of or said == statement.text
         assert len(statement.text.encode()) <= 80_000, len(statement.text)
 
 
@@ -233,7 +233,7 @@ def _judged(text: str) -> None:
 
 
 def _shown(pair: tuple[str, str]) -> None:
-    recited(pair[0])
+    parse_echoes(pair[0])
     one_line(pair[0])
     fenced([pair[0]])
     history.word_diff(*pair)
@@ -364,7 +364,7 @@ def _called(given: tuple[str, Mapping[str, Any]]) -> None:
 
 def _verified() -> Sequence[str]:
     memory, _ = _memory()
-    return list(memory.verify())
+    return list(memory.file.verify())
 
 
 def _address(chance: random.Random) -> str:

@@ -103,7 +103,7 @@ def take_in(path: Path, say: Say, chance: random.Random) -> None:
 
 def reindex(path: Path, say: Say, chance: random.Random) -> None:
     """Again and again, while another thread remembers."""
-    _beside(path, say, chance, lambda memory: memory.reindex())
+    _beside(path, say, chance, lambda memory: memory.maintenance.reindex())
 
 
 def backup(path: Path, say: Say, chance: random.Random) -> None:
@@ -111,7 +111,7 @@ def backup(path: Path, say: Say, chance: random.Random) -> None:
 
     def copy(memory: Memory) -> None:
         target = path.with_name(f"copy-{time.time_ns()}.db")
-        memory.backup(target)
+        memory.file.backup(target)
         say("backup", str(target))
 
     _beside(path, say, chance, copy)
@@ -124,7 +124,7 @@ def compact(path: Path, say: Say, chance: random.Random) -> None:
         texts = [sentence(chance) for _ in range(60)]
         ids = [item.id for item in memory.remember(items=[Entry(text, scope="gone") for text in texts]).items]
         memory.forget(ids, erase=True)
-        memory.compact()
+        memory.file.compact()
 
     _beside(path, say, chance, shrink)
 
@@ -216,7 +216,7 @@ def kill_once(name: str, path: Path, seed: str) -> tuple[list[list[str]], bool]:
 def check(path: Path, before: Sequence[str], told: Sequence[Sequence[str]], tally: Tally) -> None:
     """Compare the file with what was told of it."""
     with open_memory(path) as memory:
-        tally.wrong += memory.verify()
+        tally.wrong += memory.file.verify()
         there = [item.text for item in memory.listing(ItemQuery("all"), limit=100_000)]
         ids = {item.id: item.text for item in memory.listing(ItemQuery("all"), limit=100_000)}
     acknowledged = [tuple(words) for words in told if not words[0].endswith("?")]
@@ -247,7 +247,7 @@ def check(path: Path, before: Sequence[str], told: Sequence[Sequence[str]], tall
     for words in acknowledged:
         if words[0] == "backup":
             with open_memory(Path(words[1])) as copy:
-                tally.wrong += [f"backup: {problem}" for problem in copy.verify()]
+                tally.wrong += [f"backup: {problem}" for problem in copy.file.verify()]
 
 
 def templates(directory: Path, seed: int) -> tuple[Path, list[str], Iterator[Path]]:

@@ -42,9 +42,9 @@ def opened(path: Path, key: str | None) -> tuple[list[str], list[str]] | None:
     os.environ[cipher.KEY_VARIABLE] = key or f"raw:{'00' * 32}"
     try:
         with Memory.open(path, model=HashingEncoder()) as memory:
-            if (memory.encryption is None) != (key is None):
+            if (memory.file.encryption is None) != (key is None):
                 return None
-            return sorted(i.text for i in memory.listing(ItemQuery("all"), limit=1_000_000)), list(memory.verify())
+            return sorted(i.text for i in memory.listing(ItemQuery("all"), limit=1_000_000)), list(memory.file.verify())
     except Unusable:
         return None
 

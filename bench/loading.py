@@ -111,7 +111,7 @@ def remember_conversations(memory: Memory, documents: Iterable[Document]) -> lis
         owners = owners_of(made, [_told(turn) for turn in turns])
         for entry, owner in zip(made.items, owners, strict=True):
             parts.append(Part(entry.id, spoken(entry.text, turns[owner].speaker), store, said[owner]["_id"]))
-    memory.make_vectors()
+    memory.maintenance.make_vectors()
     return parts
 
 
@@ -128,7 +128,7 @@ def remember_notes(memory: Memory, documents: Sequence[Document]) -> list[Part]:
         made = memory.remember(items=entries)
         for entry, owner in zip(made.items, owners_of(made, texts), strict=True):
             parts.append(Part(entry.id, entry.text, group[owner]["store"], group[owner]["_id"]))
-    memory.make_vectors()
+    memory.maintenance.make_vectors()
     return parts
 
 

@@ -85,7 +85,7 @@ def change(memory: Memory, chance: random.Random, number: int) -> tuple[str, tup
         memory.forget([item.id], erase=True)
         return "erased", texts
     elif number % 13 == 7:
-        memory.compact()
+        memory.file.compact()
         return "compacted", ()
     else:
         memory.remember(text)
@@ -95,7 +95,7 @@ def change(memory: Memory, chance: random.Random, number: int) -> tuple[str, tup
 def compare(path: Path, told: list[tuple[str, tuple[str, ...]]], tally: Tally) -> None:
     """Whether each change that was acknowledged is there: its text was said once, or is gone."""
     with Memory.open(path, model=HashingEncoder(64)) as memory:
-        tally.unsound += bool(list(memory.verify()))
+        tally.unsound += bool(list(memory.file.verify()))
         ever = {
             state.item.text
             for item in memory.listing(ItemQuery("all"), limit=1000)

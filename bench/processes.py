@@ -242,7 +242,7 @@ def check(shared: Shared, path: Path) -> list[str]:
     """Everything that is wrong; nothing where all that is promised held."""
     wrong = list(violations(shared.history, states_of(path))) + shared.failures
     with Memory.open(path, model=HashingEncoder()) as memory:
-        wrong += [f"verify: {problem}" for problem in memory.verify()]
+        wrong += [f"verify: {problem}" for problem in memory.file.verify()]
     return wrong
 
 

@@ -27,20 +27,20 @@ from bench.data import read_test_set
 from bench.report import made_by, placed
 from mcp_memory.domain.ids import IdSequence, id_number
 from mcp_memory.domain.model import (
+    Embedding,
     Filter,
     ItemId,
-    Measured,
     Operation,
     OperationId,
+    PendingEmbedding,
     Source,
     SourceId,
     Statement,
-    Unmeasured,
     Vector,
 )
 from mcp_memory.domain.steps import AddItem
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
-from mcp_memory.encoders.embedding import measure
+from mcp_memory.encoders.embedding import embed
 from mcp_memory.encoders.pieces import PIECE_DIMENSIONS
 from mcp_memory.language.sentences import sentences
 from mcp_memory.language.tokenization import Span
@@ -57,7 +57,7 @@ BATCH = 5_000
 SEED = 11
 PARTS = ("encode", "candidates", "interaction", "rank", "packing")
 
-Base = Sequence[tuple[str, Measured]]
+Base = Sequence[tuple[str, Embedding]]
 
 
 def sentences_of(data: Path, encoder: Encoder, sets: Sequence[str] = SETS) -> Base:
@@ -68,8 +68,8 @@ def sentences_of(data: Path, encoder: Encoder, sets: Sequence[str] = SETS) -> Ba
         found = [d["text"][start:end] for d in documents for start, end in sentences(d["text"])]
         chosen = np.random.default_rng(SEED).permutation(len(found))[: SENTENCES // len(sets)]
         told += [found[place] for place in chosen]
-    alone = [Unmeasured(number, text, SourceId(str(number)), 0) for number, text in enumerate(told)]
-    made = [measured for at in range(0, len(alone), 64) for measured in measure(encoder, alone[at : at + 64])]
+    alone = [PendingEmbedding(number, text, SourceId(str(number)), 0) for number, text in enumerate(told)]
+    made = [measured for at in range(0, len(alone), 64) for measured in embed(encoder, alone[at : at + 64])]
     return list(zip(told, made, strict=True))
 
 
@@ -79,16 +79,16 @@ def questions_of(data: Path) -> list[str]:
     return [asked[place] for place in np.random.default_rng(SEED).permutation(len(asked))[:QUESTIONS]]
 
 
-def splice(base: Base, number: int) -> tuple[str, Measured]:
+def splice(base: Base, number: int) -> tuple[str, Embedding]:
     """The first half of one sentence and the second half of another, and what an encoder might make of it."""
     random = np.random.default_rng((SEED, number))
     (text, made), (other_text, other) = (base[place] for place in random.integers(len(base), size=2))
     words, others = text.split(), other_text.split()
     vector = made.vector + other.vector + random.normal(0, 0.02, len(made.vector))
-    head, tail = (len(m.pieces) // PIECE_DIMENSIONS // 2 * PIECE_DIMENSIONS for m in (made, other))
+    head, tail = (len(m.tokens) // PIECE_DIMENSIONS // 2 * PIECE_DIMENSIONS for m in (made, other))
     told = " ".join([*words[: len(words) // 2], *others[len(others) // 2 :], f"({number})"])
     unit = (vector / np.linalg.norm(vector)).astype(np.float32)
-    return told, Measured(unit, None, made.pieces[:head] + other.pieces[tail:])
+    return told, Embedding(unit, None, made.tokens[:head] + other.tokens[tail:])
 
 
 def keep(store: SqliteStore, base: Base, *, encoder: str, start: int, end: int) -> Iterator[tuple[list[int], Vector]]:

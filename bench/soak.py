@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 from bench.scale import Base, keep, quantiles
-from mcp_memory.domain.model import SourceId, Unmeasured
+from mcp_memory.domain.model import PendingEmbedding, SourceId
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
-from mcp_memory.encoders.embedding import measure
+from mcp_memory.encoders.embedding import embed
 from mcp_memory.sqlite.store import SqliteStore
 
 GOAL = 250.0
@@ -202,8 +202,8 @@ def made_up(encoder: Encoder, *, seed: int, count: int = SENTENCES) -> Base:
     chance = random.Random(seed)
     named = names(chance)
     told = [statement(chance, named) for _ in range(count)]
-    alone = [Unmeasured(number, text, SourceId(str(number)), 0) for number, text in enumerate(told)]
-    made = [measured for at in range(0, count, 64) for measured in measure(encoder, alone[at : at + 64])]
+    alone = [PendingEmbedding(number, text, SourceId(str(number)), 0) for number, text in enumerate(told)]
+    made = [measured for at in range(0, count, 64) for measured in embed(encoder, alone[at : at + 64])]
     return list(zip(told, made, strict=True))
 
 

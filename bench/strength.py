@@ -160,7 +160,7 @@ def build(path: Path, encoder: Encoder, clock: Clock, chance: random.Random) -> 
         clock.now = END - timedelta(days=DAYS - day)
         act()
     clock.now = END
-    history.memory.make_vectors()
+    history.memory.maintenance.make_vectors()
     history.memory.close()  # which writes the use counts
     history.memory = Memory.open(path, model=encoder, clock=clock)
     history.memory.wait_for_encoder()

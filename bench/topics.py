@@ -64,8 +64,8 @@ def quality(directory: Path) -> dict[str, float]:
             made = memory.remember(items=entries)
             texts = {entry.content: document["title"] for entry, document in zip(entries, group, strict=True)}
             titles |= {item.id: next(t for c, t in texts.items() if item.text in c) for item in made.items}
-        memory.make_vectors()
-        memory.gather()
+        memory.maintenance.make_vectors()
+        memory.maintenance.gather()
         topic_of = {item: number for number, topic in enumerate(memory.topics()[0]) for item in topic.items}
         alone = iter(range(-1, -len(titles) - 1, -1))
         return agreement(
@@ -82,7 +82,7 @@ def bare(file: Path) -> dict[str, str]:
             memory.wait_for_encoder()
             for text in told:
                 memory.remember(text, by=Caller(session="bare"))
-            memory.gather()
+            memory.maintenance.gather()
             gathered = sum(len(topic.items) for topic in memory.topics()[0])
         language = "English" if "".join(told).isascii() else "Chinese"
         sort = about if about in ("unrelated", "mixed") else "of one thing"
@@ -103,11 +103,11 @@ def cost(count: int) -> dict[str, float]:
         memory.wait_for_encoder()
         for start in range(0, count, 500):
             memory.remember(items=[Entry(text) for text in statements[start : start + 500]])
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
         patches: list[float] = []
         while memory.stats().ungathered:
             begun = time.perf_counter()
-            memory.gather(patches=1)
+            memory.maintenance.gather(patches=1)
             patches.append((time.perf_counter() - begun) * 1000)
         spent: list[float] = []
         described: list[int] = []
@@ -115,7 +115,7 @@ def cost(count: int) -> dict[str, float]:
             before = {topic.name: (topic.items, topic.made_at) for topic in memory.topics()[0]}
             memory.remember(text)
             begun = time.perf_counter()
-            memory.gather()
+            memory.maintenance.gather()
             spent.append((time.perf_counter() - begun) * 1000)
             after = {topic.name: (topic.items, topic.made_at) for topic in memory.topics()[0]}
             described.append(sum(before.get(name) != made for name, made in after.items()))

@@ -105,12 +105,12 @@ def trips(count: int, encoder: Encoder, directory: Path) -> tuple[Trip, Trip]:
     with Memory.open(directory / f"{count}.db", model=encoder, clock=lambda: NOW) as memory:
         memory.wait_for_encoder()
         memory.remember(items=[Entry(text) for text in statements(count)])
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
         for question, sentence in WARM:
             memory.recall(question)
             memory.remember(sentence)
-        memory.make_vectors()
-        memory.gather()
+        memory.maintenance.make_vectors()
+        memory.maintenance.gather()
         return travel(lambda: memory.recall(QUESTION)), travel(lambda: memory.remember(SENTENCE))
 
 

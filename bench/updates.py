@@ -109,7 +109,7 @@ def remember(memory: Memory, lines: Sequence[Line], clock: _Clock) -> None:
                 said = [Turn(text, "user", clock.now.isoformat()), Turn(reply, "assistant", clock.now.isoformat())]
                 memory.remember(turns=said, like=Entry("", scope=SCOPE, source=f"session {number}"))
             number += 1
-    memory.make_vectors()
+    memory.maintenance.make_vectors()
 
 
 def see(memory: Memory, case: Line, pairs: Sequence[tuple[str, str]]) -> Seen:

@@ -1,14 +1,12 @@
-"""Bringing in what another tool remembered: each record through the intake, what is new of all of them in one operation."""
+"""BulkImporter: takes in what another tool remembered, each record through the intake, all that is new in one operation."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from mcp_memory.domain.model import (
     USER,
     Caller,
-    Operation,
     OperationId,
     Statement,
     Turn,
@@ -25,12 +23,7 @@ from mcp_memory.exchange.importers.parsed import (
 )
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.provenance import IMPORTED
-from mcp_memory.remember.intake import (
-    MAX_BYTES,
-    MAX_TAGS,
-    MAX_TURNS,
-    Intake,
-)
+from mcp_memory.remember.intake import MAX_BYTES, MAX_TAGS, MAX_TURNS, CallContext, Intake
 from mcp_memory.remember.pipeline import Progress, Rememberer
 from mcp_memory.store import Store
 
@@ -56,7 +49,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class ImportResult:
     """What became of records, or (`operation` None) would become of them or did not have to be done."""
 
     operation: OperationId | None
@@ -101,33 +94,22 @@ class _Read:
     notes: list[Noted] = field(default_factory=list[Noted])
 
 
-class Bringer:
+class BulkImporter:
     """Takes in what importers read. Thread-safe."""
 
-    def __init__(
-        self,
-        store: Store,
-        rememberer: Rememberer,
-        *,
-        intake: Callable[[Caller, datetime], Intake],
-        clock: Callable[[], datetime],
-        operation: Callable[[str, str, Caller], Operation],
-    ) -> None:
-        """`intake` reads for a caller at a time, `operation` makes one of its verb, its summary and who asks."""
+    def __init__(self, store: Store, rememberer: Rememberer, context: CallContext) -> None:
         self._store = store
         self._rememberer = rememberer
-        self._intake = intake
-        self._clock = clock
-        self._operation = operation
+        self._intake, self._clock, self._operation = context.intake, context.clock, context.operation
 
-    def bring(
+    def run(
         self,
         found: Iterable[tuple[Origin, Iterable[Found]]],
         *,
         by: Caller,
         progress: Progress,
         dry_run: bool = False,
-    ) -> Brought:
+    ) -> ImportResult:
         """Keep what is new of all records in one operation, which undo takes back as a whole; or nothing.
 
         What was told before in the same words and scope is passed over, whatever became of it since, unless it was
@@ -141,14 +123,14 @@ class Bringer:
             for record in records:
                 self._take(read, record, origin, intake)
         statements, repeated = _distinct(read.statements)
-        told = self._store.told_before(statements)
+        told = self._store.known_before(statements)
         before = Counter(told)
         news = [statement for statement, known in zip(statements, told, strict=True) if known == "new"]
         items, operation, pending = self._keep(news, named, by=by, progress=progress, dry_run=dry_run)
         made = {item.id for item in items if item.status != "known"}
         again = [item.id in made for item in items if item.status == "known"]
         kinds = Counter(statement.kind for statement, item in zip(news, items, strict=True) if item.status != "known")
-        return Brought(
+        return ImportResult(
             operation,
             items,
             dict(kinds.most_common()),
@@ -197,7 +179,7 @@ class Bringer:
         read.not_read |= dict.fromkeys(record.not_read)
         if not statements:
             read.left_out["private"] += 1
-        read.statements += [replace(said, corrects=said.occurred_at is not None) for said in statements]
+        read.statements += [replace(said, may_replace=said.occurred_at is not None) for said in statements]
 
 
 def _statements(record: Given, origin: Origin, intake: Intake) -> list[Statement]:

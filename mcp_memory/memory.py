@@ -1,16 +1,18 @@
 """Memory: the verbs. Each plans with pure functions what the store then carries out in one transaction."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from mcp_memory.bulk_import import Bringer
+from mcp_memory.bulk_import import BulkImporter
 from mcp_memory.domain.ids import IdSequence
 from mcp_memory.domain.model import (
     Caller,
     Entry,
+    Filter,
     Item,
     Operation,
     OperationId,
@@ -27,6 +29,7 @@ from mcp_memory.domain.results import (
     Summary,
     Undone,
 )
+from mcp_memory.domain.stats import Stats
 from mcp_memory.domain.steps import (
     AmendItem,
     ConfirmItem,
@@ -36,16 +39,16 @@ from mcp_memory.domain.steps import (
 )
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
-from mcp_memory.encoders.embedding import measure_alone
-from mcp_memory.errors import InvalidInput, Unusable
+from mcp_memory.encoders.embedding import embed_item
+from mcp_memory.errors import InvalidInput, MemoryProblem, Unusable
 from mcp_memory.language.dates.periods import to_ms, zone_offset
 from mcp_memory.language.token_count import count_tokens, counted
 from mcp_memory.language.tokenization import require_clean
-from mcp_memory.maintenance.backfill import CatchUp
+from mcp_memory.maintenance.backfill import Backfill
 from mcp_memory.maintenance.tool_calls import RETENTION, Retention
-from mcp_memory.maintenance.tool_retention import Folder, erasing_patterns
+from mcp_memory.maintenance.tool_retention import Folder
 from mcp_memory.maintenance.upkeep import Upkeep, no_progress
-from mcp_memory.markdown_folder.sync import Making, Mirror
+from mcp_memory.markdown_folder.sync import FolderSync
 from mcp_memory.privacy.policy import Policy
 from mcp_memory.privacy.redaction import Redactor
 from mcp_memory.recall import ranking
@@ -64,7 +67,7 @@ from mcp_memory.recall.pipeline import Recaller
 from mcp_memory.recall.salience import review_due, today
 from mcp_memory.recall.usage import UseCounts
 from mcp_memory.recall_answer import RecallRenderer
-from mcp_memory.remember.intake import Intake, read_id
+from mcp_memory.remember.intake import CallContext, Intake, read_id
 from mcp_memory.remember.pipeline import (
     Progress,
     Rememberer,
@@ -73,13 +76,16 @@ from mcp_memory.remember.pipeline import (
 )
 from mcp_memory.render import outcomes
 from mcp_memory.sqlite.database import SYNCHRONOUS, Synchronous
+from mcp_memory.sqlite.file import DatabaseFile
 from mcp_memory.sqlite.index.vector_cache import VectorCache
 from mcp_memory.sqlite.index.vector_search import VectorSearch
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.topics.digests import Digester
 from mcp_memory.topics.indexer import Gatherer
-from mcp_memory.undo import Past, left_behind
+from mcp_memory.undo import Undo, left_behind
+
+log = logging.getLogger(__name__)
 
 BEHIND = "Some memories have no vector yet: they were found by their words alone."
 """Told while vectors are still being made."""
@@ -111,46 +117,51 @@ class Memory:
         encoder: BackgroundEncoder,
         *,
         caller: Caller,
+        file: DatabaseFile | None = None,
         clock: Callable[[], datetime] = local_time,
         retention: Retention = RETENTION,
         secrets: Policy = "mask",
     ) -> None:
-        """`clock` gives the time with its zone; `caller` is who asks where a verb is not told."""
+        """`clock` gives the time with its zone; `caller` asks where a call names nobody. `file` is what the store is in."""
         self._secrets: Policy = secrets
         self._store = store
-        self._encoder = encoder
+        self._file = file
         self._caller = caller
         self._clock = clock
         self._ids = IdSequence(lambda: to_ms(clock()))
         self._rememberer = Rememberer(store, encoder, self._ids.next)
         self._recaller = Recaller(store, encoder)
         self._digester = Digester(store, self._recaller)
-        self._gatherer = Gatherer(store, self._recaller, self._digester, clock)
+        self._topics = Gatherer(store, self._recaller, self._digester, clock)
         self._uses = UseCounts(store)
-        self._renderer = RecallRenderer(store, self._recaller, self._gatherer)
-        self._past = Past(store, self._operation)
-        upkeep = Upkeep(
+        self._renderer = RecallRenderer(store, self._recaller, self._topics)
+        self._undo = Undo(store, self._operation)
+        context = CallContext(
+            lambda by, now: Intake(by, now, self._ids.next, Redactor(secrets)), clock, self._operation
+        )
+        self.importer = BulkImporter(store, self._rememberer, context)
+        """Imports what other tools remembered."""
+        self.folder = FolderSync(store, self._rememberer, self._recaller, self._topics, self._digester, context)
+        """Writes the memories as Markdown, and reads what was changed there."""
+        self.maintenance = Upkeep(
             store,
             encoder,
             self._recaller,
-            self._gatherer,
+            self._topics,
             Folder(store, self._ids.next),
             clock=clock,
             caller=caller,
             retention=retention,
             operation=self._operation,
         )
-        self._catch_up = CatchUp(store, encoder, upkeep.keep_up, zone_offset=zone_offset(clock()))
-        made = Making(lambda by, now: Intake(by, now, self._ids.next, Redactor(secrets)), clock, self._operation)
-        self.bring = Bringer(store, self._rememberer, intake=made.intake, clock=clock, operation=self._operation).bring
-        mirror = Mirror(store, self._rememberer, self._recaller, self._gatherer, self._digester, made)
-        self.write_out, self.take_in = mirror.write_out, mirror.take_in
-        # What an operator does; Upkeep says what each promises.
-        self.wait_for_encoder, self.make_vectors = upkeep.wait_for_encoder, upkeep.make_vectors
-        self.reindex, self.gather, self.fold = upkeep.reindex, upkeep.gather, upkeep.fold
-        self.stats, self.audit = upkeep.stats, upkeep.audit
-        self.verify, self.compact = upkeep.verify, upkeep.compact
-        self.backup, self.encryption = upkeep.backup, store.encryption
+        """Audits, and brings indexes, topics and tool histories up to date."""
+        offset = zone_offset(clock())
+        self._backfill = Backfill(
+            store,
+            encoder,
+            self.maintenance.keep_up,
+            upgrade=lambda: file is not None and file.index_dates(zone_offset=offset),
+        )
 
     @classmethod
     def open(
@@ -187,7 +198,15 @@ class Memory:
             encoder = BackgroundEncoder(lambda: load_encoder(model or bundled_model_directory()))
         else:
             encoder = BackgroundEncoder(lambda: model)
-        return cls(store, encoder, caller=Caller(project=project), clock=clock, retention=retention, secrets=secrets)
+        return cls(
+            store,
+            encoder,
+            caller=Caller(project=project),
+            file=store.file,
+            clock=clock,
+            retention=retention,
+            secrets=secrets,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -197,9 +216,17 @@ class Memory:
 
     def close(self) -> None:
         """Finish the batch of vectors in hand, write the use counts and close the file."""
-        self._catch_up.close()
+        self._backfill.close()
         self._uses.close()
-        self._store.close()
+        if self._file is not None:
+            self._file.close()
+
+    @property
+    def file(self) -> DatabaseFile:
+        """The file, with what only a file can do. Raises Unusable where the memories are kept elsewhere."""
+        if self._file is None:
+            raise Unusable("These memories are not kept in a file.")
+        return self._file
 
     # remember
 
@@ -235,12 +262,19 @@ class Memory:
         sources = counted(len({statement.source.id for statement in statements}), "source")
         summary = [counted(len(statements), "statement"), sources, *redactor.summary()]
         operation = self._operation("remember", ", ".join(summary), caller)
-        notes = self._renderer.scope_typo_notes({statement.scope for statement in statements}, caller)
-        result = self._rememberer.remember(statements, operation=operation, progress=progress)
+        result = self._rememberer.remember(statements, operation=operation, progress=progress, caller=caller)
         if result.pending:
-            self._catch_up.wake()
-        self._catch_up.stir()
-        return replace(result, at=now, withheld=redactor.withheld, notes=(*notes, *result.notes))
+            self._backfill.run_now()
+        self._backfill.nudge()
+        return replace(result, at=now, withheld=redactor.withheld, notes=(*result.notes, *self._usage_notes()))
+
+    def _usage_notes(self) -> tuple[str, ...]:
+        """A note where the file is nearly full; none where that can't be read, as everything is stored by now."""
+        try:
+            return self._file.usage().notes if self._file is not None else ()
+        except MemoryProblem as problem:
+            log.warning("how full the store is could not be read: %s", problem)
+            return ()
 
     # recall
 
@@ -269,7 +303,7 @@ class Memory:
             return self._renderer.session_start(
                 where=where, limit=limit, max_tokens=max_tokens, full=full, now=now, speech=caller.speech
             )
-        behind = self._catch_up.busy
+        behind = self._backfill.pending
         found = self._recaller.find(read_query(query), where=where, limit=limit or LIMIT, now=now)
         if behind and not found.notes:
             found = replace(found, notes=(BEHIND,))
@@ -368,13 +402,13 @@ class Memory:
             fields["review_after"] = None
         fields |= self._importance(item, fields)
         encoder = self._recaller.usable_encoder()[0] if "text" in fields else None
-        measured = measure_alone(encoder, item, fields["text"]) if encoder else None
+        measured = embed_item(encoder, item, fields["text"]) if encoder else None
         steps: list[Step] = [ConfirmItem(item.id)] if confirm else []
         if fields:
             steps.append(AmendItem(item.id, item.revision, fields, measured))
         operation = self._operation("update", f"#{item.id}: {', '.join(names)}", by or self._caller)
         self._store.apply(operation, steps, encoder=encoder.identity if encoder else None)
-        self._catch_up.wake()
+        self._backfill.run_now()
         try:
             return self._store.items([item.id]).get(item.id, item), names
         except Unusable:  # it is changed, though it can't be read back just now
@@ -425,8 +459,6 @@ class Memory:
         left = left_behind(self._store, items) if erase and done else []
         if done and items:
             steps: list[Step] = [EraseItem(item.id) if erase else ForgetItem(item.id) for item in items]
-            if erase:
-                steps = erasing_patterns(self._store, [item.id for item in items]) + steps
             because = (
                 redactor.text(require_clean(reason, "reason"), "reason").strip()[:200] if reason and not erase else ""
             )
@@ -434,7 +466,7 @@ class Memory:
             named = ", ".join(f"#{item.id}" for item in items[:FORGET_LIMIT]) + rest
             summary = f"{'erase' if erase else 'forget'} {named}{f' ({because})' if because else ''}"
             self._store.apply(self._operation("forget", summary, caller), steps)
-            self._catch_up.stir()
+            self._backfill.nudge()
         return Forgotten(items, done, erase and done, left, alike, redactor.withheld)
 
     def expired(self, older_than: str, select: ItemQuery | None = None, *, by: Caller | None = None) -> list[Item]:
@@ -445,7 +477,8 @@ class Memory:
         caller, now = by or self._caller, self._clock()
         before = to_ms(now) - read_age(older_than)
         where = where_of(select or ItemQuery("all"), caller=caller, now=now)
-        return self._store.expired(before=before, scopes=where.scopes, kinds=where.kinds)
+        found = (stored.item for stored in self._store.scan(scopes=where.scopes, kinds=where.kinds))
+        return [item for item in found if max(item.recorded_at, item.last_seen_at) < before]
 
     # history, undo
 
@@ -456,7 +489,7 @@ class Memory:
 
         Raises NotFound for an unknown id.
         """
-        return self._past.history(item_id, since=since, limit=limit, now=self._clock(), by=by or self._caller)
+        return self._undo.history(item_id, since=since, limit=limit, now=self._clock(), by=by or self._caller)
 
     def undo(self, operation: str | None = None, *, by: Caller | None = None) -> Undone:
         """Take back the last operation of this session, or of this client where the session has none; or the one named.
@@ -464,15 +497,23 @@ class Memory:
         An undo is an operation too: named, it is taken back in turn. Raises NotFound where there is nothing to take
         back; Conflict, naming the operation to undo first, where a later one depends on it, and for an erase.
         """
-        undone = self._past.undo(operation, by=by or self._caller)
-        self._catch_up.wake()
+        undone = self._undo.undo(operation, by=by or self._caller)
+        self._backfill.run_now()
         return undone
 
     def undo_preview(self, operation: str | None = None, *, by: Caller | None = None) -> Undone:
         """What undo would do; raises what it would raise."""
-        return self._past.preview(operation, by=by or self._caller)
+        return self._undo.preview(operation, by=by or self._caller)
 
     # looking into it
+
+    def wait_for_encoder(self) -> None:
+        """Return when the encoder is up. Raises what was wrong where it can't be loaded."""
+        self.maintenance.wait_for_encoder()
+
+    def stats(self) -> Stats:
+        """Count what there is; and where the encoder is up, say whether it knows the languages of it."""
+        return replace(self.file.stats(), advice=self.maintenance.language_advice())
 
     def item(self, item_id: str) -> tuple[Item, Source, list[tuple[Item, Operation]]]:
         """An item, its source, and every state it has been in with the operation that made it.
@@ -492,16 +533,17 @@ class Memory:
     def listing(self, select: ItemQuery, *, limit: int, offset: int = 0, by: Caller | None = None) -> list[Item]:
         """Live items, the latest first."""
         where = where_of(select, caller=by or self._caller, now=self._clock())
-        return [item for _, item in self._store.listing(where=where, limit=limit, offset=offset)]
+        return self._store.listing(where=where, limit=limit, offset=offset)
 
     def topics(self) -> tuple[list[Topic], list[tuple[str, str, int]]]:
         """The topics, those that changed last first, and each tag in each scope with how many items carry it."""
-        return self._gatherer.topics(), self._store.tags()
+        tags = self._store.counts(where=Filter(), by="tag")
+        return self._topics.topics(), [(count.tag, count.scope, count.items) for count in tags]
 
     def fresh_topics(self, *, limit: int = 5, select: ItemQuery | None = None, by: Caller | None = None) -> list[Topic]:
         """The topics of the caller's scopes that changed last, each with the sentence that carries the most as its digest."""
         where = where_of(select or ItemQuery(), caller=by or self._caller, now=self._clock())
-        return self._gatherer.topics(where.scopes, limit=limit)
+        return self._topics.topics(where.scopes, limit=limit)
 
     def operations(self, *, limit: int = 20) -> list[Operation]:
         """What was done, the latest first."""

@@ -1,22 +1,20 @@
 """Rendering what recall answers: the hits of a question, or what a session begins with, within a token budget."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from mcp_memory.domain.call_hints import Speech
 from mcp_memory.domain.model import (
-    USER,
-    Caller,
     Filter,
     Item,
     ItemId,
+    SourceId,
 )
 from mcp_memory.domain.results import Recall
 from mcp_memory.language.token_count import count_tokens
-from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.recall.pipeline import Recaller, SearchResult
-from mcp_memory.remember.scope_suggestions import meant
+from mcp_memory.remember.scope_suggestions import unknown_scope_notes
 from mcp_memory.render import packing, session_context
 from mcp_memory.render import session_start as render_session_start
 from mcp_memory.render.item_text import Context, passage_around
@@ -53,7 +51,7 @@ class RecallRenderer:
         The topic's digest stands first where the question is about more of a topic than the answer holds.
         """
         if not found.hits:
-            notes = (*found.notes, *self._unknown_scope_notes(where.scopes, speech))
+            notes = (*found.notes, *self._unknown_scope_notes(where, speech))
             text = "\n".join(["Nothing relevant is known.", *notes])
             return Recall([], 0, text, count_tokens(text), notes, found.timings)
         start = time.perf_counter()
@@ -86,34 +84,28 @@ class RecallRenderer:
             self._store, where=where, topics=topics, now=now, passage=passage if full else None
         )
         if not any(part.lines for part in parts):
-            notes = self._unknown_scope_notes(where.scopes, speech)
+            notes = self._unknown_scope_notes(where, speech)
             text = "\n".join(["Nothing is remembered here yet.", *notes])
             return Recall([], 0, text, count_tokens(text), notes)
-        total = self._store.count(where=where)
+        total = sum(count.items for count in self._store.counts(where=where))
         packed = session_context.pack(parts, max_tokens=max_tokens, limit=limit, total=total, now=now)
         return Recall(packed.hits, max(0, total - len(packed.hits)), packed.text, count_tokens(packed.text))
 
-    def scope_typo_notes(self, scopes: Collection[str], caller: Caller) -> tuple[str, ...]:
-        """Return a note for each scope to be written that is new and named nearly like a known one."""
-        named = sorted(set(scopes) - {USER, caller.project})
-        known = self._store.scopes() if named else []
-        return tuple(
-            f"{one_line(name)} is a scope that nothing had before{_alternatives(near, caller.speech)}"
-            for name in named
-            if (near := meant(name, known))
-        )
-
-    def _unknown_scope_notes(self, asked: Sequence[str], speech: Speech) -> tuple[str, ...]:
-        """Return a note where the one scope asked for holds nothing and a known one is named nearly like it."""
-        near = meant(asked[0], self._store.scopes()) if len(asked) == 1 else []
-        return (f"Nothing has the scope {one_line(asked[0])}{_alternatives(near, speech)}",) if near else ()
+    def _unknown_scope_notes(self, where: Filter, speech: Speech) -> tuple[str, ...]:
+        if len(where.scopes) != 1:
+            return ()
+        known = [count.scope for count in self._store.counts(where=Filter())]
+        return unknown_scope_notes(where.scopes, known, speech)
 
     def _contexts(self, items: Sequence[Item], where: Filter, *, full: bool) -> dict[ItemId, Context]:
         """Return the neighbours of each item in its source, and in full detail the passage around it."""
-        around = self._store.neighbours([item.id for item in items], where=where)
+        around = self._neighbours(items, where)
         return {
             item.id: Context(
-                self._passage(item, where) if full else "", *around.get(item.id, (None, None)), with_origin=full
+                self._passage(item, where) if full else "",
+                around.get((item.source_id, item.position - 1)),
+                around.get((item.source_id, item.position + 1)),
+                with_origin=full,
             )
             for item in items
         }
@@ -121,6 +113,14 @@ class RecallRenderer:
     def _passage(self, item: Item, where: Filter) -> str:
         return passage_around(self._store.source(item.source_id, as_of=where.as_of), item.span)
 
-
-def _alternatives(near: Sequence[str], speech: Speech) -> str:
-    return f"; if another is meant: {', '.join(speech.option('scope', one_line(name)) for name in near)}."
+    def _neighbours(self, items: Sequence[Item], where: Filter) -> dict[tuple[SourceId, int], Item]:
+        """Return the items right before and after these in their sources, by place."""
+        places = {
+            (item.source_id, item.position + shift)
+            for item in items
+            if item.source_kind != "words"
+            for shift in (-1, 1)
+        }
+        found = self._store.revisions_at(places, where=where) if places else {}
+        states = self._store.revisions(list(found)).values() if found else ()
+        return {(state.item.source_id, state.item.position): state.item for state in states}

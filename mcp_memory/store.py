@@ -1,290 +1,299 @@
-"""Store: the contract of keeping memories, whatever keeps them."""
+"""Store: the contract of keeping memories, cut into ports.
+
+A store keeps the truth (sources, items, links, revisions, operations, handed-in digests) and the indexes made from it
+(words, dates, vectors, topics, use counts). A second implementation can be written from this page; it passes
+tests/test_store_contract.py. What only a file can do (backup, restore, encryption, recovery, merging two files, its size
+and statistics) is no part of it: see sqlite/file.py. Whoever opened a store closes it.
+
+Terms. A *state* is one revision of an item, named by its `revision_id`, a positive integer that is never used again; later
+states have no order but their item's. An item's *present* state is its last one; an item is *live* where that has the
+status live. Times are milliseconds since 1970 in UTC; *transaction time* is when the store learned something, *valid time*
+when it was true: `occurred_at`, else the time of recording. A *face value* is that moment as a clock on the wall shows it:
+`occurred_at` as it is given, a time of recording plus the zone offset.
+
+Filters. `where` lets a state through if all of its conditions hold: the state is live, and is the present one, or with
+`as_of` was the present one at that transaction time (recorded at or before it, and followed by the next one after it, if at
+all); its scope, kind and at least one tag are among those named, where any are; its face value is at or after `since` and
+before `until`; it is pinned, where `pinned_only`. A filter acts inside each search and before its limit.
+
+Atomicity. Each method reads one moment and sees all of an operation or nothing of it. Any number of threads and processes
+may use one store at a time. Every method raises Unusable where the store cannot be read, and a method that writes ReadOnly
+where it may not; nothing is changed then.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from mcp_memory.domain.model import (
+    Caller,
     Candidate,
+    Count,
+    Embedding,
     Filter,
     Item,
     ItemId,
-    KeptCall,
     Kind,
-    Measured,
     Operation,
     OperationId,
+    PendingEmbedding,
     Revision,
     Source,
     SourceId,
     Statement,
+    StoredItem,
+    StoredRevision,
     Topic,
     Undoing,
-    Unmeasured,
     Vector,
 )
-from mcp_memory.domain.size import Room
-from mcp_memory.domain.stats import Stats
-from mcp_memory.domain.steps import Neighbour, Outcome, Step
-from mcp_memory.domain.topic_index import TopicIndex
+from mcp_memory.domain.planning import PlanningContext, PlanningRequest
+from mcp_memory.domain.steps import Outcome, Step
+from mcp_memory.domain.topic_index import Clusters, TopicChange, TopicWork
 from mcp_memory.language.dates.periods import Period
 
 Before: TypeAlias = Literal["new", "known", "forgotten"]
-"""What a file knows of a statement from before."""
+"""What a store knows of a statement from before."""
 
 
-class Store(Protocol):
-    """Keeps truth (sources, items, links, revisions, operations, topics) and the indexes made from it. Thread-safe."""
+class Items(Protocol):
+    """Items, their states and their sources."""
 
     @property
     def read_only(self) -> bool:
         """Whether nothing can be changed."""
         ...
 
-    @property
-    def encryption(self) -> str | None:
-        """The cipher that what is kept is encrypted with; None where it is not."""
-        ...
-
-    @property
-    def topic_index(self) -> TopicIndex:
-        """How the items gather into topics."""
-        ...
-
     def apply(self, operation: Operation, steps: Sequence[Step], *, encoder: str | None = None) -> list[Outcome]:
-        """Carry out the steps in one transaction, and return what became of each, in the order given.
+        """Carry out the steps of an operation, all or none, and return what became of each, in the order given.
 
-        What could have changed since the plan was made is checked again inside the transaction. `encoder` is the
-        identity of what made the steps' vectors; they are kept only where it serves by then, else they are to follow.
-        Raises NotFound for an id that is not there, Conflict for an item that has moved on, ReadOnly, Unusable;
-        nothing is written then.
-        """
-        ...
-
-    def room(self) -> Room:
-        """How much is in use, and how much may be. Past its limit `apply` raises Unusable for what keeps more."""
-        ...
-
-    def search_text(self, query: str, *, where: Filter, limit: int) -> list[Candidate]:
-        """States of items that hold a word of the query, those with the most and the rarest first."""
-        ...
-
-    def word_scores(self, query: str, items: Sequence[Item]) -> tuple[Vector, float]:
-        """BM25 of states for a query (ranking.bm25), shape (len(items),), 0 where one holds no word of it; and what a
-        state of average length that holds each word once would have."""
-        ...
-
-    def search_vectors(self, query: Vector, *, encoder: str, where: Filter, limit: int) -> list[Candidate]:
-        """States of items nearest to a unit vector, by cosine, best first; every filter acts inside the search.
-
-        Nothing where the vectors that serve are not those of `encoder`, which made the query's.
-        """
-        ...
-
-    def nearest(self, vectors: Vector, *, encoder: str, where: Filter, limit: int) -> list[list[Neighbour]]:
-        """For each row of `vectors`, made by `encoder`, the items nearest to it, by cosine, best first."""
-        ...
-
-    def repetitions(self, texts: Sequence[str], *, scope: str | None) -> dict[str, Item]:
-        """For each text that a live item of the scope, of any where it is None, says word for word, that item."""
-        ...
-
-    def told_before(self, statements: Sequence[Statement]) -> list[Before]:
-        """For each statement whether its words, or the document or conversation it is of, were told before in its scope.
-
-        Whatever became of them since counts, but for what an undo took back; "forgotten" is what no present item says.
-        """
-        ...
-
-    def told_from(self, origins: Sequence[str]) -> list[tuple[Source, list[Item]]]:
-        """What was told from places of these names, no conversations, the latest first, with the live items of each.
-
-        Left out are items that stand for something from elsewhere too. Of one name the latest twenty are read.
+        The operation is recorded with them, its time moved past that of the last one, so that `as_of` tells any two apart.
+        What may have changed since the plan was made is checked again: text to add that a live item of the scope has by
+        then is confirmed instead; what was to be confirmed or replaced and is gone makes an addition. Words and dates of
+        new states are indexed at once. Embeddings made by `encoder` are kept where it serves, and else left pending.
+        Raises NotFound for an id that is not there, or that a statement names to be replaced and was erased; Conflict
+        for an item that has moved on from the revision a step names, or an undo that something later depends on.
         """
         ...
 
     def items(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
-        """The present states of items, whatever their status; unknown ids are left out."""
+        """Return the present states of items, whatever their status; unknown and erased ids are left out."""
         ...
 
-    def erased(self, ids: Sequence[ItemId]) -> set[ItemId]:
-        """Which of the ids are those of items that were erased."""
-        ...
+    def revisions(
+        self, revision_ids: Sequence[int], *, as_of: int | None = None, encoder: str | None = None
+    ) -> dict[int, StoredRevision]:
+        """Return states by their ids, with the periods their texts name; one that was erased is left out.
 
-    def states(self, revision_ids: Sequence[int], *, as_of: int | None = None) -> dict[int, Item]:
-        """The states that candidates name; one that was erased in the meantime is left out.
-
-        What is counted of an item (how often it was said) is as it was at `as_of`, a transaction time.
+        How often an item was said is counted as of `as_of`. With `encoder` each has its embedding, where that encoder
+        serves and has made one.
         """
         ...
 
-    def measured(self, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Measured]:
-        """What `encoder` made of states, where it serves and has measured them."""
-        ...
+    def listing(self, *, where: Filter, limit: int, offset: int = 0, in_periods: Sequence[Period] = ()) -> list[Item]:
+        """Return the states that a filter lets through, by face value and then by id, the latest first.
 
-    def states_at(self, places: Iterable[tuple[SourceId, int]], *, where: Filter) -> dict[int, bool]:
-        """The states at places, each a source and a position there, with whether `where` holds for each.
-
-        Left out is what the scopes and the moment of `where` hide.
+        With `in_periods` those whose face value is in one of the periods, or whose text names a period that overlaps one
+        and is no longer than it or than a season (100 days).
         """
         ...
 
-    def neighbours(self, ids: Sequence[ItemId], *, where: Filter) -> dict[ItemId, tuple[Item | None, Item | None]]:
-        """The items right before and right after each in its source, as its scopes and `as_of` let them be seen."""
+    def counts(self, *, where: Filter, by: Literal["scope", "tag"] = "scope") -> list[Count]:
+        """Count what a filter lets through by scope, or by scope and tag; the most first, then by tag and scope."""
         ...
 
-    def rarity(self, words: Sequence[str]) -> tuple[list[float], int]:
-        """The inverse document frequency of each word (ranking.rarity), and how many states are indexed."""
-        ...
+    def scan(self, *, scopes: Sequence[str] = (), kinds: Sequence[Kind] = ()) -> Iterator[StoredItem]:
+        """Go through the present states of items, whatever their status, in the order of their ids, the oldest first.
 
-    def present_vectors(self, ids: Sequence[ItemId], *, encoder: str) -> dict[ItemId, Vector]:
-        """Unit vectors of the present states of items, where `encoder` serves and has made them."""
-        ...
-
-    def listing(self, *, where: Filter, limit: int, offset: int = 0) -> list[tuple[int, Item]]:
-        """Live items with their revision ids, the latest first."""
-        ...
-
-    def dated(self, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
-        """Revision ids of live items that happened in one of the periods, at face value, or whose words tell of a time
-        in one, the latest first."""
-        ...
-
-    def count(self, *, where: Filter) -> int:
-        """How many live items there are."""
-        ...
-
-    def scopes(self) -> list[str]:
-        """The scopes that live items are in."""
-        ...
-
-    def expired(self, *, before: int, scopes: Sequence[str], kinds: Sequence[Kind]) -> list[Item]:
-        """Items last said before a transaction time, the oldest first, whatever their status; empty means any."""
+        Empty `scopes` and `kinds` mean any. It is read in parts: what changes in between may or may not be seen.
+        """
         ...
 
     def replaced_by(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> dict[ItemId, list[Item]]:
-        """For each item, what it replaced, the latest first, as it last said; at `as_of`, what it had replaced by then."""
+        """Return what items replaced, directly and through others, and what is replaced still; at `as_of`, was by then.
+
+        The directly replaced first, then the latest id first. Items that replaced nothing are left out.
+        """
         ...
 
     def source(self, source_id: SourceId, *, as_of: int | None = None) -> Source:
-        """The source, with what is forgotten of it, or was at `as_of`, blanked out.
+        """Return a source with the passages of forgotten items blanked out, as they are now or were at `as_of`.
 
-        Raises NotFound where nothing else is left of it.
+        Raises NotFound where there is none, or all of it was forgotten.
         """
         ...
 
-    def topics(self, *, as_of: int | None = None) -> list[Topic]:
-        """The topics with a digest, the latest first; or those that had one at `as_of`, stale where they were."""
+
+class Search(Protocol):
+    """Searches of states by words, by vectors and by place."""
+
+    def search_text(self, query: str, *, where: Filter, limit: int) -> list[Candidate]:
+        """Return states that share terms with a query, by the sum of the terms' inverse document frequencies, best first.
+
+        Terms are content words, folded and stemmed, and characters and pairs of CJK text. Nothing in a query is an
+        operator. Terms so common that they tell little may be left out once enough is found.
+        """
         ...
 
-    def tags(self) -> list[tuple[str, str, int]]:
-        """Each tag of live items in each scope, with how many carry it, the commonest first."""
+    def search_vectors(self, query: Vector, *, encoder: str, where: Filter, limit: int) -> list[Candidate]:
+        """Return the states nearest to a unit vector by cosine, best first; none where `encoder` does not serve."""
         ...
+
+    def bm25(self, query: str, items: Sequence[Item]) -> tuple[Vector, float]:
+        """Return the BM25 of each item's text for a query, shape (len(items),), 0 where it holds no term of it; and that
+        of a text of average length that holds each term once. The statistics are those of all states, present and past."""
+        ...
+
+    def idf(self, words: Sequence[str]) -> tuple[list[float], int]:
+        """Return the inverse document frequency of each word over all states (bm25.idf), and how many these are."""
+        ...
+
+    def revisions_at(self, places: Iterable[tuple[SourceId, int]], *, where: Filter) -> dict[int, bool]:
+        """Return the states at places, each a source and a position there, and whether `where` lets each through.
+
+        Left out is what the scopes and the `as_of` of `where` hide.
+        """
+        ...
+
+
+class History(Protocol):
+    """Operations, and how they can be undone."""
 
     def history(self, item_id: ItemId) -> list[Revision]:
-        """Every state of an item and the operation that made it, the first first. Raises NotFound."""
-        ...
+        """Return every state of an item and the operation that made it, the first first; none of an erased item.
 
-    def operations(self, *, limit: int, since: int | None = None) -> list[Operation]:
-        """The operations, the latest first; `since` is a transaction time."""
-        ...
-
-    def last_operation(self, *, client: str, session: str) -> OperationId:
-        """The last operation of a session that has not been taken back, and is no undo.
-
-        Of its client where the session is empty or has changed nothing. Raises NotFound where there is none.
+        Raises NotFound for an id that never was.
         """
         ...
 
-    def undoing(self, operation_id: OperationId) -> Undoing:
-        """What the step TakeBack would change. Raises NotFound, and Conflict with the reason why it can't be done."""
+    def operations(self, *, limit: int, since: int = 0) -> list[Operation]:
+        """Return the operations from a transaction time on, the latest first."""
         ...
+
+    def undoing(self, operation: OperationId | Caller) -> Undoing:
+        """Return what the step TakeBack would change, of the operation named or of the last one of a caller.
+
+        That is the last of its session that counts and is no undo, or of its client where the session is empty or has
+        changed nothing. Raises NotFound where there is none; Conflict with the reason where it can't be done: a later
+        operation depends on it, or it erased something.
+        """
+        ...
+
+
+class Planning(Protocol):
+    """What is known before new statements are recorded."""
+
+    def planning_context(self, request: PlanningRequest) -> PlanningContext:
+        """Gather, in one read, all that planning compares statements with.
+
+        Neighbours are looked for where a statement is of words and names nothing that it replaces, in each of its scopes:
+        the NEIGHBOURS nearest by vector where `encoder` serves, and as many that share its rarest terms. Of these up to
+        TERMS are taken that stand in no more than TERM_STATES states together, one at least; none that no state holds, or
+        more than TOO_COMMON (domain/planning.py).
+        """
+        ...
+
+    def known_before(self, statements: Sequence[Statement]) -> list[Before]:
+        """Return, for each statement, "new", "known" or "forgotten": whether its text was recorded in its scope before.
+
+        A document or a conversation is known by its whole text. "forgotten" is what no item that is there still says.
+        What an undo took back does not count.
+        """
+        ...
+
+
+class Topics(Protocol):
+    """Topics: the digests handed in, which are truth, and the clusters of items, an index that can be made anew."""
+
+    def digests(self, *, as_of: int | None = None) -> list[Topic]:
+        """Return the topics with a handed-in digest, the latest first; or those that had one at `as_of`.
+
+        A digest is stale where an item it was made from has changed since.
+        """
+        ...
+
+    def topics(
+        self,
+        *,
+        limit: int,
+        scopes: Sequence[str] = (),
+        name: str | None = None,
+        terms: Sequence[str] = (),
+        members: Sequence[ItemId] = (),
+    ) -> list[Topic]:
+        """Return the clusters that are topics: named, with two members that carry a tag or three that resemble each other.
+
+        Where they are given, of these scopes, of this name, with any of these terms and any of these members. Those that
+        changed last come first; with terms those in which these weigh the most.
+        """
+        ...
+
+    def topic_work(self, *, encoder: str | None, items: int, clusters: int) -> TopicWork:
+        """Return the next work: dirty clusters that lost a member, else changed items, else other dirty clusters.
+
+        At most so many items or clusters, of one scope, the longest waiting first, with vectors of `encoder`.
+        """
+        ...
+
+    def clusters(self, scope: str, *, terms: Iterable[str]) -> Clusters:
+        """Return all clusters of a scope, and which of them hold these terms."""
+        ...
+
+    def apply_topics(self, change: TopicChange) -> bool:
+        """Carry out a change in one transaction; False, and nothing is done, where another was faster."""
+        ...
+
+
+class Embeddings(Protocol):
+    """Encoders and the vectors they made. One encoder serves at a time: its vectors answer."""
 
     def serving_encoder(self) -> str | None:
-        """Identity of the encoder whose vectors answer; None before there is one."""
+        """Return the identity of the encoder that serves; None before there is one."""
         ...
 
-    def register_encoder(self, identity: str, dimensions: int) -> bool:
-        """Make room for an encoder's vectors; it serves where none did. Whether it is the serving one now."""
-        ...
+    def register_encoder(
+        self, identity: str, dimensions: int, *, role: Literal["candidate", "serving"] = "candidate"
+    ) -> bool:
+        """Make room for an encoder's vectors, and return whether it serves now.
 
-    def serve_encoder(self, identity: str) -> None:
-        """Let a registered encoder's vectors answer from now on, and drop those of all others."""
-        ...
-
-    def unmeasured(self, identity: str, *, limit: int) -> list[Unmeasured]:
-        """States that encoder has not measured, those of the latest source first, in the order of their source."""
-        ...
-
-    def pending(self, identity: str) -> int:
-        """How many states have no vector of that encoder."""
-        ...
-
-    def behind(self, identity: str) -> bool:
-        """Whether any state has no vector of that encoder: what `pending` counts, without counting."""
-        ...
-
-    def add_measured(self, identity: str, measured: Mapping[int, Measured]) -> None:
-        """Keep what an encoder made of states, by revision id; a state that is gone, or has one already, is passed over."""
-        ...
-
-    def told(self, revision_ids: Sequence[int]) -> dict[int, list[Period]]:
-        """The stretches of time the states' own words name, resolved when they were kept; those that name none are left out."""
-        ...
-
-    def read_dates(self, *, zone_offset: int, limit: int) -> int:
-        """Resolve the dates in states kept before that was done, at most `limit`; how many there were.
-
-        `zone_offset` is how far the clock on the wall is ahead of UTC, in milliseconds.
+        A candidate serves where none did. As serving, it serves from now on, and the vectors of all others are dropped.
+        Where the store is read-only nothing is registered.
         """
         ...
 
-    def reindex_words(self, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
-        """Rebuild the indexes of words and of dates from truth, and let go of vectors that can't be used, beside others."""
-        ...
+    def pending_embeddings(self, identity: str, *, limit: int) -> tuple[int, list[PendingEmbedding]]:
+        """Count the states, present and past, that lack an embedding of an encoder, and return the first `limit` of them.
 
-    def compact(self, progress: Callable[[int, int], None], *, whole: bool = False) -> tuple[int, int]:
-        """Give what is free in the file back to the disk, beside others; its bytes before and after.
-
-        Raises Conflict for a large file of an early version, which nobody can write to meanwhile, without `whole`.
+        Those of the latest source come first, in the order of their source. With a limit of 0 it only counts.
         """
         ...
 
-    def backup(self, target: Path) -> None:
-        """Copy the store as it is at one moment, while others write to it, and check the copy."""
+    def add_embeddings(self, identity: str, embeddings: Mapping[int, Embedding]) -> None:
+        """Store embeddings by revision id; a state that is gone, or has one already, is passed over.
+
+        Raises Conflict where the encoder is not registered any more, because another one serves by now.
+        """
         ...
 
-    def verify(self) -> Iterator[str]:
-        """Each thing that is wrong, in words; nothing where all is well."""
+
+class Maintenance(Protocol):
+    """Indexes made anew, and how often items are used."""
+
+    def reindex(self, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
+        """Rebuild the indexes of words and of dates from the truth while others read and write, and drop broken vectors.
+
+        Relative dates in a text are resolved by when it happened, else by when it was recorded on a clock that is
+        `zone_offset` milliseconds ahead of UTC.
+        """
         ...
 
     def uses(self, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
-        """How often items were handed out before a day (in days since 1970); those that never were are left out."""
+        """Return how often items were handed out before a day, in days since 1970; those that never were are left out."""
         ...
 
     def add_uses(self, counts: Mapping[ItemId, int], *, day: int) -> None:
-        """Count that items were handed out on a day; one that is gone is passed over. Raises ReadOnly."""
+        """Count that items were handed out on a day; one that is gone is passed over."""
         ...
 
-    def duplicates(self) -> list[list[Item]]:
-        """Live items that say the same word for word, whatever their scopes, the first first; no group of turns alone."""
-        ...
 
-    def stats(self) -> Stats:
-        """How much there is."""
-        ...
-
-    def tool_calls(self, *, before: int) -> list[KeptCall]:
-        """Items of the kind tool recorded before a time, and all patterns, the oldest first; those that are hidden in one too."""
-        ...
-
-    def patterns_of(self, ids: Sequence[ItemId]) -> dict[ItemId, list[ItemId]]:
-        """The patterns among these items, and those that were derived from any of them, each with what it stands for.
-
-        A pattern whose fold was taken back still has the words of its calls, and stands for none.
-        """
-        ...
-
-    def close(self) -> None:
-        """Give back what the operating system lent."""
-        ...
+class Store(Items, Search, History, Planning, Topics, Embeddings, Maintenance, Protocol):
+    """All ports of one store. Thread-safe."""

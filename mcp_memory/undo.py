@@ -1,4 +1,4 @@
-"""The past: what was done to a memory, by whom, and taking it back."""
+"""Undo: what was done to a memory, by whom, and taking it back."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -11,6 +11,7 @@ from mcp_memory.domain.model import (
 )
 from mcp_memory.domain.results import History, Undone
 from mcp_memory.domain.steps import TakeBack
+from mcp_memory.errors import NotFound
 from mcp_memory.recall.filters import read_limit, read_operation, read_since
 from mcp_memory.remember.intake import read_id
 from mcp_memory.render import history as render_history
@@ -24,7 +25,7 @@ def left_behind(store: Store, items: Sequence[Item]) -> list[Item]:
     return [old for old in {old.id: old for old in before}.values() if old.id not in gone and old.status == "replaced"]
 
 
-class Past:
+class Undo:
     """Reads histories and undoes operations. Thread-safe."""
 
     def __init__(self, store: Store, operation: Callable[[str, str, Caller], Operation]) -> None:
@@ -40,6 +41,8 @@ class Past:
             text = render_history.of_operations(operations) if operations or since else render_history.NOTHING
             return History(text, operations=operations)
         revisions = self._store.history(read_id(item_id))
+        if not revisions:
+            raise NotFound(f"The memory #{read_id(item_id)} was erased: nothing of it is left.")
         earlier = max(len(revisions) - limit, sum(revision.operation.at < start for revision in revisions))
         earlier = max(0, min(earlier, len(revisions) - 1))
         return History(render_history.of_item(revisions, earlier=earlier, speech=by.speech), revisions[earlier:])
@@ -59,6 +62,4 @@ class Past:
         return Undone(undoing, None, render_history.of_undo(undoing, by=None))
 
     def _undoing(self, operation: str | None, caller: Caller) -> Undoing:
-        if operation is None:
-            return self._store.undoing(self._store.last_operation(client=caller.client, session=caller.session))
-        return self._store.undoing(read_operation(operation))
+        return self._store.undoing(caller if operation is None else read_operation(operation))

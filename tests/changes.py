@@ -79,7 +79,7 @@ def visible(kept: Kept, as_of: datetime | None = None) -> dict[str, Any]:
     where = Filter(as_of=None if as_of is None else int(as_of.timestamp() * 1000) + 999)
     hits = memory.recall(select=select, limit=1000, max_tokens=100_000, detail="full").hits
     words = {
-        query: {item.id for item in store.states([c.revision_id for c in found]).values()}
+        query: {state.item.id for state in store.revisions([c.revision_id for c in found]).values()}
         for query in QUERIES
         for found in [store.search_text(query, where=where, limit=1000)]
     }
@@ -89,9 +89,9 @@ def visible(kept: Kept, as_of: datetime | None = None) -> dict[str, Any]:
         "listed": [said(item) for item in memory.listing(select, limit=1000)],
         "was": {hit.item.id: [said(item) for item in hit.was] for hit in hits},
         "recalled": {hit.item.id: said(hit.item) for hit in hits},
-        "topics": [replace(t, items=tuple(sorted(t.items))) for t in store.topics(as_of=where.as_of)],
+        "topics": [replace(t, items=tuple(sorted(t.items))) for t in store.digests(as_of=where.as_of)],
         "words": words,
-        "vectors": {(store.states([c.revision_id])[c.revision_id].id, round(c.score, 3)) for c in near}
+        "vectors": {(store.revisions([c.revision_id])[c.revision_id].item.id, round(c.score, 3)) for c in near}
         if serving
         else set[Any](),
     }

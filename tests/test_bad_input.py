@@ -124,7 +124,7 @@ async def test_what_cannot_be_used_is_refused_and_changes_nothing(
     server: Server[Any], memory: Memory, tool: str, arguments: dict[str, Any], message: str
 ) -> None:
     kept = memory.remember("The kept fact.").items[0].id
-    memory.gather()
+    memory.maintenance.gather()
     before = memory.stats(), memory.item(kept)
     meant = json.loads(json.dumps(arguments).replace("KEPT", kept))
     async with Client(server) as client:

@@ -27,7 +27,7 @@ ID = "06p7v2q0000ab"
     ],
 )
 def test_a_line_of_recall_is_read_back(line: str, text: str) -> None:
-    assert echoes.recited(line) == [(ItemId(ID), text)]
+    assert echoes.parse_echoes(line) == [(ItemId(ID), text)]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_line_of_recall_is_read_back(line: str, text: str) -> None:
     ],
 )
 def test_any_other_text_is_no_line_of_recall(text: str) -> None:
-    assert echoes.recited(text) == []
+    assert echoes.parse_echoes(text) == []
 
 
 @given(st.text(max_size=200))

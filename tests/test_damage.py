@@ -80,7 +80,7 @@ def fill(path: Path) -> Path:
         memory.remember(turns=[Turn(f"Said as number {n} of the conversation.", "Ann") for n in range(40)])
         memory.update(memory.recall(TEXTS[3]).hits[0].item.id, content="Fact 3 was wrong about the roof.")
         memory.forget([memory.remember("Not for long at all.").items[0].id])
-        memory.gather()
+        memory.maintenance.gather()
     return path
 
 
@@ -141,9 +141,9 @@ def test_a_damaged_index_is_rebuilt_from_truth_by_itself(tmp_path: Path, indexes
         memory.wait_for_encoder()
         again(lambda: memory.remember("A new fact about the moat."))
         again(lambda: memory.recall("roof of house"))
-        again(memory.reindex)
+        again(memory.maintenance.reindex)
 
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert said(memory) == sorted([*before, "A new fact about the moat."])
         assert memory.stats().operations == operations + 1
         assert memory.recall("moat").hits[0].item.text == "A new fact about the moat."
@@ -156,11 +156,11 @@ def test_a_process_that_holds_the_file_open_sees_what_another_mended(tmp_path: P
         assert one.recall("roof").hits
         spoil(path, pages_of(path, "text_index_data", "revisions_normal"))
         again(lambda: other.remember("The moat is deep."))
-        other.make_vectors()
+        other.maintenance.make_vectors()
 
         assert again(lambda: one.recall("moat")).hits[0].item.text == "The moat is deep."  # type: ignore[attr-defined]
         assert one.remember("The moat is deep.").items[0].status == "known"
-        assert list(one.verify()) == []
+        assert list(one.file.verify()) == []
 
 
 def test_damaged_truth_is_left_as_it_is_and_told_with_the_way_out(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_all_of_a_sound_file_is_saved(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     with Memory.open(path, model=HashingEncoder()) as one, Memory.open(target, model=HashingEncoder()) as other:
         assert said(one) == said(other)
-        assert list(other.verify()) == []
+        assert list(other.file.verify()) == []
 
 
 @pytest.mark.parametrize(
@@ -219,8 +219,8 @@ def test_what_can_be_read_of_damaged_truth_is_saved_in_a_sound_file(
     assert path.read_bytes() == damaged
     with Memory.open(target, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
-        memory.make_vectors()
-        assert list(memory.verify()) == []
+        memory.maintenance.make_vectors()
+        assert list(memory.file.verify()) == []
         kept = said(memory)
         lost = [text for text in before if text not in kept]
         assert found.lost or found.notes
@@ -261,7 +261,7 @@ def test_a_file_whose_list_of_tables_is_damaged_is_saved_whole(tmp_path: Path, r
     with Memory.open(target, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
         assert said(memory) == before
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 @pytest.mark.parametrize("rewritten", [False, True], ids=["grown", "rewritten"])
@@ -328,7 +328,7 @@ def test_a_file_whose_first_page_alone_is_damaged_is_saved_whole(
     with Memory.open(target, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
         assert said(memory) == before
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 def test_what_stands_in_the_log_of_a_file_without_a_head_is_saved_too(tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_what_stands_in_the_log_of_a_file_without_a_head_is_saved_too(tmp_path: 
 
     with Memory.open(tmp_path / "saved.db", model=HashingEncoder()) as memory:
         assert said(memory) == before
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 def test_a_page_of_zeros_a_cut_off_end_and_the_log_are_saved_around(tmp_path: Path) -> None:
@@ -361,8 +361,8 @@ def test_a_page_of_zeros_a_cut_off_end_and_the_log_are_saved_around(tmp_path: Pa
 
     with Memory.open(target, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
-        memory.make_vectors()
-        assert list(memory.verify()) == []
+        memory.maintenance.make_vectors()
+        assert list(memory.file.verify()) == []
         assert "This stands in the log alone." in said(memory)
 
 
@@ -386,7 +386,7 @@ def test_of_a_file_that_was_cut_off_it_is_told_how_much_is_missing(tmp_path: Pat
     lost = {name: int(number) for name, number in re.findall(r"(\w+) (\d+)", told[1])}
     assert lost.get("operations", 0) <= 5  # there were no more
     with Memory.open(target, model=HashingEncoder()) as memory:
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert not any("\x00" in text for text in said(memory))
 
 
@@ -421,11 +421,11 @@ def test_a_compacted_file_is_smaller_sound_and_serves_on(tmp_path: Path) -> None
         memory.forget(everything[10:], erase=True)
         kept = said(memory)
 
-        before, after = memory.compact()
+        before, after = memory.file.compact()
 
         assert after < before
         assert after == path.stat().st_size
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert said(memory) == kept
         assert memory.recall("conversation").hits
 
@@ -456,7 +456,7 @@ def test_a_small_early_file_is_rewritten_and_a_large_one_only_when_asked(
     assert "--whole" in refused.output
     assert re.search(r"takes [\d,]+ bytes; it was [\d,]+\.", again.output)
     with Memory.open(path, model=HashingEncoder()) as memory:
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 # several at once
@@ -481,7 +481,7 @@ def test_all_that_meet_the_damage_at_once_serve_afterwards(tmp_path: Path) -> No
 
     assert seen == [before] * 4
     with Memory.open(path, model=HashingEncoder()) as memory:
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
     assert [file.name for file in tmp_path.iterdir() if file.name != "memory.db"] == []
 
 
@@ -520,9 +520,9 @@ def test_a_damaged_index_of_an_encrypted_file_is_rebuilt_and_nothing_is_written_
         with watched(tmp_path, legible):
             again(lambda: memory.recall("roof of house"))
 
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert said(memory) == before
-        assert memory.encryption
+        assert memory.file.encryption
         assert memory.recall("roof of house").hits
     assert legible == set()
 
@@ -567,7 +567,7 @@ def test_what_can_be_read_of_a_damaged_encrypted_file_is_saved_encrypted(
     assert b"painted" not in saved.read_bytes()
     assert saved.read_bytes()[:16] == damaged[:16]  # its salt, by which the keychain finds the key
     with Memory.open(saved, model=HashingEncoder()) as memory:
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert len(set(before) & set(said(memory))) > len(before) // 2
     assert sorted(file.name for file in tmp_path.iterdir()) == ["memory.db", "saved.db"]
 

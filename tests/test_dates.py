@@ -87,8 +87,8 @@ def test_a_file_without_the_dates_of_its_texts_gets_them(tmp_path: Path, rebuild
     connection.close()
     with opened(path, Clock()) as memory:
         if rebuild == "by reindex":
-            memory.reindex()
-        memory.make_vectors()
+            memory.maintenance.reindex()
+        memory.maintenance.make_vectors()
         memory.close()
     connection = apsw.Connection(str(path))
     told = [
@@ -166,7 +166,7 @@ def test_stats_name_what_to_do_about_languages(tmp_path: Path) -> None:
     path = tmp_path / "memory.db"
     with Memory.open(path, clock=Clock()) as memory:
         memory.remember(items=[Entry(GERMAN.format(number)) for number in range(20)])
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
     told = CliRunner().invoke(main, ["stats", "--database", str(path)]).output
     data = json.loads(CliRunner().invoke(main, ["stats", "--json", "--database", str(path)]).stdout)
 

@@ -202,7 +202,7 @@ def test_two_values_told_in_one_call_leave_the_last(tmp_path: Path, up: bool) ->
         assert told[2].of is not None
         assert told[2].of.id == told[0].id
         assert live(memory) == {"Anna likes tea.", "The deploy port is 9090."}
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 def test_a_value_that_goes_back_within_a_call_is_the_one_that_holds(memory: Memory) -> None:

@@ -69,12 +69,12 @@ def encrypted(database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def remember(path: Path, *texts: str) -> None:
     with Memory.open(path, model=HashingEncoder()) as memory:
         memory.remember(items=[Entry(text) for text in texts])
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
 
 
 def texts_of(path: Path) -> list[str]:
     with Memory.open(path, model=HashingEncoder()) as memory:
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         return sorted(item.text for item in memory.listing(ItemQuery(scope="all"), limit=100_000))
 
 
@@ -137,7 +137,7 @@ def test_no_file_holds_plaintext_while_a_server_runs_and_after_it_is_killed(
 def test_a_backup_is_encrypted_with_the_same_key(encrypted: Path) -> None:
     target = encrypted.with_name("backup.db")
     with Memory.open(encrypted, model=HashingEncoder()) as memory:
-        memory.backup(target)
+        memory.file.backup(target)
 
     assert legible(encrypted) == []
     assert texts_of(target) == [TEXT]
@@ -167,7 +167,7 @@ def test_a_page_that_was_changed_or_moved_is_damage_and_not_another_memory(encry
     encrypted.write_bytes(content)
 
     with Memory.open(encrypted, model=HashingEncoder()) as memory:
-        problems = list(memory.verify())
+        problems = list(memory.file.verify())
 
     assert problems != []
 

@@ -84,7 +84,7 @@ def test_a_full_disk_is_said_and_service_goes_on_when_there_is_room_again(small_
         filler.unlink()
         memory.remember(TEXTS[1])
 
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
     with opened(path) as memory:
         assert said(memory) == sorted([TEXTS[0], TEXTS[1], *acknowledged])
 
@@ -109,7 +109,7 @@ def test_a_file_that_may_grow_no_more_is_said_to_be_full_and_serves_on(tmp_path:
     path = tmp_path / "memory.db"
     with opened(path) as memory:
         memory.remember(items=[Entry(text) for text in TEXTS])
-        memory.gather()
+        memory.maintenance.gather()
         with memory._store._database.write() as connection:  # type: ignore[attr-defined]
             connection.pragma("max_page_count", connection.pragma("page_count"))
 
@@ -121,7 +121,7 @@ def test_a_file_that_may_grow_no_more_is_said_to_be_full_and_serves_on(tmp_path:
         memory.remember("There is room again.")
 
         assert said(memory) == sorted([*TEXTS, "There is room again."])
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
@@ -188,7 +188,7 @@ def test_a_log_that_is_torn_loses_no_more_than_what_was_torn_off(tmp_path: Path)
         Path(f"{copy}-wal").write_bytes(torn)
         with opened(copy) as memory:
             there = said(memory)
-            assert list(memory.verify()) == []
+            assert list(memory.file.verify()) == []
             assert there == sorted(texts[: len(there)])
             memory.remember("After the tear.")
         kept.append(len(there))
@@ -254,7 +254,7 @@ def test_a_directory_that_vanishes_is_said_and_served_again_when_it_is_back(tmp_
 
         assert said(memory) == sorted([TEXTS[0], TEXTS[2]])
     with opened(path) as memory:
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert said(memory) == sorted([TEXTS[0], TEXTS[2]])
 
 
@@ -275,7 +275,7 @@ async def test_a_server_serves_the_file_that_took_the_place_of_its_own(tmp_path:
     assert TEXTS[1] in found.content[0].text  # type: ignore[union-attr]
     with opened(path) as memory:
         assert said(memory) == sorted([TEXTS[1], TEXTS[2]])
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 @pytest.mark.anyio
@@ -291,7 +291,7 @@ async def test_a_log_that_is_deleted_under_a_server_takes_nothing_with_it(tmp_pa
     assert not answer.is_error
     with opened(path) as memory:
         assert said(memory) == sorted(TEXTS[:2])
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 # the network
@@ -351,6 +351,6 @@ def test_a_clock_that_jumps_back_mixes_nothing_up(tmp_path: Path) -> None:
         assert len(set(ids)) == 16
         assert all(id_number(identifier) > 0 for identifier in ids)
         assert times == sorted(set(times), reverse=True)
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         memory.undo()
         assert len(said(memory)) == 15

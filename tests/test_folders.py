@@ -720,18 +720,18 @@ def test_any_texts_come_back_as_they_went(
         entries = [Entry(text, tags=tuple(tags)) for text in texts if text.strip()]
         if entries:
             memory.remember(items=entries)
-        memory.gather()
-        memory.write_out(root / "notes")
+        memory.maintenance.gather()
+        memory.folder.write(root / "notes")
         before, done = everything(root / "notes"), len(memory.operations(limit=500))
-        taken = memory.take_in(root / "notes", by=memory_caller(), progress=lambda done, total: None)
-        memory.write_out(root / "notes")
+        taken = memory.folder.read(root / "notes", by=memory_caller(), progress=lambda done, total: None)
+        memory.folder.write(root / "notes")
 
         assert (taken.operation, taken.problems, taken.clashes) == (None, [], [])
         assert everything(root / "notes") == before
         assert len(memory.operations(limit=500)) == done
 
         (root / "notes" / ".mcp-memory.json").unlink()  # now each file is read, and compared with what it was made from
-        taken = memory.take_in(root / "notes", by=memory_caller(), progress=lambda done, total: None)
+        taken = memory.folder.read(root / "notes", by=memory_caller(), progress=lambda done, total: None)
 
         assert (taken.operation, taken.problems, taken.clashes, taken.new) == (None, [], [], [])
         assert {name: held for name, (_, held) in everything(root / "notes").items() if name.endswith(".md")} == {
@@ -748,16 +748,16 @@ def test_whatever_someone_writes_into_a_file_is_what_the_memory_says(
     with Memory.open(root / "one.db", model=HashingEncoder(), secrets="keep") as memory:
         memory.wait_for_encoder()
         identifier = memory.remember(f"It begins as: {texts[0]}.").items[0].id
-        memory.write_out(root / "notes")
+        memory.folder.write(root / "notes")
         [path] = notes(root / "notes")
         head, _, _ = path.read_bytes().partition(b"---\n\n")
         path.write_bytes((head + b"---\n\n" + texts[1].encode() + b"\n\n").replace(b"\n", b"\r\n"))
         wanted = path.read_bytes().decode().replace("\r\n", "\n").replace("\r", "\n").partition("---\n\n")[2].strip()
-        taken = memory.take_in(root / "notes", by=memory_caller(), progress=lambda done, total: None)
-        memory.write_out(root / "notes")
+        taken = memory.folder.read(root / "notes", by=memory_caller(), progress=lambda done, total: None)
+        memory.folder.write(root / "notes")
         before = everything(root / "notes")
-        again = memory.take_in(root / "notes", by=memory_caller(), progress=lambda done, total: None)
-        memory.write_out(root / "notes")
+        again = memory.folder.read(root / "notes", by=memory_caller(), progress=lambda done, total: None)
+        memory.folder.write(root / "notes")
 
         assert (memory.item(identifier)[0].text == wanted, bool(taken.problems)) == (bool(wanted), not wanted)
         assert again.operation is None

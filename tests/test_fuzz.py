@@ -21,7 +21,7 @@ from mcp_memory.language.token_count import count_tokens
 from mcp_memory.maintenance.tool_calls import read_call
 from mcp_memory.privacy.secret_patterns import find_secrets
 from mcp_memory.remember.contradiction.newer_value import asks_for_previous
-from mcp_memory.remember.echoes import recited
+from mcp_memory.remember.echoes import parse_echoes
 from mcp_memory.remember.intake import Intake
 from mcp_memory.render.history import word_diff
 from mcp_memory.server.arguments import Arguments, entries_of
@@ -63,8 +63,8 @@ SLOW: dict[str, Callable[[], object]] = {
     "a difference of signs": lambda: word_diff("'" * 9_000 + "a", "b" + "!'" * 4_500),
     "keywords of one long word": lambda: keywords(["ﬁ" * 8_000] * 2, {}),
     "keywords of fractions": lambda: keywords(["½" * 8_000] * 2, {}),
-    "a line that cites nothing": lambda: recited("now " * 40_000),
-    "a line that opens many brackets": lambda: recited("f( " * 40_000),
+    "a line that cites nothing": lambda: parse_echoes("now " * 40_000),
+    "a line that opens many brackets": lambda: parse_echoes("f( " * 40_000),
     "a call of digits": lambda: read_call("9" * 40_000),
     "arguments without a value": lambda: read_call("f(" + "a" * 40_000 + ")"),
     "an address that is none": lambda: find_secrets("a." * 20_000),
@@ -138,7 +138,7 @@ def test_no_item_is_longer_than_its_few_tokens_suggest(filler: str) -> None:
 def test_words_are_scored_where_what_was_found_has_gone_in_the_meantime(tmp_path: Any) -> None:
     store = SqliteStore(tmp_path / "memory.db", clock=lambda: 1)
 
-    scores, _ = store.word_scores("which port", [])
+    scores, _ = store.bm25("which port", [])
 
     assert len(scores) == 0
     store.close()

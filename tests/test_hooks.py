@@ -153,7 +153,7 @@ def test_words_alone_are_scored_as_the_store_scores_them(notes: Memory, database
     with Glance(database) as glance:
         hits = glance.found(query, where=Filter())
 
-    scores, full = store.word_scores(query, [hit.item for hit in hits])
+    scores, full = store.bm25(query, [hit.item for hit in hits])
     assert [hit.score for hit in hits] == pytest.approx([score / full for score in scores.tolist()], rel=1e-4)
     assert len(hits) == 3
 

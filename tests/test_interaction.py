@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_memory.domain.model import SourceId, Unmeasured
+from mcp_memory.domain.model import PendingEmbedding, SourceId
 from mcp_memory.encoders import bundled_model_directory, load_encoder
 from mcp_memory.encoders import pieces as encoders_pieces
-from mcp_memory.encoders.embedding import measure
+from mcp_memory.encoders.embedding import embed
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.recall import late_interaction
 
@@ -69,37 +69,43 @@ def test_a_word_the_turn_before_says_is_covered_less_than_one_it_says_itself() -
 
 def test_what_stands_alone_has_no_reading_among_neighbours() -> None:
     states = [
-        Unmeasured(1, "The boat is blue.", SourceId("a"), 0),
-        Unmeasured(2, "Ann: The boat is blue.", SourceId("b"), 4),
-        Unmeasured(3, "Bob: Since when?", SourceId("b"), 5),
+        PendingEmbedding(1, "The boat is blue.", SourceId("a"), 0),
+        PendingEmbedding(2, "Ann: The boat is blue.", SourceId("b"), 4),
+        PendingEmbedding(3, "Bob: Since when?", SourceId("b"), 5),
     ]
 
-    alone, first, second = measure(HashingEncoder(), states)
+    alone, first, second = embed(HashingEncoder(), states)
 
-    assert alone.late is None
-    assert first.late is not None
-    assert second.late is not None
-    assert np.linalg.norm(first.late) == pytest.approx(1, abs=1e-5)
-    assert len(alone.pieces) == 2 * 64
+    assert alone.late_chunk is None
+    assert first.late_chunk is not None
+    assert second.late_chunk is not None
+    assert np.linalg.norm(first.late_chunk) == pytest.approx(1, abs=1e-5)
+    assert len(alone.tokens) == 2 * 64
 
 
 def test_a_long_conversation_is_read_in_windows_that_reach_every_turn() -> None:
-    talk = [Unmeasured(n, f"Ann: turn {n} tells of {n} boats and {n} oars", SourceId("t"), n) for n in range(200)]
+    talk = [PendingEmbedding(n, f"Ann: turn {n} tells of {n} boats and {n} oars", SourceId("t"), n) for n in range(200)]
 
-    measured = measure(HashingEncoder(), talk)
+    measured = embed(HashingEncoder(), talk)
 
-    assert all(made.late is not None for made in measured)
+    assert all(made.late_chunk is not None for made in measured)
 
 
 @pytest.mark.model
 def test_the_same_turn_reads_differently_among_other_neighbours() -> None:
     encoder = load_encoder(bundled_model_directory())
-    boats = [Unmeasured(0, "We bought a boat.", SourceId("a"), 0), Unmeasured(1, "It is blue.", SourceId("a"), 1)]
-    birds = [Unmeasured(0, "We saw a parrot.", SourceId("b"), 0), Unmeasured(1, "It is blue.", SourceId("b"), 1)]
+    boats = [
+        PendingEmbedding(0, "We bought a boat.", SourceId("a"), 0),
+        PendingEmbedding(1, "It is blue.", SourceId("a"), 1),
+    ]
+    birds = [
+        PendingEmbedding(0, "We saw a parrot.", SourceId("b"), 0),
+        PendingEmbedding(1, "It is blue.", SourceId("b"), 1),
+    ]
 
-    one, other = measure(encoder, boats)[1], measure(encoder, birds)[1]
+    one, other = embed(encoder, boats)[1], embed(encoder, birds)[1]
 
     assert one.vector.tobytes() == other.vector.tobytes()
-    assert one.late is not None
-    assert other.late is not None
-    assert one.late @ encoder.encode_query("boat") > other.late @ encoder.encode_query("boat")
+    assert one.late_chunk is not None
+    assert other.late_chunk is not None
+    assert one.late_chunk @ encoder.encode_query("boat") > other.late_chunk @ encoder.encode_query("boat")

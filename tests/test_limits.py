@@ -118,7 +118,7 @@ def test_a_long_question_among_long_memories_takes_little_more_work_and_space_th
     for number in range(12):
         [kept] = memory.remember(f"Boat {number} has {number * number} oars.").items
         memory.update(kept.id, content=f"{number} {long}")
-    memory.make_vectors()
+    memory.maintenance.make_vectors()
 
     short_work, _ = work_of(lambda: memory.recall("Half a boat"))
     long_work, found = work_of(lambda: memory.recall(long[:10_000]))
@@ -163,7 +163,7 @@ def test_a_digest_of_long_memories_does_not_read_all_of_them_anew(database: Path
         for number in range(20):
             [kept] = memory.remember(f"Boat {number} has {number * number} oars.").items
             memory.update(kept.id, content=f"{number} {long}")
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
         encoder.characters = 0
 
         digest = memory.summarize(query="half a boat", max_tokens=100_000)
@@ -238,7 +238,7 @@ def test_a_full_store_refuses_to_keep_more_and_goes_on_with_all_else(database: P
         assert memory.stats().items < before
         assert recalled.hits
         assert again.items[0].status == "created"
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def damage(path: Path, *statements: str) -> None:
 
 def problems(path: Path) -> list[str]:
     with Memory.open(path, model=Path("/nowhere"), read_only=True) as memory:
-        return [re.sub(r"#\w{13}", "#ID", line) for line in memory.verify()]
+        return [re.sub(r"#\w{13}", "#ID", line) for line in memory.file.verify()]
 
 
 def test_a_sound_file_has_no_problems(path: Path) -> None:
@@ -119,20 +119,20 @@ def test_reindex_mends_the_index_of_words(path: Path) -> None:
     missing = problems(path)
 
     with Memory.open(path, model=HashingEncoder()) as memory:
-        memory.reindex()
+        memory.maintenance.reindex()
 
         assert missing
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert memory.recall("deploy port").hits
 
 
 def test_a_backup_is_a_sound_copy_that_serves(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy" / "memory.db"
     with Memory.open(path, model=HashingEncoder()) as memory:
-        memory.backup(copy)
+        memory.file.backup(copy)
 
     with Memory.open(copy, model=HashingEncoder()) as memory:
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert memory.recall("deploy port").hits[0].item.text == "The deploy port is 9090."
 
 
@@ -140,7 +140,7 @@ def test_a_backup_of_a_damaged_file_is_not_kept(path: Path, tmp_path: Path) -> N
     damage(path, "UPDATE sources SET text = text || '!' WHERE kind = 'document'")
 
     with Memory.open(path, model=HashingEncoder()) as memory, pytest.raises(Unusable, match="SHA-256"):
-        memory.backup(tmp_path / "copy.db")
+        memory.file.backup(tmp_path / "copy.db")
 
     assert [file.name for file in tmp_path.iterdir() if "copy" in file.name] == []
 
@@ -194,7 +194,7 @@ def test_any_sequence_of_changes_leaves_the_file_sound(
     indexed = reader.execute("SELECT id FROM text_index_docsize ORDER BY 1").fetchall()
     live = reader.execute("SELECT id FROM revisions WHERE status = 'live' ORDER BY 1").fetchall()
     reader.close()
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
     assert indexed == live
     assert made == sorted(made)
 

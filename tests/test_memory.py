@@ -301,7 +301,7 @@ def test_of_a_conversation_that_has_grown_only_the_new_turns_are_added(memory: M
 
     assert [entry.status for entry in grown.items] == ["known"] * 3 + ["created"]
     assert [entry.status for entry in again.items] == ["known"] * 4
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
 
 
 def test_a_conversation_without_times_may_grow_too(memory: Memory) -> None:
@@ -314,7 +314,7 @@ def test_a_conversation_without_times_may_grow_too(memory: Memory) -> None:
 
     assert [entry.status for entry in grown.items] == ["known", "known", "created"]
     assert [entry.status for entry in further.items] == ["known", "known", "known", "created"]
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
 
 
 def test_equal_turns_of_one_moment_are_known_when_their_conversation_has_grown(memory: Memory) -> None:
@@ -368,7 +368,7 @@ def test_every_sentence_of_a_document_is_found_by_its_words_and_by_its_vector(me
     text = document(30)
 
     result = memory.remember(text)
-    memory.make_vectors()
+    memory.maintenance.make_vectors()
 
     assert len(result.items) > 10
     for span in sentences(text)[::11]:
@@ -396,7 +396,7 @@ def test_a_document_that_has_changed_adds_what_is_new_in_it(memory: Memory) -> N
     )
 
     assert {entry.status for entry in again.items} == {"known", "created"}
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
 
 
 # filters
@@ -422,7 +422,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
             memory.remember(items=[Entry(text.format(n), occurred_at="2020-01-01") for n in range(1000)])
         for way, apart in RARE.items():
             memory.remember(items=[Entry(text, **{"occurred_at": "2020-01-01"} | apart) for text in set_apart(way)])
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
         yield memory
 
 
@@ -563,7 +563,7 @@ def test_after_an_erase_the_file_does_not_hold_the_words(memory: Memory, tmp_pat
 
     assert len(present) == 4
     assert [word for word in (b"qxwzv", b"jjkwqz", b"vvkqxj") if word in raw_bytes(path)] == []
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
     assert texts(memory, "Lisbon")[0] == "We should move to Lisbon."
 
 
@@ -573,7 +573,7 @@ def test_erasing_from_a_document_leaves_the_rest_in_its_place(memory: Memory) ->
 
     memory.forget([result.items[2].id, result.items[4].id], erase=True)
 
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
     left = memory.item(result.items[3].id)[0]
     assert memory.source(left.source_id).text[left.span.start : left.span.end] == left.text
     assert [entry.status for entry in twice.items[:-1]] == ["known"] * (len(twice.items) - 1)
@@ -606,7 +606,7 @@ def test_a_digest_does_not_repeat_itself_and_counts_what_it_left_out(memory: Mem
 
 def test_a_digest_of_many_sentences_is_still_measured_by_the_vectors_of_the_items(memory: Memory) -> None:
     memory.remember(items=[Entry(f"Rivers flood meadow number {n}.") for n in range(300)])
-    memory.make_vectors()
+    memory.maintenance.make_vectors()
 
     digest = memory.summarize(max_tokens=300)
 
@@ -682,7 +682,7 @@ def test_the_vectors_a_process_left_unmade_are_made_by_the_next(tmp_path: Path) 
         assert memory.remember("Anna likes jasmine tea.").pending == 1
 
     with Memory.open(tmp_path / "memory.db", model=HashingEncoder()) as memory:
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
 
         assert memory.stats().pending == 0
         assert memory.recall("jasmin teas").hits
@@ -706,7 +706,7 @@ def test_vectors_of_another_encoder_are_never_mixed_until_reindex_makes_them_ane
         new.update(item.id, content="Anna likes white tea, too.")
         seen: list[tuple[str, ...]] = []
 
-        new.reindex(lambda done, total: seen.append(old.recall("jasmine").notes))
+        new.maintenance.reindex(lambda done, total: seen.append(old.recall("jasmine").notes))
 
         assert "old-64-1" in before.notes[0]
         assert "reindex" in before.notes[0]
@@ -716,7 +716,7 @@ def test_vectors_of_another_encoder_are_never_mixed_until_reindex_makes_them_ane
         assert new.recall("jasmine").notes == ()
         assert (new.stats().encoder, new.stats().pending) == ("new-128-1", 0)
         assert "new-128-1" in old.recall("jasmine").notes[0]
-        assert list(new.verify()) == []
+        assert list(new.file.verify()) == []
 
 
 def test_an_interrupted_reindex_is_taken_up_by_the_next(tmp_path: Path) -> None:
@@ -724,17 +724,17 @@ def test_an_interrupted_reindex_is_taken_up_by_the_next(tmp_path: Path) -> None:
     with Memory.open(path, model=HashingEncoder(64, name="old")) as memory:
         memory.wait_for_encoder()
         memory.remember(items=[Entry(f"Fact {n} of many.") for n in range(150)])
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
 
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with Memory.open(path, model=HashingEncoder(128, name="new")) as memory:
         with pytest.raises(KeyboardInterrupt):
-            memory.reindex(interrupt)
+            memory.maintenance.reindex(interrupt)
         unfinished = memory.stats().encoder
         done: list[int] = []
-        memory.reindex(lambda count, total: done.append(total))
+        memory.maintenance.reindex(lambda count, total: done.append(total))
 
         assert unfinished == "old-64-1"
         assert done[0] == 150 - 64

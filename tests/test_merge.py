@@ -78,7 +78,7 @@ def live(path: Path, changes: list[Change], *, clock: Clock, undos: list[int] = 
         if erase is not None and (ids := kept.ids()):
             kept.clock.pass_(minutes=1)
             kept.memory.forget([ids[erase % len(ids)]], erase=True)
-        kept.memory.make_vectors()
+        kept.memory.maintenance.make_vectors()
         clock.now = kept.clock.now
     finally:
         kept.close()
@@ -88,10 +88,10 @@ def seen(path: Path) -> tuple[Any, ...]:
     """All that can be seen of a file, when all its vectors are made."""
     kept = Kept(path)
     try:
-        kept.memory.make_vectors()
+        kept.memory.maintenance.make_vectors()
         told = [kept.memory.history(identifier).text for identifier in kept.ids()]
         done = [(o.id, o.verb, o.at, o.undone) for o in kept.memory.operations(limit=1000)]
-        wrong = list(kept.memory.verify())
+        wrong = list(kept.memory.file.verify())
         return visible(kept), sources(kept), told, done, wrong
     finally:
         kept.close()
@@ -224,7 +224,7 @@ def test_of_two_changes_the_later_is_kept_and_the_other_told(two: tuple[Path, Pa
         assert memory.item(port)[0].text == "The deploy port is 7070."
         memory.undo(later)
         assert memory.item(port)[0].text == "The deploy port is 9090."
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 def test_two_replacements_an_erase_a_digest_and_a_repetition_are_told(two: tuple[Path, Path, str]) -> None:
@@ -273,14 +273,15 @@ def test_what_was_erased_does_not_come_back_from_an_older_file(two: tuple[Path, 
 def test_vectors_of_the_same_encoder_come_along(two: tuple[Path, Path, str], paths: Callable[[], Path]) -> None:
     first, _, port = two
     with Memory.open(first, model=ENCODER) as memory:
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
     new = paths()
 
     merged(new, first)
 
     store = SqliteStore(new, clock=lambda: 0)
-    assert store.pending(ENCODER.identity) == 0
-    assert list(store.present_vectors([ItemId(port)], encoder=ENCODER.identity)) == [port]
+    assert store.pending_embeddings(ENCODER.identity, limit=0) == (0, [])
+    state = store.items([ItemId(port)])[ItemId(port)].revision_id
+    assert store.revisions([state], encoder=ENCODER.identity)[state].embedding is not None
     store.close()
 
 
@@ -333,7 +334,7 @@ def test_skipping_damaged_lines_brings_what_stands_without_them(paths: Callable[
     assert result.skipped >= 2
     with Memory.open(second, model=ENCODER) as memory:
         assert [item.text for item in memory.listing(ItemQuery("all"), limit=10)] == ["Maya drinks green tea."]
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 @pytest.mark.parametrize("cut", [1, 3, 5])

@@ -97,7 +97,7 @@ def test_a_file_of_an_earlier_schema_becomes_as_if_made_today(old: Path, tmp_pat
 
 def test_a_migrated_file_serves_and_knows_what_it_knew(old: Path) -> None:
     with opened(old) as memory:
-        memory.reindex()
+        memory.maintenance.reindex()
         live = {item.text for item in memory.listing(ItemQuery("all"), limit=100)}
         [hit] = [hit for hit in memory.recall("deploy port").hits if "9090" in hit.item.text]
         states = memory.history(
@@ -111,7 +111,7 @@ def test_a_migrated_file_serves_and_knows_what_it_knew(old: Path) -> None:
         assert [item.text for item in hit.was] == ["The deploy port is 8080."]
         assert [state.item.text for state in states.revisions] == ["Maya drinks green tea.", "Maya drinks black tea."]
         assert "Deploys go to port 9090.\n" in memory.summarize("infra").text
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 def test_a_checked_copy_is_kept_before_a_file_is_migrated(old: Path) -> None:

@@ -81,8 +81,8 @@ def test_stats_are_a_short_page_for_a_person(run: Run) -> None:
 
 
 def audited(memory: Memory) -> Audit:
-    memory.make_vectors()
-    return memory.audit()
+    memory.maintenance.make_vectors()
+    return memory.maintenance.audit()
 
 
 def test_an_audit_of_a_tidy_memory_finds_everything_and_nothing_wrong(memory: Memory) -> None:

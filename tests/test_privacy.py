@@ -52,7 +52,7 @@ def lax() -> Iterator[None]:
 def test_only_the_owner_can_read_the_file_its_log_its_directory_and_its_backups(tmp_path: Path) -> None:
     with Memory.open(tmp_path / "new" / "below" / "memory.db", model=HashingEncoder()) as memory:
         memory.remember("The sky is blue.")
-        memory.backup(tmp_path / "backups" / "copy.db")
+        memory.file.backup(tmp_path / "backups" / "copy.db")
 
         files = {path.name: mode(path) for path in tmp_path.rglob("*") if path.is_file()}
         directories = {path.name: mode(path) for path in tmp_path.rglob("*") if path.is_dir()}
@@ -172,9 +172,9 @@ async def test_no_tool_and_no_error_of_one_puts_words_into_the_log(memory: Memor
         for name, arguments in CALLS:
             text = json.dumps(arguments).replace('"ID"', json.dumps(identifier))
             errors += bool((await client.call_tool(name, json.loads(text))).is_error)
-    memory.make_vectors()
-    memory.gather()
-    memory.fold()
+    memory.maintenance.make_vectors()
+    memory.maintenance.gather()
+    memory.maintenance.fold()
 
     assert errors >= 8
     assert MARKER not in log()

@@ -19,7 +19,7 @@ from mcp_memory.recall.filters import ItemQuery
 
 def everything(path: Path) -> list[str]:
     with Memory.open(path, model=HashingEncoder()) as memory:
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         return [item.text for item in memory.listing(ItemQuery(scope="all"), limit=10_000)]
 
 
@@ -123,7 +123,7 @@ def test_closing_while_vectors_are_made_loses_nothing(tmp_path: Path) -> None:
         memory.remember(items=[Entry(f"Number {n} of five hundred.") for n in range(500)])
 
     with Memory.open(path, model=HashingEncoder()) as memory:
-        memory.make_vectors()
+        memory.maintenance.make_vectors()
 
         assert (memory.stats().items, memory.stats().pending) == (500, 0)
 

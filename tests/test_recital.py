@@ -27,7 +27,7 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
         memory.wait_for_encoder()
         memory.remember(items=[Entry(text, tags=("espresso",)) for text in TOLD])
         memory.remember("The espresso machine grinds for fourteen seconds.", like=Entry("", tags=("espresso",)))
-        memory.gather()
+        memory.maintenance.gather()
         yield memory
 
 

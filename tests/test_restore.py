@@ -44,11 +44,11 @@ def opened(path: Path) -> Memory:
 def backup(memory: Memory, tmp_path: Path) -> Path:
     """A backup that knows of a red door; the memory then learned of a green gate."""
     memory.remember("The door is red.")
-    memory.make_vectors()
+    memory.maintenance.make_vectors()
     target = tmp_path / "backup.db"
-    memory.backup(target)
+    memory.file.backup(target)
     memory.remember("The gate is green.")
-    memory.make_vectors()
+    memory.maintenance.make_vectors()
     return target
 
 
@@ -73,19 +73,19 @@ def test_who_has_the_file_open_sees_the_restored_state_and_goes_on(
     assert texts(memory) == ["The door is red."]
     assert not memory.recall("gate").hits
     memory.remember("The fence is blue.")
-    memory.make_vectors()
-    memory.gather()
+    memory.maintenance.make_vectors()
+    memory.maintenance.gather()
     assert [hit.item.text for hit in memory.recall("blue fence").hits][:1] == ["The fence is blue."]
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
     assert restored.kept_at is not None
     with opened(restored.kept_at) as kept:
         assert texts(kept) == ["The door is red.", "The gate is green."]
-        assert list(kept.verify()) == []
+        assert list(kept.file.verify()) == []
 
 
 def test_a_file_that_holds_nothing_newer_is_restored_unasked(memory: Memory, database: Path, tmp_path: Path) -> None:
     memory.remember("The door is red.")
-    memory.backup(tmp_path / "backup.db")
+    memory.file.backup(tmp_path / "backup.db")
 
     assert restore(database, tmp_path / "backup.db", now=NOW).lost == 0
 
@@ -185,7 +185,7 @@ def test_a_damaged_file_is_replaced_when_that_is_wanted_and_kept(
     assert restored.kept_at.read_bytes() == damaged
     with opened(database) as memory:
         assert texts(memory) == ["The door is red."]
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 def test_a_damaged_a_newer_and_a_missing_backup_are_refused(memory: Memory, database: Path, backup: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_restore_that_is_killed_leaves_the_one_state_or_the_other(
 
         with opened(database) as another:
             assert texts(another) == texts(memory)
-            assert list(another.verify()) == []
+            assert list(another.file.verify()) == []
         assert texts(memory) == after if done else texts(memory) in (before, after)
         if texts(memory) == after:
             memory.remember("The gate is green.")
@@ -372,7 +372,7 @@ def test_an_encrypted_file_is_restored_and_stays_encrypted(tmp_path: Path, secre
     if when == "before the backup":
         rekey.encrypt(path, secret, salt="0" * 32)
     with opened(path) as memory:
-        memory.backup(backup)
+        memory.file.backup(backup)
         memory.remember("The gate is green.")
     if when == "after the backup":
         rekey.encrypt(path, secret, salt="0" * 32)
@@ -381,7 +381,7 @@ def test_an_encrypted_file_is_restored_and_stays_encrypted(tmp_path: Path, secre
         restored = restore(path, backup, now=NOW, force=True)
         seen = texts(memory)
         memory.remember("The fence is blue.")
-        wrong = list(memory.verify())
+        wrong = list(memory.file.verify())
 
     assert seen == ["The door is red."]
     assert wrong == []
@@ -426,7 +426,7 @@ def test_an_encrypted_file_is_merged_and_imported_into(tmp_path: Path, secret: c
     assert encrypted(path)
     with opened(path) as memory:
         assert texts(memory) == ["The door is red.", "The fence is blue.", "The gate is green."]
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 def test_what_is_encrypted_does_not_come_into_a_plain_file_unasked(tmp_path: Path, secret: cipher.Key) -> None:
@@ -453,7 +453,7 @@ def test_a_backup_from_before_a_rekey_says_how_it_is_restored(
     rekey.encrypt(path, secret, salt="0" * 32)
     with opened(path) as memory:
         memory.remember("The door is red.")
-        memory.backup(backup)
+        memory.file.backup(backup)
     rekey.rekey(path, cipher.Key("another passphrase", "a test"), salt="1" * 32)
     monkeypatch.setenv(cipher.KEY_VARIABLE, "another passphrase")
 

@@ -74,7 +74,7 @@ def remember(path: Path, *texts: str) -> None:
 
 def texts_of(path: Path) -> list[str]:
     with Memory.open(path, model=HashingEncoder()) as memory:
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         return sorted(item.text for item in memory.listing(ItemQuery(scope="all"), limit=100_000))
 
 

@@ -15,9 +15,9 @@ from mcp_memory.domain.ids import id_number, id_text
 from mcp_memory.domain.model import (
     KINDS,
     Candidate,
+    Embedding,
     Filter,
     ItemId,
-    Measured,
     Operation,
     OperationId,
     Source,
@@ -92,7 +92,7 @@ def addition(chance: random.Random) -> AddItem:
         occurred_at=chance.choice([None, chance.randrange(1_000)]),
     )
     identifier = ItemId(id_text((chance.randrange(1 << 38) << 22) + number))
-    return AddItem(identifier, said, Measured(unit(chance)) if chance.random() < 0.8 else None)
+    return AddItem(identifier, said, Embedding(unit(chance)) if chance.random() < 0.8 else None)
 
 
 def change(chance: random.Random, store: SqliteStore, ids: list[ItemId]) -> Step:
@@ -116,7 +116,7 @@ def change(chance: random.Random, store: SqliteStore, ids: list[ItemId]) -> Step
         return EraseItem(item.id)
     if choice == 2:
         return replace(addition(chance), replaces=item.id)
-    return AmendItem(item.id, item.revision, chance.choice(fields), Measured(unit(chance)))
+    return AmendItem(item.id, item.revision, chance.choice(fields), Embedding(unit(chance)))
 
 
 def some_filter(chance: random.Random, moments: list[int]) -> Filter:
@@ -154,34 +154,34 @@ def test_both_searches_see_what_a_listing_sees_whoever_changed_it_in_memory_and_
         where = some_filter(chance, moments)
         for reader in chance.sample(stores, 2):
             listed = reader.listing(where=where, limit=1_000)
-            measured = reader.measured([n for n, _ in listed], encoder=ENCODER)
+            states = reader.revisions([item.revision_id for item in listed], encoder=ENCODER)
+            embedded = {number for number, state in states.items() if state.embedding}
             by_words = reader.search_text("memory", where=where, limit=1_000)
             query = unit(chance)
             by_vector = reader.search_vectors(query, encoder=ENCODER, where=where, limit=1_000)
-            assert {c.revision_id for c in by_words} == {n for n, _ in listed}
-            assert {c.revision_id for c in by_vector} == measured.keys()
+            assert {c.revision_id for c in by_words} == states.keys()
+            assert {c.revision_id for c in by_vector} == embedded
         assert scanned(path, query, where, limit=1_000) == (by_words, by_vector)
 
 
 def test_the_nearest_are_those_of_an_exact_search(stores: list[SqliteStore]) -> None:
     chance = random.Random(1)
-    steps = [replace(addition(chance), measured=Measured(unit(chance))) for _ in range(400)]
+    steps = [replace(addition(chance), embedding=Embedding(unit(chance))) for _ in range(400)]
     stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)
-    queries = np.array([unit(chance) for _ in range(20)])
-
-    found = stores[1].nearest(queries, encoder=ENCODER, where=Filter(scopes=("atlas",)), limit=3)
+    where = Filter(scopes=("atlas",))
 
     within = [step for step in steps if step.statement.scope == "atlas"]
-    matrix = np.array([step.measured.vector for step in within if step.measured])
-    for query, near in zip(queries, found, strict=True):
+    matrix = np.array([step.embedding.vector for step in within if step.embedding])
+    for query in [unit(chance) for _ in range(20)]:
+        found = stores[1].search_vectors(query, encoder=ENCODER, where=where, limit=3)
         best = np.argsort(-(matrix @ query))[:3]
-        assert [neighbour.item.id for neighbour in near] == [within[place].id for place in best]
-        assert [neighbour.cosine for neighbour in near] == pytest.approx(matrix[best] @ query, abs=0.01)
+        assert [one.revision_id for one in found] == [id_number(within[place].id) for place in best]
+        assert [one.score for one in found] == pytest.approx(matrix[best] @ query, abs=0.01)
 
 
 def test_a_filter_that_leaves_three_of_thousands_finds_those_three(stores: list[SqliteStore]) -> None:
     chance = random.Random(2)
-    steps = [replace(addition(chance), measured=Measured(unit(chance))) for _ in range(3_000)]
+    steps = [replace(addition(chance), embedding=Embedding(unit(chance))) for _ in range(3_000)]
     rare = [replace(step, statement=replace(step.statement, tags=("rare",), scope="user")) for step in steps[::1000]]
     steps[::1000] = rare
     stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)
@@ -196,7 +196,7 @@ def test_a_filter_that_leaves_three_of_thousands_finds_those_three(stores: list[
 
 def test_a_scan_of_thousands_finds_the_same_in_the_same_order(stores: list[SqliteStore], path: Path) -> None:
     chance = random.Random(5)
-    steps = [replace(addition(chance), measured=Measured(unit(chance))) for _ in range(4_000)]
+    steps = [replace(addition(chance), embedding=Embedding(unit(chance))) for _ in range(4_000)]
     stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)
 
     for where in (Filter(), Filter(scopes=("user", "atlas")), Filter(scopes=("user",), kinds=KINDS[:4], since=500)):
@@ -209,15 +209,16 @@ def test_a_scan_of_thousands_finds_the_same_in_the_same_order(stores: list[Sqlit
 
 def test_a_scanning_process_that_asks_again_and_again_finds_the_same(stores: list[SqliteStore], path: Path) -> None:
     chance = random.Random(6)
-    steps = [replace(addition(chance), measured=Measured(unit(chance))) for _ in range(400)]
+    steps = [replace(addition(chance), embedding=Embedding(unit(chance))) for _ in range(400)]
     stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), steps, encoder=ENCODER)
     scanning = opened_store(path, VectorScan)
-    queries = np.array([unit(chance) for _ in range(20)])
+    queries = [unit(chance) for _ in range(20)]
 
-    found = scanning.nearest(queries, encoder=ENCODER, where=Filter(), limit=3)
+    found = [scanning.search_vectors(query, encoder=ENCODER, where=Filter(), limit=3) for query in queries]
     scanning.close()
 
-    assert found == stores[1].nearest(queries, encoder=ENCODER, where=Filter(), limit=3)
+    warm = [stores[1].search_vectors(query, encoder=ENCODER, where=Filter(), limit=3) for query in queries]
+    assert found == warm
 
 
 def test_rare_words_are_found_among_common_ones(stores: list[SqliteStore], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,8 +236,8 @@ def test_rare_words_are_found_among_common_ones(stores: list[SqliteStore], monke
 def test_what_was_erased_takes_no_place_among_the_nearest(stores: list[SqliteStore]) -> None:
     chance = random.Random(4)
     near = unit(chance)
-    close = [replace(addition(chance), measured=Measured(near)) for _ in range(250)]
-    far = replace(addition(chance), measured=Measured(-near))
+    close = [replace(addition(chance), embedding=Embedding(near)) for _ in range(250)]
+    far = replace(addition(chance), embedding=Embedding(-near))
     stores[0].apply(Operation(OperationId(id_text(1)), "test", 1, "", "", ""), [*close, far], encoder=ENCODER)
     assert len(stores[1].search_vectors(near, encoder=ENCODER, where=Filter(), limit=5)) == 5
 

@@ -83,10 +83,10 @@ def test_no_way_into_the_file_leaves_a_secret_in_it(memory: Memory, database: Pa
     memory.update(kept.id, content=f"The new deploy token is {TOKEN}", tags=[TOKEN])
     memory.summarize("token", digest=f"Deploys need {TOKEN}.")
     memory.forget([kept.id], reason=f"leaked {TOKEN}")
-    memory.reindex()
+    memory.maintenance.reindex()
 
     assert TOKEN.encode() not in bytes_of(database)
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
     assert MARK in memory.recall("deploy push", by=Caller()).text
 
 

@@ -285,7 +285,7 @@ def test_uses_are_written_after_the_answer_and_survive_reindexing(tmp_path: Path
     clock.pass_(days=1)
     with opened(tmp_path, clock) as memory:
         memory.recall("boat")
-        memory.reindex()
+        memory.maintenance.reindex()
         assert len(memory.operations()) == operations
 
     assert written == [(3, 0)]

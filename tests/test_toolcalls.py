@@ -53,7 +53,7 @@ def test_calls_are_kept_whole_for_seven_days(memory: Memory, clock: Clock) -> No
     keep(memory, *READS)
     clock.pass_(days=6)
 
-    assert memory.fold() == Folded(0, 0, 0)
+    assert memory.maintenance.fold() == Folded(0, 0, 0)
     assert len(shown(memory)) == 5
 
 
@@ -61,7 +61,7 @@ def test_repeated_calls_become_one_pattern(memory: Memory, clock: Clock) -> None
     keep(memory, *READS, call("list_issues", state="open"))
     clock.pass_(days=8)
 
-    done = memory.fold()
+    done = memory.maintenance.fold()
     texts = {item.text for item in shown(memory)}
 
     assert done == Folded(1, 5, 0)
@@ -79,13 +79,13 @@ def test_a_pattern_says_where_there_were_more_values_than_it_names(memory: Memor
 
     keep(memory, *READS)
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
     five = told()
     named = "path: src/m1.py | src/m2.py | src/m3.py | src/m4.py | src/m5.py"
     for name in ("six", "seven"):
         keep(memory, call("read_file", path=f"src/{name}.py", ms=30))
         clock.pass_(days=8)
-        memory.fold()
+        memory.maintenance.fold()
 
     assert (five, told()) == ([named], [f"{named} | \u2026"])
 
@@ -94,13 +94,13 @@ def test_two_calls_of_a_shape_make_no_pattern(memory: Memory, clock: Clock) -> N
     keep(memory, *READS[:2], call("read_file", path="a.py", lines="1-5", encoding="utf-8"))
     clock.pass_(days=8)
 
-    assert memory.fold().patterns == 0
+    assert memory.maintenance.fold().patterns == 0
 
 
 def test_hidden_calls_are_found_as_of_then(memory: Memory, clock: Clock) -> None:
     keep(memory, *READS)
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
 
     assert len(shown(memory, as_of="2026-03-05")) == 5
 
@@ -108,11 +108,11 @@ def test_hidden_calls_are_found_as_of_then(memory: Memory, clock: Clock) -> None
 def test_later_calls_are_counted_in_the_pattern_there_is(memory: Memory, clock: Clock) -> None:
     keep(memory, *READS)
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
     keep(memory, call("read_file", path="src/new.py", ms=30))
     clock.pass_(days=8)
 
-    done = memory.fold()
+    done = memory.maintenance.fold()
     [pattern] = shown(memory)
 
     assert done.hidden == 1
@@ -122,17 +122,17 @@ def test_later_calls_are_counted_in_the_pattern_there_is(memory: Memory, clock: 
 def test_after_thirty_days_only_the_pattern_remains(memory: Memory, clock: Clock, database: Path) -> None:
     keep(memory, *READS, call("read_file", path="src/qxwzvj.py", ms=1))
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
     clock.pass_(days=23)
 
-    done = memory.fold()
+    done = memory.maintenance.fold()
 
     assert done == Folded(0, 0, 6)
     assert shown(memory, as_of="2026-03-05") == []
     assert [item.text[:13] for item in shown(memory)] == ["read_file \u00d7 6"]
     assert memory.stats().tool_history == {"whole": 0, "patterns": 1, "hidden": 0}
     assert b"qxwzvj" not in b"".join(file.read_bytes() for file in database.parent.glob("memory.db*"))
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
 
 
 def test_what_failed_and_what_changed_something_is_kept_longer(memory: Memory, clock: Clock) -> None:
@@ -140,11 +140,11 @@ def test_what_failed_and_what_changed_something_is_kept_longer(memory: Memory, c
     writes = [call("write_file", path=f"src/w{n}.py") for n in range(3)]
     keep(memory, *READS, failed, *writes)
     clock.pass_(days=40)
-    memory.fold()
+    memory.maintenance.fold()
     early = {item.text for item in shown(memory)}
     clock.pass_(days=51)
-    memory.fold()
-    memory.fold()
+    memory.maintenance.fold()
+    memory.maintenance.fold()
 
     late = sorted(item.text.split(",")[0] for item in shown(memory))
 
@@ -160,7 +160,7 @@ def test_retention_is_settable(database: Path, clock: Clock) -> None:
         keep(memory, *READS[:2])
         clock.pass_(days=2)
 
-        assert memory.fold().hidden == 2
+        assert memory.maintenance.fold().hidden == 2
 
 
 def test_a_call_that_is_erased_takes_the_pattern_with_it_and_the_others_come_back(
@@ -168,7 +168,7 @@ def test_a_call_that_is_erased_takes_the_pattern_with_it_and_the_others_come_bac
 ) -> None:
     ids = keep(memory, *READS[:3], call("read_file", path="qxwzvj.py"))
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
 
     memory.forget([ids[3]], erase=True)
 
@@ -181,24 +181,24 @@ def test_a_fold_that_is_undone_shows_its_calls_again_and_is_not_made_a_second_ti
 ) -> None:
     ids = keep(memory, *READS, call("read_file", path="src/m9.py", outcome="error: permission denied"))
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
 
     memory.undo()
-    again = memory.fold()
+    again = memory.maintenance.fold()
 
     assert again == Folded(0, 0, 0)
     assert {item.id for item in shown(memory)} == set(ids)
     assert memory.stats().tool_history == {"whole": 6, "patterns": 0, "hidden": 0}
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
 
 
 def test_a_fold_whose_calls_are_erased_can_no_longer_be_undone(memory: Memory, clock: Clock) -> None:
     keep(memory, *READS)
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
     fold = memory.operations(limit=1)[0].id
     clock.pass_(days=31)
-    memory.fold()
+    memory.maintenance.fold()
     before = {item.text for item in shown(memory)}
 
     with pytest.raises(Conflict, match="erased since"):
@@ -213,12 +213,12 @@ def test_calls_of_the_shape_that_come_after_an_undone_fold_make_a_pattern_of_the
 ) -> None:
     keep(memory, *READS)
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
     memory.undo()
     keep(memory, *(call("read_file", path=f"new/n{n}.py") for n in range(3)))
     clock.pass_(days=8)
 
-    done = memory.fold()
+    done = memory.maintenance.fold()
 
     assert done == Folded(1, 3, 0)
     assert len(shown(memory)) == 6
@@ -227,13 +227,13 @@ def test_calls_of_the_shape_that_come_after_an_undone_fold_make_a_pattern_of_the
 def test_a_fold_whose_undo_is_undone_holds_again(memory: Memory, clock: Clock) -> None:
     keep(memory, *READS)
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
     folded = shown(memory)
 
     memory.undo(memory.undo().by)
     keep(memory, call("read_file", path="src/new.py", ms=30))
     clock.pass_(days=8)
-    later = memory.fold()
+    later = memory.maintenance.fold()
 
     assert [item.text[:13] for item in folded] == ["read_file \u00d7 5"]
     assert later.hidden == 1
@@ -243,15 +243,15 @@ def test_a_fold_whose_undo_is_undone_holds_again(memory: Memory, clock: Clock) -
 def test_undoing_a_later_fold_leaves_the_earlier_one(memory: Memory, clock: Clock) -> None:
     keep(memory, *READS)
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
     pattern = shown(memory)[0].text
     late = call("read_file", path="src/new.py", ms=30)
     keep(memory, late)
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
 
     memory.undo()
-    memory.fold()
+    memory.maintenance.fold()
 
     assert {item.text for item in shown(memory)} == {pattern, late}
 
@@ -261,7 +261,7 @@ def test_a_call_that_is_shown_long_after_its_fold_was_undone_is_erased_without_a
 ) -> None:
     ids = keep(memory, *READS[:3], call("read_file", path="qxwzvj.py"))
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
     memory.undo()
 
     memory.forget([ids[3]], erase=True)
@@ -273,7 +273,7 @@ def test_a_call_that_is_shown_long_after_its_fold_was_undone_is_erased_without_a
 def test_a_call_that_was_folded_says_in_which_pattern_it_is(memory: Memory, clock: Clock) -> None:
     ids = keep(memory, *READS)
     clock.pass_(days=8)
-    memory.fold()
+    memory.maintenance.fold()
 
     [pattern] = shown(memory)
 
@@ -302,7 +302,7 @@ def test_a_pinned_call_stays_as_it_is(memory: Memory, clock: Clock) -> None:
     memory.update(ids[0], pinned=True)
     clock.pass_(days=8)
 
-    memory.fold()
+    memory.maintenance.fold()
 
     assert ids[0] in {item.id for item in shown(memory)}
 

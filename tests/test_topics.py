@@ -68,7 +68,7 @@ def named(memory: Memory, name: str) -> Topic:
 def test_items_gather_by_what_they_resemble(memory: Memory) -> None:
     keep(memory, BREAD[0], BIKES[0], BREAD[1], "Ada owns the parser.", BREAD[2], BIKES[1], BIKES[2], BREAD[3])
 
-    memory.gather()
+    memory.maintenance.gather()
 
     assert groups(memory) == {frozenset(BREAD), frozenset(BIKES)}
 
@@ -77,7 +77,7 @@ def test_items_gather_by_their_tags_and_the_tag_is_the_name(memory: Memory) -> N
     keep(memory, "Ada owns the parser.", "Lunch is at noon.", tags=("team",))
     keep(memory, "Alone with its tag.", tags=("rare",))
 
-    memory.gather()
+    memory.maintenance.gather()
 
     assert [topic.name for topic in memory.topics()[0]] == ["team"]
     assert len(named(memory, "team").items) == 2
@@ -87,7 +87,7 @@ def test_what_resembles_tagged_items_joins_their_topic(memory: Memory) -> None:
     keep(memory, *BREAD[:3], tags=("baking",))
     [untagged] = keep(memory, BREAD[3])
 
-    memory.gather()
+    memory.maintenance.gather()
 
     assert untagged in named(memory, "baking").items
     assert BREAD[3] in memory.summarize("baking").text
@@ -95,7 +95,7 @@ def test_what_resembles_tagged_items_joins_their_topic(memory: Memory) -> None:
 
 def test_a_name_is_made_of_words_that_several_members_say(memory: Memory) -> None:
     keep(memory, *BREAD, "Ada owns the parser.", "Lunch is at noon.")
-    memory.gather()
+    memory.maintenance.gather()
 
     [topic] = memory.topics()[0]
 
@@ -108,7 +108,7 @@ def test_topics_keep_to_their_scope(memory: Memory) -> None:
     keep(memory, *BREAD[:2], scope="one")
     keep(memory, *BREAD[2:], scope="two")
 
-    memory.gather()
+    memory.maintenance.gather()
 
     assert memory.topics()[0] == []
 
@@ -116,20 +116,20 @@ def test_topics_keep_to_their_scope(memory: Memory) -> None:
 def test_an_item_that_changes_leaves_its_topic(memory: Memory) -> None:
     keep(memory, *BIKES)
     odd = keep(memory, *BREAD)[0]
-    memory.gather()
+    memory.maintenance.gather()
 
     memory.update(odd, content="Ada owns the parser.")
-    memory.gather()
+    memory.maintenance.gather()
 
     assert groups(memory) == {frozenset(BREAD[1:]), frozenset(BIKES)}
 
 
 def test_a_tag_that_is_taken_away_is_no_topic_any_more(memory: Memory) -> None:
     ids = keep(memory, "Ada owns the parser.", "Lunch is at noon.", tags=("team",))
-    memory.gather()
+    memory.maintenance.gather()
 
     memory.update(ids[0], tags=["people"])
-    memory.gather()
+    memory.maintenance.gather()
 
     assert memory.topics()[0] == []
 
@@ -138,7 +138,7 @@ def test_pinned_and_many_members_make_a_topic_important(memory: Memory) -> None:
     ids = keep(memory, *BREAD)
     keep(memory, *BIKES)
     memory.update(ids[0], pinned=True)
-    memory.gather()
+    memory.maintenance.gather()
 
     bread, bikes = sorted(memory.topics()[0], key=lambda topic: -len(topic.items))
 
@@ -149,11 +149,11 @@ def test_the_topics_that_changed_last_come_first_with_what_carries_the_most(memo
     keep(memory, *BREAD)
     clock.pass_(days=1)
     keep(memory, *BIKES)
-    memory.gather()
+    memory.maintenance.gather()
 
     fresh = memory.fresh_topics(limit=1)
 
-    assert fresh[0].lead in BIKES
+    assert fresh[0].sentences[0].text in BIKES
     assert set(fresh[0].digest.splitlines()) <= set(BIKES)
     assert len(fresh[0].digest.splitlines()) > 1
     assert len(fresh) == 1
@@ -162,7 +162,7 @@ def test_the_topics_that_changed_last_come_first_with_what_carries_the_most(memo
 def test_fresh_topics_are_those_of_the_callers_scopes(memory: Memory) -> None:
     keep(memory, *BREAD, scope="one")
     keep(memory, *BIKES)
-    memory.gather()
+    memory.maintenance.gather()
 
     seen = [len(memory.fresh_topics(by=Caller(project=project))) for project in (None, "one")]
 
@@ -175,7 +175,7 @@ def test_fresh_topics_are_those_of_the_callers_scopes(memory: Memory) -> None:
 def test_a_session_begins_with_fresh_topics_and_reads_the_same_until_something_changes(memory: Memory) -> None:
     [first, *_] = keep(memory, *BREAD)
     keep(memory, *BIKES)
-    memory.gather()
+    memory.maintenance.gather()
 
     start = memory.recall(max_tokens=400).text
     assert sum(line.startswith("topic ") for line in start.splitlines()) == 1, start
@@ -188,13 +188,13 @@ def test_a_session_begins_with_fresh_topics_and_reads_the_same_until_something_c
 
 def test_a_digest_is_stale_the_moment_an_item_changes_and_fresh_when_gathered_again(memory: Memory) -> None:
     ids = keep(memory, *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
     [before] = memory.topics()[0]
 
     memory.update(ids[2], content="Bake sourdough rye bread at 230 degrees.")
     [during] = memory.topics()[0]
     on_demand = memory.summarize(before.name).text
-    memory.gather()
+    memory.maintenance.gather()
     [after] = memory.topics()[0]
 
     assert [before.stale, during.stale, after.stale] == [False, True, False]
@@ -205,7 +205,7 @@ def test_a_digest_is_stale_the_moment_an_item_changes_and_fresh_when_gathered_ag
 
 def test_a_digest_is_stale_the_moment_an_item_is_forgotten(memory: Memory) -> None:
     ids = keep(memory, *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
     name = memory.topics()[0][0].name
 
     memory.forget([ids[2]])
@@ -218,7 +218,7 @@ def test_a_digest_is_stale_the_moment_an_item_is_forgotten(memory: Memory) -> No
 
 def test_a_topic_is_found_by_its_keywords(memory: Memory) -> None:
     keep(memory, *BREAD, *BIKES)
-    memory.gather()
+    memory.maintenance.gather()
 
     digest = memory.summarize("Flour Rye")
 
@@ -227,13 +227,13 @@ def test_a_topic_is_found_by_its_keywords(memory: Memory) -> None:
 
 def test_a_digest_that_was_handed_in_is_never_overwritten_only_stale(memory: Memory) -> None:
     ids = keep(memory, *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
     name = memory.topics()[0][0].name
 
     memory.summarize(name, digest="All about dark bread.")
     fresh = named(memory, name)
     memory.update(ids[0], content="Sourdough bread needs a starter of spelt flour, not rye.")
-    memory.gather()
+    memory.maintenance.gather()
     stale = named(memory, name)
 
     assert (fresh.kept, fresh.stale, fresh.digest) == (True, False, "All about dark bread.")
@@ -243,25 +243,25 @@ def test_a_digest_that_was_handed_in_is_never_overwritten_only_stale(memory: Mem
 
 def test_a_topic_under_whose_name_a_digest_was_handed_in_keeps_the_name(memory: Memory) -> None:
     keep(memory, *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
     name = memory.topics()[0][0].name
     memory.summarize(name, digest="All about dark bread.")
 
     keep(memory, *[f"Sourdough bread number {n} was burnt in the oven, burnt oven bread." for n in range(12)])
-    memory.gather()
+    memory.maintenance.gather()
 
     assert named(memory, name).newer >= 1
 
 
 def test_an_older_and_shorter_budget_takes_what_carries_the_most(memory: Memory) -> None:
     keep(memory, *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
     [topic] = memory.topics()[0]
 
     short = memory.summarize(topic.name, max_tokens=70)
 
     assert short.tokens <= 70
-    assert [item.text for item in short.items] == [topic.lead]
+    assert [item.text for item in short.items] == [topic.sentences[0].text]
     assert short.left_out == 3
 
 
@@ -272,7 +272,7 @@ def test_recall_leads_with_the_digest_where_a_question_is_about_more_than_fits(m
     keep(memory, *BREAD)
     keep(memory, *BIKES)
     plain = memory.recall("sourdough bread with rye flour", limit=3)
-    memory.gather()
+    memory.maintenance.gather()
     [topic] = [topic for topic in memory.topics()[0] if len(topic.items) == 4]
 
     paged = memory.recall("sourdough bread with rye flour", limit=3)
@@ -287,7 +287,7 @@ def test_recall_leads_with_the_digest_where_a_question_is_about_more_than_fits(m
 def test_recall_leads_with_the_digest_that_was_handed_in_while_it_is_fresh(memory: Memory) -> None:
     keep(memory, *BREAD, tags=("baking",))
     keep(memory, *BIKES)
-    memory.gather()
+    memory.maintenance.gather()
     memory.summarize("baking", digest="- The rye loaf works at last.\n- It needs a day.")
 
     paged = memory.recall("how is the baking of rye bread going", limit=3)
@@ -302,14 +302,14 @@ def test_recall_leads_with_the_digest_that_was_handed_in_while_it_is_fresh(memor
 
 def test_recall_has_no_lead_where_all_that_matches_is_there(memory: Memory) -> None:
     keep(memory, *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
 
     assert "topic" not in memory.recall("sourdough bread with rye flour").text
 
 
 def test_a_filter_that_leaves_a_part_of_a_topic_out_gets_no_digest_of_it(memory: Memory) -> None:
     keep(memory, *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
 
     paged = memory.recall("sourdough bread with rye flour", limit=3, select=ItemQuery(kinds=("fact",)))
 
@@ -324,7 +324,7 @@ def test_a_lead_costs_no_hit_and_stays_in_the_budget(database: Path, limit: int,
         memory.wait_for_encoder()
         keep(memory, *[f"Sourdough bread {n} of rye flour was baked on day {n}." for n in range(20)])
         plain = memory.recall("sourdough rye bread", limit=limit, max_tokens=budget)
-        memory.gather()
+        memory.maintenance.gather()
 
         paged = memory.recall("sourdough rye bread", limit=limit, max_tokens=budget)
 
@@ -334,7 +334,7 @@ def test_a_lead_costs_no_hit_and_stays_in_the_budget(database: Path, limit: int,
 
 def test_what_recall_printed_is_no_new_memory_with_the_lead_in_it(memory: Memory) -> None:
     keep(memory, *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
     printed = memory.recall("sourdough bread with rye flour", limit=3).text
 
     again = memory.remember(printed)
@@ -352,13 +352,13 @@ def test_a_patch_is_bounded_and_the_next_process_goes_on(database: Path) -> None
         memory.wait_for_encoder()
         keep(memory, *said)
         waiting = [memory.stats().ungathered]
-        memory.gather(patches=1)
+        memory.maintenance.gather(patches=1)
         waiting.append(memory.stats().ungathered)
 
     with Memory.open(database, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
         kept = memory.stats().ungathered
-        memory.gather()
+        memory.maintenance.gather()
         left = memory.stats().ungathered
 
     assert waiting[0] == 150
@@ -369,11 +369,11 @@ def test_a_patch_is_bounded_and_the_next_process_goes_on(database: Path) -> None
 
 def test_only_the_topics_that_an_item_touches_are_described_anew(memory: Memory, clock: Clock) -> None:
     keep(memory, *BREAD, *BIKES)
-    memory.gather()
+    memory.maintenance.gather()
     clock.pass_(hours=1)
 
     keep(memory, "Rye flour for sourdough bread is sold out.")
-    memory.gather()
+    memory.maintenance.gather()
     made = {len(topic.items): topic.made_at for topic in memory.topics()[0]}
 
     assert made[5] - made[3] == 3_600_000
@@ -381,10 +381,10 @@ def test_only_the_topics_that_an_item_touches_are_described_anew(memory: Memory,
 
 def test_nothing_waits_where_nothing_has_changed(memory: Memory) -> None:
     keep(memory, *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
     before = memory.topics()
 
-    memory.gather()
+    memory.maintenance.gather()
 
     assert memory.topics() == before
     assert memory.stats().ungathered == 0
@@ -394,7 +394,7 @@ def gather_in_a_process(path: Path, start: Barrier) -> None:
     start.wait()
     with Memory.open(path, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
-        memory.gather()
+        memory.maintenance.gather()
 
 
 def test_two_processes_gather_one_file_as_one_would(tmp_path: Path) -> None:
@@ -414,12 +414,12 @@ def test_two_processes_gather_one_file_as_one_would(tmp_path: Path) -> None:
         process.join(120)
     with Memory.open(alone, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
-        memory.gather()
+        memory.maintenance.gather()
         expected = groups(memory)
 
     with Memory.open(shared, model=HashingEncoder()) as memory:
         assert [process.exitcode for process in running] == [0, 0]
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert memory.stats().ungathered == 0
         assert groups(memory) == expected
     assert sum(map(len, expected)) == 180
@@ -429,7 +429,7 @@ def test_without_an_encoder_words_alone_gather(database: Path) -> None:
     with Memory.open(database, model=Path("/nowhere")) as memory:
         keep(memory, *BREAD, *BIKES)
 
-        memory.gather()
+        memory.maintenance.gather()
 
         assert groups(memory) == {frozenset(BREAD), frozenset(BIKES)}
 
@@ -438,10 +438,10 @@ def test_a_new_encoder_gathers_everything_anew(database: Path) -> None:
     with Memory.open(database, model=HashingEncoder(64, name="old")) as memory:
         memory.wait_for_encoder()
         keep(memory, *BREAD, *BIKES)
-        memory.gather()
+        memory.maintenance.gather()
 
     with Memory.open(database, model=HashingEncoder(128, name="new")) as memory:
-        memory.reindex()
+        memory.maintenance.reindex()
 
         assert groups(memory) == {frozenset(BREAD), frozenset(BIKES)}
         assert memory.stats().ungathered == 0
@@ -451,10 +451,10 @@ def test_a_file_that_may_only_be_read_tells_its_topics(database: Path) -> None:
     with Memory.open(database, model=HashingEncoder()) as memory:
         memory.wait_for_encoder()
         keep(memory, *BREAD)
-        memory.gather()
+        memory.maintenance.gather()
 
     with Memory.open(database, model=HashingEncoder(), read_only=True) as memory:
-        memory.gather()
+        memory.maintenance.gather()
         [topic] = memory.topics()[0]
 
         assert memory.summarize(topic.name).items
@@ -462,14 +462,14 @@ def test_a_file_that_may_only_be_read_tells_its_topics(database: Path) -> None:
 
 def test_what_is_erased_leaves_no_word_in_its_topics(memory: Memory, database: Path) -> None:
     ids = keep(memory, "The qxwzvj bread is sourdough bread.", "A qxwzvj sourdough is rye bread.", *BREAD)
-    memory.gather()
+    memory.maintenance.gather()
     memory.update(ids[1], content="The parser is Ada's.")
-    memory.gather(patches=1)
+    memory.maintenance.gather(patches=1)
 
     memory.forget(ids[:2], erase=True)
 
     assert b"qxwzvj" not in b"".join(file.read_bytes() for file in database.parent.glob("memory.db*"))
-    memory.gather()
+    memory.maintenance.gather()
     assert groups(memory) == {frozenset(BREAD)}
 
 
@@ -500,7 +500,7 @@ def test_whatever_happens_topics_hold_what_is_live_and_nothing_else(
             if verb == "remember":
                 tags |= dict.fromkeys(keep(memory, f"Thing t{number} of {tag * 5}.", tags=(tag,)), tag)
             elif verb == "gather":
-                memory.gather(patches=1)
+                memory.maintenance.gather(patches=1)
             elif ids and verb == "retag":
                 tags[ids[number % len(ids)]] = tag
                 memory.update(ids[number % len(ids)], tags=[tag])
@@ -510,19 +510,19 @@ def test_whatever_happens_topics_hold_what_is_live_and_nothing_else(
             gone = {item for topic in memory.topics()[0] for item in topic.items} - tags.keys()
             assert gone == set()
 
-        memory.gather()
+        memory.maintenance.gather()
         by_tag = {topic.name: set(topic.items) for topic in memory.topics()[0] if topic.name in "abc"}
         live = {item.id: set(item.tags) for item in memory.listing(EVERYTHING, limit=100)}
         expected = {tag: {item for item, own in live.items() if tag in own} for tag in "abc"}
 
         assert [tag for tag, tagged in expected.items() if len(tagged) > 1 and not tagged <= by_tag[tag]] == []
         assert set().union(*by_tag.values()) <= live.keys()
-        memory.reindex()
+        memory.maintenance.reindex()
         anew = {topic.name: set(topic.items) for topic in memory.topics()[0] if topic.name in "abc"}
         assert {tag: by_tag[tag] & expected[tag] for tag in by_tag if len(expected[tag]) > 1} == {
             tag: anew[tag] & expected[tag] for tag in anew if len(expected[tag]) > 1
         }
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
 
 
 # pure parts
@@ -594,8 +594,8 @@ def test_a_travel_planner_remembers_the_trip(
         memory.wait_for_encoder()
         memory.remember(turns=[Turn(text, "Traveller") for text in told])
         keep(memory, *OTHERS)
-        memory.make_vectors()
-        memory.gather()
+        memory.maintenance.make_vectors()
+        memory.maintenance.gather()
 
         said = texts_of(memory)
         [trip] = [topic for topic in memory.topics()[0] if said[topic.items[0]] in told]
@@ -623,7 +623,7 @@ def test_statements_that_name_their_subject_gather_in_chinese_too(database: Path
     with Memory.open(database) as memory:
         memory.wait_for_encoder()
         keep(memory, *said, *OTHERS)
-        memory.gather()
+        memory.maintenance.gather()
 
         [topic] = [topic for topic in memory.topics()[0] if len(topic.items) == 4]
 
@@ -658,7 +658,7 @@ def test_bare_statements_of_one_trip_that_were_told_together_gather(database: Pa
             calls = [told] if at_once else [[text] for text in told]
             for texts in calls:
                 memory.remember(items=[Entry(text) for text in texts], by=Caller(session=session))
-        memory.gather()
+        memory.maintenance.gather()
         hits = {hit.item.text for hit in memory.recall("What about my budget and lodging in Switzerland?").hits}
 
         gathered = groups(memory)
@@ -690,8 +690,8 @@ def test_bare_chinese_statements_of_one_trip_that_were_told_together_gather(data
                 memory.remember(items=[Entry(text) for text in texts], by=Caller(session=session))
                 if how == "minutes apart":
                     clock.pass_(minutes=5)
-                    memory.gather()
-        memory.gather()
+                    memory.maintenance.gather()
+        memory.maintenance.gather()
 
         gathered = groups(memory)
 
@@ -713,7 +713,7 @@ def test_what_one_session_told_of_several_things_stays_apart(database: Path) -> 
         memory.wait_for_encoder()
         keep(memory, *mixed)
         memory.remember("喜欢摄影", by=Caller(session="another"))
-        memory.gather()
+        memory.maintenance.gather()
 
         assert groups(memory) == set()
 
@@ -727,7 +727,7 @@ def test_a_question_that_names_a_tag_begins_with_what_is_known_under_it(database
         for text in told:
             memory.remember(text, like=Entry("", tags=(tag,)))
         keep(memory, *OTHERS)
-        memory.gather()
+        memory.maintenance.gather()
 
         answer = memory.recall("我去瑞士的预算和住宿怎么样？").text
 

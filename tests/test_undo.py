@@ -88,7 +88,7 @@ def test_as_of_any_moment_of_200_operations_gives_what_was_visible_then(kept: Ke
 
     undone = sum(operation.verb == "undo" for operation in kept.memory.operations(limit=1000))
     assert min(undone, refused) > 10
-    assert list(kept.memory.verify()) == []
+    assert list(kept.memory.file.verify()) == []
     for moment, then in moments:
         assert visible(kept, as_of=moment) == then
 
@@ -122,7 +122,7 @@ def test_undoing_all_operations_leaves_what_was_visible_and_undoing_the_undos_br
     for _ in done:
         kept.memory.undo()
     assert visible(kept) == first
-    assert list(kept.memory.verify()) == []
+    assert list(kept.memory.file.verify()) == []
 
 
 @SLOW
@@ -160,7 +160,7 @@ def test_whatever_is_undone_in_whatever_order_the_file_stays_sound(
             kept.memory.undo(operations(kept)[-1])
             assert visible(kept) == after
 
-    assert list(kept.memory.verify()) == []
+    assert list(kept.memory.file.verify()) == []
     words = [
         (item.text, item.scope)
         for item in kept.memory.listing(ItemQuery("all"), limit=1000)
@@ -503,7 +503,7 @@ def test_what_was_taken_back_and_brought_back_is_erased_like_anything_else(memor
 
     assert len(present) == 2
     assert b"qxwzv" not in raw_bytes(kept.path)
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
 
 
 def test_an_erase_reaches_the_tombstones_that_say_the_same(memory: Memory, kept: Kept) -> None:
@@ -524,7 +524,7 @@ def test_an_erase_reaches_the_tombstones_that_say_the_same(memory: Memory, kept:
     assert left
     assert memory.operations(limit=1)[0].erased == 2
     assert b"qxwzvk" not in raw_bytes(kept.path)
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
 
 
 def test_an_erase_cannot_be_taken_back_nor_what_it_left_nothing_of(memory: Memory) -> None:
@@ -546,7 +546,7 @@ def test_of_a_batch_that_was_erased_in_part_the_rest_is_taken_back(memory: Memor
     memory.undo(first)
 
     assert texts(memory) == []
-    assert list(memory.verify()) == []
+    assert list(memory.file.verify()) == []
 
 
 def test_as_of_tells_the_passage_of_what_was_forgotten_since(memory: Memory, kept: Kept) -> None:
@@ -627,7 +627,7 @@ def test_a_file_of_the_first_schema_keeps_its_counts_and_its_past_and_can_be_und
         after = [item.seen for item in memory.listing(ItemQuery("all", tags=("tea",)), limit=9)]
         memory.undo()
 
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []
         assert (first.item.text, [was.text for was in first.was]) == (new, [old])
         assert (before, after) == ([3], [4])
         assert "Tea it is." in memory.summarize("tea", select=ItemQuery("user")).text
@@ -641,4 +641,4 @@ def test_a_file_of_the_first_schema_keeps_its_counts_and_its_past_and_can_be_und
         assert memory.listing(ItemQuery("all"), limit=9) == []
         with pytest.raises(NotFound, match="forgotten"):
             memory.source(id_text(12))
-        assert list(memory.verify()) == []
+        assert list(memory.file.verify()) == []

@@ -47,7 +47,7 @@ def test_a_later_message_goes_first_and_says_what_the_earlier_one_said(
     assert changes(found.hits) == [(newer, [older]), (older, [])]
     assert f"\n  was: {older} (said 2026-03-02, #{old.id})\n" in found.text
     assert found.text.count(older) == 1
-    assert echoes.recited(found.text)[0].id == found.hits[0].item.id
+    assert echoes.parse_echoes(found.text)[0].id == found.hits[0].item.id
     assert (found.more, "more:" in found.text) == (0, False)
 
 

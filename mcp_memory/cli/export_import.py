@@ -251,7 +251,7 @@ def run_merge(
         kept_at = None
     if not dry_run and merged.total:
         with open_memory(config) as memory, progress_bar() as progress:
-            memory.make_vectors(progress)
+            memory.maintenance.make_vectors(progress)
     if as_json:
         print_answer({**asdict(merged), "dry_run": dry_run, "backup": None if kept_at is None else str(kept_at)})
         return

@@ -19,8 +19,8 @@ from mcp_memory.exchange.archives import named
 from mcp_memory.exchange.exporters.graph import lines
 from mcp_memory.language.token_count import counted
 from mcp_memory.markdown_folder import state
-from mcp_memory.markdown_folder.sync import EVERYTHING, TakenIn
-from mcp_memory.markdown_folder.writer import WrittenOut
+from mcp_memory.markdown_folder.sync import EVERYTHING, SyncResult
+from mcp_memory.markdown_folder.writer import WriteResult
 from mcp_memory.memory import Memory
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.recall.filters import ItemQuery
@@ -89,9 +89,9 @@ def export_folder(config: Config, folder: Path) -> None:
     memory, _ = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
-        memory.make_vectors(progress)
-        memory.gather(progress)
-        written = memory.write_out(folder)
+        memory.maintenance.make_vectors(progress)
+        memory.maintenance.gather(progress)
+        written = memory.folder.write(folder)
     _say(export_report(written, folder))
 
 
@@ -100,8 +100,8 @@ def export_graph(config: Config) -> list[bytes]:
     memory, caller = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
-        memory.make_vectors(progress)
-        memory.gather(progress)
+        memory.maintenance.make_vectors(progress)
+        memory.maintenance.gather(progress)
         everywhere = ItemQuery(scope="all")
         topics = memory.fresh_topics(limit=EVERYTHING, select=everywhere, by=caller)
         return list(lines(memory.listing(everywhere, limit=EVERYTHING, by=caller), topics))
@@ -116,16 +116,18 @@ def import_folder(
     memory, caller = open_memory_for(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
-        taken = memory.take_in(folder, by=caller, progress=progress, keep=_side(keep), confirm=confirm, dry_run=dry_run)
+        taken = memory.folder.read(
+            folder, by=caller, progress=progress, keep=_side(keep), confirm=confirm, dry_run=dry_run
+        )
         if taken.pending:
-            memory.make_vectors(progress)
+            memory.maintenance.make_vectors(progress)
     if as_json:
         print_answer(_taken_data(taken, dry_run=dry_run))
         return
     _say(import_report(taken, folder, dry_run=dry_run))
 
 
-def import_report(taken: TakenIn, folder: Path, *, dry_run: bool) -> list[str]:
+def import_report(taken: SyncResult, folder: Path, *, dry_run: bool) -> list[str]:
     """Report what was imported, what was not and why, line by line."""
     new = [item for item in taken.new if item.status != "known"]
     parts = [f"{len(found)} {word}" for word, found in (("edited", taken.edited), ("new", new)) if found]
@@ -150,7 +152,7 @@ def import_report(taken: TakenIn, folder: Path, *, dry_run: bool) -> list[str]:
     return lines
 
 
-def export_report(written: WrittenOut, folder: Path) -> list[str]:
+def export_report(written: WriteResult, folder: Path) -> list[str]:
     """Report what was written to the folder, line by line."""
     lines = [
         f"{folder}: {counted(written.written, 'file')} written, {written.removed} removed, {written.untouched} as they were."
@@ -163,14 +165,14 @@ def export_report(written: WrittenOut, folder: Path) -> list[str]:
 
 def _synchronize(
     memory: Memory, caller: Caller, folder: Path, *, keep: str | None, confirm: bool
-) -> tuple[TakenIn, WrittenOut]:
+) -> tuple[SyncResult, WriteResult]:
     with progress_bar() as progress:
-        taken = TakenIn(None)
+        taken = SyncResult(None)
         if state.is_ours(folder):
-            taken = memory.take_in(folder, by=caller, progress=progress, keep=_side(keep), confirm=confirm)
-        memory.make_vectors(progress)
-        memory.gather(progress)
-        return taken, memory.write_out(folder)
+            taken = memory.folder.read(folder, by=caller, progress=progress, keep=_side(keep), confirm=confirm)
+        memory.maintenance.make_vectors(progress)
+        memory.maintenance.gather(progress)
+        return taken, memory.folder.write(folder)
 
 
 def _attempt(memory: Memory, caller: Caller, folder: Path, *, keep: str | None) -> bool:
@@ -226,7 +228,7 @@ def _some(lines: list[str]) -> list[str]:
     return shown + ([f"  and {len(lines) - SHOWN} more."] if len(lines) > SHOWN else [])
 
 
-def _taken_data(taken: TakenIn, *, dry_run: bool) -> dict[str, Any]:
+def _taken_data(taken: SyncResult, *, dry_run: bool) -> dict[str, Any]:
     return {
         "edited": [item.id for item in taken.edited],
         "new": [{"id": item.id, "status": item.status, "text": item.text} for item in taken.new],

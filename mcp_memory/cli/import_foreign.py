@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import click
 
-from mcp_memory.bulk_import import Brought, Origin
+from mcp_memory.bulk_import import ImportResult, Origin
 from mcp_memory.cli.opening import open_memory_for, require_writable
 from mcp_memory.cli.output import print_answer, progress_bar
 from mcp_memory.errors import InvalidInput
@@ -59,9 +59,9 @@ def import_foreign(
         memory, caller = open_memory_for(config)
         with memory, progress_bar() as progress:
             memory.wait_for_encoder()
-            imported = memory.bring(found, by=caller, progress=progress, dry_run=wanted.dry_run)
+            imported = memory.importer.run(found, by=caller, progress=progress, dry_run=wanted.dry_run)
             if imported.pending:
-                memory.make_vectors(progress)
+                memory.maintenance.make_vectors(progress)
     formats = {package.name: ", ".join(names) for package, names in packages}
     if as_json:
         print_answer(_data(imported, formats, dry_run=wanted.dry_run))
@@ -153,7 +153,7 @@ def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
         yield replace(config, database=Path(nowhere) / "memory.db")
 
 
-def import_report(imported: Brought, formats: dict[str, str], *, dry_run: bool) -> list[str]:
+def import_report(imported: ImportResult, formats: dict[str, str], *, dry_run: bool) -> list[str]:
     """Report what was imported, what was not and why, line by line."""
     named = ", ".join(f"{name} ({format_})" for name, format_ in formats.items())
     new = imported.count("created", "similar", "replaces")
@@ -198,7 +198,7 @@ def _memories(number: int) -> str:
     return "1 new memory" if number == 1 else f"{number} new memories"
 
 
-def _beside(imported: Brought, status: str, words: tuple[str, str]) -> list[str]:
+def _beside(imported: ImportResult, status: str, words: tuple[str, str]) -> list[str]:
     """Report the memories of a status, each with the one it relates to."""
     found = [item for item in imported.items if item.status == status]
     if not found:
@@ -215,7 +215,7 @@ def _short(text: str) -> str:
     return line if len(line) <= 90 else f"{line[:90]}…"
 
 
-def _data(imported: Brought, formats: dict[str, str], *, dry_run: bool) -> dict[str, Any]:
+def _data(imported: ImportResult, formats: dict[str, str], *, dry_run: bool) -> dict[str, Any]:
     return {
         "formats": formats,
         "records": imported.records,

@@ -59,7 +59,7 @@ def audit(config: Config, strict: bool, as_json: bool) -> None:
     memory, _ = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
-        found = memory.audit(progress)
+        found = memory.maintenance.audit(progress)
     print_answer(audit_data(found) if as_json else "\n".join(audit_lines(found)))
     if strict and not found.clean:
         sys.exit(1)
@@ -77,8 +77,8 @@ def verify(config: Config) -> None:
     problems = verify_files(config.model or bundled_model_directory())
     memory, _ = open_existing(config)
     with memory:
-        problems += memory.verify()
-        encryption = memory.encryption
+        problems += memory.file.verify()
+        encryption = memory.file.encryption
     for problem in problems:
         click.echo(f"{click.style('wrong', fg='red')}: {visible(problem)}")
     if problems:
@@ -99,7 +99,7 @@ def reindex(config: Config) -> None:
     """
     memory, _ = open_existing(config)
     with memory, progress_bar() as progress:
-        memory.reindex(progress)
+        memory.maintenance.reindex(progress)
     click.echo("The indexes are rebuilt.")
 
 
@@ -115,7 +115,7 @@ def compact(config: Config, whole: bool) -> None:
     """
     memory, _ = open_existing(config)
     with memory, progress_bar() as progress:
-        before, after = memory.compact(progress, whole=whole)
+        before, after = memory.file.compact(progress, whole=whole)
     click.echo(f"{config.database} takes {after:,} bytes; it was {before:,}.")
 
 

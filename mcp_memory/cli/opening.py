@@ -81,5 +81,5 @@ def answer_of(config: Config, tool: str, arguments: Mapping[str, Any]) -> Answer
         given = {name: value for name, value in arguments.items() if value not in (None, (), [])}
         answer = tool_named(tool).call(memory, given, caller=caller, progress=progress)
         if answer.data.get("pending"):
-            memory.make_vectors(progress)
+            memory.maintenance.make_vectors(progress)
     return answer

@@ -33,8 +33,8 @@ def topics(config: Config, scope: str, limit: int, as_json: bool) -> None:
     memory, caller = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
-        memory.make_vectors(progress)
-        memory.gather(progress)
+        memory.maintenance.make_vectors(progress)
+        memory.maintenance.gather(progress)
         found = memory.fresh_topics(limit=limit, select=ItemQuery(scope=scope), by=caller)
     print_answer([topic_data(topic) for topic in found] if as_json else digest_text.topics(found, []))
 
@@ -53,7 +53,7 @@ def fold(config: Config, as_json: bool) -> None:
     """
     memory, caller = open_existing(config)
     with memory:
-        done = memory.fold(by=caller)
+        done = memory.maintenance.fold(by=caller)
     report = (
         f"{counted(done.hidden, 'call')} into {counted(done.patterns, 'pattern')}; "
         f"{done.erased} {'was' if done.erased == 1 else 'were'} past their retention."

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mcp_memory.language.dates.periods import Period
+
     Vector: TypeAlias = NDArray[np.float32]
 else:  # what only reads and shows memories need not wait for numpy, which costs more than all of it
     Vector = Any
@@ -110,6 +112,8 @@ class Item:
     """Where its source comes from, as the caller named it: a title, a path, an address."""
     client: str = ""
     """Who had it remembered first."""
+    revision_id: int = field(default=0, compare=False)
+    """Key of this state in its store, which the searches name it by; 0 for what no store gave."""
 
     @property
     def spoken(self) -> str:
@@ -127,7 +131,7 @@ class Statement:
     kind: Kind = "fact"
     tags: tuple[str, ...] = ()
     scope: str = USER
-    other_scope: str | None = None
+    fallback_scope: str | None = None
     """Where else it may belong, where no scope was given: to the user, or what is of the user to the project after all."""
     speaker: str | None = None
     importance: float | None = None
@@ -137,9 +141,9 @@ class Statement:
     confidence: float = 1.0
     occurred_at: int | None = None
     replaces: ItemId | None = None
-    echoes: ItemId | None = None
+    echo_of: ItemId | None = None
     """The item whose line, as recall prints it, this was read from."""
-    corrects: bool = True
+    may_replace: bool = True
     """Whether it may take the place of what it says otherwise; what was written nobody knows when may not."""
 
     @property
@@ -149,7 +153,7 @@ class Statement:
     @property
     def scopes(self) -> tuple[str, ...]:
         """The scopes it may belong to, the likelier first."""
-        return (self.scope,) if self.other_scope is None else (self.scope, self.other_scope)
+        return (self.scope,) if self.fallback_scope is None else (self.scope, self.fallback_scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,26 +188,46 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What an encoder makes of an item."""
+class Embedding:
+    """The vectors that an encoder makes of an item."""
 
     vector: Vector
     """Of the text alone, unit length."""
-    late: Vector | None = None
+    late_chunk: Vector | None = None
     """Of the text as it reads among its neighbours, unit length; None for what stands alone."""
-    pieces: bytes = b""
-    """int8 vectors of its content word pieces, one after the other (pieces.encode_pieces)."""
+    tokens: bytes = b""
+    """int8 vectors of its content tokens, one after the other (pieces.encode_pieces)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unmeasured:
-    """A state of an item that an encoder is still to measure."""
+class PendingEmbedding:
+    """A state of an item that an encoder is still to embed."""
 
     revision_id: int
     text: str
     source_id: SourceId
     position: int
     """Order in its source; states with neighbouring positions are read together."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRevision:
+    """A state of an item with what the indexes hold of it."""
+
+    item: Item
+    text_dates: tuple["Period", ...] = ()
+    """The periods that its text names, resolved when it was stored."""
+    embedding: Embedding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """The present state of an item with the patterns that were derived from it (tool_calls.plan)."""
+
+    item: Item
+    patterns: tuple[ItemId, ...] = ()
+    unfolded: bool = False
+    """Whether a fold of it was undone, so that it is to stay out of patterns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +258,15 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """How many live items of a scope there are, or those of them that carry a tag."""
+
+    scope: str
+    items: int
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """An item with its score, higher is better, and what it replaced or contradicts."""
 
@@ -242,6 +275,14 @@ class Hit:
     was: tuple[Item, ...] = ()
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
     """What the score is the sum of, by name (ranking.fuse)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A sentence of a digest, and the item that says it."""
+
+    item: ItemId
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +305,8 @@ class Topic:
     """When one of its items changed last."""
     newer: int = 0
     """Members that the digest does not know of."""
-    lead: str = ""
-    """The sentence of a digest that was made that carries the most."""
-    lead_of: ItemId | None = None
-    """Whose sentence that is."""
+    sentences: tuple[Excerpt, ...] = ()
+    """Of a digest that was made, the sentences that still stand, what carries the most first."""
     kept: bool = True
     """Whether the digest was handed in; such a one is never overwritten by one that was made."""
 
@@ -327,14 +366,3 @@ class Entry:
     replaces: str | None = None
     source: str | None = None
     """Where it comes from, in the caller's words: a title, a path, an address."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptCall:
-    """A stored tool call."""
-
-    item: Item
-    patterns: tuple[ItemId, ...]
-    """What it has become a part of already."""
-    unfolded: bool = False
-    """Whether its fold was taken back, so that it is to stay out of patterns."""

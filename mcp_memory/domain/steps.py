@@ -4,13 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from mcp_memory.domain.model import (
-    Item,
-    ItemId,
-    Measured,
-    OperationId,
-    Statement,
-)
+from mcp_memory.domain.model import Embedding, Item, ItemId, OperationId, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,7 @@ class AddItem:
 
     id: ItemId
     statement: Statement
-    measured: Measured | None = None
+    embedding: Embedding | None = None
     replaces: ItemId | None = None
     confirms: ItemId | None = None
     supersedes: tuple[ItemId, ...] = ()
@@ -81,7 +75,7 @@ class AmendItem:
     id: ItemId
     revision: int
     fields: Mapping[str, Any]
-    measured: Measured | None = None
+    embedding: Embedding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +87,14 @@ class ForgetItem:
 
 @dataclass(frozen=True, slots=True)
 class EraseItem:
-    """Step: remove an item's text, vectors, index rows and revisions from the file for good."""
+    """Step: take an item's text, vectors, index rows and revisions out of the store for good.
+
+    The patterns that were derived from it hold its words and go too, unless they are kept; the other items in a pattern
+    that goes are shown again.
+    """
 
     id: ItemId
+    keep_patterns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +116,10 @@ class TakeBack:
 
 @dataclass(frozen=True, slots=True)
 class FoldItem:
-    """Step: derive the item `into` from an item; with `hide` it is no longer shown.
-
-    Without `into` an item that was hidden so is shown again.
-    """
+    """Step: an item becomes a part of another, which is derived from it; with `hide` it is shown no more."""
 
     id: ItemId
-    into: ItemId | None
+    into: ItemId
     hide: bool = True
 
 

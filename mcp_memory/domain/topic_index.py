@@ -1,15 +1,10 @@
-"""The contract of the topic index, which clusters items and can be rebuilt from them."""
+"""The index of topics, which can be made anew: clusters of items, the work that waits, and the changes made to it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
-from mcp_memory.domain.model import (
-    Item,
-    ItemId,
-    Topic,
-    Vector,
-)
+from mcp_memory.domain.model import Item, ItemId, Vector
 from mcp_memory.language.tokenization import Span
 
 MEMBERS = 256
@@ -19,7 +14,7 @@ Terms = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
+class UnassignedItem:
     """A revision to be assigned to topics."""
 
     id: ItemId
@@ -47,16 +42,16 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The topics of a newcomer: those of its tags, and the one it resembles, which may be one of these."""
+    """The topics of an item: those of its tags, and the one it resembles, which may be one of these."""
 
-    newcomer: Newcomer
+    item: UnassignedItem
     clusters: tuple[int, ...]
     """Ids; a negative one is that of a topic that begins with it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """The assignment of newcomers to topics."""
+class Assignment:
+    """The topics of some items, new topics among them."""
 
     places: list[Place]
     founded: dict[int, str | None]
@@ -103,23 +98,19 @@ class Member:
 class Batch:
     """Changed items of one scope, the longest waiting first, and any that are gone."""
 
-    generation: int
-    scope: str
     stamps: tuple[int, ...]
     """What takes these changes, and no later ones, from the queue."""
     members: tuple[Member, ...]
     gone: tuple[ItemId, ...]
-    placed: bool
+    assigned: bool
     """Whether any of these is in a topic still: it has to leave before anything is compared with that topic."""
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """A topic whose members changed since it was described."""
+class DirtyCluster:
+    """A topic whose members changed since it was summarised."""
 
-    generation: int
     cluster: Cluster
-    scope: str
     name: str
     held: bool
     """Whether a digest was handed in under its name, so that the name must stay."""
@@ -128,104 +119,86 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """The topics of a scope, and those among them that hold given terms."""
+class TopicWork:
+    """What waits to be done in one scope: dirty clusters, else a batch, else nothing."""
+
+    generation: int
+    """Of the index; it grows with every change, and a change planned on an earlier one is refused."""
+    encoder: str | None
+    """Whose vectors the topics were gathered by; None where by words alone."""
+    pending: int
+    """How many items and clusters wait in all."""
+    scope: str = ""
+    batch: Batch | None = None
+    dirty: tuple[DirtyCluster, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """The topics of a scope as items are compared with them."""
 
     generation: int
     clusters: list[Cluster]
     shared: dict[str, dict[int, float]]
+    """For each of the terms asked for the clusters that hold it, with the sum of its weights there."""
     names: dict[int, str]
     """Names that are taken."""
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
-    """A sentence of a digest, by its place in a revision."""
+class Quote:
+    """A sentence of a digest, by its span in a state of an item."""
 
     revision_id: int
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """The new state of a topic. Without excerpts it has no digest yet."""
+class Summarised:
+    """What a topic is from now on. Without quotes it has no digest yet."""
 
     id: int
     name: str
     description: Description
-    excerpts: tuple[Excerpt, ...]
+    quotes: tuple[Quote, ...]
     covered: tuple[int, ...]
     """Revision ids of the states the digest was made from."""
 
 
-class TopicIndex(Protocol):
-    """Clusters items into topics. Thread-safe; calls that raced with another process are refused, and repeated."""
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """Change: forget all topics and queue every live item."""
 
-    def restart(self) -> None:
-        """Drop all topics and queue every live item."""
-        ...
 
-    def encoder(self) -> str | None:
-        """Identity of the encoder whose vectors the topics were clustered by; None where by words alone."""
-        ...
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Change: take the items of a batch out of all topics, which lost them."""
 
-    def pending(self) -> int:
-        """Count the items and topics in the queue."""
-        ...
+    generation: int
+    batch: Batch
 
-    def batch(self, *, encoder: str | None, limit: int) -> Batch | None:
-        """Return the next changed items with vectors of `encoder`; None where none wait."""
-        ...
 
-    def around(self, scope: str, terms: Iterable[str]) -> Around:
-        """Return the topics of a scope, with those terms."""
-        ...
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Change: put the items of a batch, which are in no topic, into these, and take them off the queue."""
 
-    def leave(self, batch: Batch) -> bool:
-        """Remove the batch's items from all topics; False where another process was faster."""
-        ...
+    generation: int
+    scope: str
+    batch: Batch
+    assignment: Assignment
+    encoder: str | None
+    """Whose vectors they were compared by; the first of all names the index's."""
 
-    def place(self, batch: Batch, gathered: Gathered, *, encoder: str | None) -> bool:
-        """Add the batch's items, which have left all topics, to these; False, with nothing done, where another process was faster."""
-        ...
 
-    def touched(self, *, encoder: str | None, limit: int, lost: bool = False) -> list[Touched]:
-        """Return topics of one scope whose members changed, or that `lost` any, the longest waiting first."""
-        ...
+@dataclass(frozen=True, slots=True)
+class Summarise:
+    """Change: keep summaries and digests, drop topics that are empty, and merge the first of each pair into the second."""
 
-    def describe(
-        self, generation: int, described: Sequence[Described], *, united: Sequence[tuple[int, int]], at: int
-    ) -> bool:
-        """Store descriptions and digests, drop empty topics, and merge the first of each pair into the second.
+    generation: int
+    summarised: tuple[Summarised, ...]
+    merged: tuple[tuple[int, int], ...]
+    at: int
+    """When the digests were made."""
 
-        False, with nothing done, where another process was faster.
-        """
-        ...
 
-    def keep_excerpts(self, cluster: int, excerpts: Sequence[Excerpt], covered: Sequence[int], *, at: int) -> None:
-        """Store a digest that was made on demand, if the topic still exists."""
-        ...
-
-    def topics(self, *, scopes: Sequence[str], limit: int, only: int | None = None) -> list[tuple[int, Topic]]:
-        """Return the topics with enough members and a name, or `only` one, with their ids, the latest changed first."""
-        ...
-
-    def named(self, name: str, *, scopes: Sequence[str]) -> int | None:
-        """Return the topic of that name, in the narrowest of the scopes."""
-        ...
-
-    def holding(self, terms: Sequence[str], *, scopes: Sequence[str], limit: int) -> list[tuple[int, tuple[str, ...]]]:
-        """Return topics that hold any of the terms, with their keywords, by the weight of these terms in them."""
-        ...
-
-    def members(self, cluster: int) -> list[Member]:
-        """Return the latest MEMBERS live members of a topic, without vectors."""
-        ...
-
-    def excerpts(self, cluster: int) -> list[tuple[Item, Span]] | None:
-        """Return the digest, the most important sentence first; None where there is none, or one of its items has changed."""
-        ...
-
-    def of_items(self, ids: Sequence[ItemId]) -> Mapping[ItemId, tuple[int, ...]]:
-        """Return the topics of each item."""
-        ...
+TopicChange: TypeAlias = Rebuild | Release | Assign | Summarise

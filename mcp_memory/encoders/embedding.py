@@ -4,13 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcp_memory.domain.model import (
-    Item,
-    Measured,
-    Unmeasured,
-    Vector,
-    spoken,
-)
+from mcp_memory.domain.model import Embedding, Item, PendingEmbedding, Vector, spoken
 from mcp_memory.encoders import Encoder, Reading
 from mcp_memory.encoders.pieces import content_tokens, encode_pieces, reduce_states
 from mcp_memory.language.tokenization import cjk_share
@@ -22,7 +16,7 @@ CJK = 0.3
 """Share of Chinese, Japanese and Korean characters among a text's letters from which it counts as such."""
 
 
-def reads(languages: Sequence[str], text: str) -> bool:
+def supports_language(languages: Sequence[str], text: str) -> bool:
     """Whether vectors of an encoder of these languages (none stands for all) say anything of a text.
 
     An English one's cost questions in Chinese 7 points of hit@5.
@@ -30,7 +24,7 @@ def reads(languages: Sequence[str], text: str) -> bool:
     return not languages or bool({"zh", "ja", "ko"}.intersection(languages)) or cjk_share(text) <= CJK
 
 
-def measure(encoder: Encoder, passages: Sequence[Unmeasured]) -> list[Measured]:
+def embed(encoder: Encoder, passages: Sequence[PendingEmbedding]) -> list[Embedding]:
     """What the encoder makes of each passage, in the order given.
 
     Late chunking (Günther et al. 2024): a passage that has neighbours is also read among them, and its own part of
@@ -39,18 +33,18 @@ def measure(encoder: Encoder, passages: Sequence[Unmeasured]) -> list[Measured]:
     readings = encoder.measure([passage.text for passage in passages])
     late = _late_vectors(encoder, passages, [len(reading.spans) for reading in readings])
     return [
-        Measured(
+        Embedding(
             vector=reading.vector,
-            late=late.get(number),
-            pieces=_pieces(passage.text, reading),
+            late_chunk=late.get(number),
+            tokens=_pieces(passage.text, reading),
         )
         for number, (passage, reading) in enumerate(zip(passages, readings, strict=True))
     ]
 
 
-def measure_alone(encoder: Encoder, item: Item, text: str) -> Measured:
+def embed_item(encoder: Encoder, item: Item, text: str) -> Embedding:
     """What the encoder makes of an item that says `text` now, without the turns around it."""
-    return measure(encoder, [Unmeasured(0, spoken(text, item.speaker), item.source_id, item.position)])[0]
+    return embed(encoder, [PendingEmbedding(0, spoken(text, item.speaker), item.source_id, item.position)])[0]
 
 
 def _pieces(text: str, reading: Reading) -> bytes:
@@ -60,7 +54,7 @@ def _pieces(text: str, reading: Reading) -> bytes:
     return encode_pieces(reduce_states(reading.states[kept])) if kept else b""
 
 
-def _late_vectors(encoder: Encoder, passages: Sequence[Unmeasured], tokens: Sequence[int]) -> dict[int, Vector]:
+def _late_vectors(encoder: Encoder, passages: Sequence[PendingEmbedding], tokens: Sequence[int]) -> dict[int, Vector]:
     # A window with room for one passage alone would only read that again.
     windows = [window for run in _runs(passages) for window in _windows(run, tokens) if len(window) > 1]
     texts: list[str] = []
@@ -86,7 +80,7 @@ def _late_vectors(encoder: Encoder, passages: Sequence[Unmeasured], tokens: Sequ
     return found
 
 
-def _runs(passages: Sequence[Unmeasured]) -> list[list[int]]:
+def _runs(passages: Sequence[PendingEmbedding]) -> list[list[int]]:
     """The numbers of passages that follow each other, in order; those that stand alone are left out."""
     order = sorted(range(len(passages)), key=lambda number: (passages[number].source_id, passages[number].position))
     runs: list[list[int]] = []

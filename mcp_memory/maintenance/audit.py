@@ -4,14 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-
-from mcp_memory.domain.model import (
-    USER,
-    Filter,
-    Item,
-    ItemId,
-)
+from mcp_memory.domain.model import USER, Filter, Item, ItemId, Vector, normal_hash
 from mcp_memory.domain.steps import Neighbour
 from mcp_memory.language.tokenization import normal_form
 from mcp_memory.privacy.secret_patterns import find_secrets
@@ -105,8 +98,8 @@ class Auditor:
 
     def audit(self, *, now: datetime, progress: Callable[[int, int], None]) -> Audit:
         """Inspect every live item, or the latest CHECKED."""
-        total = self._store.count(where=Filter())
-        items = [item for _, item in self._store.listing(where=Filter(), limit=CHECKED)]
+        total = sum(count.items for count in self._store.counts(where=Filter()))
+        items = self._store.listing(where=Filter(), limit=CHECKED)
         near, contradictions, notes = self._pairs(items, progress=progress)
         if total > len(items):
             notes += (
@@ -116,7 +109,7 @@ class Auditor:
         return Audit(
             items=total,
             checked=len(items),
-            duplicates=self._store.duplicates(),
+            duplicates=self._duplicates(),
             near=near,
             contradictions=contradictions,
             secrets=[
@@ -140,17 +133,32 @@ class Auditor:
         near: dict[tuple[ItemId, ItemId], Pair] = {}
         contradictions: dict[tuple[ItemId, ItemId], Pair] = {}
         for start in range(0, len(items), BATCH):
-            batch = {item.id: item for item in items[start : start + BATCH]}
-            vectors = self._store.present_vectors(list(batch), encoder=encoder.identity)
-            if vectors:
-                matrix = np.array(list(vectors.values()), np.float32)
-                found = self._store.nearest(matrix, encoder=encoder.identity, where=Filter(), limit=NEIGHBOURS)
-                for identifier, neighbours in zip(vectors, found, strict=True):
-                    for neighbour in neighbours:
-                        _compare(batch[identifier], neighbour, near, contradictions)
+            batch = [item.revision_id for item in items[start : start + BATCH]]
+            for state in self._store.revisions(batch, encoder=encoder.identity).values():
+                if state.embedding is not None:
+                    for neighbour in self._nearest(state.embedding.vector, encoder=encoder.identity):
+                        _compare(state.item, neighbour, near, contradictions)
             progress(min(start + BATCH, len(items)), len(items))
         rest = [pair for key, pair in near.items() if key not in contradictions]
         return _nearest_first(rest), _nearest_first(contradictions.values()), ()
+
+    def _nearest(self, vector: Vector, *, encoder: str) -> list[Neighbour]:
+        found = self._store.search_vectors(vector, encoder=encoder, where=Filter(), limit=NEIGHBOURS)
+        states = self._store.revisions([one.revision_id for one in found])
+        return [Neighbour(states[one.revision_id].item, one.score) for one in found if one.revision_id in states]
+
+    def _duplicates(self) -> list[list[Item]]:
+        """Live items that say the same word for word, a list for each text, the first first; none that only turns say."""
+        ids: dict[bytes, list[ItemId]] = {}
+        for stored in self._store.scan():
+            if stored.item.status == "live":
+                ids.setdefault(normal_hash(stored.item.spoken), []).append(stored.item.id)
+        groups = [self._store.items(found) for found in ids.values() if len(found) > 1]
+        return [
+            sorted(items.values(), key=lambda item: item.id)
+            for items in groups
+            if any(item.source_kind != "transcript" for item in items.values())
+        ]
 
     def _self_test(self, items: Sequence[Item], *, now: datetime) -> tuple[int, list[Miss]]:
         own = [item for item in items if item.source_kind == "words"] or list(items)
@@ -169,7 +177,7 @@ class Auditor:
     def _question(self, item: Item) -> str:
         """Return the rarest words of an item, in its order; its text where it has none."""
         words = terms(item.spoken)
-        rarity, _ = self._store.rarity(words)
+        rarity, _ = self._store.idf(words)
         rarest = sorted(range(len(words)), key=lambda place: -rarity[place])[:RAREST]
         return " ".join(words[place] for place in sorted(rarest)) or item.text
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from mcp_memory.domain.faults import log_fault
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
-from mcp_memory.encoders.embedding import measure
+from mcp_memory.encoders.embedding import embed
 from mcp_memory.errors import MemoryProblem
 from mcp_memory.recall.language_coverage import ADVICE, language_advice
 from mcp_memory.store import Store
@@ -18,8 +18,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 64
 """Texts between two commits: about a quarter of a second of encoding, which is what a kill can lose."""
-DATED = 500
-"""Texts between two commits whose dates are read: 0.1 s."""
 LINGER = 1.0
 """Seconds without a change before topics are brought up to date: what is said in one breath is gathered in one patch."""
 LONGEST_LINGER = 15.0
@@ -30,8 +28,8 @@ LOOKED_UP = 32 * BATCH
 """Texts looked up at once: each look-up passes over all that have their vector."""
 
 
-class CatchUp:
-    """Waits for the encoder, then makes missing vectors whenever it is woken, and topics when all is still. Thread-safe."""
+class Backfill:
+    """Waits for the encoder, then makes missing vectors when asked to, and topics when all is still. Thread-safe."""
 
     def __init__(
         self,
@@ -39,17 +37,17 @@ class CatchUp:
         encoder: BackgroundEncoder,
         gather: Callable[[Callable[[], bool]], None] = lambda stop: None,
         *,
-        zone_offset: int,
+        upgrade: Callable[[], bool] = lambda: False,
     ) -> None:
         """Begins at once, with what an earlier process left unfinished.
 
         The end of the program waits for it though nobody closes it: a thread that is cut off inside the encoder's
         library would abort the process.
 
-        `gather` brings the topics up to date, a patch after the other until what it is given says to stop;
-        `zone_offset` is that of the clock on the wall.
+        `gather` brings the topics up to date, a patch after the other until what it is given says to stop; `upgrade` does
+        a part of what a store of an earlier version lacks, and says whether more is left.
         """
-        self._zone_offset = zone_offset
+        self._upgrade = upgrade
         self._store = store
         self._encoder = encoder
         self._gather = gather
@@ -58,22 +56,22 @@ class CatchUp:
         self._busy = True
         self._warned = False
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="catch-up", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="backfill", daemon=True)
         self._thread.start()
         atexit.register(self._end)
 
     @property
-    def busy(self) -> bool:
+    def pending(self) -> bool:
         """Whether there are vectors still to be made."""
         encoder = self._encoder.ready()
-        return self._busy and encoder is not None and self._store.behind(encoder.identity)
+        return self._busy and encoder is not None and self._store.pending_embeddings(encoder.identity, limit=0)[0] > 0
 
-    def wake(self) -> None:
-        """Say that there are vectors to make."""
+    def run_now(self) -> None:
+        """Make the vectors that are missing."""
         self._busy = True
         self._wanted.set()
 
-    def stir(self) -> None:
+    def nudge(self) -> None:
         """Note that items changed, so that topics follow."""
         self._wanted.set()
 
@@ -91,7 +89,7 @@ class CatchUp:
         self._thread.join(ENDING)
 
     def _run(self) -> None:
-        self._try(self._read_dates)
+        self._try(self._upgrade_all)
         encoder = self._encoder.wait()
         since: float | None = None  # when the topics began to be behind
         while not self._closed:
@@ -124,10 +122,9 @@ class CatchUp:
                 log_fault(log, "what recall searches could not be completed", error)
         return False
 
-    def _read_dates(self) -> None:
-        while not self._closed and not self._store.read_only:
-            if self._store.read_dates(zone_offset=self._zone_offset, limit=DATED) < DATED:
-                return
+    def _upgrade_all(self) -> None:
+        while not self._closed and not self._store.read_only and self._upgrade():
+            pass
 
     def _warn(self, encoder: Encoder) -> None:
         """Warn once where the encoder does not know the languages of the items."""
@@ -157,14 +154,18 @@ def encode_missing(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Make every missing vector of `encoder`, one batch a transaction, until `stop` returns true."""
-    total, done = store.pending(encoder.identity), 0
-    while missing := store.unmeasured(encoder.identity, limit=LOOKED_UP):
+    total = done = 0
+    while True:
+        left, missing = store.pending_embeddings(encoder.identity, limit=LOOKED_UP)
+        if not missing:
+            return
+        total = max(total, done + left)
         for start in range(0, len(missing), BATCH):
             if stop():
                 return
             batch = missing[start : start + BATCH]
-            made = measure(encoder, batch)
-            store.add_measured(
+            made = embed(encoder, batch)
+            store.add_embeddings(
                 encoder.identity, {state.revision_id: made[number] for number, state in enumerate(batch)}
             )
             done += len(batch)

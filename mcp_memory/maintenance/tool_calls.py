@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, cast
 
-from mcp_memory.domain.model import Item, ItemId, KeptCall
+from mcp_memory.domain.model import Item, ItemId, StoredItem
 from mcp_memory.language.dates.periods import DAY
 
 EQUAL, FORM, KEY = 1.0, 0.8, 0.6
@@ -176,7 +176,7 @@ def notable(call: Call) -> bool:
     return call.failed or bool(said & _CHANGING)
 
 
-def plan(kept: Sequence[KeptCall], *, now: int, retention: Retention) -> Folding:
+def plan(kept: Sequence[StoredItem], *, now: int, retention: Retention) -> Folding:
     """Plan the folds that are due at `now`, for the calls and patterns of one scope, oldest first.
 
     Calls older than `whole_days` are counted in a pattern where their shape occurs `least` times or has one already;

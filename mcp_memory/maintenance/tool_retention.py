@@ -1,17 +1,17 @@
 """Retention of tool calls: old calls of one shape are folded into a pattern, and expired ones erased."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 from mcp_memory.domain.model import (
     Item,
     ItemId,
-    KeptCall,
     Operation,
     Source,
     SourceId,
     Statement,
+    StoredItem,
 )
 from mcp_memory.domain.steps import (
     AddItem,
@@ -23,13 +23,11 @@ from mcp_memory.domain.steps import (
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.token_count import counted
 from mcp_memory.language.tokenization import Span
-from mcp_memory.maintenance.tool_calls import (
-    Fold,
-    Folding,
-    Retention,
-    plan,
-)
+from mcp_memory.maintenance.tool_calls import Fold, Folding, Retention, plan, read_pattern
 from mcp_memory.store import Store
+
+DUE_AT_ONCE = 20_000
+"""Calls that are looked at in one go, the oldest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,7 @@ class Folder:
 
         `operation` makes one of its summary. Raises Conflict, with nothing done, where a pattern was changed meanwhile.
         """
-        kept = self._store.tool_calls(before=now - retention.whole_days * DAY)
-        kept.sort(key=lambda call: call.item.scope)
+        kept = sorted(self._calls(before=now - retention.whole_days * DAY), key=lambda call: call.item.scope)
         due = [
             plan(list(calls), now=now, retention=retention)
             for _, calls in groupby(kept, key=lambda call: call.item.scope)
@@ -72,8 +69,18 @@ class Folder:
         expired = _expired(due, kept)
         if expired:
             ended = operation(f"the retention of {len(expired)} tool calls has ended")
-            self._store.apply(ended, [EraseItem(item.id) for item in expired])
+            self._store.apply(ended, [EraseItem(item.id, keep_patterns=True) for item in expired])
         return Folded(len(folds), hidden, len(expired))
+
+    def _calls(self, *, before: int) -> list[StoredItem]:
+        """The calls recorded before a time, those that are hidden in a pattern too, and all patterns; the oldest first."""
+        found = (
+            stored
+            for stored in self._store.scan(kinds=("tool",))
+            if (stored.item.status == "live" or (stored.item.status == "replaced" and stored.patterns))
+            and (stored.item.recorded_at < before or read_pattern(stored.item.text) is not None)
+        )
+        return list(islice(found, DUE_AT_ONCE))
 
     def _steps(self, fold: Fold, now: int) -> list[Step]:
         hidden = {item.id for item in fold.hidden}
@@ -100,16 +107,8 @@ class Folder:
         )
 
 
-def _expired(due: list[Folding], kept: list[KeptCall]) -> list[Item]:
+def _expired(due: list[Folding], kept: list[StoredItem]) -> list[Item]:
     """Return hidden calls past their retention whose patterns still exist."""
     live = {call.item.id for call in kept if call.item.status == "live"}
     parts = {call.item.id: call.patterns for call in kept}
     return [item for each in due for item in each.expired if live.intersection(parts[item.id])]
-
-
-def erasing_patterns(store: Store, ids: Sequence[ItemId]) -> list[Step]:
-    """Return steps that erase the patterns of erased items, and show their other calls again."""
-    patterns = store.patterns_of(ids)
-    parts = {part for found in patterns.values() for part in found} - set(ids)
-    back: list[Step] = [FoldItem(part, None) for part in sorted(parts)]
-    return back + [EraseItem(pattern) for pattern in sorted(patterns.keys() - set(ids))]

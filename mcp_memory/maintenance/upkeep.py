@@ -1,13 +1,11 @@
 """What an operator does with a store, and what keeps its indexes, topics and tool histories up to date."""
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from mcp_memory.domain.model import Caller, Operation
-from mcp_memory.domain.stats import Stats
+from mcp_memory.domain.topic_index import Rebuild
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.errors import Unusable
@@ -62,29 +60,14 @@ class Upkeep:
         """Return when the encoder is loaded. Raises the problem where loading failed."""
         self._loaded_encoder()
 
-    def stats(self) -> Stats:
-        """Count what is stored; with an encoder also how much of it is in languages it knows."""
+    def language_advice(self) -> str | None:
+        """Say what to do where the encoder, if it is up, does not know the languages of what is remembered."""
         encoder = self._encoder.ready()
-        return replace(self._store.stats(), advice=language_advice(self._store, encoder) if encoder else None)
+        return language_advice(self._store, encoder) if encoder else None
 
     def audit(self, progress: Progress = no_progress) -> Audit:
         """List what needs a person's eye, and test whether recall finds the items; changes nothing."""
         return Auditor(self._store, self._recaller).audit(now=self._clock(), progress=progress)
-
-    def verify(self) -> Iterator[str]:
-        """Yield each problem of the file as a sentence."""
-        return self._store.verify()
-
-    def compact(self, progress: Progress = no_progress, *, whole: bool = False) -> tuple[int, int]:
-        """Give free space back to the disk while others use the file; return its bytes before and after.
-
-        Raises Conflict for a large file of an early version without `whole`: nobody can write while that is rewritten.
-        """
-        return self._store.compact(progress, whole=whole)
-
-    def backup(self, target: Path) -> None:
-        """Write a checked copy of the file to `target`, while others write."""
-        self._store.backup(target)
 
     def reindex(self, progress: Progress = no_progress) -> None:
         """Rebuild the indexes of words and of dates, re-encode everything while the old vectors go on serving, then rebuild all
@@ -92,12 +75,12 @@ class Upkeep:
 
         An interrupted run is continued by the next one.
         """
-        self._store.reindex_words(no_progress, zone_offset=zone_offset(self._clock()))
+        self._store.reindex(no_progress, zone_offset=zone_offset(self._clock()))
         encoder = self._loaded_encoder()
         self._store.register_encoder(encoder.identity, encoder.dimensions)
         encode_missing(self._store, encoder, progress=progress)
-        self._store.serve_encoder(encoder.identity)
-        self._store.topic_index.restart()
+        self._store.register_encoder(encoder.identity, encoder.dimensions, role="serving")
+        self._store.apply_topics(Rebuild())
         self._gatherer.run(lambda: False)
 
     def make_vectors(self, progress: Progress = no_progress) -> None:

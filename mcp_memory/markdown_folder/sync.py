@@ -1,9 +1,8 @@
 """Sync of the memories with a Markdown folder, in both directions."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,16 @@ from mcp_memory.domain.model import (
     Entry,
     Filter,
     Item,
-    Operation,
+    ItemId,
     OperationId,
     Statement,
     Topic,
     spoken,
 )
+from mcp_memory.domain.planning import PlanningRequest
 from mcp_memory.domain.results import ALL_KEPT, RememberedItem, Withheld
-from mcp_memory.domain.steps import (
-    AmendItem,
-    ForgetItem,
-    KeepDigest,
-    Step,
-)
-from mcp_memory.encoders.embedding import measure_alone
+from mcp_memory.domain.steps import AmendItem, ForgetItem, KeepDigest, Step
+from mcp_memory.encoders.embedding import embed_item
 from mcp_memory.errors import Conflict, InvalidInput, NotFound
 from mcp_memory.exchange.importers.agent_folder import claimed
 from mcp_memory.exchange.importers.markdown import Note
@@ -58,10 +53,10 @@ from mcp_memory.markdown_folder.state import (
     write_state,
 )
 from mcp_memory.markdown_folder.state import Entry as FileEntry
-from mcp_memory.markdown_folder.writer import WrittenOut, write_all
+from mcp_memory.markdown_folder.writer import WriteResult, write_all
 from mcp_memory.recall.filters import read_changes
 from mcp_memory.recall.pipeline import Recaller
-from mcp_memory.remember.intake import Intake, read_moment
+from mcp_memory.remember.intake import CallContext, Intake, read_moment
 from mcp_memory.remember.pipeline import Progress, Rememberer
 from mcp_memory.store import Store
 from mcp_memory.topics.digests import Digester
@@ -76,7 +71,7 @@ INLINE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class TakenIn:
+class SyncResult:
     """The result of importing edits, or (`operation` None) of a dry run or of nothing to do."""
 
     operation: OperationId | None
@@ -97,15 +92,6 @@ class TakenIn:
     pending: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Making:
-    """What a call needs: an intake for a caller at a time, the clock, and a factory of operations."""
-
-    intake: Callable[[Caller, datetime], Intake]
-    clock: Callable[[], datetime]
-    operation: Callable[[str, str, Caller], Operation]
-
-
 @dataclass(slots=True)
 class _Plan:
     """The steps of an import, and the state of the files afterwards."""
@@ -123,7 +109,7 @@ class _Plan:
     problems: list[Unread] = field(default_factory=list[Unread])
 
 
-class Mirror:
+class FolderSync:
     """Exports folders and imports their edits. Thread-safe as far as the folder is."""
 
     def __init__(
@@ -133,16 +119,16 @@ class Mirror:
         recaller: Recaller,
         gatherer: Gatherer,
         digester: Digester,
-        making: "Making",
+        context: CallContext,
     ) -> None:
         self._store = store
         self._rememberer = rememberer
         self._recaller = recaller
         self._gatherer = gatherer
         self._digester = digester
-        self._intake, self._clock, self._operation = making.intake, making.clock, making.operation
+        self._intake, self._clock, self._operation = context.intake, context.clock, context.operation
 
-    def write_out(self, root: Path) -> WrittenOut:
+    def write(self, root: Path) -> WriteResult:
         """Bring a folder up to date with the store, without touching files that are.
 
         Edits that were not imported stay and are counted. Raises Conflict for a folder that holds something else, or was
@@ -157,10 +143,10 @@ class Mirror:
                 f"{root} was written from another memory file: this one knows nothing of #{strange[0].key}. Name another "
                 "folder; `mcp-memory import` of this one brings in what it holds."
             )
-        live = [item for _, item in self._store.listing(where=Filter(), limit=EVERYTHING)]
+        live = self._store.listing(where=Filter(), limit=EVERYTHING)
         return write_all(folder, files, live, list(known.topics.values()), known)
 
-    def take_in(
+    def read(
         self,
         root: Path,
         *,
@@ -169,7 +155,7 @@ class Mirror:
         dry_run: bool = False,
         keep: Keep | None = None,
         confirm: bool = False,
-    ) -> TakenIn:
+    ) -> SyncResult:
         """Import the edits of a folder since it was written, as one operation; none where nothing changed.
 
         Conflicts are reported and left alone on both sides, unless `keep` names one. A file that can't be imported becomes a
@@ -206,9 +192,15 @@ class Mirror:
     def _known(self, folder: Folder, files: Mapping[str, Any]) -> Known:
         ids = ids_in(folder, files)
         items = self._store.items(ids)
-        erased = self._store.erased([identifier for identifier in ids if identifier not in items])
+        erased = {identifier for identifier in ids if identifier not in items and self._was_erased(identifier)}
         topics = self._gatherer.topics((), limit=EVERYTHING)
         return Known(items, erased, {(topic.scope, topic.name): topic for topic in topics})
+
+    def _was_erased(self, identifier: ItemId) -> bool:
+        try:
+            return not self._store.history(identifier)
+        except NotFound:
+            return False
 
     def _plan(self, folder: Folder, changes: Changes, intake: Intake) -> _Plan:
         plan = _Plan()
@@ -220,7 +212,7 @@ class Mirror:
                 plan.problems.append(Unread(edit.path, str(problem)))
                 continue
             measure = encoder is not None and "text" in fields and len(plan.edits) < MEASURED
-            measured = measure_alone(encoder, edit.item, fields["text"]) if measure and encoder else None
+            measured = embed_item(encoder, edit.item, fields["text"]) if measure and encoder else None
             if fields:
                 plan.steps.append(AmendItem(edit.item.id, edit.item.revision, fields, measured))
             plan.edits.append(edit)
@@ -278,7 +270,7 @@ class Mirror:
 
     def _only_new(self, plan: _Plan) -> None:
         """Drop statements that their scope knew before in the same words."""
-        told = self._store.told_before(plan.statements) if plan.statements else []
+        told = self._store.known_before(plan.statements) if plan.statements else []
         plan.told = Counter(told)
         for path, numbers in plan.of.items():
             if path != INDEX and len(numbers) == 1 and told[numbers[0]] == "known":
@@ -294,8 +286,8 @@ class Mirror:
         }
 
     def _carry_out(
-        self, folder: Folder, changes: Changes, plan: _Plan, told: TakenIn, *, by: Caller, progress: Progress
-    ) -> TakenIn:
+        self, folder: Folder, changes: Changes, plan: _Plan, told: SyncResult, *, by: Caller, progress: Progress
+    ) -> SyncResult:
         if not plan.steps and not plan.statements:
             return told
         counts = (("edited", plan.edits), ("new", plan.statements), ("forgotten", changes.gone))
@@ -318,7 +310,7 @@ class Mirror:
         return replace(told, operation=operation.id, new=result.items, pending=pending)
 
     def _entries(
-        self, folder: Folder, files: Mapping[str, Any], changes: Changes, plan: _Plan, done: TakenIn
+        self, folder: Folder, files: Mapping[str, Any], changes: Changes, plan: _Plan, done: SyncResult
     ) -> dict[str, FileEntry]:
         """Return the state of the imported files."""
         made = {path: done.new[numbers[0]] for path, numbers in plan.of.items() if _alone(numbers, done.new)}
@@ -349,11 +341,13 @@ class Mirror:
 
     def _said_again(self, plan: _Plan) -> dict[str, Item]:
         """Return, by path, the live item with the text of a new file."""
-        found: dict[str, Item] = {}
-        for path, statement in plan.again.items():
-            for item in self._store.repetitions([statement.spoken], scope=statement.scope).values():
-                found[path] = item
-        return found
+        said = list(plan.again.values())
+        if not said:
+            return {}
+        known = self._store.planning_context(PlanningRequest(said, [None] * len(said), [()] * len(said))).known
+        return {
+            path: known[one.scope, one.spoken] for path, one in plan.again.items() if (one.scope, one.spoken) in known
+        }
 
 
 def _alone(numbers: Sequence[int], new: Sequence[RememberedItem]) -> bool:
@@ -365,8 +359,8 @@ def _of_another(entry: FileEntry, known: Known) -> bool:
     return entry.sort == "memory" and known.foreign(entry.key)
 
 
-def _told(changes: Changes, plan: _Plan, withheld: Withheld) -> TakenIn:
-    return TakenIn(
+def _told(changes: Changes, plan: _Plan, withheld: Withheld) -> SyncResult:
+    return SyncResult(
         None,
         [edit.item for edit in plan.edits],
         [],

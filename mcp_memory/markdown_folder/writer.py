@@ -42,7 +42,7 @@ HINT = 100
 
 
 @dataclass(slots=True)
-class WrittenOut:
+class WriteResult:
     """The result of an export."""
 
     written: int = 0
@@ -58,7 +58,7 @@ class _Writing:
 
     folder: Folder
     parsed: Mapping[str, Parsed]
-    done: WrittenOut
+    done: WriteResult
     entries: dict[str, Entry]
 
     def put(self, path: str, data: bytes, entry: Entry) -> None:
@@ -83,13 +83,13 @@ class _Writing:
 
 def write_all(
     folder: Folder, parsed: Mapping[str, Parsed], items: Sequence[Item], topics: Sequence[Topic], known: Known
-) -> WrittenOut:
+) -> WriteResult:
     """Bring a folder up to date. `parsed` are its changed files, `items` all live items.
 
     Raises Unusable where the disk refuses.
     """
     taken = {path: entry for path, entry in folder.entries.items() if entry.sort == "taken" and path in folder.files}
-    work = _Writing(folder, parsed, WrittenOut(), taken)
+    work = _Writing(folder, parsed, WriteResult(), taken)
     names = {folded(path) for path in (*folder.files, *folder.others, *folder.entries)}
     paths = _paths_of(items, folder, parsed, names)
     for item in items:
@@ -255,7 +255,11 @@ def _listed(item: Item, path: str) -> Listed:
 
 
 def _hint(topic: Topic) -> str:
-    told = title(topic.lead or topic.digest) if topic.digest else ", ".join(topic.keywords)
+    told = (
+        title(topic.sentences[0].text if topic.sentences else topic.digest)
+        if topic.digest
+        else ", ".join(topic.keywords)
+    )
     return f"{counted(len(topic.items), 'memory', 'memories')}; {told}"[:HINT]
 
 

@@ -2,9 +2,9 @@
 
 import re
 
+from mcp_memory.language.stemming import stems
 from mcp_memory.language.stop_words import stop_words
 from mcp_memory.language.tokenization import STOP_WORDS, grams, words
-from mcp_memory.language.stemming import stems
 
 _GENERAL = stop_words("en-memory").union("all any every fact facts forget delete remove erase".split())
 """Words that say what is to be done, or that it is all of it."""

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_memory.domain.model import Item, Measured, Vector
+from mcp_memory.domain.model import Embedding, Item, Vector
 from mcp_memory.language.dates.extraction import Moment
 from mcp_memory.language.dates.periods import Period
 from mcp_memory.recall.late_interaction import Place, coverage, max_sim, with_neighbours
@@ -63,7 +63,7 @@ def candidate_items(
     items: Sequence[Item],
     *,
     eligible: Sequence[bool],
-    embeddings: Sequence[Measured | None],
+    embeddings: Sequence[Embedding | None],
     priors: Sequence[Prior],
     query: EncodedQuery | None,
 ) -> list[CandidateItem]:
@@ -100,7 +100,7 @@ def cosines(vectors: Sequence[Vector | None], query: Vector) -> Scores:
 
 
 def coverages(
-    query: EncodedQuery, idf: Sequence[float], embeddings: Sequence[Measured | None], places: Sequence[Place]
+    query: EncodedQuery, idf: Sequence[float], embeddings: Sequence[Embedding | None], places: Sequence[Place]
 ) -> tuple[Scores, Scores]:
     """Return the share of the query that each text covers, alone and with the turns around; NaN where it was not encoded.
 
@@ -108,7 +108,7 @@ def coverages(
     """
     rarest = sorted(sorted(range(len(idf)), key=lambda token: -idf[token])[:QUERY_TOKENS])
     weights = np.array([idf[token] for token in rarest], np.float32)
-    matches = max_sim(query.tokens[rarest], [embedding.pieces if embedding else b"" for embedding in embeddings])
+    matches = max_sim(query.tokens[rarest], [embedding.tokens if embedding else b"" for embedding in embeddings])
     absent = np.array([embedding is None for embedding in embeddings], np.bool_)
     alone, helped = coverage(matches, weights), coverage(with_neighbours(matches, places), weights)
     return (

@@ -18,7 +18,7 @@ def language_advice(store: Store, encoder: Encoder) -> str | None:
     """Return advice where more than SHARE of the memories, and at least LEAST, are in languages the encoder does not know."""
     if not encoder.languages:
         return None
-    texts = [item.text for _, item in store.listing(where=Filter(), limit=SAMPLE) if item.kind != "tool"]
+    texts = [item.text for item in store.listing(where=Filter(), limit=SAMPLE) if item.kind != "tool"]
     share, languages = unknown_share(texts, encoder.languages)
     count = round(share * len(texts))
     if share <= SHARE or count < LEAST:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from mcp_memory.domain.model import Filter, Hit, Item, SourceId
+from mcp_memory.domain.model import Filter, Hit, Item, SourceId, StoredRevision
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.language.dates.periods import Period, to_ms
@@ -90,8 +90,8 @@ class Recaller:
 
     def _by_date(self, periods: Sequence[Period], *, where: Filter, limit: int, now: datetime) -> SearchResult:
         """Return what happened in stretches of time or names them, the most salient first, without repeats."""
-        states = self._store.states(self._store.dated(periods, where=where, limit=DATED), as_of=where.as_of)
-        items = list({normal_form(item.spoken): item for item in states.values()}.values())
+        listed = self._store.listing(where=where, limit=DATED, in_periods=periods)
+        items = list({normal_form(item.spoken): item for item in listed}.values())
         ordered = sorted(
             zip(self.saliences(items, now=now), items, strict=True), key=lambda pair: (-pair[0], pair[1].id)
         )
@@ -116,7 +116,7 @@ class Recaller:
         searched = time.perf_counter()
         if not candidates:
             return SearchResult([], 0)
-        idf, indexed = self._store.rarity(query.encoded.words) if query.encoded else ([], 0)
+        idf, indexed = self._store.idf(query.encoded.words) if query.encoded else ([], 0)
         features = self._features(query, terms, idf, candidates, where=where, now=now)
         matched = time.perf_counter()
         found = _rank(query, features, indexed=indexed, limit=limit, now=now)
@@ -143,14 +143,16 @@ class Recaller:
         self, query: Query, terms: str, idf: Sequence[float], candidates: set[int], *, where: Filter, now: datetime
     ) -> Features:
         """Read what the store knows about the candidates and the turns around them, and measure each against the query."""
-        states = self._store.states(sorted(candidates), as_of=where.as_of)
-        around = self._store.states_at(_turns_around(states.values()), where=where)
-        states |= self._store.states(sorted(around.keys() - states.keys()), as_of=where.as_of)
-        numbers = sorted(states, reverse=True)
-        items = [states[number] for number in numbers]
         encoded = query.encoded
-        measured = self._store.measured(numbers, encoder=encoded.encoder) if encoded else {}
-        embeddings = [measured.get(number) for number in numbers]
+        encoder = encoded.encoder if encoded else None
+        stored = self._store.revisions(sorted(candidates), as_of=where.as_of, encoder=encoder)
+        around = self._store.revisions_at(_turns_around(state.item for state in stored.values()), where=where)
+        if missing := sorted(around.keys() - stored.keys()):
+            stored |= self._store.revisions(missing, as_of=where.as_of, encoder=encoder)
+        numbers = sorted(stored, reverse=True)
+        states = [stored[number] for number in numbers]
+        items = [state.item for state in states]
+        embeddings = [state.embedding for state in states]
         uses = self._store.uses([item.id for item in items], before=today(now))
         rows = candidate_items(
             items,
@@ -159,13 +161,13 @@ class Recaller:
             priors=priors(items, uses=uses, now=now),
             query=encoded,
         )
-        bm25, full = self._store.word_scores(terms, items)
+        bm25, full = self._store.bm25(terms, items)
         if terms != query.content:
-            _, full = self._store.word_scores(query.content, [])
+            _, full = self._store.bm25(query.content, [])
         cosine = late = alone = helped = unmeasured(len(items))
         if encoded is not None:
             cosine = cosines([each.vector if each else None for each in embeddings], encoded.vector)
-            late = cosines([each.late if each else None for each in embeddings], encoded.vector)
+            late = cosines([each.late_chunk if each else None for each in embeddings], encoded.vector)
             alone, helped = coverages(encoded, idf, embeddings, [row.place for row in rows])
         return Features(
             candidates=rows,
@@ -175,14 +177,15 @@ class Recaller:
             late_cosine=late,
             coverage=alone,
             context_coverage=helped,
-            date_match=self._date_match(query, numbers, items, now=now),
+            date_match=self._date_match(query, states, now=now),
         )
 
-    def _date_match(self, query: Query, numbers: Sequence[int], items: Sequence[Item], *, now: datetime) -> Scores:
+    @staticmethod
+    def _date_match(query: Query, states: Sequence[StoredRevision], *, now: datetime) -> Scores:
         if not query.moments:
-            return np.zeros(len(items), np.float32)
-        dates = self._store.told(numbers)
-        return date_matches(query.moments, local_times(items, now=now), [dates.get(number, ()) for number in numbers])
+            return np.zeros(len(states), np.float32)
+        times = local_times([state.item for state in states], now=now)
+        return date_matches(query.moments, times, [state.text_dates for state in states])
 
     def _with_replaced(self, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:
         replaced = self._store.replaced_by([hit.item.id for hit in hits], as_of=as_of)

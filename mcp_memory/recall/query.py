@@ -8,7 +8,7 @@ import numpy as np
 
 from mcp_memory.domain.model import Vector
 from mcp_memory.encoders import Encoder, Noise
-from mcp_memory.encoders.embedding import reads
+from mcp_memory.encoders.embedding import supports_language
 from mcp_memory.encoders.pieces import content_tokens, reduce_states, token_words
 from mcp_memory.language.dates.extraction import Moment, asks_when
 from mcp_memory.language.dates.periods import Period
@@ -37,7 +37,7 @@ class EncodedQuery:
 
     def unknown(self, texts: Sequence[str]) -> list[bool]:
         """Return which texts are in a language that the encoder does not know."""
-        return [not (text.isascii() or reads(self.languages, text)) for text in texts]
+        return [not (text.isascii() or supports_language(self.languages, text)) for text in texts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Query:
 
     def encode(self, encoder: Encoder | None) -> "Query":
         """Return the query with its vectors; without, where there is no encoder for it."""
-        if encoder is None or not self.has_terms or not reads(languages := encoder.languages, self.text):
+        if encoder is None or not self.has_terms or not supports_language(languages := encoder.languages, self.text):
             return self
         reading = encoder.measure_query(self.text)
         places = [] if reading.states is None else content_tokens(self.text, reading.spans)

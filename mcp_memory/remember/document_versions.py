@@ -1,4 +1,4 @@
-"""Versions: a text told again from the same place with changes, and which passages of the earlier one it takes the place of."""
+"""Document versions: which passages of a document a later version of it, from the same place, replaces."""
 
 import re
 from collections import Counter, defaultdict
@@ -12,6 +12,7 @@ from mcp_memory.domain.model import (
     Statement,
     normal_hash,
 )
+from mcp_memory.domain.planning import EarlierVersion
 from mcp_memory.domain.steps import Add, Decision, Revise
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.sentences import sentences
@@ -32,17 +33,8 @@ _PLACE = re.compile(r"[/\\]|\.[A-Za-z]\w{0,7}$")
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """A text that was told before, and what stands for it by now and for no text from elsewhere."""
-
-    source: Source
-    items: Sequence[Item]
-    """Its live items."""
-
-
-@dataclass(frozen=True, slots=True)
-class Succession:
-    """What a statement of a later version takes the place of."""
+class ReplacedPassages:
+    """The passages of an earlier version that a statement of a later one replaces."""
 
     reworded: tuple[Item, ...] = ()
     """Passages that it says otherwise, the one that it has most in common with first."""
@@ -55,7 +47,15 @@ class Succession:
         return tuple(item.id for item in (*self.reworded, *self.gone))
 
 
-def has_versions(source: Source) -> bool:
+def versioned_origins(statements: Sequence[Statement]) -> list[str]:
+    """Return the names of the documents that may be later versions of documents recorded before."""
+    sources = {
+        statement.source.id: statement.source for statement in statements if statement.source.kind != "transcript"
+    }
+    return list(dict.fromkeys(source.origin for source in sources.values() if source.origin and _has_versions(source)))
+
+
+def _has_versions(source: Source) -> bool:
     """Whether a source is named by where it stands, and says enough to be known again when it has changed."""
     if source.kind == "transcript" or source.origin is None or not _PLACE.search(source.origin):
         return False
@@ -63,7 +63,7 @@ def has_versions(source: Source) -> bool:
 
 
 def is_version(old: str, new: str, *, share: float = KEPT) -> bool:
-    """Whether a text has that share of the sentences of an earlier one, two at least, and is not the same.
+    """Return whether a text has that share of the sentences of an earlier one, two at least, and is not the same.
 
     >>> is_version("Run make. Then wait. Tell Ann.", "Run just. Then wait. Tell Ann.")
     True
@@ -78,13 +78,15 @@ def _said(text: str) -> set[str]:
     return {normal_form(text[start:end]) for start, end in sentences(text)} - {""}
 
 
-def successions(statements: Sequence[Statement], earlier: Sequence[Earlier]) -> dict[int, Succession]:
-    """By the number of a statement what it takes the place of, where its source is a version of what was told before.
+def replaced_passages(
+    statements: Sequence[Statement], earlier: Sequence[EarlierVersion]
+) -> dict[int, ReplacedPassages]:
+    """Return, by the number of a statement, the passages it replaces, where its source is a later version of a document.
 
     A passage that the later version has too stays, and so does one that was changed by hand, is pinned and gone, or was
     recorded after the time that the later version names.
     """
-    found: dict[int, Succession] = {}
+    found: dict[int, ReplacedPassages] = {}
     for source, numbers in _by_source(statements):
         said = {normal_hash(statements[number].spoken): number for number in numbers}
         share = KEPT if re.search(r"[/\\]", source.origin or "") else KEPT_UNDER_A_BARE_NAME
@@ -98,11 +100,11 @@ def successions(statements: Sequence[Statement], earlier: Sequence[Earlier]) -> 
                 if not _may_go(item, text.source, statements[numbers[0]]) or normal_hash(item.spoken) in said:
                     continue
                 number, shared = new.nearest(item)
-                at = found.get(number, Succession())
+                at = found.get(number, ReplacedPassages())
                 if shared and number not in unchanged:
-                    found[number] = Succession((*at.reworded, item), at.gone)
+                    found[number] = ReplacedPassages((*at.reworded, item), at.gone)
                 elif not item.pinned:
-                    found[number] = Succession(at.reworded, (*at.gone, item))
+                    found[number] = ReplacedPassages(at.reworded, (*at.gone, item))
     return found
 
 
@@ -112,7 +114,7 @@ def _by_source(statements: Sequence[Statement]) -> Iterator[tuple[Source, list[i
         numbers.setdefault(statement.source.id, []).append(number)
     for found in numbers.values():
         source = statements[found[0]].source
-        if has_versions(source):
+        if _has_versions(source):
             yield source, found
 
 
@@ -124,7 +126,7 @@ def _may_go(item: Item, source: Source, new: Statement) -> bool:
 
 
 class _Passages:
-    """The passages of a text, to be found by their words."""
+    """Passages of a text by their words."""
 
     def __init__(self, passages: Sequence[tuple[int, str]]) -> None:
         self._numbers = [number for number, _ in passages]
@@ -134,7 +136,7 @@ class _Passages:
                 self._holding[word].append(number)
 
     def nearest(self, item: Item) -> tuple[int, bool]:
-        """The passage that says most of what an item says, and whether that is a fair part of it; else that at its place.
+        """Return the passage that shares most words with an item, and whether that is a fair part; else the one at its place.
 
         Words of more than WIDESPREAD passages count for all of them.
         """
@@ -148,8 +150,8 @@ class _Passages:
         return self._numbers[min(item.position, len(self._numbers) - 1)], False
 
 
-def decided(decisions: Sequence[Decision], found: Mapping[int, Succession]) -> list[Decision]:
-    """The decisions, with what says a passage of an earlier version otherwise replacing that."""
+def apply_versions(decisions: Sequence[Decision], found: Mapping[int, ReplacedPassages]) -> list[Decision]:
+    """Turn decisions to add what rewords a passage of an earlier version into decisions to replace it."""
     return [
         Revise(decision.statement, found[number].reworded[0], "a later version of the same text")
         if isinstance(decision, Add) and number in found and found[number].reworded
@@ -158,8 +160,8 @@ def decided(decisions: Sequence[Decision], found: Mapping[int, Succession]) -> l
     ]
 
 
-def told(found: Mapping[int, Succession]) -> tuple[str, ...]:
-    """What is said of an earlier version that a call has taken the place of; nothing where there was none."""
+def version_note(found: Mapping[int, ReplacedPassages]) -> tuple[str, ...]:
+    """Return a note on the earlier version that was replaced; none where there was none."""
     reworded = sum(len(one.reworded) for one in found.values())
     gone = sum(len(one.gone) for one in found.values())
     if not found:

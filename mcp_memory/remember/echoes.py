@@ -33,7 +33,7 @@ _AROUND = re.compile(
 """What may stand between such lines."""
 
 
-class Recited(NamedTuple):
+class Echo(NamedTuple):
     """What the server printed of a memory, read back."""
 
     id: ItemId | None
@@ -42,47 +42,47 @@ class Recited(NamedTuple):
     """As it stood in the line, with what cites it."""
 
 
-def recited(text: str) -> list[Recited]:
+def parse_echoes(text: str) -> list[Echo]:
     """The memories of a text that is nothing but what this server prints, whole or in part; none for any other text.
 
     The lines of recall with their fence and `source`, those of a digest, of a topic, and a `was` that stands alone;
     list marks in front may be there or not. No memory is told twice, and a digest that was handed in by its sentences.
 
-    >>> recited("- #06p7v2q0000ab 2026-11-21 (just now) fact [infra]: The port is 9090.")
-    [Recited(id='06p7v2q0000ab', text='The port is 9090.')]
-    >>> recited("- The port is 9090. (#06p7v2q0000ab, 2026-11-21)")
-    [Recited(id='06p7v2q0000ab', text='The port is 9090. (#06p7v2q0000ab, 2026-11-21)')]
+    >>> parse_echoes("- #06p7v2q0000ab 2026-11-21 (just now) fact [infra]: The port is 9090.")
+    [Echo(id='06p7v2q0000ab', text='The port is 9090.')]
+    >>> parse_echoes("- The port is 9090. (#06p7v2q0000ab, 2026-11-21)")
+    [Echo(id='06p7v2q0000ab', text='The port is 9090. (#06p7v2q0000ab, 2026-11-21)')]
     """
-    found: list[Recited] = []
-    former: list[Recited] = []
+    found: list[Echo] = []
+    former: list[Echo] = []
     handed_in = _COVERS.search(text) is not None
     for line in text.splitlines():
         if said := _RECALLED.fullmatch(line):
-            found.append(Recited(ItemId(said["id"]), said["text"].strip()))
+            found.append(Echo(ItemId(said["id"]), said["text"].strip()))
         elif said := _WAS.fullmatch(line):
-            former.append(Recited(ItemId(said["id"]), said["text"].strip()))
+            former.append(Echo(ItemId(said["id"]), said["text"].strip()))
         elif told := _sentences(line):
             found += told
         elif handed_in and (said := _OF_DIGEST.fullmatch(line)):
-            found.append(Recited(None, said["text"].strip()))
+            found.append(Echo(None, said["text"].strip()))
         elif line.strip() and not _AROUND.match(line) and not _TOPIC.match(line) and not _COVERS.match(line):
             return []
     return list({one.id or one.text: one for one in reversed(found or former)}.values())[::-1]
 
 
-def _sentences(line: str) -> list[Recited]:
+def _sentences(line: str) -> list[Echo]:
     """The sentences of a digest's line or a topic's, each with what cites it; none where the line holds anything else."""
     topic = _TOPIC.match(line)
     rest = line[topic.end() :] if topic else re.sub(f"^{_MARKS}", "", line)
-    found: list[Recited] = []
+    found: list[Echo] = []
     at = 0
     while said := _CITED.match(rest, at):  # a search would begin at every character of a line that cites nothing
-        found.append(Recited(ItemId(said["id"]), said[0].removesuffix(" · ").strip()))
+        found.append(Echo(ItemId(said["id"]), said[0].removesuffix(" · ").strip()))
         at = said.end()
     return found if at == len(rest) else []
 
 
-def says(item: Item, text: str) -> bool:
+def quotes(item: Item, text: str) -> bool:
     """Whether a text that the server printed is this item's: whole, a sentence of it, or cut short to a budget."""
     told, whole = one_line(text), one_line(item.spoken)
     parts = [whole]

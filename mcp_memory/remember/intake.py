@@ -14,6 +14,7 @@ from mcp_memory.domain.model import (
     Entry,
     ItemId,
     Kind,
+    Operation,
     Source,
     SourceId,
     Statement,
@@ -27,7 +28,7 @@ from mcp_memory.language.segmentation import segment
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.language.tokenization import Span, require_clean
 from mcp_memory.privacy.redaction import Redactor
-from mcp_memory.remember.echoes import Recited, recited
+from mcp_memory.remember.echoes import Echo, parse_echoes
 
 MAX_BYTES = 10_000_000
 MAX_ENTRIES = 1_000
@@ -110,7 +111,7 @@ class Intake:
         text = require_clean(entry.content, name)
         if not text.strip():
             raise InvalidInput(f"{name} is empty; say in a sentence what to remember.")
-        if echoes := recited(text):
+        if echoes := parse_echoes(text):
             return [self._echo(entry, echo, name) for echo in echoes]
         whole = Span(len(text) - len(text.lstrip()), len(text.rstrip()))
         spans = _pieces(text, whole)
@@ -129,14 +130,14 @@ class Intake:
             for number, span in enumerate(spans)
         ]
 
-    def _echo(self, entry: Entry, echo: Recited, name: str) -> Statement:
+    def _echo(self, entry: Entry, echo: Echo, name: str) -> Statement:
         """A statement of a line that this server printed: what it says, and whose line it is.
 
         A digest may be older than what it is about, so its sentences correct nothing.
         """
         source = self._source("words", echo.text, entry.source)
         said = self._statement(entry, source, Span(0, len(echo.text)), name)
-        return replace(said, echoes=echo.id, corrects=echo.id is not None)
+        return replace(said, echo_of=echo.id, may_replace=echo.id is not None)
 
     def _source(self, kind: Literal["words", "document", "transcript"], text: str, origin: str | None) -> Source:
         if origin is not None and len(require_clean(origin, "source")) > MAX_ORIGIN:
@@ -158,11 +159,22 @@ class Intake:
             kind=kind,
             tags=read_tags(entry.tags),
             scope=scope,
-            other_scope=None if entry.scope or other == scope else other,
+            fallback_scope=None if entry.scope or other == scope else other,
             importance=None if entry.importance is None else read_importance(entry.importance),
             occurred_at=occurred_at,
             replaces=read_id(entry.replaces) if entry.replaces else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What a call is carried out with."""
+
+    intake: Callable[[Caller, datetime], Intake]
+    """Makes the intake of a caller at a time."""
+    clock: Callable[[], datetime]
+    operation: Callable[[str, str, Caller], Operation]
+    """Makes an operation of its verb, its summary and its caller."""
 
 
 def read_kind(kind: str) -> Kind:

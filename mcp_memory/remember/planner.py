@@ -24,7 +24,7 @@ from mcp_memory.domain.steps import (
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.tokenization import compared_words
 from mcp_memory.remember.contradiction.comparison import change_probability, replaced_value
-from mcp_memory.remember.echoes import says
+from mcp_memory.remember.echoes import quotes
 
 CONFIRMED = 0.35
 """Probability of a change (comparison.change_probability) that a certain replacement needs besides: it knows what the rules don't."""
@@ -169,7 +169,7 @@ def choose_scope(
     [theirs] = others
     if isinstance(theirs, Revise):
         said = known.get((statement.scope, statement.spoken)) is None if statement.replaces else _of_user(statement)
-        if said and theirs.of.scope == statement.other_scope:
+        if said and theirs.of.scope == statement.fallback_scope:
             return theirs
         alike = theirs.of
     elif (
@@ -207,8 +207,8 @@ def decide(
 ) -> Decision:
     if statement.replaces is not None:
         return Revise(statement, named[statement.replaces], "said to replace it")
-    recalled = named.get(statement.echoes) if statement.echoes else None
-    if recalled is not None and recalled.status != "forgotten" and says(recalled, statement.text):
+    recalled = named.get(statement.echo_of) if statement.echo_of else None
+    if recalled is not None and recalled.status != "forgotten" and quotes(recalled, statement.text):
         return Confirm(statement, recalled, "the server printed it so")
     if known is not None and known.id not in state.gone:
         return Confirm(statement, known, "said before in the same words")
@@ -253,7 +253,7 @@ def _judge(statement: Statement, candidate: Neighbour) -> _Judged:
 
 def _may_replace(statement: Statement, item: Item) -> bool:
     """Decide whether a statement of its kind, origin and time can take the place of an item."""
-    if not statement.corrects or statement.kind in HAPPENED or "://" in (statement.source.origin or ""):
+    if not statement.may_replace or statement.kind in HAPPENED or "://" in (statement.source.origin or ""):
         return False
     if not (statement.kind == item.kind or {statement.kind, item.kind} <= LASTING):
         return False

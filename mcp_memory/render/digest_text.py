@@ -85,7 +85,8 @@ def topics(found: Sequence[Topic], tags: Sequence[tuple[str, str, int]]) -> str:
 
 def lead(topic: Topic, max_tokens: int) -> str:
     """The beginning of a digest that was handed in, or the sentence that carries the most, with whose it is."""
-    return citation(shorten(one_line(topic.lead or topic.digest), max_tokens), topic.lead_of)
+    text, item = (topic.sentences[0].text, topic.sentences[0].item) if topic.sentences else (topic.digest, None)
+    return citation(shorten(one_line(text), max_tokens), item)
 
 
 def _topic_line(topic: Topic) -> str:

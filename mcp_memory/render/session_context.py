@@ -169,7 +169,7 @@ def _with_kept(topic: Topic, kept: Topic | None) -> Topic:
     if kept is None:
         return topic
     newer = len(set(topic.items) - set(kept.items))
-    given = replace(topic, digest=kept.digest, lead="", lead_of=None)
+    given = replace(topic, digest=kept.digest, sentences=())
     return replace(given, made_at=kept.made_at, stale=kept.stale, newer=newer, kept=True)
 
 

@@ -64,7 +64,7 @@ def _of_kind(reader: ItemReader, kind: Kind, where: Filter, *, now: datetime) ->
 
 
 def _listed(reader: ItemReader, where: Filter) -> list[Item]:
-    return [item for _, item in reader.listing(where=where, limit=LISTED)]
+    return reader.listing(where=where, limit=LISTED)
 
 
 def _with_replaced(reader: ItemReader, hits: Sequence[Hit], *, as_of: int | None) -> list[Hit]:

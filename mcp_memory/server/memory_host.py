@@ -102,6 +102,6 @@ def open_memory(config: Config, *, search: Callable[[], VectorSearch] | None = N
         secrets=config.secrets,
         search=search or VectorCache,
     )
-    if memory.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
+    if memory.file.encryption is None and os.environ.get("MCP_MEMORY_KEY"):
         log.warning("MCP_MEMORY_KEY is set, but %s is not encrypted; `mcp-memory encrypt` does that", config.database)
     return memory

@@ -53,7 +53,7 @@ class Glance:
     def __exit__(self, *exc: object) -> None:
         self._database.close()
 
-    def listing(self, *, where: Filter, limit: int) -> list[tuple[int, Item]]:
+    def listing(self, *, where: Filter, limit: int) -> list[Item]:
         """See store.Store."""
         with self._database.read() as connection:
             return sqlite_listing.listing(connection, where=where, limit=limit)
@@ -61,7 +61,7 @@ class Glance:
     def count(self, *, where: Filter) -> int:
         """See store.Store."""
         with self._database.read() as connection:
-            return sqlite_listing.count(connection, where=where)
+            return sum(count.items for count in sqlite_listing.counts(connection, where=where, by="scope"))
 
     def uses(self, ids: Sequence[ItemId], *, before: int) -> Mapping[ItemId, int]:
         """See store.Store."""
@@ -76,8 +76,7 @@ class Glance:
     def topics(self, *, scopes: Sequence[str], limit: int) -> tuple[list[Topic], list[Topic]]:
         """The topics that gathered, the latest changed first, and the digests that were handed in."""
         with self._database.read() as connection:
-            gathered = topic_rows.gathered(connection, scopes=scopes, limit=limit)
-            return [topic for _, topic in gathered], topic_rows.kept(connection)
+            return topic_rows.topics(connection, scopes=scopes, limit=limit), topic_rows.digests(connection)
 
     def has_source(self, origin: str) -> bool:
         """Whether anything was kept under this very origin."""

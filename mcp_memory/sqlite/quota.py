@@ -31,7 +31,7 @@ def require_room(connection: apsw.Connection, limit: int | None, steps: Sequence
     if limit is None or not any(_keeps(step) for step in steps):
         return
     found = room(connection, limit)
-    needed = found.used + TO_COME * sum(isinstance(step, AddItem) and step.measured is None for step in steps)
+    needed = found.used + TO_COME * sum(isinstance(step, AddItem) and step.embedding is None for step in steps)
     if needed > limit:
         raise Unusable(
             f"The store is full: with this it would hold {format_size(needed)}, and it may hold {format_size(limit)} "

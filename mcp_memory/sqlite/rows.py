@@ -62,7 +62,7 @@ def item_columns(as_of: int | None = None) -> str:
     iif(r.number = 1, r.from_time,
         (SELECT min(b.from_time) FROM revisions AS b WHERE b.item_id = i.id AND b.normal_hash = r.normal_hash)),
     (SELECT origin FROM sources WHERE id = i.source_id),
-    (SELECT w.client FROM sources AS s JOIN operations AS w ON w.id = s.operation_id WHERE s.id = i.source_id)
+    (SELECT w.client FROM sources AS s JOIN operations AS w ON w.id = s.operation_id WHERE s.id = i.source_id), r.id
     """
 
 
@@ -99,6 +99,7 @@ def item(row: tuple[Any, ...]) -> Item:
         worded_at=row[24],
         origin=row[25],
         client=row[26] or "",
+        revision_id=row[27],
     )
 
 

@@ -1,4 +1,4 @@
-"""What is counted of the file: how much it holds, what it grew by, how often items were used, which say the same."""
+"""Statistics of the file: how much it holds, what it grew by, how often items were used."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -7,17 +7,16 @@ from typing import Any
 
 import apsw
 
-from mcp_memory.domain.model import USER, Item
+from mcp_memory.domain.model import USER
 from mcp_memory.domain.stats import Stats
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.detection import language_of
 from mcp_memory.sqlite.database import schema_version
-from mcp_memory.sqlite.history import tool_calls
+from mcp_memory.sqlite.history import folds
 from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.topic_rows import SHOWN
 from mcp_memory.sqlite.index.topics import WAITING
-from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
-from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.sqlite.rows import fetch
 
 OPENING = 400
 """Characters of a text whose language is told: enough, and 100,000 items stay a matter of seconds."""
@@ -76,7 +75,7 @@ def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: 
         forgotten=counts.get("forgotten", 0) - taken_back,
         taken_back=taken_back,
         operations=connection.execute("SELECT count(*) FROM operations").get,
-        pending=vectors.count_missing(connection, encoder or ""),
+        pending=vectors.count_pending(connection, encoder or ""),
         encoder=encoder,
         scopes=dict(
             fetch(
@@ -95,7 +94,7 @@ def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: 
         unindexed=_unindexed(connection),
         topics=connection.execute(f"SELECT count(*) FROM clusters AS c WHERE {SHOWN}").get,
         ungathered=connection.execute(WAITING).get,
-        tool_history=tool_calls.counts(connection),
+        tool_history=folds.counts(connection),
         sizes=_sizes(connection) | ({"log": log.stat().st_size} if log.exists() else {}),
         **_digests(connection),
     )
@@ -167,23 +166,3 @@ def _sizes(connection: apsw.Connection) -> dict[str, int]:
         sizes.values()
     )  # pointer maps: dbstat passes over them
     return sizes
-
-
-def duplicates(connection: apsw.Connection) -> list[list[Item]]:
-    """Live items that say the same word for word, a list for each text; none that only turns say."""
-    rows = fetch(
-        connection,
-        f"""
-        WITH live AS (
-            SELECT r.id, r.normal_hash, s.kind <> 'transcript' AS told FROM revisions AS r
-            JOIN items AS i ON i.id = r.item_id JOIN sources AS s ON s.id = i.source_id
-            WHERE r.until_time IS NULL AND r.status = 'live'
-        ), same AS (SELECT normal_hash FROM live GROUP BY normal_hash HAVING count(*) > 1 AND sum(told) > 0)
-        SELECT hex(r.normal_hash), {ITEM_COLUMNS} FROM revisions AS r JOIN items AS i ON i.id = r.item_id
-        WHERE r.id IN (SELECT id FROM live WHERE normal_hash IN (SELECT normal_hash FROM same)) ORDER BY i.id
-        """,
-    )
-    groups: dict[str, list[Item]] = {}
-    for digest, *row in rows:
-        groups.setdefault(digest, []).append(item_of(tuple(row)))
-    return list(groups.values())

@@ -8,8 +8,8 @@ import apsw
 
 from mcp_memory.domain.ids import IdSequence, id_number, id_text
 from mcp_memory.domain.model import (
+    Embedding,
     ItemId,
-    Measured,
     Operation,
     Source,
     SourceId,
@@ -32,7 +32,7 @@ from mcp_memory.domain.steps import (
 )
 from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.language.tokenization import Span
-from mcp_memory.sqlite.history import erase, undo
+from mcp_memory.sqlite.history import erase, folds, undo
 from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.postings import insert_told, insert_words
 from mcp_memory.sqlite.rows import REVISION_FIELDS, fetch, number_of
@@ -85,7 +85,7 @@ class Steps:
                 self._revise(number_of(step.id), {"status": "forgotten"})
                 return Outcome("forgotten", step.id)
             case EraseItem():
-                self._erase_with_tombstones(number_of(step.id))
+                self._erase_with_patterns(number_of(step.id), keep_patterns=step.keep_patterns)
                 return Outcome("erased", step.id)
             case FoldItem():
                 self._fold(step)
@@ -120,8 +120,8 @@ class Steps:
             (number, source, statement.position, *statement.span, statement.speaker, self._at, self._at),
         )
         self._insert_revision(number, number, 1, self._first_state(step), statement.speaker)
-        if step.measured is not None:
-            self._insert_measured(number, step.measured)
+        if step.embedding is not None:
+            self._insert_embedding(number, step.embedding)
         if step.replaces is None or not self._replace(number, number_of(step.replaces), statement):
             return Outcome("created", step.id)
         return Outcome("replaced", step.id, step.replaces)
@@ -281,10 +281,10 @@ class Steps:
         fields = dict(step.fields)
         if "tags" in fields:
             fields["tags"] = tags_json(fields["tags"])
-        self._revise(number, fields, measured=step.measured)
+        self._revise(number, fields, embedding=step.embedding)
         return Outcome("updated", step.id)
 
-    def _revise(self, number: int, changes: Mapping[str, Any], *, measured: Measured | None = None) -> None:
+    def _revise(self, number: int, changes: Mapping[str, Any], *, embedding: Embedding | None = None) -> None:
         """Close the present state of an item and open one with some fields changed."""
         rows = fetch(
             self._connection,
@@ -302,8 +302,8 @@ class Steps:
         self._insert_revision(new_id, number, old_number + 1, fields, speaker)
         if fields["status"] != "live":
             return
-        if measured is not None:
-            self._insert_measured(new_id, measured)
+        if embedding is not None:
+            self._insert_embedding(new_id, embedding)
         elif "text" not in changes:
             vectors.copy(self._connection, old_id, new_id)
 
@@ -323,9 +323,18 @@ class Steps:
                 said = recorded + self._zone_offset
             insert_told(self._connection, revision_id, fields["text"], said=said)
 
-    def _insert_measured(self, revision_id: int, measured: Measured) -> None:
+    def _insert_embedding(self, revision_id: int, embedding: Embedding) -> None:
         if self._encoder is not None:
-            vectors.insert(self._connection, self._encoder, {revision_id: measured})
+            vectors.insert(self._connection, self._encoder, {revision_id: embedding})
+
+    def _erase_with_patterns(self, number: int, *, keep_patterns: bool) -> None:
+        if not keep_patterns:
+            parts = folds.parts_of(self._connection, number)
+            for part in {part for found in parts.values() for part in found} - {number}:
+                self._show(part)
+            for pattern in parts.keys() - {number} - self._erased:
+                self._erase_with_tombstones(pattern)
+        self._erase_with_tombstones(number)
 
     def _erase_with_tombstones(self, number: int) -> None:
         """Erase an item, and what was forgotten or taken back of the same scope that says what it says or said."""
@@ -352,16 +361,22 @@ class Steps:
 
     def _fold(self, step: FoldItem) -> None:
         number = number_of(step.id)
-        if step.into is not None:
-            self._connection.execute(
-                "INSERT OR IGNORE INTO links (from_id, to_id, type, operation_id, from_time) VALUES (?, ?, 'derived-from', ?, ?)",
-                (number_of(step.into), number, self._operation, self._at),
-            )
-        present, wanted = ("live", "replaced") if step.into is not None else ("replaced", "live")
+        self._connection.execute(
+            "INSERT OR IGNORE INTO links (from_id, to_id, type, operation_id, from_time) VALUES (?, ?, 'derived-from', ?, ?)",
+            (number_of(step.into), number, self._operation, self._at),
+        )
+        if step.hide:
+            self._switch(number, "live", "replaced")
+
+    def _show(self, number: int) -> None:
+        """Show an item that was hidden in a pattern again."""
+        self._switch(number, "replaced", "live")
+
+    def _switch(self, number: int, present: str, wanted: str) -> None:
         status = self._connection.execute(
             "SELECT status FROM revisions WHERE item_id = ? AND until_time IS NULL", (number,)
         ).get
-        if step.hide and status == present:
+        if status == present:
             self._revise(number, {"status": wanted})
 
     def _keep_digest(self, step: KeepDigest) -> None:

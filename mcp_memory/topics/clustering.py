@@ -8,12 +8,12 @@ import numpy as np
 
 from mcp_memory.domain.model import Item, Vector
 from mcp_memory.domain.topic_index import (
+    Assignment,
     Cluster,
     Description,
-    Gathered,
-    Newcomer,
     Place,
     Terms,
+    UnassignedItem,
 )
 from mcp_memory.topics.keywords import COMMON, keywords, terms_of
 
@@ -83,12 +83,12 @@ def is_loose(mean: Vector, measured: int) -> bool:
 
 
 def gather(
-    newcomers: Sequence[Newcomer],
+    newcomers: Sequence[UnassignedItem],
     clusters: Sequence[Cluster],
     shared: Mapping[str, Mapping[int, float]],
     *,
     floor: float = 0.0,
-) -> Gathered:
+) -> Assignment:
     """Assign newcomers of one scope to topics, one after the other.
 
     Average linkage, incrementally: an item joins the topic to whose members it is nearest on average, from JOIN on, or
@@ -99,7 +99,7 @@ def gather(
     places = [field.settle(place) for place in [field.place(newcomer) for newcomer in newcomers]]
     joined = {cluster for place in places for cluster in place.clusters}
     founded = {cluster: tag for cluster, tag in field.founded.items() if cluster in joined}
-    return Gathered(places, founded, {cluster: field.mean_of(cluster) for cluster in joined})
+    return Assignment(places, founded, {cluster: field.mean_of(cluster) for cluster in joined})
 
 
 def twins(
@@ -138,7 +138,7 @@ def twins(
     return list(goes.items())
 
 
-def describe(members: Sequence[Item], profiles: Sequence[Newcomer], rarity: Mapping[str, float]) -> Description:
+def describe(members: Sequence[Item], profiles: Sequence[UnassignedItem], rarity: Mapping[str, float]) -> Description:
     """Describe a topic by its members and their sums. `rarity` covers all their terms."""
     sums: Counter[str] = Counter()
     for profile in profiles:
@@ -180,7 +180,7 @@ class _Field:
         shared: Mapping[str, Mapping[int, float]],
         *,
         floor: float,
-        newcomers: Sequence[Newcomer] = (),
+        newcomers: Sequence[UnassignedItem] = (),
     ) -> None:
         """Reserve room for the topics that newcomers may begin."""
         room = sum(1 + len(newcomer.tags) for newcomer in newcomers)
@@ -200,7 +200,7 @@ class _Field:
         self._shared = {term: dict(holders) for term, holders in shared.items()}
         self._floor = max(floor, 0.0, self._common_cosine(newcomers))
 
-    def _common_cosine(self, newcomers: Sequence[Newcomer]) -> float:
+    def _common_cosine(self, newcomers: Sequence[UnassignedItem]) -> float:
         """Estimate the average cosine of two items of the scope, lower where little is known: all turns of one conversation
         are somewhat alike, which makes them no topic.
         """
@@ -214,7 +214,7 @@ class _Field:
         mean = total / count
         return min(0.9, float(mean @ mean) * count / (count + FEW))
 
-    def place(self, newcomer: Newcomer) -> Place:
+    def place(self, newcomer: UnassignedItem) -> Place:
         affinity = self.affinities(newcomer.vector, newcomer.terms)
         tagged = [self._tags[tag] if tag in self._tags else self._found(tag) for tag in newcomer.tags]
         for cluster in tagged:
@@ -232,7 +232,7 @@ class _Field:
 
     def settle(self, place: Place) -> Place:
         """Place a newcomer that resembles nothing enough, by the session it was remembered in."""
-        newcomer, cluster = place.newcomer, place.clusters[0]
+        newcomer, cluster = place.item, place.clusters[0]
         row = self._rows[cluster]
         if cluster >= 0 or newcomer.tags or newcomer.vector is None or self._sizes[row] != 1:
             return place
@@ -289,7 +289,7 @@ class _Field:
             self._tags[tag] = identifier
         return identifier
 
-    def _join(self, row: int, cluster: int, newcomer: Newcomer) -> None:
+    def _join(self, row: int, cluster: int, newcomer: UnassignedItem) -> None:
         self._sizes[row] += 1
         for term, weight in newcomer.terms.items():
             holders = self._shared.setdefault(term, {})

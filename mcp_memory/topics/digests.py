@@ -19,6 +19,7 @@ from mcp_memory.domain.model import (
 )
 from mcp_memory.domain.results import Summary
 from mcp_memory.domain.steps import KeepDigest
+from mcp_memory.domain.topic_index import MEMBERS as LATEST
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, NotFound
 from mcp_memory.language.scripts import HAN
@@ -72,8 +73,11 @@ class Digester:
         if query:
             found = self._recaller.find(query, where=where, limit=MEMBERS, now=now)
             return Members(found.hits, found.total)
-        items = [item for _, item in self._store.listing(where=where, limit=MEMBERS)]
-        return Members(self.with_replaced(items, as_of=where.as_of), self._store.count(where=where))
+        items = self._store.listing(where=where, limit=MEMBERS)
+        return Members(self.with_replaced(items, as_of=where.as_of), self._count(where))
+
+    def _count(self, where: Filter) -> int:
+        return sum(count.items for count in self._store.counts(where=where))
 
     def digest(self, members: Members, *, max_tokens: int, now: datetime, note: str = "") -> Summary:
         """Return the most important sentences in the order of time, each cited, within `max_tokens` including the note."""
@@ -164,7 +168,7 @@ class Digester:
         """Return the items tagged with the topic's name and those clustered with them, else those that answer it as a query."""
         gathered = self._gathered(name, where) if query is None and where.as_of is None else []
         tagged = replace(where, tags=(name,))
-        if self._store.count(where=tagged):
+        if self._count(tagged):
             members = self.members(query=query, where=tagged, now=now)
             known = {hit.item.id for hit in members.hits}
             added = self.with_replaced([item for item in gathered if item.id not in known])[: MEMBERS - len(known)]
@@ -173,30 +177,33 @@ class Digester:
             return Members(self.with_replaced(gathered), len(gathered))
         return self.members(query=query or name, where=where, now=now)
 
-    def topic_called(self, name: str, scopes: Sequence[str]) -> int | None:
+    def topic_called(self, name: str, scopes: Sequence[str]) -> Topic | None:
         """Return the topic of a name, else the one whose keywords include all of its words."""
-        index = self._store.topic_index
-        cluster = index.named(name, scopes=scopes)
+        named = {
+            topic.scope: topic for topic in reversed(self._store.topics(scopes=scopes, limit=LOOKED_AT, name=name))
+        }
+        for scope in reversed(scopes or list(named)):
+            if scope in named:
+                return named[scope]
         terms = list(dict.fromkeys(terms_of(name)))
-        if cluster is not None or not terms:
-            return cluster
-        found = index.holding(terms, scopes=scopes, limit=LOOKED_AT)
-        return next((number for number, keywords in found if match(terms, keywords) == 1), None)
+        found = self._store.topics(scopes=scopes, limit=LOOKED_AT, terms=terms) if terms else []
+        return next((topic for topic in found if match(terms, topic.keywords) == 1), None)
 
     def _gathered(self, name: str, where: Filter) -> list[Item]:
         """Return the topic's items that the filter lets through."""
-        cluster = self.topic_called(name, where.scopes)
-        members = [] if cluster is None else self._store.topic_index.members(cluster)
-        return [member.item for member in members if _lets_through(where, member.item)]
+        topic = self.topic_called(name, where.scopes)
+        latest = topic.items[: -LATEST - 1 : -1] if topic else ()
+        items = self._store.items(latest) if latest else {}
+        return [items[number] for number in latest if number in items and _lets_through(where, items[number])]
 
     def _made(
         self, name: str, members: Members, scopes: Sequence[str], *, max_tokens: int, now: datetime
     ) -> Summary | None:
         """Return the topic's stored excerpts as a digest, where they are fresh and cover what fits into `max_tokens`."""
-        cluster = self.topic_called(name, scopes)
-        if cluster is None or max_tokens > DIGEST_TOKENS:
+        topic = self.topic_called(name, scopes) if max_tokens <= DIGEST_TOKENS else None
+        if topic is None:
             return None
-        sentences = self.kept_sentences(cluster)
+        sentences = self.made_sentences(topic)
         known = {hit.item.id for hit in members.hits}
         if not sentences or not {sentence.item.id for sentence in sentences} <= known:
             return None
@@ -209,22 +216,28 @@ class Digester:
                 left -= cost
         return _composed(fitting, members, now=now) if fitting else None
 
-    def kept_sentences(self, cluster: int) -> list[Sentence]:
+    def made_sentences(self, topic: Topic) -> list[Sentence]:
         """Return the sentences of a topic's stored excerpts, the most important first; none where stale."""
-        excerpts = self._store.topic_index.excerpts(cluster) or []
-        replaced = self._store.replaced_by([item.id for item, _ in excerpts])
+        if topic.stale or not topic.sentences:
+            return []
+        ids = list(dict.fromkeys(excerpt.item for excerpt in topic.sentences))
+        items = self._store.items(ids)
+        replaced = self._store.replaced_by(ids)
         return [
             Sentence(
-                item.text[span.start : span.end],
+                excerpt.text,
                 item,
-                replaced[item.id][0].text if item.id in replaced and not item.text[: span.start].strip() else None,
+                replaced[item.id][0].text
+                if item.id in replaced and item.text.lstrip().startswith(excerpt.text)
+                else None,
             )
-            for item, span in excerpts
+            for excerpt in topic.sentences
+            if (item := items.get(excerpt.item)) is not None
         ]
 
     def _kept(self, name: str, scopes: Sequence[str], as_of: int | None) -> Topic | None:
         """Return the handed-in digest of a topic in the narrowest of the scopes; without scopes the latest."""
-        found = {topic.scope: topic for topic in reversed(self._store.topics(as_of=as_of)) if topic.name == name}
+        found = {topic.scope: topic for topic in reversed(self._store.digests(as_of=as_of)) if topic.name == name}
         return next((found[scope] for scope in reversed(scopes or list(found)) if scope in found), None)
 
     def _measure(self, candidates: Sequence[Sentence], encoded: int) -> tuple[list[Sentence], Vector]:
@@ -240,8 +253,9 @@ class Digester:
             return list(candidates), HashingEncoder().encode([sentence.text for sentence in candidates])
         stored: dict[ItemId, Vector] = {}
         if len(candidates) > encoded:
-            whole = [sentence.item.id for sentence in candidates if sentence.text == sentence.item.text.strip()]
-            stored = self._store.present_vectors(whole, encoder=encoder.identity)
+            whole = [one.item.revision_id for one in candidates if one.text == one.item.text.strip()]
+            states = self._store.revisions(whole, encoder=encoder.identity).values()
+            stored = {state.item.id: state.embedding.vector for state in states if state.embedding}
         rest = [number for number, sentence in enumerate(candidates) if sentence.item.id not in stored][:encoded]
         made = encoder.encode([candidates[number].text[:READ] for number in rest])
         vectors = {number: made[place] for place, number in enumerate(rest)}

@@ -7,23 +7,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from mcp_memory.domain.model import (
-    Filter,
-    Hit,
-    ItemId,
-    Topic,
-)
+from mcp_memory.domain.model import Filter, Hit, ItemId, Topic
 from mcp_memory.domain.topic_index import (
+    Assign,
     Batch,
-    Described,
     Description,
-    Excerpt,
+    DirtyCluster,
     Member,
-    Newcomer,
+    Quote,
+    Rebuild,
+    Release,
+    Summarise,
+    Summarised,
     Terms,
-    Touched,
+    TopicWork,
+    UnassignedItem,
 )
-from mcp_memory.encoders.embedding import reads
+from mcp_memory.encoders.embedding import supports_language
 from mcp_memory.language.dates.periods import to_ms
 from mcp_memory.language.tokenization import Span
 from mcp_memory.recall.pipeline import Recaller
@@ -81,79 +81,81 @@ class Gatherer:
         self._rarity_of = 0
 
     def run(self, stop: Callable[[], bool], progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Apply patches, at least one, until everything is up to date or `stop` returns true."""
-        total = max(1, self._store.topic_index.pending())
-        while (done := self.patch()) != "idle":
-            if stop():
+        """Take step after step, at least one, until all is up to date or `stop` says so."""
+        total = 1
+        while True:
+            done, left = self.step()
+            if done == "idle" or stop():
                 return
             if done == "lost":
                 time.sleep(BACK_OFF)
-            left = self._store.topic_index.pending()
             total = max(total, left)
             progress(total - left, total)
 
-    def patch(self) -> Done:
-        """Do the next piece of work, of at most PATCH_ITEMS items or PATCH_TOPICS topics.
+    def step(self) -> tuple[Done, int]:
+        """Do the next piece of work, of at most PATCH_ITEMS items or PATCH_TOPICS topics; return how much waited for it.
 
-        Changed items leave their topics, which are described without them; the items are assigned anew, and the topics they
-        touched are described.
+        Changed items leave their topics, these are summarised without them, the items are assigned anew, and in the end
+        the topics they joined are summarised.
         """
         with self._lock:
             encoder = self._store.serving_encoder()
-            if self._store.topic_index.encoder() not in (None, encoder):
-                self._store.topic_index.restart()
-            if (done := self._describe(encoder, lost=True)) != "idle":
-                return done
-            batch = self._store.topic_index.batch(encoder=encoder, limit=PATCH_ITEMS)
-            if batch is None:
-                return self._describe(encoder)
-            if batch.placed:
-                return "worked" if self._store.topic_index.leave(batch) else "lost"
-            return self._place(batch, encoder)
+            work = self._next(encoder)
+            if work.encoder not in (None, encoder):
+                self._store.apply_topics(Rebuild())
+                work = self._next(encoder)
+            if work.dirty:
+                change = self._summarise(work)
+            elif work.batch is None:
+                return "idle", 0
+            elif work.batch.assigned:
+                change = Release(work.generation, work.batch)
+            else:
+                change = self._assign(work, work.batch, encoder)
+            done = change is not None and self._store.apply_topics(change)
+            return "worked" if done else "lost", work.pending
 
-    def _place(self, batch: Batch, encoder: str | None) -> Done:
-        index = self._store.topic_index
-        newcomers, _ = self._profiles(batch.members)
-        around = index.around(batch.scope, {term for newcomer in newcomers for term in newcomer.terms})
-        if around.generation != batch.generation:
-            return "lost"
-        gathered = gather(newcomers, around.clusters, around.shared, floor=self._floor())
-        return "worked" if index.place(batch, gathered, encoder=encoder) else "lost"
+    def _next(self, encoder: str | None) -> TopicWork:
+        return self._store.topic_work(encoder=encoder, items=PATCH_ITEMS, clusters=PATCH_TOPICS)
 
-    def _describe(self, encoder: str | None, *, lost: bool = False) -> Done:
+    def _assign(self, work: TopicWork, batch: Batch, encoder: str | None) -> Assign | None:
         """Describe as many touched topics of a scope as a patch holds, and merge those that have become one."""
-        index = self._store.topic_index
-        touched = _patch_of(index.touched(encoder=encoder, limit=PATCH_TOPICS, lost=lost))
-        if not touched:
-            return "idle"
-        told: list[Description] = []
-        for topic in touched:
+        items, _ = self._profiles(batch.members)
+        known = self._store.clusters(work.scope, terms={term for item in items for term in item.terms})
+        if known.generation != work.generation:
+            return None
+        assignment = gather(items, known.clusters, known.shared, floor=self._floor())
+        return Assign(work.generation, work.scope, batch, assignment, encoder)
+
+    def _summarise(self, work: TopicWork) -> Summarise | None:
+        """Describe as many dirty topics as a patch holds, and merge those that have come to be one; None as `_assign`."""
+        dirty = _patch_of(work.dirty)
+        found: list[Description] = []
+        for topic in dirty:
             profiles, rarity = self._profiles(topic.members)
-            told.append(describe([member.item for member in topic.members], profiles, rarity))
-        generation = touched[0].generation
-        around = index.around(touched[0].scope, {term for description in told for term in description.terms})
-        if around.generation != generation:
-            return "lost"
+            found.append(describe([member.item for member in topic.members], profiles, rarity))
+        known = self._store.clusters(work.scope, terms={term for one in found for term in one.terms})
+        if known.generation != work.generation:
+            return None
         now = [
             replace(topic.cluster, size=len(topic.members), mean=description.mean, measured=description.measured)
-            for topic, description in zip(touched, told, strict=True)
+            for topic, description in zip(dirty, found, strict=True)
         ]
-        terms = [description.terms for description in told]
-        united = twins(list(zip(now, terms, strict=True)), around.clusters, around.shared, floor=self._floor())
-        names = dict(around.names)
-        described: list[Described] = []
-        for topic, description in zip(touched, told, strict=True):
+        terms = [description.terms for description in found]
+        merged = twins(list(zip(now, terms, strict=True)), known.clusters, known.shared, floor=self._floor())
+        names = dict(known.names)
+        summarised: list[Summarised] = []
+        for topic, description in zip(dirty, found, strict=True):
             names.pop(topic.cluster.id, None)
             name = _name(topic, description, names.values())
             if name:
                 names[topic.cluster.id] = name
             covered = tuple(member.revision_id for member in topic.members)
-            excerpts = () if topic.cluster.id in dict(united) else self._excerpts(topic)
-            described.append(Described(topic.cluster.id, name, description, excerpts, covered))
-        at = to_ms(self._clock())
-        return "worked" if index.describe(generation, described, united=united, at=at) else "lost"
+            quotes = () if topic.cluster.id in dict(merged) else self._quotes(topic)
+            summarised.append(Summarised(topic.cluster.id, name, description, quotes, covered))
+        return Summarise(work.generation, tuple(summarised), tuple(merged), to_ms(self._clock()))
 
-    def _excerpts(self, topic: Touched) -> tuple[Excerpt, ...]:
+    def _quotes(self, topic: DirtyCluster) -> tuple[Quote, ...]:
         """Return the sentences of a digest made ahead, the most important first."""
         if len(topic.members) < 2:
             return ()
@@ -164,11 +166,11 @@ class Gatherer:
         numbers = {member.item.id: member.revision_id for member in topic.members}
         starts = [sentence.item.text.find(sentence.text) for sentence in ranked]
         return tuple(
-            Excerpt(numbers[sentence.item.id], Span(start, start + len(sentence.text)))
+            Quote(numbers[sentence.item.id], Span(start, start + len(sentence.text)))
             for sentence, start in zip(ranked, starts, strict=True)
         )
 
-    def _profiles(self, members: Sequence[Member]) -> tuple[list[Newcomer], dict[str, float]]:
+    def _profiles(self, members: Sequence[Member]) -> tuple[list[UnassignedItem], dict[str, float]]:
         """Return the term vectors of members, and the inverse document frequencies of all their terms."""
         counts = [counts_of(member.item.text, member.around) for member in members]
         terms = sorted({term for count in counts for term in count})
@@ -176,15 +178,15 @@ class Gatherer:
         encoder, _ = self._recaller.usable_encoder()
         languages = encoder.languages if encoder else ()
         profiles = [
-            Newcomer(
+            UnassignedItem(
                 id=member.item.id,
                 revision_id=member.revision_id,
                 tags=member.item.tags,
-                vector=member.vector if reads(languages, member.item.text) else None,
+                vector=member.vector if supports_language(languages, member.item.text) else None,
                 terms={
                     **weights(count, rarity),
                     **told_with(member.together),
-                    **({} if reads(languages, member.item.text) else _parts(member)),
+                    **({} if supports_language(languages, member.item.text) else _parts(member)),
                 },
             )
             for member, count in zip(members, counts, strict=True)
@@ -193,11 +195,11 @@ class Gatherer:
 
     def _rarities(self, terms: Sequence[str]) -> dict[str, float]:
         """Return inverse document frequencies, cached while the store is within AGED of its size."""
-        _, total = self._store.rarity([])
+        _, total = self._store.idf([])
         if abs(total - self._rarity_of) > AGED * self._rarity_of or len(self._rarity) > REMEMBERED:
             self._rarity, self._rarity_of = {}, total
         unknown = [term for term in terms if term not in self._rarity]
-        self._rarity |= zip(unknown, self._store.rarity(unknown)[0], strict=True)
+        self._rarity |= zip(unknown, self._store.idf(unknown)[0], strict=True)
         return {term: self._rarity[term] for term in terms}
 
     def _floor(self) -> float:
@@ -208,36 +210,44 @@ class Gatherer:
 
     def topics(self, scopes: Sequence[str] = (), *, limit: int = LISTED) -> list[Topic]:
         """Return the topics, the latest changed first; a handed-in digest takes the place of an extracted one."""
-        found = [topic for _, topic in self._store.topic_index.topics(scopes=scopes, limit=limit)]
-        return told_topics(found, self._store.topics(), scopes=scopes, limit=limit)
+        found = self._store.topics(scopes=scopes, limit=limit)
+        return told_topics(found, self._store.digests(), scopes=scopes, limit=limit)
 
     def lead(self, query: str, hits: Sequence[Hit], *, more: int, where: Filter, now: datetime) -> list[str]:
         """Return candidate leads of an answer (lead.lead_candidates); none where a filter leaves out a part of a topic."""
         if not query or narrows(where):
             return []
-        index = self._store.topic_index
         asked = set(terms_of(query))
-        fresh = [topic for topic in self._store.topics() if not topic.stale]
+        fresh = [topic for topic in self._store.digests() if not topic.stale]
         shown = [hit.item.id for hit in hits]
         if lead := _lead_with_kept(fresh, asked, shown, scopes=where.scopes):
             return lead
-        of_items = index.of_items([hit.item.id for hit in hits])
-        of_hits = [of_items.get(hit.item.id, ()) for hit in hits]
+        topics = self._store.topics(scopes=where.scopes, limit=LISTED, members=shown)
+        of_hits = _topics_of(shown, topics)
         about = topics_lead.dominant_topic(of_hits, more=more)
-        told: list[Topic] = []
-        cluster = 0
-        for cluster in dict.fromkeys([about] if about is not None else [one for topics in of_hits for one in topics]):
-            told = [topic for _, topic in index.topics(scopes=where.scopes, limit=1, only=cluster)]
-            if told and (cluster == about or topics_lead.named(told[0], asked)):
-                break
-            told = []
-        if not told:
+        topic = topics[about] if about is not None else _named_of(topics, of_hits, asked)
+        if topic is None:
             return []
         for kept in fresh:
-            if (kept.name, kept.scope) == (told[0].name, told[0].scope):
+            if (kept.name, kept.scope) == (topic.name, topic.scope):
                 return topics_lead.lead_candidates_kept(kept, shown=shown)
-        sentences = self._digester.kept_sentences(cluster)
-        return topics_lead.lead_candidates(told[0], sentences, query=query, shown=shown, now=now)
+        sentences = self._digester.made_sentences(topic)
+        return topics_lead.lead_candidates(topic, sentences, query=query, shown=shown, now=now)
+
+
+def _topics_of(ids: Sequence[ItemId], topics: Sequence[Topic]) -> list[list[int]]:
+    """Return, for each item, the places of the topics that hold it."""
+    holding: dict[ItemId, list[int]] = {item: [] for item in ids}
+    for place, topic in enumerate(topics):
+        for item in holding.keys() & set(topic.items):
+            holding[item].append(place)
+    return [holding[item] for item in ids]
+
+
+def _named_of(topics: Sequence[Topic], of_hits: Sequence[Sequence[int]], asked: Set[str]) -> Topic | None:
+    """Return the first topic of the hits that a question names."""
+    places = dict.fromkeys(place for found in of_hits for place in found)
+    return next((topics[place] for place in places if topics_lead.named(topics[place], asked)), None)
 
 
 def _lead_with_kept(
@@ -250,7 +260,7 @@ def _lead_with_kept(
     return []
 
 
-def _patch_of(touched: Sequence[Touched]) -> list[Touched]:
+def _patch_of(touched: Sequence[DirtyCluster]) -> list[DirtyCluster]:
     """Return the first topics with up to PATCH_MEMBERS members together, at least one."""
     members = 0
     for number, topic in enumerate(touched):
@@ -260,7 +270,7 @@ def _patch_of(touched: Sequence[Touched]) -> list[Touched]:
     return list(touched)
 
 
-def _name(topic: Touched, told: Description, taken: Iterable[str]) -> str:
+def _name(topic: DirtyCluster, told: Description, taken: Iterable[str]) -> str:
     """Return a tag as its topic's name, and keep a name with a handed-in digest; a single item needs none."""
     if topic.cluster.tag is not None:
         return topic.cluster.tag

@@ -1,4 +1,4 @@
-"""What was told to a file before: so that what is imported again brings nothing back, and a new version takes an old one's place."""
+"""What was recorded before: so that importing again brings nothing back, and a later version replaces an earlier one."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _COUNTS = """
     JOIN operations AS o ON o.id = p.operation_id
     WHERE NOT (p.status = 'forgotten' AND p.restores IS NULL AND o.undoes IS NOT NULL)
 """
-"""What an undo took back counts as never told; what was forgotten since does not."""
+"""What an undo took back counts as never recorded; what was forgotten since does not."""
 _WORDS = f"""
     SELECT lower(hex(r.normal_hash)), r.scope, max(p.status <> 'forgotten') FROM revisions AS r {_COUNTS}
     AND r.normal_hash IN (SELECT unhex(value) FROM json_each(?)) GROUP BY r.normal_hash, r.scope
@@ -59,8 +59,8 @@ _STANDING = f"""
 """
 
 
-def told_from(connection: apsw.Connection, origins: Sequence[str]) -> list[tuple[Source, list[Item]]]:
-    """See Store."""
+def versions_from(connection: apsw.Connection, origins: Sequence[str]) -> list[tuple[Source, list[Item]]]:
+    """Return the documents recorded under these names, the latest first, with the live items that stand for them alone."""
     rows = fetch(connection, _FROM, (json.dumps(sorted(set(origins))),)) if origins else []
     found: dict[int, tuple[Source, list[Item]]] = {
         number: (Source(SourceId(id_text(number)), kind, text, origin, recorded_at), [])
@@ -71,8 +71,8 @@ def told_from(connection: apsw.Connection, origins: Sequence[str]) -> list[tuple
     return list(found.values())
 
 
-def told_before(connection: apsw.Connection, statements: Sequence[Statement]) -> list[Before]:
-    """See Store."""
+def known_before(connection: apsw.Connection, statements: Sequence[Statement]) -> list[Before]:
+    """See store.Planning."""
     keys = [
         normal_hash(statement.spoken).hex() if statement.source.kind == "words" else statement.source.sha256.hex()
         for statement in statements

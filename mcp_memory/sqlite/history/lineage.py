@@ -70,7 +70,7 @@ def source(connection: apsw.Connection, source_id: SourceId, *, as_of: int | Non
 
 
 def history(connection: apsw.Connection, item_id: ItemId) -> list[Revision]:
-    """Every state of an item with the operation that made it, the first first. Raises NotFound."""
+    """See store.History."""
     rows = fetch(
         connection,
         f"""
@@ -85,6 +85,8 @@ def history(connection: apsw.Connection, item_id: ItemId) -> list[Revision]:
         (number_of(item_id),),
     )
     if not rows:
+        if fetch(connection, "SELECT 1 FROM erased WHERE item_id = ?", (number_of(item_id),)):
+            return []
         raise NotFound(f"There is no memory #{item_id}. Use recall to find the right id.")
     again = _said_again(connection, number_of(item_id))
     starts = [operation(row[:OPERATION_WIDTH]).at for row in rows]

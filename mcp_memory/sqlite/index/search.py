@@ -2,19 +2,17 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from mcp_memory.domain.model import Candidate, Filter, Vector
-from mcp_memory.language.dates.periods import DAY, Period
-from mcp_memory.recall import ranking
+from mcp_memory.language.dates.periods import Period
+from mcp_memory.recall import bm25, ranking
 from mcp_memory.recall.features import Scores
 from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.query_terms import (
-    HAPPENED,
     DocumentFrequencies,
     conditions,
     indexed,
@@ -23,7 +21,7 @@ from mcp_memory.sqlite.index.query_terms import (
     tokenizer,
 )
 from mcp_memory.sqlite.index.vectors import Mask, Nearest, Numbers
-from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch
+from mcp_memory.sqlite.rows import fetch
 
 NEAR = 2_000
 """Nearest by the signs of both, state and query, that are looked at again with the query as it is."""
@@ -33,8 +31,6 @@ RESCORED = 300
 Of the ten nearest by an exact scan these 300 hold .998 among 100,000 states and .993 among 1,000,000; the 300 nearest by
 the signs of both would hold .98 and .93 (40 questions over the stores of python -m bench.scale, 2026-11-21).
 """
-VAGUE = 100 * DAY
-"""A season, which may still tell of a day in it; a year does not."""
 PLACES = 50_000
 """Places of terms that are read before common terms are left out: 10 ms."""
 
@@ -60,8 +56,7 @@ def search_text(
         if places > PLACES and len(best := _best(postings, admits, limit)) == limit:
             return best
         numbers = _numbers_holding(connection, term)
-        rarity = ranking.idf(np.array([counts[term]], np.float32), total=total)
-        postings.append((numbers, terms[term] * float(rarity[0])))
+        postings.append((numbers, terms[term] * bm25.idf(counts[term], total=total)))
         places += len(numbers)
     return _best(postings, admits, limit)
 
@@ -118,7 +113,7 @@ def search_vectors(
     return [Candidate(*row) for row in rows]
 
 
-def word_scores(
+def bm25_scores(
     connection: apsw.Connection,
     query: str,
     texts: Sequence[tuple[str, str | None]],
@@ -161,26 +156,7 @@ def _frequencies(told: Sequence[Sequence[str]], terms: Sequence[Sequence[str]]) 
     return found
 
 
-def dated(connection: apsw.Connection, periods: Sequence[Period], *, where: Filter, limit: int) -> list[int]:
-    """The states that happened in one of the periods, or tell of a time that shares a part with one, the latest first.
-
-    A time told of that is longer than a VAGUE one and than the period says nothing of it: a car from 2017, of a February.
-    """
-    condition, bound = conditions(where)
-    rows = fetch(
-        connection,
-        f"SELECT r.id FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE {condition} AND ("
-        f"EXISTS (SELECT 1 FROM json_each(:periods) AS p WHERE {HAPPENED} >= p.value ->> 0 AND {HAPPENED} < p.value ->> 1)"
-        " OR EXISTS (SELECT 1 FROM text_dates AS d, json_each(d.periods) AS t, json_each(:periods) AS p"
-        " WHERE d.revision_id = r.id AND t.value ->> 0 < p.value ->> 1 AND t.value ->> 1 > p.value ->> 0"
-        " AND (t.value ->> 1) - (t.value ->> 0) <= max(:vague, (p.value ->> 1) - (p.value ->> 0)))"
-        f") ORDER BY {HAPPENED} DESC, r.id DESC LIMIT :limit",
-        {**bound, "periods": json.dumps(periods), "vague": VAGUE, "limit": limit},
-    )
-    return [number for (number,) in rows]
-
-
-def states_at(connection: apsw.Connection, places: Sequence[tuple[int, int]], *, where: Filter) -> dict[int, bool]:
+def revisions_at(connection: apsw.Connection, places: Sequence[tuple[int, int]], *, where: Filter) -> dict[int, bool]:
     """The states at places, each the number of a source and a position there; whether the filter lets each through."""
     visible, _ = conditions(Filter(scopes=where.scopes, as_of=where.as_of))
     condition, bound = conditions(where)
@@ -198,40 +174,23 @@ def states_at(connection: apsw.Connection, places: Sequence[tuple[int, int]], *,
     return {number: bool(eligible) for number, eligible in rows}
 
 
-def neighbours(
-    connection: apsw.Connection, items: Sequence[int], *, where: Filter
-) -> dict[int, tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]]:
-    """For each item that has any, the rows (ITEM_COLUMNS) of the items before and after it in its source."""
-    visible, bound = conditions(Filter(scopes=where.scopes, as_of=where.as_of))
-    rows = fetch(
-        connection,
-        f"""
-        SELECT own.id, i.position - own.position, {ITEM_COLUMNS}
-        FROM items AS own CROSS JOIN items AS i ON i.id IN (
-            (SELECT id FROM items WHERE source_id = own.source_id AND span_start < own.span_start
-                ORDER BY span_start DESC LIMIT 1),
-            (SELECT id FROM items WHERE source_id = own.source_id AND span_start > own.span_start
-                ORDER BY span_start LIMIT 1)
-        )
-        CROSS JOIN revisions AS r ON r.item_id = i.id
-        WHERE own.id IN (SELECT value FROM json_each(:items)) AND {visible}
-        """,
-        {**bound, "items": json.dumps(list(items))},
-    )
-    found: dict[int, tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]] = {}
-    for own, shift, *row in rows:
-        before, after = found.get(own, (None, None))
-        found[own] = (tuple(row), after) if shift < 0 else (before, tuple(row))
-    return found
-
-
-def rarity(
+def idf(
     connection: apsw.Connection, words: Sequence[str], *, frequencies: DocumentFrequencies
 ) -> tuple[list[float], int]:
-    """The inverse document frequency of words, and how many states are indexed."""
-    holding = np.array([frequencies.of(connection, word) for word in words], np.float32)
+    """See store.Search."""
     total = frequencies.total(connection)
-    return ranking.idf(holding, total=total).tolist(), total
+    return [bm25.idf(frequencies.of(connection, word), total=total) for word in words], total
+
+
+def text_dates(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, tuple[Period, ...]]:
+    """Return the periods that the texts of states name; states that name none are left out."""
+    rows = fetch(
+        connection,
+        "SELECT revision_id, periods FROM text_dates "
+        "WHERE periods <> '[]' AND revision_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(revision_ids)),),
+    )
+    return {number: tuple(Period(*period) for period in json.loads(periods)) for number, periods in rows}
 
 
 def _numbers_holding(connection: apsw.Connection, term: str) -> NDArray[np.int64]:

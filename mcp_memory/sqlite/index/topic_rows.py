@@ -1,4 +1,4 @@
-"""The topics that a file tells of: those that gathered, and the digests that were handed in."""
+"""Topics as they are read from the file: the clusters worth showing, and the digests that were handed in."""
 
 import json
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any
 import apsw
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import ItemId, Topic
-from mcp_memory.sqlite.rows import fetch, holds
+from mcp_memory.domain.model import Excerpt, ItemId, Topic
+from mcp_memory.sqlite.rows import fetch, holds, number_of
 
 LIVE = "r.until_time IS NULL AND r.status = 'live'"
 MEMBERSHIP = (
@@ -24,14 +24,47 @@ STALE = (
 )
 
 
-def gathered(
-    connection: apsw.Connection, *, scopes: Sequence[str], limit: int, only: int | None = None
-) -> list[tuple[int, Topic]]:
-    """See topic_index.TopicIndex.topics. Which topics are told is decided first: their members are many."""
+def topics(
+    connection: apsw.Connection,
+    *,
+    limit: int,
+    scopes: Sequence[str] = (),
+    name: str | None = None,
+    terms: Sequence[str] = (),
+    members: Sequence[ItemId] = (),
+) -> list[Topic]:
+    """See store.Topics. Which topics are returned is decided first: their members are many."""
+    conditions = [SHOWN]
+    if scopes:
+        conditions.append("c.scope IN (SELECT value FROM json_each(:scopes))")
+    if name is not None:
+        conditions.append("c.name = :name")
+    if members:
+        conditions.append(
+            "c.id IN (SELECT cluster_id FROM cluster_items WHERE item_id IN (SELECT value FROM json_each(:members)))"
+        )
+    weight = "0"
+    if terms:
+        weight = (
+            "(SELECT sum(t.weight) FROM cluster_terms AS t WHERE t.cluster_id = c.id "
+            "AND t.term IN (SELECT value FROM json_each(:terms)))"
+        )
+        conditions.append(
+            "c.id IN (SELECT cluster_id FROM cluster_terms WHERE term IN (SELECT value FROM json_each(:terms)))"
+        )
     rows = fetch(
         connection,
         f"""
-        SELECT c.id, c.name, c.scope, c.keywords, c.importance, c.digest_at, c.changed_at,
+        WITH chosen (id, place) AS (
+            SELECT id, row_number() OVER (ORDER BY weight DESC, changed_at DESC, id DESC) FROM (
+                SELECT c.id, c.changed_at, {weight} AS weight FROM clusters AS c
+                WHERE {" AND ".join(conditions)}
+                    AND EXISTS (SELECT 1 FROM cluster_items AS m JOIN revisions AS r ON r.item_id = m.item_id AND {LIVE}
+                        WHERE m.cluster_id = c.id AND r.scope = c.scope)
+                ORDER BY weight DESC, changed_at DESC, c.id DESC LIMIT :limit
+            )
+        )
+        SELECT c.name, c.scope, c.keywords, c.importance, c.digest_at, c.changed_at,
             json_group_array(m.item_id), {STALE},
             sum(r.id NOT IN (SELECT revision_id FROM cluster_revisions WHERE cluster_id = c.id)),
             (SELECT json_group_array(
@@ -40,24 +73,21 @@ def gathered(
                 FROM cluster_sentences AS e
                 JOIN revisions AS s ON s.id = e.revision_id AND s.until_time IS NULL AND s.status = 'live'
                 WHERE e.cluster_id = c.id)
-        FROM {MEMBERSHIP}
-        WHERE c.id IN (
-            SELECT c.id FROM clusters AS c
-            WHERE {SHOWN} AND (:scopes = '[]' OR c.scope IN (SELECT value FROM json_each(:scopes)))
-                {"" if only is None else "AND c.id = :only"}
-                AND EXISTS (SELECT 1 FROM cluster_items AS m JOIN revisions AS r ON r.item_id = m.item_id AND {LIVE}
-                    WHERE m.cluster_id = c.id AND r.scope = c.scope)
-            ORDER BY c.changed_at DESC, c.id DESC LIMIT :limit
-        )
-        GROUP BY c.id ORDER BY c.changed_at DESC, c.id DESC LIMIT :limit
+        FROM {MEMBERSHIP} JOIN chosen ON chosen.id = c.id GROUP BY c.id ORDER BY chosen.place
         """,
-        {"scopes": json.dumps(list(scopes)), "limit": limit} | ({} if only is None else {"only": only}),
+        {
+            "scopes": json.dumps(list(scopes)),
+            "name": name,
+            "terms": json.dumps(list(terms), ensure_ascii=False),
+            "members": json.dumps([number_of(one) for one in members]),
+            "limit": limit,
+        },
     )
-    return [(row[0], _topic(row[1:])) for row in rows]
+    return [_topic(row) for row in rows]
 
 
-def kept(connection: apsw.Connection, *, as_of: int | None = None) -> list[Topic]:
-    """See store.Store.topics."""
+def digests(connection: apsw.Connection, *, as_of: int | None = None) -> list[Topic]:
+    """See store.Topics."""
     rows = fetch(
         connection,
         f"""
@@ -86,14 +116,12 @@ def kept(connection: apsw.Connection, *, as_of: int | None = None) -> list[Topic
 
 def _topic(row: tuple[Any, ...]) -> Topic:
     name, scope, keywords, importance, made_at, changed_at, members, stale, newer, sentences = row
-    told: list[tuple[int, int, str]] = json.loads(sentences)
-    _, teller, lead = min(told, default=(0, None, ""))
+    quoted: list[tuple[int, int, str]] = json.loads(sentences)
     return Topic(
         name=name,
         scope=scope,
-        digest="\n".join(" ".join(sentence.split()) for _, _, sentence in told),
-        lead=lead,
-        lead_of=None if teller is None else ItemId(id_text(teller)),
+        digest="\n".join(" ".join(sentence.split()) for _, _, sentence in quoted),
+        sentences=tuple(Excerpt(ItemId(id_text(item)), sentence) for _, item, sentence in sorted(quoted)),
         made_at=made_at or changed_at,
         items=tuple(ItemId(id_text(number)) for number in sorted(json.loads(members))),
         stale=bool(stale) or made_at is None,

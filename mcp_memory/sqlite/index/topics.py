@@ -1,7 +1,8 @@
-"""How items gather into topics, in the file: what waits, what was planned, what is told."""
+"""The index of topics in the file: the work that waits, and the changes that were planned for it."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import apsw
@@ -9,31 +10,30 @@ import numpy as np
 
 from mcp_memory.domain.ids import id_text
 from mcp_memory.domain.model import (
-    Item,
     ItemId,
-    Topic,
     Vector,
 )
 from mcp_memory.domain.topic_index import (
     MEMBERS,
-    Around,
+    Assign,
     Batch,
     Cluster,
-    Described,
-    Excerpt,
-    Gathered,
+    Clusters,
+    DirtyCluster,
     Member,
-    Touched,
+    Quote,
+    Rebuild,
+    Release,
+    Summarise,
+    Summarised,
+    TopicChange,
+    TopicWork,
 )
-from mcp_memory.language.tokenization import Span
-from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.index import topic_rows, vectors
+from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.sessions import ALONE, told_together
 from mcp_memory.sqlite.index.topic_rows import (
     LIVE,
     MEMBERSHIP,
-    SHOWN,
-    STALE,
 )
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
@@ -44,252 +44,151 @@ LATE = 0.5
 """Weight of how a turn reads among its neighbours beside how it reads alone."""
 PARTS = ("cluster_items", "cluster_terms", "cluster_sentences", "cluster_revisions")
 WAITING = "SELECT (SELECT count(*) FROM cluster_queue) + (SELECT count(*) FROM clusters WHERE dirty > 0)"
+CHANGED, LOST_MEMBER = 1, 2
+"""Values of clusters.dirty."""
 
 
-class SqliteTopics:
-    """Keeps topics in the file of a store. See topic_index.TopicIndex for what each method promises."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def restart(self) -> None:
-        """See TopicIndex."""
-        with self._database.write() as connection:
-            for table in PARTS:  # whole tables at once: row by row, as they refer to clusters, others wait for seconds
-                connection.execute(f"DELETE FROM {table}")
-            connection.execute("DELETE FROM clusters")
-            connection.execute("DELETE FROM cluster_queue")
-            connection.execute(
-                f"INSERT INTO cluster_queue (item_id) SELECT r.item_id FROM revisions AS r WHERE {LIVE} ORDER BY r.item_id"
+def work(connection: apsw.Connection, *, encoder: str | None, items: int, clusters: int) -> TopicWork:
+    """See store.Topics."""
+    generation, known_by = fetch(connection, "SELECT generation, encoder FROM cluster_state")[0]
+    found = TopicWork(generation, known_by, connection.execute(WAITING).get)
+    for least in (LOST_MEMBER, CHANGED):
+        rows = _dirty(connection, least=least, limit=clusters)
+        if rows:
+            return replace(
+                found,
+                scope=rows[0][6],
+                dirty=tuple(
+                    DirtyCluster(
+                        cluster, row[5], bool(row[7]), tuple(_members(connection, _latest(connection, row[0]), encoder))
+                    )
+                    for row, cluster in zip(rows, _clusters(rows), strict=True)
+                ),
             )
-            connection.execute("UPDATE cluster_state SET generation = generation + 1, encoder = NULL")
-
-    def encoder(self) -> str | None:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            return connection.execute("SELECT encoder FROM cluster_state").get
-
-    def pending(self) -> int:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            return connection.execute(WAITING).get
-
-    def batch(self, *, encoder: str | None, limit: int) -> Batch | None:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            queue = fetch(
-                connection,
-                f"""
-                SELECT q.id, q.item_id, r.id, r.scope FROM cluster_queue AS q
-                LEFT JOIN revisions AS r ON r.item_id = q.item_id AND {LIVE} ORDER BY q.id LIMIT ?
-                """,
-                (limit,),
-            )
-            if not queue:
-                return None
-            scope = next((row[3] for row in queue if row[3] is not None), "")
-            taken = [row for row in queue if row[3] in (None, scope)]
-            states = [row[2] for row in taken if row[2] is not None]
-            return Batch(
-                generation=_generation(connection),
-                scope=scope,
-                stamps=tuple(row[0] for row in taken),
-                members=tuple(_members(connection, states, encoder)),
-                gone=tuple(ItemId(id_text(row[1])) for row in taken if row[2] is None),
-                placed=connection.execute(
-                    "SELECT EXISTS (SELECT 1 FROM cluster_items WHERE item_id IN (SELECT value FROM json_each(?)))",
-                    (json.dumps([row[1] for row in taken]),),
-                ).get
-                == 1,
-            )
-
-    def around(self, scope: str, terms: Iterable[str]) -> Around:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            rows = fetch(
-                connection, "SELECT id, tag, size, vector_count, mean, name FROM clusters WHERE scope = ?", (scope,)
-            )
-            held = fetch(
-                connection,
-                "SELECT t.term, t.cluster_id, t.weight FROM json_each(?) AS w "
-                "CROSS JOIN cluster_terms AS t ON t.term = w.value JOIN clusters AS c ON c.id = t.cluster_id "
-                "WHERE c.scope = ?",
-                (json.dumps(sorted(set(terms)), ensure_ascii=False), scope),
-            )
-            generation = _generation(connection)
-        shared: dict[str, dict[int, float]] = {}
-        for term, cluster, weight in held:
-            shared.setdefault(term, {})[cluster] = weight
-        return Around(generation, _clusters(rows), shared, {row[0]: row[5] for row in rows if row[5]})
-
-    def leave(self, batch: Batch) -> bool:
-        """See TopicIndex."""
-        with self._database.write() as connection:
-            if _generation(connection) != batch.generation:
-                return False
-            moved = [*batch.gone, *(member.item.id for member in batch.members)]
-            _leave(connection, [number_of(item) for item in moved])
-            connection.execute("UPDATE cluster_state SET generation = generation + 1")
-            return True
-
-    def place(self, batch: Batch, gathered: Gathered, *, encoder: str | None) -> bool:
-        """See TopicIndex."""
-        with self._database.write() as connection:
-            if _generation(connection) != batch.generation:
-                return False
-            numbers = {
-                negative: _insert_cluster(connection, batch.scope, tag) for negative, tag in gathered.founded.items()
-            }
-            for place in gathered.places:
-                for cluster in place.clusters:
-                    _enter(connection, numbers.get(cluster, cluster), place.newcomer.revision_id, place.newcomer.terms)
-            for cluster, (mean, measured) in gathered.means.items():
-                connection.execute(
-                    "UPDATE clusters SET mean = ?, vector_count = ?, "
-                    "size = (SELECT count(*) FROM cluster_items WHERE cluster_id = clusters.id) WHERE id = ?",
-                    (_blob(mean), measured, numbers.get(cluster, cluster)),
-                )
-            connection.execute(
-                "UPDATE clusters SET dirty = (tag IS NOT NULL OR size > 1) "
-                "WHERE id IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(numbers.values())),),
-            )
-            connection.execute(
-                "DELETE FROM cluster_queue WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(batch.stamps),)
-            )
-            connection.execute(
-                "UPDATE cluster_state SET generation = generation + 1, encoder = coalesce(encoder, ?)", (encoder,)
-            )
-            return True
-
-    def touched(self, *, encoder: str | None, limit: int, lost: bool = False) -> list[Touched]:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                """
-                SELECT c.id, c.tag, c.size, c.vector_count, c.mean, c.name, c.scope,
-                    EXISTS (SELECT 1 FROM topics AS t WHERE t.name = c.name AND t.scope = c.scope AND t.until_time IS NULL)
-                FROM clusters AS c WHERE c.dirty >= :least AND c.dirty > 0 AND c.scope =
-                    (SELECT scope FROM clusters WHERE dirty >= :least AND dirty > 0 ORDER BY id LIMIT 1)
-                ORDER BY c.id LIMIT :limit
-                """,
-                {"least": 2 if lost else 1, "limit": limit},
-            )
-            generation = _generation(connection)
-            return [
-                Touched(
-                    generation=generation,
-                    cluster=cluster,
-                    scope=row[6],
-                    name=row[5],
-                    held=bool(row[7]),
-                    members=tuple(_members(connection, _latest(connection, row[0]), encoder)),
-                )
-                for row, cluster in zip(rows, _clusters(rows), strict=True)
-            ]
-
-    def describe(
-        self, generation: int, described: Sequence[Described], *, united: Sequence[tuple[int, int]], at: int
-    ) -> bool:
-        """See TopicIndex."""
-        with self._database.write() as connection:
-            if _generation(connection) != generation:
-                return False
-            for each in described:
-                _describe(connection, each, at=at)
-            for source, target in united:
-                _unite(connection, source, target)
-            connection.execute(
-                "DELETE FROM clusters WHERE id IN (SELECT value FROM json_each(?)) "
-                "AND id NOT IN (SELECT cluster_id FROM cluster_items)",
-                (json.dumps([each.id for each in described]),),
-            )
-            connection.execute("UPDATE cluster_state SET generation = generation + 1")
-            return True
-
-    def keep_excerpts(self, cluster: int, excerpts: Sequence[Excerpt], covered: Sequence[int], *, at: int) -> None:
-        """See TopicIndex."""
-        with self._database.write() as connection:
-            if connection.execute("SELECT 1 FROM clusters WHERE id = ?", (cluster,)).get:
-                _keep_excerpts(connection, cluster, excerpts, covered, at=at)
-
-    def topics(self, *, scopes: Sequence[str], limit: int, only: int | None = None) -> list[tuple[int, Topic]]:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            return topic_rows.gathered(connection, scopes=scopes, limit=limit, only=only)
-
-    def named(self, name: str, *, scopes: Sequence[str]) -> int | None:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"SELECT c.scope, c.id FROM clusters AS c WHERE c.name = ? AND {SHOWN} ORDER BY c.changed_at",
-                (name,),
-            )
-        found: dict[str, int] = dict(rows)
-        return next((found[scope] for scope in reversed(scopes or list(found)) if scope in found), None)
-
-    def holding(self, terms: Sequence[str], *, scopes: Sequence[str], limit: int) -> list[tuple[int, tuple[str, ...]]]:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"""
-                SELECT c.id, c.keywords FROM json_each(:terms) AS w
-                CROSS JOIN cluster_terms AS t ON t.term = w.value JOIN clusters AS c ON c.id = t.cluster_id
-                WHERE {SHOWN} AND (:scopes = '[]' OR c.scope IN (SELECT value FROM json_each(:scopes)))
-                GROUP BY c.id ORDER BY sum(t.weight) DESC LIMIT :limit
-                """,
-                {
-                    "terms": json.dumps(list(terms), ensure_ascii=False),
-                    "scopes": json.dumps(list(scopes)),
-                    "limit": limit,
-                },
-            )
-        return [(number, tuple(json.loads(keywords))) for number, keywords in rows]
-
-    def members(self, cluster: int) -> list[Member]:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            return _members(connection, _latest(connection, cluster), None)
-
-    def excerpts(self, cluster: int) -> list[tuple[Item, Span]] | None:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            usable = connection.execute(
-                f"SELECT c.digest_at IS NOT NULL AND NOT {STALE} FROM clusters AS c WHERE c.id = ?", (cluster,)
-            ).get
-            if not usable:
-                return None
-            rows = fetch(
-                connection,
-                f"SELECT e.span_start, e.span_end, {ITEM_COLUMNS} FROM cluster_sentences AS e "
-                "JOIN revisions AS r ON r.id = e.revision_id JOIN items AS i ON i.id = r.item_id "
-                "WHERE e.cluster_id = ? ORDER BY e.rank",
-                (cluster,),
-            )
-        return [(item_of(row[2:]), Span(row[0], row[1])) for row in rows]
-
-    def of_items(self, ids: Sequence[ItemId]) -> Mapping[ItemId, tuple[int, ...]]:
-        """See TopicIndex."""
-        with self._database.read() as connection:
-            rows = fetch(
-                connection,
-                f"SELECT m.item_id, m.cluster_id FROM {MEMBERSHIP} "
-                f"WHERE {SHOWN} AND m.item_id IN (SELECT value FROM json_each(?))",
-                (json.dumps([number_of(item) for item in ids]),),
-            )
-        found: dict[ItemId, tuple[int, ...]] = {}
-        for item, cluster in rows:
-            identifier = ItemId(id_text(item))
-            found[identifier] = (*found.get(identifier, ()), cluster)
-        return found
+        if least == LOST_MEMBER and (batch := _batch(connection, encoder=encoder, limit=items)):
+            return replace(found, scope=batch[0], batch=batch[1])
+    return found
 
 
-def _generation(connection: apsw.Connection) -> int:
-    number: int = connection.execute("SELECT generation FROM cluster_state").get
-    return number
+def _dirty(connection: apsw.Connection, *, least: int, limit: int) -> list[tuple[Any, ...]]:
+    return fetch(
+        connection,
+        """
+        SELECT c.id, c.tag, c.size, c.vector_count, c.mean, c.name, c.scope,
+            EXISTS (SELECT 1 FROM topics AS t WHERE t.name = c.name AND t.scope = c.scope AND t.until_time IS NULL)
+        FROM clusters AS c WHERE c.dirty >= :least AND c.dirty > 0 AND c.scope =
+            (SELECT scope FROM clusters WHERE dirty >= :least AND dirty > 0 ORDER BY id LIMIT 1)
+        ORDER BY c.id LIMIT :limit
+        """,
+        {"least": least, "limit": limit},
+    )
+
+
+def _batch(connection: apsw.Connection, *, encoder: str | None, limit: int) -> tuple[str, Batch] | None:
+    """The scope and the items that have waited the longest."""
+    queue = fetch(
+        connection,
+        f"""
+        SELECT q.id, q.item_id, r.id, r.scope FROM cluster_queue AS q
+        LEFT JOIN revisions AS r ON r.item_id = q.item_id AND {LIVE} ORDER BY q.id LIMIT ?
+        """,
+        (limit,),
+    )
+    if not queue:
+        return None
+    scope = next((row[3] for row in queue if row[3] is not None), "")
+    taken = [row for row in queue if row[3] in (None, scope)]
+    states = [row[2] for row in taken if row[2] is not None]
+    return scope, Batch(
+        stamps=tuple(row[0] for row in taken),
+        members=tuple(_members(connection, states, encoder)),
+        gone=tuple(ItemId(id_text(row[1])) for row in taken if row[2] is None),
+        assigned=connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM cluster_items WHERE item_id IN (SELECT value FROM json_each(?)))",
+            (json.dumps([row[1] for row in taken]),),
+        ).get
+        == 1,
+    )
+
+
+def clusters(connection: apsw.Connection, scope: str, *, terms: Iterable[str]) -> Clusters:
+    """See store.Topics."""
+    rows = fetch(connection, "SELECT id, tag, size, vector_count, mean, name FROM clusters WHERE scope = ?", (scope,))
+    held = fetch(
+        connection,
+        "SELECT t.term, t.cluster_id, t.weight FROM json_each(?) AS w "
+        "CROSS JOIN cluster_terms AS t ON t.term = w.value JOIN clusters AS c ON c.id = t.cluster_id "
+        "WHERE c.scope = ?",
+        (json.dumps(sorted(set(terms)), ensure_ascii=False), scope),
+    )
+    shared: dict[str, dict[int, float]] = {}
+    for term, cluster, weight in held:
+        shared.setdefault(term, {})[cluster] = weight
+    generation: int = connection.execute("SELECT generation FROM cluster_state").get
+    return Clusters(generation, _clusters(rows), shared, {row[0]: row[5] for row in rows if row[5]})
+
+
+def apply(connection: apsw.Connection, change: TopicChange) -> bool:
+    """See store.Topics; inside a write transaction."""
+    if isinstance(change, Rebuild):
+        _rebuild(connection)
+        return True
+    if connection.execute("SELECT generation FROM cluster_state").get != change.generation:
+        return False
+    match change:
+        case Release(batch=batch):
+            _leave(connection, [number_of(item) for item in (*batch.gone, *(one.item.id for one in batch.members))])
+        case Assign():
+            _assign(connection, change)
+        case Summarise():
+            _summarise(connection, change)
+    connection.execute("UPDATE cluster_state SET generation = generation + 1")
+    return True
+
+
+def _rebuild(connection: apsw.Connection) -> None:
+    for table in PARTS:  # whole tables at once: row by row, as they refer to clusters, others wait for seconds
+        connection.execute(f"DELETE FROM {table}")
+    connection.execute("DELETE FROM clusters")
+    connection.execute("DELETE FROM cluster_queue")
+    connection.execute(
+        f"INSERT INTO cluster_queue (item_id) SELECT r.item_id FROM revisions AS r WHERE {LIVE} ORDER BY r.item_id"
+    )
+    connection.execute("UPDATE cluster_state SET generation = generation + 1, encoder = NULL")
+
+
+def _assign(connection: apsw.Connection, change: Assign) -> None:
+    assignment = change.assignment
+    numbers = {negative: _insert_cluster(connection, change.scope, tag) for negative, tag in assignment.founded.items()}
+    for place in assignment.places:
+        for cluster in place.clusters:
+            _enter(connection, numbers.get(cluster, cluster), place.item.revision_id, place.item.terms)
+    for cluster, (mean, measured) in assignment.means.items():
+        connection.execute(
+            "UPDATE clusters SET mean = ?, vector_count = ?, "
+            "size = (SELECT count(*) FROM cluster_items WHERE cluster_id = clusters.id) WHERE id = ?",
+            (_blob(mean), measured, numbers.get(cluster, cluster)),
+        )
+    connection.execute(
+        "UPDATE clusters SET dirty = (tag IS NOT NULL OR size > 1) WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(numbers.values())),),
+    )
+    connection.execute(
+        "DELETE FROM cluster_queue WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(change.batch.stamps),)
+    )
+    connection.execute("UPDATE cluster_state SET encoder = coalesce(encoder, ?)", (change.encoder,))
+
+
+def _summarise(connection: apsw.Connection, change: Summarise) -> None:
+    for each in change.summarised:
+        _describe(connection, each, at=change.at)
+    for source, target in change.merged:
+        _unite(connection, source, target)
+    connection.execute(
+        "DELETE FROM clusters WHERE id IN (SELECT value FROM json_each(?)) "
+        "AND id NOT IN (SELECT cluster_id FROM cluster_items)",
+        (json.dumps([each.id for each in change.summarised]),),
+    )
 
 
 def _clusters(rows: Sequence[tuple[Any, ...]]) -> list[Cluster]:
@@ -394,7 +293,7 @@ def _enter(connection: apsw.Connection, cluster: int, revision_id: int, terms: M
     connection.execute("UPDATE clusters SET dirty = max(dirty, 1) WHERE id = ?", (cluster,))
 
 
-def _describe(connection: apsw.Connection, each: Described, *, at: int) -> None:
+def _describe(connection: apsw.Connection, each: Summarised, *, at: int) -> None:
     told = each.description
     connection.execute("DELETE FROM cluster_terms WHERE cluster_id = ?", (each.id,))
     connection.executemany(
@@ -414,7 +313,7 @@ def _describe(connection: apsw.Connection, each: Described, *, at: int) -> None:
             each.id,
         ),
     )
-    _keep_excerpts(connection, each.id, each.excerpts, each.covered, at=at)
+    _keep_quotes(connection, each.id, each.quotes, each.covered, at=at)
 
 
 def _unite(connection: apsw.Connection, source: int, target: int) -> None:
@@ -428,19 +327,19 @@ def _unite(connection: apsw.Connection, source: int, target: int) -> None:
     )
 
 
-def _keep_excerpts(
-    connection: apsw.Connection, cluster: int, excerpts: Sequence[Excerpt], covered: Sequence[int], *, at: int
+def _keep_quotes(
+    connection: apsw.Connection, cluster: int, quotes: Sequence[Quote], covered: Sequence[int], *, at: int
 ) -> None:
     connection.execute("DELETE FROM cluster_sentences WHERE cluster_id = ?", (cluster,))
     connection.execute("DELETE FROM cluster_revisions WHERE cluster_id = ?", (cluster,))
     connection.executemany(
         "INSERT INTO cluster_sentences (cluster_id, rank, revision_id, span_start, span_end) "
         "SELECT ?, ?, id, ?, ? FROM revisions WHERE id = ?",
-        [(cluster, rank, *excerpt.span, excerpt.revision_id) for rank, excerpt in enumerate(excerpts)],
+        [(cluster, rank, *quote.span, quote.revision_id) for rank, quote in enumerate(quotes)],
     )
     connection.execute(
         "INSERT INTO cluster_revisions (cluster_id, revision_id) SELECT ?, id FROM revisions "
         "WHERE id IN (SELECT value FROM json_each(?))",
         (cluster, json.dumps(list(covered))),
     )
-    connection.execute("UPDATE clusters SET digest_at = ? WHERE id = ?", (at if excerpts else None, cluster))
+    connection.execute("UPDATE clusters SET digest_at = ? WHERE id = ?", (at if quotes else None, cluster))

@@ -1,5 +1,6 @@
 """How a vector is stored: its binary form, one bit a dimension, and its int8 codes."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import Measured, SourceId, Unmeasured, Vector, spoken
+from mcp_memory.domain.model import Embedding, PendingEmbedding, SourceId, Vector, spoken
 from mcp_memory.sqlite.rows import fetch
 
 Mask = NDArray[np.bool_]
@@ -94,19 +95,39 @@ def decode(blobs: list[bytes]) -> Vector:
     return matrix / norms
 
 
-def insert(connection: apsw.Connection, encoder_id: int, measured: Mapping[int, Measured]) -> None:
+def embeddings(connection: apsw.Connection, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Embedding]:
+    """Return the embeddings of states, where `encoder` serves and has made them."""
+    rows = fetch(
+        connection,
+        "SELECT revision_id, codes, late, pieces FROM vectors "
+        "WHERE encoder_id = (SELECT id FROM encoders WHERE serving = 1 AND identity = ?) "
+        "AND revision_id IN (SELECT value FROM json_each(?))",
+        (encoder, json.dumps(list(revision_ids))),
+    )
+    own = decode([row[1] for row in rows])
+    late = decode([row[2] or row[1] for row in rows])
+    return {row[0]: Embedding(own[number], late[number] if row[2] else None, row[3]) for number, row in enumerate(rows)}
+
+
+def insert(connection: apsw.Connection, encoder_id: int, embeddings: Mapping[int, Embedding]) -> None:
     """Store embeddings by revision id; a state that is gone or has one already is skipped."""
     connection.executemany(
         "INSERT OR IGNORE INTO vectors (encoder_id, revision_id, codes, late, pieces) "
         "SELECT ?, id, ?, ?, ? FROM revisions WHERE id = ?",
         (
-            (encoder_id, codes(made.vector), None if made.late is None else codes(made.late), made.pieces, number)
-            for number, made in measured.items()
+            (
+                encoder_id,
+                codes(made.vector),
+                None if made.late_chunk is None else codes(made.late_chunk),
+                made.tokens,
+                number,
+            )
+            for number, made in embeddings.items()
         ),
     )
     connection.executemany(
         "INSERT OR IGNORE INTO binary_vectors (encoder_id, revision_id, bits) SELECT ?, id, ? FROM revisions WHERE id = ?",
-        ((encoder_id, binary(made.vector), number) for number, made in measured.items()),
+        ((encoder_id, binary(made.vector), number) for number, made in embeddings.items()),
     )
 
 
@@ -118,36 +139,30 @@ _MISSING = """
 """Live states without a vector of an encoder, past ones included: `as_of` searches them."""
 
 
-def is_complete(connection: apsw.Connection, identity: str) -> bool:
-    """Return whether every live state has a vector of the encoder, by counting: 40 ms among 1,000,000."""
-    return connection.execute(
-        "SELECT (SELECT count(*) FROM text_index_docsize) = (SELECT count(*) FROM vectors "
-        "WHERE encoder_id = (SELECT id FROM encoders WHERE identity = ?))",
-        (identity,),
-    ).get
-
-
-def missing(connection: apsw.Connection, identity: str, *, limit: int) -> list[Unmeasured]:
-    """Return live states without a vector of the encoder, those of the latest source first."""
-    if is_complete(connection, identity):
-        return []
+def pending(connection: apsw.Connection, identity: str, *, limit: int) -> tuple[int, list[PendingEmbedding]]:
+    """See store.Embeddings. The count is a difference of two: 40 ms among 1,000,000."""
+    count = count_pending(connection, identity)
+    if not count or not limit:
+        return count, []
     rows = fetch(
         connection,
         f"SELECT r.id, r.text, i.speaker, i.source_id, i.position {_MISSING} "
         "ORDER BY i.source_id DESC, i.position, r.id LIMIT ?",
         (identity, limit),
     )
-    return [
-        Unmeasured(number, spoken(text, speaker), SourceId(id_text(source)), position)
+    return count, [
+        PendingEmbedding(number, spoken(text, speaker), SourceId(id_text(source)), position)
         for number, text, speaker, source, position in rows
     ]
 
 
-def count_missing(connection: apsw.Connection, identity: str) -> int:
-    """Return how many live states have no vector of the encoder."""
-    if is_complete(connection, identity):
-        return 0
-    return connection.execute(f"SELECT count(*) {_MISSING}", (identity,)).get
+def count_pending(connection: apsw.Connection, identity: str) -> int:
+    """Return how many live states, past ones included, have no vector of the encoder."""
+    return connection.execute(
+        "SELECT (SELECT count(*) FROM text_index_docsize) - (SELECT count(*) FROM vectors "
+        "WHERE encoder_id = (SELECT id FROM encoders WHERE identity = ?))",
+        (identity,),
+    ).get
 
 
 def copy(connection: apsw.Connection, old: int, new: int) -> None:

@@ -7,12 +7,7 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import (
-    Measured,
-    normal_hash,
-    sha256,
-    spoken,
-)
+from mcp_memory.domain.model import Embedding, normal_hash, sha256, spoken
 from mcp_memory.errors import Conflict
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.index import vectors as codec
@@ -32,12 +27,12 @@ SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"
 """A state's own date at face value, given the zone offset."""
 
 
-def add_measured(connection: apsw.Connection, identity: str, measured: Mapping[int, Measured]) -> None:
+def add_embeddings(connection: apsw.Connection, identity: str, embeddings: Mapping[int, Embedding]) -> None:
     """Keep vectors of states that are still there and have none of this encoder."""
     encoder = connection.execute("SELECT id FROM encoders WHERE identity = ?", (identity,)).get
     if encoder is None:
         raise Conflict(f"The vectors of the encoder {identity} were dropped in the meantime: another one serves now.")
-    codec.insert(connection, encoder, measured)
+    codec.insert(connection, encoder, embeddings)
 
 
 def lacks_dates(connection: apsw.Connection) -> bool:

@@ -1,0 +1,153 @@
+"""The one read before statements are planned: what says the same, what is near, what they name."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import apsw
+
+from mcp_memory.domain.ids import id_text
+from mcp_memory.domain.model import Filter, Item, ItemId, Statement, Vector, normal_hash
+from mcp_memory.domain.planning import (
+    NEIGHBOURS,
+    TERM_STATES,
+    TERMS,
+    TOO_COMMON,
+    EarlierVersion,
+    PlanningContext,
+    PlanningRequest,
+    SpokenIn,
+)
+from mcp_memory.domain.steps import Neighbour
+from mcp_memory.recall import bm25
+from mcp_memory.sqlite import listing
+from mcp_memory.sqlite.history import known_before
+from mcp_memory.sqlite.index import search
+from mcp_memory.sqlite.index.query_terms import DocumentFrequencies
+from mcp_memory.sqlite.index.vector_search import VectorSearch
+from mcp_memory.sqlite.index.vectors import Nearest
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
+from mcp_memory.sqlite.rows import item as item_of
+
+PRESENT = f"SELECT {ITEM_COLUMNS} FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.until_time IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """One request, answered from what one connection sees."""
+
+    connection: apsw.Connection
+    request: PlanningRequest
+    search: VectorSearch
+    frequencies: DocumentFrequencies
+    encoder_id: int | None
+    """The number of the encoder that serves; None where it is not that of the request."""
+
+    def context(self) -> PlanningContext:
+        statements = self.request.statements
+        known, elsewhere = self._known([one for one in statements if one.source.kind == "words"])
+        idf, rarest, total = self._idf()
+        origins = self.request.origins
+        return PlanningContext(
+            known=known,
+            elsewhere=elsewhere,
+            neighbours=self._neighbours(),
+            named=self._named([one for said in statements for one in (said.replaces, said.echo_of) if one is not None]),
+            idf=idf,
+            rarest=rarest,
+            total=total,
+            earlier=[EarlierVersion(*one) for one in known_before.versions_from(self.connection, origins)],
+            scopes=self._scopes({one.scope for one in statements}),
+        )
+
+    def _known(self, statements: Sequence[Statement]) -> tuple[dict[SpokenIn, Item], dict[str, Item]]:
+        digests = {one.spoken: normal_hash(one.spoken).hex() for one in statements}
+        rows = fetch(
+            self.connection,
+            f"SELECT lower(hex(r.normal_hash)), {ITEM_COLUMNS} FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
+            "WHERE r.normal_hash IN (SELECT unhex(value) FROM json_each(?)) "
+            "AND r.until_time IS NULL AND r.status = 'live' ORDER BY i.id DESC",
+            (json.dumps(list(digests.values())),),
+        )
+        found: dict[str, list[Item]] = {}
+        for digest, *row in rows:
+            found.setdefault(digest, []).append(item_of(tuple(row)))
+        by_scope = {(text, item.scope): item for text, digest in digests.items() for item in found.get(digest, ())}
+        known = {
+            (scope, one.spoken): by_scope[one.spoken, scope]
+            for one in statements
+            for scope in one.scopes
+            if (one.spoken, scope) in by_scope
+        }
+        return known, {text: found[digest][-1] for text, digest in digests.items() if digest in found}
+
+    def _neighbours(self) -> list[list[Neighbour]]:
+        found: list[list[tuple[int, float]]] = [[] for _ in self.request.statements]
+        by_scope: dict[str, list[int]] = {}
+        for number, statement in enumerate(self.request.statements):
+            compared = self.request.vectors[number] is not None or self.request.terms[number]
+            if compared and statement.source.kind == "words" and statement.replaces is None:
+                for scope in statement.scopes:
+                    by_scope.setdefault(scope, []).append(number)
+        for scope, numbers in by_scope.items():
+            self._search(scope, numbers, found)
+        states = listing.by_revision(self.connection, {number for near in found for number, _ in near})
+        return [[Neighbour(states[number], cosine) for number, cosine in near if number in states] for near in found]
+
+    def _search(self, scope: str, numbers: Sequence[int], found: list[list[tuple[int, float]]]) -> None:
+        """Add the states of a scope near each statement by its vector, then those near it by its words alone."""
+        where = Filter(scopes=(scope,))
+        admits = partial(self.search.admits, self.connection, encoder_id=self.encoder_id, where=where)
+        for number in numbers:
+            near = self._nearest(self.request.vectors[number], where)
+            if query := self._rarest(self.request.terms[number]):
+                candidates = search.search_text(
+                    self.connection, query, frequencies=self.frequencies, admits=admits, limit=NEIGHBOURS
+                )
+                near |= {one.revision_id: 0.0 for one in candidates if one.revision_id not in near}
+            found[number] += near.items()
+
+    def _nearest(self, vector: Vector | None, where: Filter) -> dict[int, float]:
+        """The states nearest to a vector with their cosines, best first."""
+        encoder = self.encoder_id
+        if vector is None or encoder is None:
+            return {}
+
+        def nearest(count: int) -> Nearest:
+            return self.search.nearest(self.connection, vector, encoder_id=encoder, where=where, limit=count)
+
+        candidates = search.search_vectors(
+            self.connection, vector, encoder_id=encoder, nearest=nearest, limit=NEIGHBOURS
+        )
+        return {one.revision_id: one.score for one in candidates}
+
+    def _rarest(self, terms: Sequence[str]) -> str:
+        """The terms that the fewest states hold, up to TERMS, and TERM_STATES in all; none where nobody does."""
+        held = {term: self.frequencies.of(self.connection, term) for term in terms}
+        chosen: list[str] = []
+        left = TERM_STATES
+        for term in sorted((term for term in held if 0 < held[term] <= TOO_COMMON), key=lambda term: held[term]):
+            left -= held[term]
+            if chosen and (left < 0 or len(chosen) == TERMS):
+                break
+            chosen.append(term)
+        return " ".join(chosen)
+
+    def _named(self, ids: Sequence[ItemId]) -> dict[ItemId, Item]:
+        if not ids:
+            return {}
+        numbers = json.dumps([number_of(one) for one in ids])
+        rows = fetch(self.connection, f"{PRESENT} AND i.id IN (SELECT value FROM json_each(?))", (numbers,))
+        return {ItemId(id_text(row[0])): item_of(row) for row in rows}
+
+    def _idf(self) -> tuple[dict[str, float], float, int]:
+        words = self.request.words
+        total = self.frequencies.total(self.connection)
+        idf = {word: bm25.idf(self.frequencies.of(self.connection, word), total=total) for word in words}
+        return idf, bm25.idf(0, total=total), total
+
+    def _scopes(self, asked: set[str]) -> list[str]:
+        """All scopes, where any of those asked for has no live item yet."""
+        scopes = listing.scopes(self.connection)
+        return [] if asked.issubset(scopes) else scopes
