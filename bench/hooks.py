@@ -25,7 +25,7 @@ from mcp_memory.cli.hooks import claude_code
 from mcp_memory.domain.model import Entry, Filter
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
-from mcp_memory.sqlite.quick_reader import Glance
+from mcp_memory.sqlite.quick_reader import QuickReader
 
 SEED = 20261121
 SUBJECTS = "staging production billing search login export backup report gateway scheduler".split()
@@ -115,10 +115,10 @@ def compare(database: Path, data: Path) -> None:
     fill(database, list(texts.values()))
     asked = [query for query in conversations.queries if query["store"] == first]
     others = [query for name in ("xquad-en", "scifact") for query in read_test_set(data / name).queries[:300]]
-    with Glance(database) as glance:
+    with QuickReader(database) as reader:
         where = Filter(scopes=("user",))
-        about = [(query, glance.found(query["text"], where=where)) for query in asked]
-        unrelated = [glance.found(query["text"], where=where) for query in others]
+        about = [(query, reader.found(query["text"], where=where)) for query in asked]
+        unrelated = [reader.found(query["text"], where=where) for query in others]
     print(f"\n{len(texts):,} turns; {len(asked)} questions about them, {len(others)} about something else")
     print(f"{'share':>6} {'words':>6} {'with the answer':>16} {'with anything':>14} {'others with anything':>21}")
     for share, words in THRESHOLDS:

@@ -54,5 +54,5 @@ class Replaced(Unusable):
     """Another file stands where the store's was: it has to be opened again."""
 
 
-class Mended(Conflict):
+class Repaired(Conflict):
     """The file's indexes were damaged and have been rebuilt from what is remembered: the request may be repeated."""

@@ -21,8 +21,8 @@ from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import (
     Conflict,
     MemoryProblem,
-    Mended,
     NotFound,
+    Repaired,
     Unusable,
     WrongKey,
 )
@@ -114,7 +114,7 @@ def again(ask: Callable[[], object]) -> object:
     """What a server does: a request that met damage which has been mended is made once more."""
     try:
         return ask()
-    except Mended:
+    except Repaired:
         return ask()
 
 

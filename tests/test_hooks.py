@@ -16,7 +16,7 @@ from mcp_memory.cli.hooks.reminder import asks_to_remember
 from mcp_memory.domain.model import Entry, Filter
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
-from mcp_memory.sqlite.quick_reader import Glance
+from mcp_memory.sqlite.quick_reader import QuickReader
 
 Hook = Callable[..., Result]
 
@@ -99,8 +99,8 @@ def test_the_core_context_is_the_same_by_either_way(notes: Memory, database: Pat
     notes.summarize("parser", digest="Four bugs.", select=ItemQuery(scope="acme/web"))
     now = notes._clock()  # pyright: ignore[reportPrivateUsage]
 
-    with Glance(database) as glance:
-        answer = claude_code.session_start({}, glance, scopes=("user", "acme/web"), now=now)
+    with QuickReader(database) as reader:
+        answer = claude_code.session_start({}, reader, scopes=("user", "acme/web"), now=now)
 
     by = notes._caller.__class__(project="acme/web")  # pyright: ignore[reportPrivateUsage]
     assert answer is not None
@@ -150,8 +150,8 @@ def test_words_alone_are_scored_as_the_store_scores_them(notes: Memory, database
     query = "staging database tabs"
     store = notes._store  # pyright: ignore[reportPrivateUsage]
 
-    with Glance(database) as glance:
-        hits = glance.found(query, where=Filter())
+    with QuickReader(database) as reader:
+        hits = reader.found(query, where=Filter())
 
     scores, full = store.bm25(query, [hit.item for hit in hits])
     assert [hit.score for hit in hits] == pytest.approx([score / full for score in scores.tolist()], rel=1e-4)

@@ -18,7 +18,7 @@ from mcp_memory.domain.model import Entry, ItemId
 from mcp_memory.errors import Conflict, InvalidInput, NotFound
 from mcp_memory.exchange.exporters import jsonl
 from mcp_memory.exchange.importers.jsonl import Damage, read
-from mcp_memory.exchange.merge_result import Merged
+from mcp_memory.exchange.merge_result import MergeResult
 from mcp_memory.exchange.records import RECORDS
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
@@ -37,7 +37,7 @@ def exported(path: Path) -> bytes:
         database.close()
 
 
-def imported(path: Path, content: bytes, **options: Any) -> Merged:
+def imported(path: Path, content: bytes, **options: Any) -> MergeResult:
     database = Database(path)
     try:
         return transfer.import_lines(database, content.splitlines(keepends=True), zone_offset=0, **options)
@@ -45,7 +45,7 @@ def imported(path: Path, content: bytes, **options: Any) -> Merged:
         database.close()
 
 
-def merged(path: Path, other: Path, **options: Any) -> Merged:
+def merged(path: Path, other: Path, **options: Any) -> MergeResult:
     database = Database(path)
     try:
         return transfer.merge_file(database, other, zone_offset=0, **options)
@@ -204,7 +204,7 @@ def two(paths: Callable[[], Path]) -> tuple[Path, Path, str]:
 
 
 def told(path: Path, other: Path) -> list[tuple[str, str]]:
-    return [(clash.kind, clash.told) for clash in merged(path, other).clashes]
+    return [(conflict.kind, conflict.told) for conflict in merged(path, other).conflicts]
 
 
 def test_of_two_changes_the_later_is_kept_and_the_other_told(two: tuple[Path, Path, str]) -> None:

@@ -441,7 +441,7 @@ def test_what_is_encrypted_does_not_come_into_a_plain_file_unasked(tmp_path: Pat
         with pytest.raises(Conflict, match="mcp-memory encrypt"):
             transfer.merge_file(database, other, zone_offset=0)
 
-    assert planned.came
+    assert planned.added
     assert b"gate" not in path.read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Properties of what SqliteStore is made of: queries, codes of vectors, blanked sources."""
+"""Properties of what SqliteStore is made of: queries, codes of vectors, blank sources."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from store_contract import Keeper, addition
 
 from mcp_memory.domain.model import Filter
 from mcp_memory.language.tokenization import Span
-from mcp_memory.sqlite.history.source_redaction import BLANK, blanked
+from mcp_memory.sqlite.history.source_redaction import BLANK, blank
 from mcp_memory.sqlite.index import query_terms, vectors
 from mcp_memory.sqlite.store import SqliteStore
 
@@ -74,4 +74,4 @@ def test_each_character_is_blank_exactly_where_it_is_gone_and_not_kept(gone: lis
     covered = {at for start, end in gone for at in range(start, end)}
     covered -= {at for start, end in still for at in range(start, end)}
     expected = "".join(BLANK if at in covered else character for at, character in enumerate(text))
-    assert blanked(text, gone, kept=still) == expected
+    assert blank(text, gone, kept=still) == expected

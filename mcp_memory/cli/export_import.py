@@ -32,7 +32,7 @@ from mcp_memory.errors import (
     ReadOnly,
 )
 from mcp_memory.exchange import exporters, importers
-from mcp_memory.exchange.merge_result import Merged
+from mcp_memory.exchange.merge_result import MergeResult
 from mcp_memory.language.dates.periods import zone_offset
 from mcp_memory.language.token_count import counted
 from mcp_memory.markdown_folder.state import is_ours
@@ -190,7 +190,7 @@ def import_ours(
 ) -> None:
     """Merge an export of mcp-memory, line by line."""
 
-    def merge(database: Database, zone_offset: int) -> Merged:
+    def merge(database: Database, zone_offset: int) -> MergeResult:
         return import_lines(database, lines, zone_offset=zone_offset, skip_damaged=skip_damaged, dry_run=dry_run)
 
     run_merge(config, merge, named=named, dry_run=dry_run, as_json=as_json)
@@ -217,14 +217,14 @@ def merge(config: Config, other: Path, dry_run: bool, as_json: bool) -> None:
     if config.database.exists() and other.samefile(config.database):
         raise InvalidInput(f"{other} is the file itself; name another one.")
 
-    def merge(database: Database, zone_offset: int) -> Merged:
+    def merge(database: Database, zone_offset: int) -> MergeResult:
         return merge_file(database, other, zone_offset=zone_offset, dry_run=dry_run)
 
     run_merge(config, merge, named=str(other), dry_run=dry_run, as_json=as_json)
 
 
 def run_merge(
-    config: Config, merge: Callable[[Database, int], Merged], *, named: str, dry_run: bool, as_json: bool
+    config: Config, merge: Callable[[Database, int], MergeResult], *, named: str, dry_run: bool, as_json: bool
 ) -> None:
     """Run an import or a merge after a backup, encode what has no vectors, and report the result."""
     require_writable(config)
@@ -253,7 +253,9 @@ def run_merge(
         with open_memory(config) as memory, progress_bar() as progress:
             memory.maintenance.make_vectors(progress)
     if as_json:
-        print_answer({**asdict(merged), "dry_run": dry_run, "backup": None if kept_at is None else str(kept_at)})
+        data = {"came": merged.added, "erased": merged.erased, "clashes": list(map(asdict, merged.conflicts))}
+        data |= {"skipped": merged.skipped, "dry_run": dry_run, "backup": str(kept_at) if kept_at else None}
+        print_answer(data)
         return
     for line in merge_report(merged, named=named, dry_run=dry_run):
         click.echo(visible(line))
@@ -269,18 +271,18 @@ def _discard(path: Path | None) -> None:
             path.unlink(missing_ok=True)
 
 
-def merge_report(merged: Merged, *, named: str, dry_run: bool) -> list[str]:
+def merge_report(merged: MergeResult, *, named: str, dry_run: bool) -> list[str]:
     """Report what was merged, what was left out, and what conflicted, line by line."""
-    came = ", ".join(counted(merged.came[type_], *noun) for type_, noun in NOUNS.items() if merged.came.get(type_))
+    came = ", ".join(counted(merged.added[type_], *noun) for type_, noun in NOUNS.items() if merged.added.get(type_))
     would = "would come" if dry_run else "came"
     lines = [f"From {named} {would}: {came}." if came else f"All that {named} holds is known here already."]
     if merged.erased:
         lines.append(f"Erased here because one side had erased it: {counted(merged.erased, 'memory', 'memories')}.")
     if merged.skipped:
         lines.append(f"Left out, as damaged or nothing without what is: {counted(merged.skipped, 'record')}.")
-    if merged.clashes:
-        lines.append(f"{counted(len(merged.clashes), 'thing')} to look at:")
-        lines += [f"  {clash.told}" for clash in merged.clashes[:SHOWN]]
-        if len(merged.clashes) > SHOWN:
-            lines.append(f"  and {len(merged.clashes) - SHOWN} more, which --json lists.")
+    if merged.conflicts:
+        lines.append(f"{counted(len(merged.conflicts), 'thing')} to look at:")
+        lines += [f"  {conflict.told}" for conflict in merged.conflicts[:SHOWN]]
+        if len(merged.conflicts) > SHOWN:
+            lines.append(f"  and {len(merged.conflicts) - SHOWN} more, which --json lists.")
     return lines

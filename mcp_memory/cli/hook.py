@@ -69,23 +69,23 @@ def _environment(event: Mapping[str, Any]) -> dict[str, str]:
 def _session_start(event: Mapping[str, Any], config: Config) -> str | None:
     # the file's reader, which `stop` does without: a quarter of its time
     from mcp_memory.cli.hooks import claude_code
-    from mcp_memory.sqlite.quick_reader import Glance
+    from mcp_memory.sqlite.quick_reader import QuickReader
 
     if not config.database.exists():
         return None
-    with Glance(config.database) as glance:
-        return claude_code.session_start(event, glance, scopes=claude_code.scopes_of(config.project), now=_now())
+    with QuickReader(config.database) as reader:
+        return claude_code.session_start(event, reader, scopes=claude_code.scopes_of(config.project), now=_now())
 
 
 def _prompt(event: Mapping[str, Any], config: Config) -> str | None:
     # the file's reader, which `stop` does without: a quarter of its time
     from mcp_memory.cli.hooks import claude_code
-    from mcp_memory.sqlite.quick_reader import Glance
+    from mcp_memory.sqlite.quick_reader import QuickReader
 
     if not config.database.exists():
         return None
-    with Glance(config.database) as glance:
-        return claude_code.prompt(event, glance, scopes=claude_code.scopes_of(config.project), now=_now())
+    with QuickReader(config.database) as reader:
+        return claude_code.prompt(event, reader, scopes=claude_code.scopes_of(config.project), now=_now())
 
 
 def _stop(event: Mapping[str, Any], config: Config) -> str | None:
@@ -118,11 +118,11 @@ def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> Non
 def _keep(event: Mapping[str, Any], config: Config) -> None:
     from mcp_memory.cli.hooks import claude_code
     from mcp_memory.sqlite.index.vector_search import VectorScan
-    from mcp_memory.sqlite.quick_reader import Glance
+    from mcp_memory.sqlite.quick_reader import QuickReader
 
     with open_memory(config, search=VectorScan) as memory:
-        with Glance(config.database) as glance:
-            messages, origin = claude_code.unkept(event, glance)
+        with QuickReader(config.database) as reader:
+            messages, origin = claude_code.unkept(event, reader)
         if messages:
             caller = Caller(client=CLIENT, session=str(event.get("session_id", "")), project=config.project)
             like = Entry("", kind="note", tags=(TAG,), source=origin)

@@ -5,7 +5,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
+class MergeConflict:
     """A conflict between the two sides, with what won and the call that restores the other."""
 
     kind: Literal["changed", "replaced", "erased", "digest", "same"]
@@ -15,17 +15,17 @@ class Clash:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergeResult:
     """How many records of each type were added, and the conflicts."""
 
-    came: dict[str, int]
+    added: dict[str, int]
     """By record type; those that were known already are not counted."""
     erased: int
     """Items that were taken out because the other file had erased them, or that it brought and this one had erased."""
-    clashes: list[Clash]
+    conflicts: list[MergeConflict]
     skipped: int = 0
     """Damaged lines of an import that were left out, and records that were nothing without them."""
 
     @property
     def total(self) -> int:
-        return sum(self.came.values())
+        return sum(self.added.values())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mcp_memory.domain.faults import log_fault
 from mcp_memory.errors import (
     MemoryProblem,
-    Mended,
+    Repaired,
     Replaced,
     Unusable,
 )
@@ -55,7 +55,7 @@ class MemoryHost:
         except Replaced as problem:
             log.warning("%s", problem)
             self._let_go(memory)
-        except Mended as problem:
+        except Repaired as problem:
             log.warning("%s", problem)
         except Unusable:
             if self._memory is memory:  # else another call has let go of it

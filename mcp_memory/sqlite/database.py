@@ -13,27 +13,11 @@ from urllib.parse import quote
 
 import apsw
 
-from mcp_memory.errors import (
-    Conflict,
-    Damaged,
-    MemoryProblem,
-    Mended,
-    ReadOnly,
-    Replaced,
-    Unusable,
-)
+from mcp_memory.errors import Conflict, Damaged, MemoryProblem, ReadOnly, Repaired, Replaced, Unusable
 from mcp_memory.sqlite.files import backup_names, cipher
 from mcp_memory.sqlite.files.cleanup import clear_leftovers
 from mcp_memory.sqlite.files.permissions import make_directory, make_file
-from mcp_memory.sqlite.paths import (
-    identity,
-    is_full,
-    may_write,
-    network_filesystem,
-    place_of,
-    prepare_path,
-    settle_new,
-)
+from mcp_memory.sqlite.paths import identity, is_full, may_write, network_filesystem, place_of, prepare_path, settle_new
 from mcp_memory.sqlite.schema import (
     APPLICATION_ID,
     Progress,
@@ -79,7 +63,7 @@ class Database:
         *,
         read_only: bool = False,
         prepare: Callable[[apsw.Connection], None] = lambda connection: None,
-        mend: "Callable[[Database], None] | None" = None,
+        repair: "Callable[[Database], None] | None" = None,
         synchronous: Synchronous = SYNCHRONOUS,
         key: cipher.Key | None = None,
         old: Old = "back up and migrate",
@@ -89,7 +73,7 @@ class Database:
 
         Raises Unusable where the file is a directory, no database, another program's, damaged, of a newer schema or on
         a network's disk, or can't be backed up before it is migrated, and ReadOnly where it does not exist and may not
-        be made. `prepare` is done to each connection that reads; `mend` rebuilds what can be where the file is found to
+        be made. `prepare` is done to each connection that reads; `repair` rebuilds what can be where the file is found to
         be damaged, or raises Unusable; `old` says what becomes of a file of an older schema. `key` is for an encrypted
         file; without it it is looked for (cipher.keys_for), where the file is encrypted.
         """
@@ -98,8 +82,8 @@ class Database:
         self._old: Old = old
         self._progress = progress
         self._prepare = prepare
-        self._mend = mend
-        self._beyond_mending: Unusable | None = None
+        self._repair = repair
+        self._beyond_repair: Unusable | None = None
         self._synchronous = synchronous
         self._asked_read_only = read_only
         self._log_to_empty = False
@@ -215,7 +199,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Generator[apsw.Connection]:
         """A connection inside one read transaction: everything it reads is of one moment."""
-        with self._mended(), driver_errors(self.path):
+        with self._repairing(), driver_errors(self.path):
             connection = self._take_reader()
             try:
                 self.require_same_file()
@@ -235,7 +219,7 @@ class Database:
         Raises ReadOnly where the file may only be read.
         """
         self._require_writable()
-        with self._mended(), self._write_lock, driver_errors(self.path):
+        with self._repairing(), self._write_lock, driver_errors(self.path):
             self._require_open()
             self.require_same_file()
             connection = self._writer
@@ -312,35 +296,35 @@ class Database:
         raise Replaced(f"{self.path} has to be opened anew. {what}. Nothing was changed; try again.")
 
     @contextlib.contextmanager
-    def _mended(self) -> Generator[None]:
-        """Rebuild what can be where the file proves to be damaged. Raises Mended where that was done."""
+    def _repairing(self) -> Generator[None]:
+        """Rebuild what can be where the file proves to be damaged. Raises Repaired where that was done."""
         try:
             yield
         except Damaged as damage:
-            if self.read_only or self._mend is None:
+            if self.read_only or self._repair is None:
                 raise
-            if self._beyond_mending is not None:
-                raise self._beyond_mending from damage
+            if self._beyond_repair is not None:
+                raise self._beyond_repair from damage
             with self._write_lock:
                 try:
                     self._require_open()
-                    self._mend(self)
+                    self._repair(self)
                 except Unusable as problem:
-                    self._beyond_mending = problem
+                    self._beyond_repair = problem
                     raise problem from damage
-            raise Mended(
+            raise Repaired(
                 f"The indexes of {self.path} were damaged and have been rebuilt; nothing that is remembered was lost. "
                 "This request was not carried out: try again."
             ) from damage
 
     @contextlib.contextmanager
-    def alone(self) -> Generator[apsw.Connection]:
+    def index_writer(self) -> Generator[apsw.Connection]:
         """A writing connection of its own for work on what is not truth; it begins and ends its transactions itself.
 
         A loss of power may take its last ones back, and never one of the others' before them. Raises ReadOnly.
         """
         self._require_writable()
-        with self._mended(), driver_errors(self.path):
+        with self._repairing(), driver_errors(self.path):
             self.require_same_file()
             connection = self.connect()
             try:

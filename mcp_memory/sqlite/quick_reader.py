@@ -1,4 +1,4 @@
-"""Glance: a quick look into a file by a process that lives for one answer, without numpy, an encoder or a change.
+"""QuickReader: a quick look into a file by a process that lives for one answer, without numpy, an encoder or a change.
 
 It imports in a third of the time that the whole store takes, and finds by words alone.
 """
@@ -10,13 +10,7 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.domain.model import (
-    Filter,
-    Hit,
-    Item,
-    ItemId,
-    Topic,
-)
+from mcp_memory.domain.model import Filter, Hit, Item, ItemId, Topic
 from mcp_memory.recall import bm25
 from mcp_memory.sqlite import listing as sqlite_listing
 from mcp_memory.sqlite.database import Database
@@ -40,14 +34,14 @@ LOOKED_AT = 60
 """States with the rarest words in common that are scored."""
 
 
-class Glance:
+class QuickReader:
     """A file open for reading. Raises as SqliteStore does where it can't be read, or was never migrated to today."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, read_only=True, prepare=prepare)
         self._frequencies = DocumentFrequencies()
 
-    def __enter__(self) -> "Glance":
+    def __enter__(self) -> "QuickReader":
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -5,12 +5,7 @@ from collections.abc import Sequence
 import apsw
 
 from mcp_memory.domain.size import Room, format_size
-from mcp_memory.domain.steps import (
-    AddItem,
-    AmendItem,
-    KeepDigest,
-    Step,
-)
+from mcp_memory.domain.steps import AddItem, AmendItem, KeepDigest, Step
 from mcp_memory.errors import Unusable
 
 TO_COME = 2_000

@@ -6,13 +6,7 @@ from typing import Any
 import apsw
 
 from mcp_memory.domain.ids import id_number, id_text
-from mcp_memory.domain.model import (
-    Item,
-    ItemId,
-    Operation,
-    OperationId,
-    SourceId,
-)
+from mcp_memory.domain.model import Item, ItemId, Operation, OperationId, SourceId
 from mcp_memory.errors import NotFound
 from mcp_memory.language.tokenization import Span
 

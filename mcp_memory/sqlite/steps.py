@@ -34,7 +34,7 @@ from mcp_memory.errors import Conflict, NotFound
 from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.history import erase, folds, undo
 from mcp_memory.sqlite.index import vectors
-from mcp_memory.sqlite.index.postings import insert_told, insert_words
+from mcp_memory.sqlite.index.postings import insert_dates, insert_words
 from mcp_memory.sqlite.rows import REVISION_FIELDS, fetch, number_of
 
 
@@ -321,7 +321,7 @@ class Steps:
             if said is None:
                 recorded: int = self._connection.execute("SELECT recorded_at FROM items WHERE id = ?", (item,)).get
                 said = recorded + self._zone_offset
-            insert_told(self._connection, revision_id, fields["text"], said=said)
+            insert_dates(self._connection, revision_id, fields["text"], said=said)
 
     def _insert_embedding(self, revision_id: int, embedding: Embedding) -> None:
         if self._encoder is not None:

@@ -74,7 +74,7 @@ class SqliteStore:
         process that lives for one answer.
         """
         self._database = Database(
-            path, read_only=read_only, prepare=_prepare, mend=repair.mend, synchronous=synchronous
+            path, read_only=read_only, prepare=_prepare, repair=repair.repair, synchronous=synchronous
         )
         self._max_size = max_size
         self._ids = IdSequence(clock)
@@ -286,7 +286,7 @@ class SqliteStore:
     def reindex(self, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
         rebuild.reindex_words(self._database, progress, zone_offset=zone_offset)
         with self._database.write() as connection:
-            rebuild.drop_wrong_vectors(connection)
+            rebuild.drop_damaged_vectors(connection)
 
     def uses(self, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
         with self._database.read() as connection:

@@ -6,7 +6,7 @@ from typing import Any
 import apsw
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.exchange.merge_result import Clash
+from mcp_memory.exchange.merge_result import MergeConflict
 from mcp_memory.language.dates.periods import format_moment
 from mcp_memory.sqlite.rows import fetch
 
@@ -19,7 +19,7 @@ LISTED = 1000
 """Memories said on both sides in the same words that are told at most."""
 
 
-def changed(connection: apsw.Connection, ours: Row, theirs: Row) -> list[Clash]:
+def changed(connection: apsw.Connection, ours: Row, theirs: Row) -> list[MergeConflict]:
     """An item that both sides changed: the state that came later is kept."""
     if all(ours[name] == theirs[name] for name in SAYS):
         return []
@@ -27,7 +27,7 @@ def changed(connection: apsw.Connection, ours: Row, theirs: Row) -> list[Clash]:
     item = id_text(ours["item_id"])
     where = "here" if kept is ours else "there"
     return [
-        Clash(
+        MergeConflict(
             "changed",
             (item, id_text(kept["operation_id"]), id_text(other["operation_id"])),
             f"#{item} was changed on both sides. Kept is the later change, made {where} on "
@@ -39,7 +39,9 @@ def changed(connection: apsw.Connection, ours: Row, theirs: Row) -> list[Clash]:
     ]
 
 
-def erased(connection: apsw.Connection, other: apsw.Connection, item: int, *, at: int, here: bool) -> list[Clash]:
+def erased(
+    connection: apsw.Connection, other: apsw.Connection, item: int, *, at: int, here: bool
+) -> list[MergeConflict]:
     """An item that one side erased although the other changed it or said it again after that: it is erased."""
     side = other if here else connection
     later: int | None = side.execute(
@@ -51,7 +53,7 @@ def erased(connection: apsw.Connection, other: apsw.Connection, item: int, *, at
         return []
     erased_in, changed_in = ("here", "there") if here else ("there", "here")
     return [
-        Clash(
+        MergeConflict(
             "erased",
             (id_text(item),),
             f"#{id_text(item)} was erased {erased_in} on {format_moment(at)} UTC and changed {changed_in} after that. "
@@ -60,7 +62,7 @@ def erased(connection: apsw.Connection, other: apsw.Connection, item: int, *, at
     ]
 
 
-def digests(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Clash]:
+def digests(ours: Sequence[Row], theirs: Sequence[Row]) -> list[MergeConflict]:
     """A topic for which both sides handed in a digest that the other did not know: the later one is kept."""
     known = {row["id"] for row in ours}, {row["id"] for row in theirs}
     mine = [row for row in ours if row["id"] not in known[1]]
@@ -73,7 +75,7 @@ def digests(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Clash]:
     where = "here" if latest in mine else "there"
     operation = id_text(latest["operation_id"])
     return [
-        Clash(
+        MergeConflict(
             "digest",
             (operation,),
             f"The digest of {latest['name']} ({latest['scope']}) was written on both sides. Kept is the later one, "
@@ -82,7 +84,7 @@ def digests(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Clash]:
     ]
 
 
-def twice_replaced(connection: apsw.Connection, other: apsw.Connection) -> list[Clash]:
+def twice_replaced(connection: apsw.Connection, other: apsw.Connection) -> list[MergeConflict]:
     """An item that each side replaced by an item of its own, both of which are live."""
     rows = fetch(
         connection,
@@ -98,14 +100,14 @@ def twice_replaced(connection: apsw.Connection, other: apsw.Connection) -> list[
     by_item: dict[int, dict[int, str]] = {}
     for item, newer, _, text in rows:
         by_item.setdefault(item, {})[newer] = text
-    found: list[Clash] = []
+    found: list[MergeConflict] = []
     for item, newer in by_item.items():
         there = {row[0] for row in fetch(other, "SELECT from_id FROM links WHERE to_id = ?", (item,))}
         if len(newer) < 2 or not there & newer.keys() or there >= newer.keys():
             continue
         named = " and ".join(f"#{id_text(number)} ({_short(text)})" for number, text in newer.items())
         found.append(
-            Clash(
+            MergeConflict(
                 "replaced",
                 (id_text(item), *map(id_text, newer)),
                 f"#{id_text(item)} was replaced on both sides, by {named}. Both are kept; "
@@ -115,9 +117,9 @@ def twice_replaced(connection: apsw.Connection, other: apsw.Connection) -> list[
     return found
 
 
-def said_twice(connection: apsw.Connection, new: Collection[int]) -> list[Clash]:
+def said_twice(connection: apsw.Connection, new: Collection[int]) -> list[MergeConflict]:
     """Live items that came and say word for word what another one of the same scope says that was here."""
-    found: list[Clash] = []
+    found: list[MergeConflict] = []
     for item in sorted(new):
         rows = fetch(
             connection,
@@ -130,7 +132,7 @@ def said_twice(connection: apsw.Connection, new: Collection[int]) -> list[Clash]
         for other, text in rows:
             if other not in new:
                 found.append(
-                    Clash(
+                    MergeConflict(
                         "same",
                         (id_text(other), id_text(item)),
                         f"#{id_text(other)} and #{id_text(item)} say the same: {_short(text)}. Both are kept, and recall "

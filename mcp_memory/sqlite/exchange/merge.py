@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 
 from mcp_memory.domain.model import sha256
-from mcp_memory.exchange.merge_result import Clash, Merged
+from mcp_memory.exchange.merge_result import MergeConflict, MergeResult
 from mcp_memory.exchange.records import RECORDS
 from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.exchange import conflicts
@@ -29,7 +29,7 @@ PASSING = 1 << 40
 """Added to the numbers of states while they are put into another order, as no two may be the same meanwhile."""
 
 
-def merge(connection: apsw.Connection, other: apsw.Connection) -> Merged:
+def merge(connection: apsw.Connection, other: apsw.Connection) -> MergeResult:
     """Bring all that `other` holds into the file that `connection` is writing to, inside its transaction.
 
     Both are of today's schema. The indexes of words follow at once. Dates that were read there are taken over, and so
@@ -41,14 +41,16 @@ def merge(connection: apsw.Connection, other: apsw.Connection) -> Merged:
     merging.sources()
     merging.items()
     merging.revisions()
-    merging.timed()
+    merging.merge_timed_rows()
     merging.topics()
     merging.dates()
     merging.vectors()
     erased = merging.erasures()
     merging.tidy()
-    merging.clashes += conflicts.twice_replaced(connection, other) + conflicts.said_twice(connection, merging.new_items)
-    return Merged({type_: count for type_, count in merging.came.items() if count}, erased, merging.clashes)
+    merging.conflicts += conflicts.twice_replaced(connection, other) + conflicts.said_twice(
+        connection, merging.new_items
+    )
+    return MergeResult({type_: count for type_, count in merging.added.items() if count}, erased, merging.conflicts)
 
 
 class _Merging:
@@ -57,8 +59,8 @@ class _Merging:
     def __init__(self, connection: apsw.Connection, other: apsw.Connection) -> None:
         self.connection = connection
         self.other = other
-        self.came: Counter[str] = Counter()
-        self.clashes: list[Clash] = []
+        self.added: Counter[str] = Counter()
+        self.conflicts: list[MergeConflict] = []
         self.new_items: set[int] = set()
         self._new_states: list[int] = []
         self._source_as: dict[int, int] = {}
@@ -161,7 +163,7 @@ class _Merging:
                 known = {row["id"] for row in theirs}
                 ahead = [row for row in ours if row["id"] not in known]
                 if ahead:
-                    self.clashes += conflicts.changed(self.connection, ours[-1], theirs[-1])
+                    self.conflicts += conflicts.changed(self.connection, ours[-1], theirs[-1])
                 self._reorder(item, ours, new)
             for row in new:
                 self._insert("revision", row)
@@ -197,7 +199,7 @@ class _Merging:
                 state["id"],
             )
 
-    def timed(self) -> None:
+    def merge_timed_rows(self) -> None:
         """All links, repeats and confirmations; those of operations that were taken back hold as these hold."""
         for type_ in ("link", "repeat", "confirmation"):
             turned: list[Row] = []
@@ -234,7 +236,7 @@ class _Merging:
             if (operation, what) not in known and not self._erased & {
                 value for name, value in zip(columns, what, strict=True) if name in _ITEMS[type_]
             }:
-                self.came[type_] += 1
+                self.added[type_] += 1
             for begun, ended in self._held(operation, start):
                 self.connection.execute(
                     f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}, operation_id, from_time, until_time) "
@@ -266,7 +268,7 @@ class _Merging:
         for name, rows in theirs.items():
             found = fetch(self.connection, f"SELECT {', '.join(fields)} FROM topics WHERE name = ? AND scope = ?", name)
             ours = {row[0]: dict(zip(fields, row, strict=True)) for row in found}
-            self.clashes += conflicts.digests(list(ours.values()), rows)
+            self.conflicts += conflicts.digests(list(ours.values()), rows)
             new = [row for row in rows if row["id"] not in ours]
             for row in rows:
                 if row["id"] in ours:
@@ -334,7 +336,7 @@ class _Merging:
         gone: dict[int, list[Span]] = defaultdict(list)
         latest: dict[int, int] = {}
         for item, operation, at in due:
-            self.clashes += conflicts.erased(self.connection, self.other, item, at=at, here=item in before)
+            self.conflicts += conflicts.erased(self.connection, self.other, item, at=at, here=item in before)
             for source, span in erase.erase(self.connection, item, operation=operation, at=at) or []:
                 gone[source].append(span)
                 latest[source] = max(at, latest.get(source, at))
@@ -358,7 +360,7 @@ class _Merging:
         )
 
         for type_, numbers in self._new.items():
-            self.came[type_] += sum(self._has(RECORDS[type_].table, number) for number in numbers)
+            self.added[type_] += sum(self._has(RECORDS[type_].table, number) for number in numbers)
 
     def _rows(self, type_: str, *, order: str | None = None) -> Iterator[Row]:
         known = RECORDS[type_]
@@ -380,7 +382,7 @@ class _Merging:
         if new and type_ in ("source", "topic"):
             self._new[type_].append(row["id"])
         elif new and type_ != "topic_revision" and not self._erased & {row[name] for name in _ITEMS[type_]}:
-            self.came[type_] += 1
+            self.added[type_] += 1
         return new
 
     def _has(self, table: str, number: int) -> bool:

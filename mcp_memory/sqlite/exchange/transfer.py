@@ -7,21 +7,15 @@ from pathlib import Path
 
 import apsw
 
-from mcp_memory.errors import (
-    Conflict,
-    InvalidInput,
-    MemoryProblem,
-    Unusable,
-    WrongKey,
-)
+from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, Unusable, WrongKey
 from mcp_memory.exchange.importers.jsonl import Damage, read
-from mcp_memory.exchange.merge_result import Merged
+from mcp_memory.exchange.merge_result import MergeResult
 from mcp_memory.exchange.records import Record
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.exchange import last_merge, records
 from mcp_memory.sqlite.exchange.merge import merge
 from mcp_memory.sqlite.files.cipher import KEY_VARIABLE, NEW_KEY_VARIABLE, Key
-from mcp_memory.sqlite.files.scratch import folder_beside, staged
+from mcp_memory.sqlite.files.scratch import scratch_database, scratch_folder
 from mcp_memory.sqlite.paths import size_of
 from mcp_memory.sqlite.recovery import checks
 
@@ -39,31 +33,31 @@ def export(database: Database) -> Iterator[Record]:
         yield from records.records(connection)
 
 
-def merge_file(database: Database, other: Path, *, zone_offset: int, dry_run: bool = False) -> Merged:
+def merge_file(database: Database, other: Path, *, zone_offset: int, dry_run: bool = False) -> MergeResult:
     """Bring all that another memory file holds into this one; the other file is only read, and may be in use.
 
     It may be of an older schema. Raises Unusable where it is no sound memory file, Conflict where it is encrypted and
     this one is not. With `dry_run` nothing is changed.
     """
-    with folder_beside(database.path) as folder:
+    with scratch_folder(database.path) as folder:
         key = copy_of(other, folder / "other.db")
         if key is not None and database.key is None and not dry_run:
             raise Conflict(
                 f"{other} is encrypted and {database.path} is not, so nothing was brought in. `mcp-memory encrypt` the "
                 "file first, or name another file with --database."
             )
-        with staged(folder / "other.db", key=key) as staging:
+        with scratch_database(folder / "other.db", key=key) as staging:
             return _bring(database, staging, zone_offset=zone_offset, dry_run=dry_run)
 
 
 def import_lines(
     database: Database, lines: Iterable[bytes], *, zone_offset: int, skip_damaged: bool = False, dry_run: bool = False
-) -> Merged:
+) -> MergeResult:
     """Bring in what was exported: all of it, or nothing where any line is damaged and `skip_damaged` is not given.
 
     Without a damaged line, and what is nothing without it, the rest is brought in. Raises InvalidInput naming the lines.
     """
-    with folder_beside(database.path) as folder, staged(folder / "import.db", key=database.key) as staging:
+    with scratch_folder(database.path) as folder, scratch_database(folder / "import.db", key=database.key) as staging:
         with staging.write() as connection:
             damaged = records.insert(connection, read(lines))
             if damaged and not skip_damaged:
@@ -75,10 +69,10 @@ def import_lines(
                     "Export it again, or use --skip-damaged to leave them out."
                 )
         result = _bring(database, staging, zone_offset=zone_offset, dry_run=dry_run)
-    return Merged(result.came, result.erased, result.clashes, len(damaged) + lost)
+    return MergeResult(result.added, result.erased, result.conflicts, len(damaged) + lost)
 
 
-def _bring(database: Database, staged: Database, *, zone_offset: int, dry_run: bool) -> Merged:
+def _bring(database: Database, staged: Database, *, zone_offset: int, dry_run: bool) -> MergeResult:
     with staged.read() as other:
         for problem in checks.truth_problems(other):
             raise InvalidInput(f"Nothing was brought in, because the other file is not sound: {problem}.")

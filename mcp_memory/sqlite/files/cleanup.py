@@ -13,12 +13,12 @@ ABANDONED = 3600.0
 _BLOCK = bytes(1 << 20)
 
 
-def rewriting_of(path: Path) -> Path:
+def new_file_of(path: Path) -> Path:
     """Where the new file is written before it takes the place of `path`."""
     return path.with_name(f"{path.name}.rewriting")
 
 
-def leaving_of(path: Path) -> Path:
+def old_file_of(path: Path) -> Path:
     """What the old file is called from then on until it is overwritten."""
     return path.with_name(f"{path.name}.leaving")
 
@@ -29,7 +29,7 @@ def clear_leftovers(path: Path) -> None:
     Only for who has the file open, which keeps it from being rewritten: what is there then belongs to nobody, and the
     second name leads to a file that was replaced, or to `path` itself where the kill came before that.
     """
-    fresh, leaving = rewriting_of(path), leaving_of(path)
+    fresh, leaving = new_file_of(path), old_file_of(path)
     for left in (fresh, *(Path(f"{fresh}{end}") for end in ("-wal", "-shm", "-journal")), leaving):
         with contextlib.suppress(FileNotFoundError):  # there is none, or its owner was about to remove it
             if not left.samefile(path):

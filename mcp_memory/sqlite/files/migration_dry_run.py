@@ -5,14 +5,9 @@ from pathlib import Path
 from mcp_memory.errors import Unusable
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.exchange.transfer import copy_of
-from mcp_memory.sqlite.files.scratch import folder_beside
+from mcp_memory.sqlite.files.scratch import scratch_folder
 from mcp_memory.sqlite.recovery import checks
-from mcp_memory.sqlite.schema import (
-    Progress,
-    names,
-    no_progress,
-    schema_version,
-)
+from mcp_memory.sqlite.schema import Progress, names, no_progress, schema_version
 
 
 def pending(path: Path) -> list[str]:
@@ -27,7 +22,7 @@ def pending(path: Path) -> list[str]:
 
 def rehearse(path: Path, progress: Progress = no_progress) -> None:
     """Migrate a copy of the file, check it and let it go again. Raises what is wrong with it then."""
-    with folder_beside(path) as folder:
+    with scratch_folder(path) as folder:
         key = copy_of(path, folder / "copy.db")
         copy = Database(folder / "copy.db", old="migrate", progress=progress, key=key)
         try:

@@ -14,12 +14,7 @@ from mcp_memory.errors import Conflict, ReadOnly, Unusable
 from mcp_memory.sqlite.database import Database, driver_errors
 from mcp_memory.sqlite.files import cipher
 from mcp_memory.sqlite.files.cipher import Key
-from mcp_memory.sqlite.files.cleanup import (
-    clear_leftovers,
-    leaving_of,
-    overwrite,
-    rewriting_of,
-)
+from mcp_memory.sqlite.files.cleanup import clear_leftovers, new_file_of, old_file_of, overwrite
 from mcp_memory.sqlite.paths import identity, sync
 from mcp_memory.sqlite.recovery.checks import problems
 
@@ -91,7 +86,7 @@ def _rewrite(path: Path, old: Key | None, new: Key | None, *, salt: str) -> None
     opened the old file and waited sees that the name leads elsewhere, and opens it again (Database).
     """
     path = path.resolve()
-    fresh = rewriting_of(path)
+    fresh = new_file_of(path)
     with driver_errors(path), _alone(path, old) as connection:
         clear_leftovers(path)
         if path.stat().st_nlink > 1:  # what the other name leads to would be overwritten
@@ -117,7 +112,7 @@ def _replace(path: Path, fresh: Path, connection: apsw.Connection) -> None:
     The old file has a second name until then, so that it is found after a kill, and a descriptor, so that it is this
     file and no other that is overwritten; closing that gives up the connection's locks, and therefore comes last.
     """
-    leaving = leaving_of(path)
+    leaving = old_file_of(path)
     for end in ("-wal", "-shm"):  # empty, and SQLite does not remove them once the name leads to another file
         Path(f"{path}{end}").unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # no hard links on this file system: after a kill only its descriptor is lost

@@ -17,21 +17,15 @@ from pathlib import Path
 import apsw
 
 from mcp_memory.domain.model import Operation
-from mcp_memory.errors import (
-    Conflict,
-    InvalidInput,
-    MemoryProblem,
-    NotFound,
-    Unusable,
-)
+from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, NotFound, Unusable
 from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.database import Database, driver_errors
 from mcp_memory.sqlite.exchange.transfer import copy_of
 from mcp_memory.sqlite.files import backup_names, rekey
 from mcp_memory.sqlite.files.cipher import Key
 from mcp_memory.sqlite.files.permissions import FILE, make_directory, make_file
-from mcp_memory.sqlite.files.scratch import folder_beside
-from mcp_memory.sqlite.history.undo import told
+from mcp_memory.sqlite.files.scratch import scratch_folder
+from mcp_memory.sqlite.history.undo import describe_operation
 from mcp_memory.sqlite.paths import place_of, settle
 from mcp_memory.sqlite.recovery import checks
 from mcp_memory.sqlite.rows import OPERATION_COLUMNS, fetch
@@ -69,7 +63,7 @@ def restore(path: Path, backup: Path, *, now: datetime, force: bool = False) -> 
     place = place_of(path)
     with driver_errors(path):
         make_directory(place.parent)
-    with folder_beside(place) as folder:
+    with scratch_folder(place) as folder:
         sound, key = _sound_copy(backup, folder / "restored.db")
         if not path.exists() or not path.stat().st_size:
             with driver_errors(path):
@@ -158,7 +152,7 @@ def _require_nothing_newer(database: Database, source: Database, *, force: bool)
             f"{database.path} can't be compared with the backup ({problem}). Restore with --force: the damaged file is kept."
         ) from problem
     if newer and not force:
-        named = "\n".join(f"  {told(operation)}: {operation.summary}" for operation in newer[:NAMED])
+        named = "\n".join(f"  {describe_operation(operation)}: {operation.summary}" for operation in newer[:NAMED])
         more = f"\n  and {len(newer) - NAMED} earlier ones" if len(newer) > NAMED else ""
         raise Conflict(
             f"{database.path} holds {counted(len(newer), 'operation')} that the backup does not have, so nothing was restored:\n"

@@ -12,7 +12,7 @@ from mcp_memory.sqlite.files.cipher import Key
 
 
 @contextlib.contextmanager
-def folder_beside(path: Path) -> Generator[Path]:
+def scratch_folder(path: Path) -> Generator[Path]:
     """A directory for this user only on the file's own disk, gone afterwards."""
     with (
         driver_errors(path),
@@ -22,7 +22,7 @@ def folder_beside(path: Path) -> Generator[Path]:
 
 
 @contextlib.contextmanager
-def staged(path: Path, *, key: Key | None) -> Generator[Database]:
+def scratch_database(path: Path, *, key: Key | None) -> Generator[Database]:
     """A file of today's schema, made where there is none; encrypted where there is a key, as nothing may lie there in clear."""
     if key is not None and not path.exists():
         rekey.encrypt(path, key, salt=secrets.token_hex(16))

@@ -28,7 +28,7 @@ def compact(database: Database, progress: Callable[[int, int], None], *, whole: 
     A file made before files gave pages back in steps is rewritten once; above WHOLE bytes only with `whole`, as nobody
     can write to it meanwhile. Raises Conflict without. Killed at any point it is as it was, or smaller.
     """
-    with database.alone() as connection:
+    with database.index_writer() as connection:
         if connection.pragma("auto_vacuum") == INCREMENTAL:
             _merge(connection)
             _give_back(connection, progress)

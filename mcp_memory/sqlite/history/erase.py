@@ -63,7 +63,7 @@ def redact(connection: apsw.Connection, gone: Mapping[int, Iterable[Span]], *, a
             connection.execute("DELETE FROM sources WHERE id = ?", (source,))
             continue
         text: str = connection.execute("SELECT text FROM sources WHERE id = ?", (source,)).get
-        blanked = source_redaction.blanked(text, spans, kept=forgotten + others)
+        blanked = source_redaction.blank(text, spans, kept=forgotten + others)
         connection.execute(
             "UPDATE sources SET text = ?, sha256 = ?, redacted_at = max(coalesce(redacted_at, 0), ?) WHERE id = ?",
             (blanked, sha256(blanked), at, source),

@@ -6,13 +6,7 @@ from collections.abc import Sequence
 import apsw
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import (
-    Item,
-    Source,
-    SourceId,
-    Statement,
-    normal_hash,
-)
+from mcp_memory.domain.model import Item, Source, SourceId, Statement, normal_hash
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, item
 from mcp_memory.store import Before
 

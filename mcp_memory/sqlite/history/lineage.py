@@ -7,14 +7,7 @@ from collections.abc import Sequence
 import apsw
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import (
-    Item,
-    ItemId,
-    Operation,
-    Revision,
-    Source,
-    SourceId,
-)
+from mcp_memory.domain.model import Item, ItemId, Operation, Revision, Source, SourceId
 from mcp_memory.errors import NotFound
 from mcp_memory.sqlite.history import source_redaction
 from mcp_memory.sqlite.rows import (
@@ -65,7 +58,7 @@ def source(connection: apsw.Connection, source_id: SourceId, *, as_of: int | Non
     if forgotten and not others:
         raise NotFound(f"All that the source #{source_id} says was forgotten.")
     kind, text, origin, recorded_at = rows[0]
-    text = source_redaction.blanked(text, forgotten, kept=others)
+    text = source_redaction.blank(text, forgotten, kept=others)
     return Source(id=source_id, kind=kind, text=text, origin=origin, recorded_at=recorded_at)
 
 

@@ -43,10 +43,10 @@ def spans_in(connection: apsw.Connection, source: int, *, as_of: int | None = No
     return forgotten, [Span(start, end) for gone, start, end in rows if not gone]
 
 
-def blanked(text: str, gone: Iterable[Span], *, kept: Iterable[Span]) -> str:
+def blank(text: str, gone: Iterable[Span], *, kept: Iterable[Span]) -> str:
     """The text with BLANK for each character of the spans that are gone, but for those that a kept span holds too.
 
-    >>> blanked("one two three", [Span(0, 7)], kept=[Span(4, 13)])
+    >>> blank("one two three", [Span(0, 7)], kept=[Span(4, 13)])
     '____two three'
     """
     parts: list[str] = []

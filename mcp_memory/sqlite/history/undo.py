@@ -21,14 +21,8 @@ from mcp_memory.language.dates.periods import format_moment
 from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.exchange import last_merge
 from mcp_memory.sqlite.index import vectors
-from mcp_memory.sqlite.index.postings import copy_told, insert_words
-from mcp_memory.sqlite.rows import (
-    ITEM_COLUMNS,
-    OPERATION_COLUMNS,
-    REVISION_FIELDS,
-    fetch,
-    item,
-)
+from mcp_memory.sqlite.index.postings import copy_dates, insert_words
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, OPERATION_COLUMNS, REVISION_FIELDS, fetch, item
 from mcp_memory.sqlite.rows import operation as operation_of
 
 TIMED = {
@@ -138,10 +132,10 @@ def plan(connection: apsw.Connection, number: int) -> Plan:
     origin = named if named.undoes is None else _operation(connection, id_number(named.undoes))
     tip = _tip(connection, origin)
     if named.undone:
-        raise Conflict(f"{told(named)} is taken back already. To change that, undo #{tip.id}.")
+        raise Conflict(f"{describe_operation(named)} is taken back already. To change that, undo #{tip.id}.")
     if origin.erased:
         raise Conflict(
-            f"{told(origin)} took words out of the file for good, so it can't be taken back. "
+            f"{describe_operation(origin)} took words out of the file for good, so it can't be taken back. "
             "Name an earlier operation to take that one back."
         )
     found = Plan(
@@ -152,7 +146,9 @@ def plan(connection: apsw.Connection, number: int) -> Plan:
         {table: _count(connection, table, origin, tip) for table in TIMED},
     )
     if not found.changes and not found.digests and not any(found.rows.values()):
-        raise Conflict(f"{told(origin)} left nothing that could be taken back: what it changed was erased since.")
+        raise Conflict(
+            f"{describe_operation(origin)} left nothing that could be taken back: what it changed was erased since."
+        )
     obstacles = sorted(
         {obstacle.operation: obstacle for obstacle in _obstacles(connection, found)}.values(),
         key=lambda obstacle: _operation(connection, obstacle.operation).at,
@@ -165,7 +161,7 @@ def plan(connection: apsw.Connection, number: int) -> Plan:
             else ""
         )
         raise Conflict(
-            f"{told(named)} can't be taken back, because {obstacles[-1].reason} by {told(later)}. "
+            f"{describe_operation(named)} can't be taken back, because {obstacles[-1].reason} by {describe_operation(later)}. "
             f"Undo that first: operation #{later.id}.{others}"
         )
     return found
@@ -227,7 +223,7 @@ def carry_out(connection: apsw.Connection, found: Plan, *, operation: int, at: i
         )
 
 
-def told(operation: Operation) -> str:
+def describe_operation(operation: Operation) -> str:
     """An operation by its verb, id, time and client."""
     return f"{operation.verb} #{operation.id} ({format_moment(operation.at)} UTC, {operation.client})"
 
@@ -446,5 +442,5 @@ def _change(connection: apsw.Connection, change: Change, *, operation: int, at: 
         (number,),
     )
     insert_words(connection, number, text, speaker)
-    copy_told(connection, change.target, number)
+    copy_dates(connection, change.target, number)
     vectors.copy(connection, change.target, number)

@@ -24,7 +24,7 @@ def delete_words(connection: apsw.Connection, revision_id: int, text: str, speak
     )
 
 
-def insert_told(connection: apsw.Connection, revision_id: int, text: str, *, said: int) -> None:
+def insert_dates(connection: apsw.Connection, revision_id: int, text: str, *, said: int) -> None:
     """Index the stretches of time a state's text names; `said` is its own date at face value, in milliseconds."""
     connection.execute(
         "INSERT OR IGNORE INTO text_dates (revision_id, periods) VALUES (?, ?)",
@@ -32,7 +32,7 @@ def insert_told(connection: apsw.Connection, revision_id: int, text: str, *, sai
     )
 
 
-def copy_told(connection: apsw.Connection, old: int, new: int) -> None:
+def copy_dates(connection: apsw.Connection, old: int, new: int) -> None:
     """Give a new state of the same text the dates that the old one tells."""
     connection.execute(
         "INSERT OR IGNORE INTO text_dates (revision_id, periods) SELECT ?, periods FROM text_dates WHERE revision_id = ?",

@@ -9,7 +9,7 @@ import apsw
 from mcp_memory.language.dates.extraction import text_periods
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.index.postings import indexed
-from mcp_memory.sqlite.index.verify import INDEXED, wrong_vectors
+from mcp_memory.sqlite.index.verify import INDEXED, damaged_vectors
 from mcp_memory.sqlite.rows import fetch
 
 BATCH = 1_000
@@ -26,7 +26,7 @@ def reindex_words(database: Database, progress: Callable[[int, int], None], *, z
     The words are indexed in memory, and what they are kept in is changed in one transaction: nobody finds less
     meanwhile, others wait for that transaction alone, and after a kill all is as it was.
     """
-    with database.alone() as connection:
+    with database.index_writer() as connection:
         connection.execute("ATTACH ':memory:' AS fresh KEY ''")
         schema: str = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'text_index'").get
         connection.execute(schema.replace("text_index", "fresh.text_index", 1))
@@ -99,8 +99,8 @@ def _put_in_place(connection: apsw.Connection) -> None:
         connection.execute(f"INSERT INTO main.{table} SELECT * FROM fresh.{table}")
 
 
-def drop_wrong_vectors(connection: apsw.Connection) -> None:
+def drop_damaged_vectors(connection: apsw.Connection) -> None:
     """Let go of vectors that can't be used as they are, so that they are made anew."""
-    wrong = list(wrong_vectors(connection))
+    wrong = list(damaged_vectors(connection))
     for table in ("vectors", "binary_vectors"):
         connection.executemany(f"DELETE FROM {table} WHERE encoder_id = ? AND revision_id = ?", wrong)

@@ -20,7 +20,7 @@ _TOLD = f"""operations AS p JOIN revisions AS t ON t.operation_id = p.id AND t.n
 """What was told together with the operation `o`."""
 
 
-class Together(NamedTuple):
+class Session(NamedTuple):
     """Statements that were told together."""
 
     name: str
@@ -30,10 +30,10 @@ class Together(NamedTuple):
     """Of the item that was asked for."""
 
 
-ALONE = Together("", (), 0)
+ALONE = Session("", (), 0)
 
 
-def told_together(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, Together]:
+def session_of(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, Session]:
     """By state, what its item was told together with; none for passages, turns and what was told alone.
 
     A session is told by its client; where it has no name, only what one call told is told together.
@@ -51,7 +51,7 @@ def told_together(connection: apsw.Connection, revision_ids: Sequence[int]) -> d
         (json.dumps(list(revision_ids)),),
     )
     texts: dict[str, dict[int, str]] = {}
-    found: dict[int, Together] = {}
+    found: dict[int, Session] = {}
     for number, item, operation, client, session, hour, count in rows:
         # What is the first of its session says so too, for those that come when it has found its topic already.
         if count > FEW or (count == 1 and not session):
@@ -65,5 +65,5 @@ def told_together(connection: apsw.Connection, revision_ids: Sequence[int]) -> d
                 (operation,),
             )
             texts[name] = dict(told)
-        found[number] = Together(name, tuple(texts[name].values()), list(texts[name]).index(item))
+        found[number] = Session(name, tuple(texts[name].values()), list(texts[name]).index(item))
     return found

@@ -9,10 +9,7 @@ import apsw
 import numpy as np
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import (
-    ItemId,
-    Vector,
-)
+from mcp_memory.domain.model import ItemId, Vector
 from mcp_memory.domain.topic_index import (
     MEMBERS,
     Assign,
@@ -30,11 +27,8 @@ from mcp_memory.domain.topic_index import (
     TopicWork,
 )
 from mcp_memory.sqlite.index import vectors
-from mcp_memory.sqlite.index.sessions import ALONE, told_together
-from mcp_memory.sqlite.index.topic_rows import (
-    LIVE,
-    MEMBERSHIP,
-)
+from mcp_memory.sqlite.index.sessions import ALONE, session_of
+from mcp_memory.sqlite.index.topic_rows import LIVE, MEMBERSHIP
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
 
@@ -252,7 +246,7 @@ def _members(connection: apsw.Connection, revision_ids: Sequence[int], encoder: 
         (wanted,),
     ):
         around[number] = (*around.get(number, ()), text)
-    together = told_together(connection, revision_ids)
+    together = session_of(connection, revision_ids)
     return [
         Member(number, items[number], found.get(number), around.get(number, ()), *together.get(number, ALONE))
         for number in revision_ids

@@ -90,13 +90,13 @@ def _told(text: str, periods: str, said: int, *, exact: bool) -> bool:
 
 def vectors_problems(connection: apsw.Connection) -> Iterator[str]:
     """Vectors that are not as long as their encoder makes them, or whose signs are not those of their numbers."""
-    wrong = len(wrong_vectors(connection))
+    wrong = len(damaged_vectors(connection))
     if wrong:
         told = counted(wrong, "vector does", "vectors do")
         yield f"{told} not have the encoder's length or its own signs; run `mcp-memory reindex`"
 
 
-def wrong_vectors(connection: apsw.Connection) -> set[tuple[int, int]]:
+def damaged_vectors(connection: apsw.Connection) -> set[tuple[int, int]]:
     """The encoder and the state of each vector that can't be used as it is."""
     wrong: set[tuple[int, int]] = set(
         fetch(

@@ -11,14 +11,8 @@ from mcp_memory.domain.model import Embedding, normal_hash, sha256, spoken
 from mcp_memory.errors import Conflict
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.index import vectors as codec
-from mcp_memory.sqlite.index.postings import insert_told
-from mcp_memory.sqlite.index.verify import (
-    INDEXED,
-    counted_problems,
-    dates_problems,
-    vectors_problems,
-    words_problems,
-)
+from mcp_memory.sqlite.index.postings import insert_dates
+from mcp_memory.sqlite.index.verify import INDEXED, counted_problems, dates_problems, vectors_problems, words_problems
 from mcp_memory.sqlite.rows import fetch
 from mcp_memory.sqlite.schema import broken_references, integrity_problems
 
@@ -45,7 +39,7 @@ def read_dates(connection: apsw.Connection, *, zone_offset: int, limit: int) -> 
     """Index the dates in states that were kept before there was that index; how many were found to lack it."""
     rows = fetch(connection, f"SELECT r.id, r.text, {SAID} {UNDATED} LIMIT ?", (zone_offset, limit))
     for revision_id, text, said in rows:
-        insert_told(connection, revision_id, text, said=said)
+        insert_dates(connection, revision_id, text, said=said)
     return len(rows)
 
 

@@ -15,7 +15,7 @@ _KINDS = {2: 12, 5: 12, 10: 8, 13: 8}
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
 
-def write_anew(path: Path, version: int) -> bool:
+def rebuild_header(path: Path, version: int) -> bool:
     """Give a copy of a plain file the header of a memory file of a schema; False where it is not made of SQLite's pages.
 
     What is free and how pages may be moved is not said, as nothing tells it. The size of a page is that of the log, else

@@ -5,13 +5,7 @@ from typing import Any
 
 import apsw
 
-from mcp_memory.domain.ids import (
-    EPOCH_MS,
-    RANDOM_BITS,
-    IdSequence,
-    id_number,
-    id_text,
-)
+from mcp_memory.domain.ids import EPOCH_MS, RANDOM_BITS, IdSequence, id_number, id_text
 from mcp_memory.domain.model import normal_hash, sha256, spoken
 from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.history.source_redaction import BLANK
@@ -39,7 +33,7 @@ _WITHOUT_FIRST = (
 _FIRST_TEXT = "(SELECT r.text FROM revisions AS r WHERE r.item_id = i.id AND r.number = 1)"
 
 
-def fill(connection: apsw.Connection, clock: Callable[[], int]) -> list[str]:
+def fill_gaps(connection: apsw.Connection, clock: Callable[[], int]) -> list[str]:
     """Make sound what was saved, and say in words what was made up and what is lost. Foreign keys must be off.
 
     An operation that is lost keeps its place with nothing told of it. A source that is lost is put together from the
@@ -54,9 +48,9 @@ def fill(connection: apsw.Connection, clock: Callable[[], int]) -> list[str]:
         "WHERE o.operation_id IS NOT NULL AND o.operation_id NOT IN (SELECT id FROM operations)",
         (RANDOM_BITS, EPOCH_MS),
     )
-    _told(notes, connection.changes(), "operation", "is lost, its changes are not", "are lost, their changes are not")
+    _note(notes, connection.changes(), "operation", "is lost, its changes are not", "are lost, their changes are not")
     ids = IdSequence(clock)
-    _mend_texts(connection, notes)
+    _restore_texts(connection, notes)
     _make_items(connection, ids, notes)
     _make_first_states(connection, notes)
     _make_sources(connection, ids, notes)
@@ -71,19 +65,19 @@ def fill(connection: apsw.Connection, clock: Callable[[], int]) -> list[str]:
         notes.append(f"the present state of memory #{id_text(item)} is lost; it is as it was before that")
     for table, condition, noun in _DANGLING:
         connection.execute(f"DELETE FROM {table} WHERE {condition}")
-        _told(notes, connection.changes(), noun, "of what is lost was let go", "of what is lost were let go")
+        _note(notes, connection.changes(), noun, "of what is lost was let go", "of what is lost were let go")
     for table in ("revisions", "topics"):
         connection.execute(f"UPDATE {table} SET restores = NULL WHERE restores NOT IN (SELECT id FROM {table})")
     return notes
 
 
-def _told(notes: list[str], number: int, noun: str, one: str, many: str) -> None:
+def _note(notes: list[str], number: int, noun: str, one: str, many: str) -> None:
     """Note what became of a number of things, with the words for one of them and for more."""
     if number:
         notes.append(f"{counted(number, noun, _PLURALS.get(noun, ''))} {one if number == 1 else many}")
 
 
-def _mend_texts(connection: apsw.Connection, notes: list[str]) -> None:
+def _restore_texts(connection: apsw.Connection, notes: list[str]) -> None:
     """Where one of a source and the first state of a memory no longer has its own hash, let the other say what it was."""
     for source, digest, text in fetch(connection, "SELECT id, sha256, text FROM sources"):
         sound = sha256(text) == digest
@@ -134,7 +128,7 @@ def _make_items(connection: apsw.Connection, ids: IdSequence, notes: list[str]) 
         # Who said it went with the item, and is part of the hash.
         for revision, said in fetch(connection, "SELECT id, text FROM revisions WHERE item_id = ?", (item,)):
             connection.execute("UPDATE revisions SET normal_hash = ? WHERE id = ?", (normal_hash(said), revision))
-    _told(notes, len(rows), "memory", "lost its source, its words are kept", "lost their sources, their words are kept")
+    _note(notes, len(rows), "memory", "lost its source, its words are kept", "lost their sources, their words are kept")
 
 
 def _make_first_states(connection: apsw.Connection, notes: list[str]) -> None:
@@ -169,7 +163,7 @@ def _make_first_states(connection: apsw.Connection, notes: list[str]) -> None:
             },
         )
         made += 1
-    _told(
+    _note(
         notes,
         made,
         "first state",
@@ -200,7 +194,7 @@ def _make_sources(connection: apsw.Connection, ids: IdSequence, notes: list[str]
                     "UPDATE items SET source_id = ?, span_start = 0, span_end = ? WHERE id = ?", (own, len(words), item)
                 )
         _insert_source(connection, source, said[0][5], text, at=said[0][4])
-    _told(
+    _note(
         notes,
         len(lost),
         "source",

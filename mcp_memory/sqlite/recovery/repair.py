@@ -14,18 +14,12 @@ import apsw
 from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
 from mcp_memory.sqlite.database import APPLICATION_ID, Database, driver_errors, migrations, schema_version
 from mcp_memory.sqlite.files import cipher
-from mcp_memory.sqlite.files.scratch import folder_beside, staged
+from mcp_memory.sqlite.files.scratch import scratch_database, scratch_folder
 from mcp_memory.sqlite.index import rebuild
 from mcp_memory.sqlite.index.postings import insert_words
 from mcp_memory.sqlite.index.verify import INDEXED
 from mcp_memory.sqlite.paths import place_of
-from mcp_memory.sqlite.recovery import (
-    checks,
-    file_header,
-    fill_gaps,
-    salvage,
-    schema_page,
-)
+from mcp_memory.sqlite.recovery import checks, file_header, fill_gaps, salvage, schema_page
 from mcp_memory.sqlite.rows import fetch
 
 log = logging.getLogger(__name__)
@@ -56,13 +50,13 @@ class Recovered:
     """Pages that the file had, where some are missing."""
 
 
-def mend(database: Database) -> None:
+def repair(database: Database) -> None:
     """Rebuild everything but the truth, in one transaction, where the truth is whole.
 
     What can be read is brought into a file beside it, which is checked and then written back page by page under the lock
     of a writer: others wait meanwhile, and go on. Raises Unusable where truth itself is damaged, with what to do.
     """
-    with folder_beside(place_of(database.path)) as folder:
+    with scratch_folder(place_of(database.path)) as folder:
         for attempt in range(ATTEMPTS):
             beside = folder / f"{attempt}.db"
             with closing(database.connect()) as watcher, closing(database.connect()) as damaged:
@@ -109,7 +103,7 @@ def damage(connection: apsw.Connection) -> list[tuple[str, bool]]:
 
 def _copy_whole(damaged: apsw.Connection, path: Path, *, key: cipher.Key | None) -> list[str]:
     """Make a sound file of all that can be read; what of the truth can't be, in words."""
-    with staged(path, key=key) as fresh, closing(fresh.connect()) as target:
+    with scratch_database(path, key=key) as fresh, closing(fresh.connect()) as target:
         target.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
         target.execute("BEGIN IMMEDIATE")
         target.execute("DELETE FROM sqlite_sequence WHERE name = 'revision_log'")
@@ -144,7 +138,7 @@ def _carry_indexes(damaged: apsw.Connection, target: apsw.Connection) -> None:
     target.execute("DELETE FROM uses WHERE item_id NOT IN (SELECT id FROM items)")
     for table in ("binary_vectors", "vectors"):
         target.execute(f"DELETE FROM {table} WHERE encoder_id NOT IN (SELECT id FROM encoders)")
-    rebuild.drop_wrong_vectors(target)
+    rebuild.drop_damaged_vectors(target)
 
 
 def _index_words(target: apsw.Connection) -> None:
@@ -223,9 +217,9 @@ def _opened(path: Path, key: cipher.Key | None) -> apsw.Connection:
 def _recover(damaged: Path, path: Path, clock: Callable[[], int], *, named: Path) -> Recovered:
     with closing(apsw.Connection(str(damaged))) as connection:
         key, head = cipher.opening(connection, named)
-    missing, pages = schema_page.cut_off(damaged, head)
-    schema_page.fill_up(damaged, head)
-    relisted = _list_tables_again(damaged) if key is None else None
+    missing, pages = schema_page.missing_pages(damaged, head)
+    schema_page.pad_missing_pages(damaged, head)
+    relisted = _rebuild_schema_page(damaged) if key is None else None
     with ExitStack() as stack:
         old = stack.enter_context(closing(_opened(damaged, key)))
         if key is not None:
@@ -244,7 +238,7 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int], *, named: Path
         notes = [
             f"where {table} begins is not known, so nothing of it is saved" for table in truth if table not in listed
         ]
-        notes += fill_gaps.fill(new, clock)
+        notes += fill_gaps.fill_gaps(new, clock)
         if version == len(migrations()):
             _carry_indexes(old, new)
         _index_words(new)
@@ -260,15 +254,15 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int], *, named: Path
     return Recovered(saved, lost, tuple(notes), missing, pages)
 
 
-def _list_tables_again(path: Path) -> int | None:
+def _rebuild_schema_page(path: Path) -> int | None:
     """Put back the list of a copy's tables where it can't be read whole, and give its schema; None where it can.
 
     Raises Unusable where too little is known.
     """
     try:
-        return _list_again_where_needed(path)
+        return _rebuild_where_needed(path)
     except apsw.NotADBError as error:
-        version = _head_again(path)
+        version = _rebuild_header(path)
         if version is None:
             raise Unusable(
                 f"The first page of the file can't be read ({error}), and its other pages are not those of a memory file of "
@@ -277,7 +271,7 @@ def _list_tables_again(path: Path) -> int | None:
         return version
 
 
-def _list_again_where_needed(path: Path) -> int | None:
+def _rebuild_where_needed(path: Path) -> int | None:
     version = schema_page.version_in_header(path)
     with closing(apsw.Connection(str(path))) as connection:
         try:
@@ -293,27 +287,29 @@ def _list_again_where_needed(path: Path) -> int | None:
                 ) from error
     if sound or version is None:
         return None
-    if not schema_page.restore(path, version, lambda new: _run_migrations(new, 0, version)):
+    if not schema_page.rebuild_schema_page(path, version, lambda new: _run_migrations(new, 0, version)):
         raise Unusable("The list of its tables can't be read, and where they begin is not known. Restore a backup.")
     return version
 
 
-def _head_again(path: Path) -> int | None:
+def _rebuild_header(path: Path) -> int | None:
     """Write a copy's header anew, and the list of its tables where that is damaged too; its schema, None where neither fits.
 
     The schema is the one whose tables the list has, else the one of whose tables and indexes most begin where a new or a
     rewritten file has them: the latest of those.
     """
-    if not file_header.write_anew(path, len(migrations())):
+    if not file_header.rebuild_header(path, len(migrations())):
         return None
     versions = range(len(migrations()), 0, -1)
     for version in versions:
-        if schema_page.lists(path, lambda new, to=version: _run_migrations(new, 0, to)):
-            file_header.write_anew(path, version)
+        if schema_page.schema_matches(path, lambda new, to=version: _run_migrations(new, 0, to)):
+            file_header.rebuild_header(path, version)
             return version
-    shares = {v: schema_page.fitting(path, lambda new, to=v: _run_migrations(new, 0, to)) for v in versions}
+    shares = {v: schema_page.layout_fit(path, lambda new, to=v: _run_migrations(new, 0, to)) for v in versions}
     version = max(shares, key=lambda v: shares[v])  # the first of the best
-    if not shares[version] or not schema_page.restore(path, version, lambda new: _run_migrations(new, 0, version)):
+    if not shares[version] or not schema_page.rebuild_schema_page(
+        path, version, lambda new: _run_migrations(new, 0, version)
+    ):
         return None
     return version
 

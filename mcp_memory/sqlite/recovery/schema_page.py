@@ -46,7 +46,7 @@ def version_in_header(path: Path) -> int | None:
     return version if application == APPLICATION_ID and 0 < version <= len(migrations()) else None
 
 
-def cut_off(path: Path, head: bytes) -> tuple[int, int]:
+def missing_pages(path: Path, head: bytes) -> tuple[int, int]:
     """How many pages are missing at the end of a file, and how many its header says it has; 0, 0 where all are there.
 
     `head` is its header, in clear. What the log holds is not missing. A header that is not sound, or says more than can
@@ -72,15 +72,15 @@ def _logged(log: Path, size: int) -> set[int]:
     return numbers
 
 
-def fill_up(path: Path, head: bytes) -> None:
+def pad_missing_pages(path: Path, head: bytes) -> None:
     """Give a copy that was cut off blank pages at its end: what is written now must not stand where a table still looks."""
-    _, pages = cut_off(path, head)
+    _, pages = missing_pages(path, head)
     if pages:
         with path.open("r+b") as file:
             file.truncate(pages * _page_size(head))
 
 
-def restore(path: Path, version: int, make: Callable[[apsw.Connection], None]) -> bool:
+def rebuild_schema_page(path: Path, version: int, make: Callable[[apsw.Connection], None]) -> bool:
     """Write the list of a file's tables anew, where it is known which page each of them begins in; whether it is.
 
     For a copy: what is free and how pages may be moved is forgotten, as both may be damaged. What is left of the list
@@ -106,7 +106,7 @@ def restore(path: Path, version: int, make: Callable[[apsw.Connection], None]) -
     return True
 
 
-def lists(path: Path, make: Callable[[apsw.Connection], None]) -> bool:
+def schema_matches(path: Path, make: Callable[[apsw.Connection], None]) -> bool:
     """Whether the list of a file's tables can be read whole and is just what `make` makes in an empty file."""
     with closing(apsw.Connection(str(path))) as connection:
         try:
@@ -116,7 +116,7 @@ def lists(path: Path, make: Callable[[apsw.Connection], None]) -> bool:
     return any(found == {(entry.name, entry.sql) for entry in layout} for layout in _layouts(make))
 
 
-def fitting(path: Path, make: Callable[[apsw.Connection], None]) -> float:
+def layout_fit(path: Path, make: Callable[[apsw.Connection], None]) -> float:
     """Which part of a schema's tables and indexes begins where the layout that fits best has them; 0 where none fits."""
     left, kinds = _left(path), _kinds(path)
     known = [layout for layout in _layouts(make) if _agrees(layout, left) and _fits(layout, kinds)]
