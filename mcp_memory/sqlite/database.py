@@ -1,4 +1,4 @@
-"""The file: opening it safely, its connections, its transactions, its schema, and SQLite's errors in our words."""
+"""Database: one file opened safely, its connections and transactions, and SQLite's errors as ours."""
 
 import contextlib
 import logging
@@ -69,7 +69,7 @@ class Database:
         old: Old = "back up and migrate",
         progress: Progress = no_progress,
     ) -> None:
-        """Open the file, making it and its directory (for this user only) where there is none, and migrate it.
+        """Open the file, creating it and its directory for this user only, and migrate it.
 
         Raises Unusable where the file is a directory, no database, another program's, damaged, of a newer schema or on
         a network's disk, or can't be backed up before it is migrated, and ReadOnly where it does not exist and may not
@@ -112,11 +112,12 @@ class Database:
 
     @property
     def encryption(self) -> str | None:
-        """What the file is encrypted with, None where it is not."""
+        """The cipher of the file; None where it is plain."""
         return cipher.CIPHER_NAME if self.key else None
 
     def _open_writer(self) -> apsw.Connection:
-        """The connection that writes. It holds a lock on the file as long as it lasts, so that none takes its place.
+        """Return the connection that writes. It holds a lock on the file as long as it lasts, so that none takes its
+        place.
 
         Where one did before there was the lock, the file of that name is opened again.
         """
@@ -140,7 +141,7 @@ class Database:
         raise Conflict(f"{self.path} is replaced again and again by another process. Nothing was changed; try again.")
 
     def connect(self) -> apsw.Connection:
-        """A connection of its own; whoever asks for it closes it."""
+        """Open a connection, which the caller closes."""
         if self.read_only:
             flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
             suffix = "?immutable=1" if self._immutable else ""
@@ -198,7 +199,7 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Generator[apsw.Connection]:
-        """A connection inside one read transaction: everything it reads is of one moment."""
+        """Yield a connection inside one read transaction: everything it reads is of one moment."""
         with self._repairing(), driver_errors(self.path):
             connection = self._take_reader()
             try:
@@ -214,7 +215,8 @@ class Database:
 
     @contextlib.contextmanager
     def write(self) -> Generator[apsw.Connection]:
-        """The writing connection inside one immediate transaction: committed at the end, rolled back on any error.
+        """Yield the writing connection inside one immediate transaction: committed at the end, rolled back on any
+        error.
 
         Raises ReadOnly where the file may only be read.
         """
@@ -240,7 +242,7 @@ class Database:
                 self._empty_log(0)
 
     def checkpoint(self) -> None:
-        """Move the log into the file and empty it, so that nothing erased stays behind in it.
+        """Move the WAL into the file and empty it, so that nothing erased stays behind in it.
 
         Where others go on reading an old state for longer than a moment, it is done after a later change.
         """
@@ -254,7 +256,8 @@ class Database:
         log.warning("someone is reading an old state of %s; its log still holds what was erased", self.path)
 
     def _empty_log(self, patience_ms: int) -> bool:
-        """Whether it could be done. Where the disk fails at it, what was changed is in the log still, and acknowledged."""
+        """Return whether the WAL could be emptied. Where the disk fails, what was changed is still in it, and
+        acknowledged."""
         self._writer.set_busy_timeout(patience_ms)
         try:
             [(busy, *_)] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -297,7 +300,7 @@ class Database:
 
     @contextlib.contextmanager
     def _repairing(self) -> Generator[None]:
-        """Rebuild what can be where the file proves to be damaged. Raises Repaired where that was done."""
+        """Rebuild the indexes where the file proves to be damaged. Raises Repaired where that was done."""
         try:
             yield
         except Damaged as damage:
@@ -319,7 +322,7 @@ class Database:
 
     @contextlib.contextmanager
     def index_writer(self) -> Generator[apsw.Connection]:
-        """A writing connection of its own for work on what is not truth; it begins and ends its transactions itself.
+        """Yield a writing connection for work on indexes, which begins and ends its transactions itself.
 
         A loss of power may take its last ones back, and never one of the others' before them. Raises ReadOnly.
         """
@@ -334,13 +337,13 @@ class Database:
                 connection.close()
 
     def copy_to(self, target: Path) -> None:
-        """Write the file as it is at one moment to `target`, for this user only, while others go on writing to it."""
+        """Write the file as it is at one moment to `target`, for this user only, while others write."""
         with driver_errors(target), contextlib.closing(self.connection()) as connection:
             make_file(target)
             connection.execute("VACUUM INTO ?", (str(target),))
 
     def copy_checked(self, target: Path, problems: Callable[[apsw.Connection], Iterable[str]]) -> None:
-        """Write a copy and put it at `target` only when `problems` finds nothing wrong in it.
+        """Write a copy and put it at `target` only where `problems` finds nothing wrong in it.
 
         Raises Conflict where `target` exists already, Unusable where it can't be written or the copy is not sound.
         """
@@ -362,7 +365,7 @@ class Database:
             with driver_errors(target):
                 settle_new(unfinished, target)
         finally:
-            with contextlib.suppress(OSError):  # what kept it from being made is told
+            with contextlib.suppress(OSError):  # what kept it from being made is raised
                 unfinished.unlink(missing_ok=True)
 
     def copy_dated(
@@ -373,7 +376,7 @@ class Database:
         before: str | None = None,
         folder: Path | None = None,
     ) -> Path:
-        """Write a checked copy under a dated name that no other has, and give that name (backup_names.target)."""
+        """Write a checked copy under a dated name that is not taken, and return its path (backup_names.target)."""
         while True:
             target = backup_names.target(self.path, at, before=before, folder=folder)
             try:
@@ -385,13 +388,13 @@ class Database:
                 return target
 
     def connection(self) -> apsw.Connection:
-        """A connection of one's own, outside every transaction, to be closed by who asked for it."""
+        """Open a connection outside every transaction, which the caller closes."""
         with driver_errors(self.path):
             self._require_open()
             return self.connect()
 
     def close(self) -> None:
-        """Close every connection; a call after it raises Unusable."""
+        """Close every connection; a later call raises Unusable."""
         with self._write_lock, self._readers_lock:
             self._closed = True
             self._writer.close()
@@ -455,7 +458,7 @@ def driver_errors(path: Path) -> Generator[None]:
 
 
 def _our_version(connection: apsw.Connection, path: Path) -> int:
-    """The file's schema version, 0 for an empty one; raises Unusable where it is another program's."""
+    """Return the schema version of the file, 0 for an empty one. Raises Unusable where it is another program's."""
     # Three reads of one moment: another process may be making the file just now.
     connection.execute("BEGIN")
     try:

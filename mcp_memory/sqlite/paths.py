@@ -1,4 +1,4 @@
-"""Where the file lies: which file a name leads to, what must be there before it is opened, and whose disk it is on."""
+"""Where the file lies: symbolic links, network disks, and what must be there before it is opened."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ Mounts = list[tuple[str, str]]
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Which file a name leads to now: its device and its number there; None where there is none."""
+    """Return device and inode of the file that a name leads to now; None where there is none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -37,22 +37,22 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def place_of(path: Path) -> Path:
-    """Where the file of a name lies, or will lie, with its log: another place where the name is a symbolic link."""
+    """Return where the file of a name lies, or will lie, with its WAL: elsewhere where the name is a symbolic link."""
     return path.resolve() if path.is_symlink() else path
 
 
 def mounts_here() -> Mounts:
-    """What is mounted on this machine, as far as the operating system tells."""
+    """Return the mounts of this machine, as far as the operating system tells."""
     if sys.platform == "linux":
         return read_mountinfo(Path("/proc/self/mountinfo").read_text("utf-8", "replace"))
     if sys.platform == "darwin":
-        told = subprocess.run(["/sbin/mount"], capture_output=True, text=True, timeout=5, check=False).stdout
-        return read_mount_command(told)
+        listed = subprocess.run(["/sbin/mount"], capture_output=True, text=True, timeout=5, check=False).stdout
+        return read_mount_command(listed)
     return []
 
 
 def read_mountinfo(text: str) -> Mounts:
-    r"""The mounts of Linux' mountinfo.
+    r"""Parse Linux' mountinfo.
 
     >>> read_mountinfo("36 35 0:30 / /home/a\\040b rw shared:1 - nfs4 host:/x rw")
     [('/home/a b', 'nfs4')]
@@ -68,7 +68,7 @@ def read_mountinfo(text: str) -> Mounts:
 
 
 def read_mount_command(text: str) -> Mounts:
-    """The mounts that macOS' mount tells.
+    """Parse the output of macOS' mount.
 
     >>> read_mount_command("//me@nas/share on /Volumes/share (smbfs, nodev, nosuid)")
     [('/Volumes/share', 'smbfs')]
@@ -82,7 +82,7 @@ def read_mount_command(text: str) -> Mounts:
 
 
 def network_filesystem(path: Path, mounts: Callable[[], Mounts] | None = None) -> str | None:
-    """The type of the network filesystem that `path` lies on; None where it lies on this machine, or nobody knows."""
+    """Return the type of the network filesystem that `path` lies on; None where it is local, or unknown."""
     if sys.platform == "win32":
         return _windows_share(path)
     try:
@@ -108,7 +108,7 @@ def _windows_share(path: Path) -> str | None:
 
 
 def prepare_path(path: Path, *, read_only: bool) -> bool:
-    """Make what must be there before opening; True where the file may only be read.
+    """Create what must be there before opening; return whether the file may only be read.
 
     An empty file is taken for a new one, as `touch` and `mktemp` make them, and the log says so. Raises Unusable where a
     log lies beside it, which SQLite would throw away: that file was emptied.
@@ -137,7 +137,7 @@ def prepare_path(path: Path, *, read_only: bool) -> bool:
 
 
 def may_write(path: Path) -> bool:
-    """Whether the file, and its log beside it, may be written by this user."""
+    """Return whether the file, and its WAL, may be written by this user."""
     return os.access(path, os.W_OK) and os.access(place_of(path).parent, os.W_OK)
 
 
@@ -146,7 +146,8 @@ def _holds_something(path: Path) -> bool:
 
 
 def is_full(path: Path) -> bool:
-    """Whether the disk of a path has no room for what SQLite makes beside a file: then not even reading it can begin."""
+    """Return whether the disk has no room for the files SQLite makes next to a database: then not even reading can
+    begin."""
     there = next((above for above in (path, *path.absolute().parents) if above.is_dir()), path)
     try:
         return shutil.disk_usage(there).free < SHARED
@@ -155,19 +156,19 @@ def is_full(path: Path) -> bool:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file on the disk, without its log."""
+    """Return the bytes of a file on the disk, without its WAL."""
     return path.stat().st_size
 
 
 def settle(unfinished: Path, target: Path) -> None:
-    """Give a file its name once it is on the disk, so that a power cut leaves it whole or not there."""
+    """Rename a file once it is on the disk, so that a power cut leaves it whole or not there."""
     sync(unfinished)
     unfinished.replace(target)
     sync(target.parent)
 
 
 def settle_new(unfinished: Path, target: Path) -> None:
-    """Do the same for a name that nothing has yet. Raises Conflict where something has it by now."""
+    """Do the same for a name that is free. Raises Conflict where it is taken by now."""
     sync(unfinished)
     try:
         os.link(unfinished, target)

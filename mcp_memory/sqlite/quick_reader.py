@@ -1,4 +1,4 @@
-"""QuickReader: a quick look into a file by a process that lives for one answer, without numpy, an encoder or a change.
+"""QuickReader: reading for a process that lives for one answer, without numpy, an encoder or a change.
 
 It imports in a third of the time that the whole store takes, and finds by words alone.
 """
@@ -35,7 +35,7 @@ LOOKED_AT = 60
 
 
 class QuickReader:
-    """A file open for reading. Raises as SqliteStore does where it can't be read, or was never migrated to today."""
+    """A file open for reading. Raises as SqliteStore does where it cannot be read, or has an older schema."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, read_only=True, prepare=prepare)
@@ -48,37 +48,33 @@ class QuickReader:
         self._database.close()
 
     def listing(self, *, where: Filter, limit: int) -> list[Item]:
-        """See store.Store."""
         with self._database.read() as connection:
             return sqlite_listing.listing(connection, where=where, limit=limit)
 
     def count(self, *, where: Filter) -> int:
-        """See store.Store."""
         with self._database.read() as connection:
             return sum(count.items for count in sqlite_listing.counts(connection, where=where, by="scope"))
 
     def uses(self, ids: Sequence[ItemId], *, before: int) -> Mapping[ItemId, int]:
-        """See store.Store."""
         with self._database.read() as connection:
             return usage.uses(connection, ids, before=before)
 
     def replaced_by(self, ids: Sequence[ItemId], *, as_of: int | None = None) -> Mapping[ItemId, Sequence[Item]]:
-        """See store.Store."""
         with self._database.read() as connection:
             return lineage.replaced_by(connection, ids, as_of=as_of)
 
     def topics(self, *, scopes: Sequence[str], limit: int) -> tuple[list[Topic], list[Topic]]:
-        """The topics that gathered, the latest changed first, and the digests that were handed in."""
+        """Return the derived topics, the latest changed first, and the digests that were handed in."""
         with self._database.read() as connection:
             return topic_rows.topics(connection, scopes=scopes, limit=limit), topic_rows.digests(connection)
 
     def has_source(self, origin: str) -> bool:
-        """Whether anything was kept under this very origin."""
+        """Return whether a source of this very origin is stored."""
         with self._database.read() as connection:
             return bool(connection.execute("SELECT 1 FROM sources WHERE origin = ? LIMIT 1", (origin,)).get)
 
     def found(self, query: str, *, where: Filter) -> list[Hit]:
-        """The states that share words with a query, best first, each with its share of the query as its score.
+        """Return the states that share words with a query, best first, scored by their share of the query.
 
         The share is its BM25 over that of a text of average length that holds each of the query's terms once; its parts
         count the terms it shares, of how many.
@@ -105,16 +101,17 @@ class QuickReader:
         full = sum(weights.values())
         hits: list[Hit] = []
         for item in map(item_of, rows):
-            told = tokenize(" ".join(indexed(item.text, item.speaker)))
-            held = [min((told.count(token) for token in tokens[term]), default=0) for term in terms]
-            score = bm25.score(held, length=len(told), average=average, weights=list(weights.values()))
+            text = tokenize(" ".join(indexed(item.text, item.speaker)))
+            held = [min((text.count(token) for token in tokens[term]), default=0) for term in terms]
+            score = bm25.score(held, length=len(text), average=average, weights=list(weights.values()))
             shared = float(sum(1 for count in held if count))
             hits.append(Hit(item, score / max(full, 1e-9), parts={"words": shared, "asked": len(terms)}))
         return sorted(hits, key=lambda hit: (-hit.score, hit.item.id))
 
 
 def _likeliest(connection: apsw.Connection, weights: Mapping[str, float], counts: Mapping[str, int]) -> list[int]:
-    """The states whose words in common with the query are rarest, of all scopes; rare words are looked up first."""
+    """Return the states whose words in common with the query are rarest, of all scopes; rare words are looked up
+    first."""
     sums: dict[int, float] = defaultdict(float)
     places = 0
     for term in sorted(weights, key=lambda term: counts[term]):

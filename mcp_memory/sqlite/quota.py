@@ -1,4 +1,4 @@
-"""The quota: how much of the file is in use, and the refusal of what would take it past its limit."""
+"""Quota: how much of the file is in use, and the refusal of what exceeds its limit."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ TO_COME = 2_000
 
 
 def room(connection: apsw.Connection, limit: int | None) -> Room:
-    """How much is in use: the pages of the file without the free ones, which are written again before it grows."""
+    """Return how much is in use: the pages of the file without the free ones, which are reused before it grows."""
     pages: int = connection.pragma("page_count") - connection.pragma("freelist_count")
     return Room(pages * int(connection.pragma("page_size")), limit)
 
 
 def require_room(connection: apsw.Connection, limit: int | None, steps: Sequence[Step]) -> None:
-    """Raise Unusable where steps that were carried out just now have kept more than there is room for.
+    """Raise Unusable where the steps that were just carried out exceed the limit.
 
     What takes away, takes back or only counts is let through, so that a full store can be emptied.
     """

@@ -1,4 +1,4 @@
-"""How rows become what they stand for, and the other way round."""
+"""Conversion between rows and domain objects."""
 
 import json
 from typing import Any
@@ -37,14 +37,14 @@ OPERATION_WIDTH = 9
 
 
 def holds(alias: str, as_of: int | None) -> str:
-    """SQL: the row of a table with a transaction time holds now, or did at `as_of`."""
+    """Return SQL: a row with a transaction time holds now, or did at `as_of`."""
     if as_of is None:
         return f"{alias}.until_time IS NULL"
     return f"{alias}.from_time <= {as_of:d} AND ({alias}.until_time IS NULL OR {alias}.until_time > {as_of:d})"
 
 
 def item_columns(as_of: int | None = None) -> str:
-    """What `item` reads of a revision r and its item i, with how often it had been said by `as_of`."""
+    """Return the columns that `item` reads of a revision r and its item i, with its repetitions by `as_of`."""
     said = f"FROM confirmations AS c WHERE c.item_id = i.id AND {holds('c', as_of)}"
     return f"""
     i.id, i.source_id, (SELECT kind FROM sources WHERE id = i.source_id), i.position, i.span_start, i.span_end, r.text,
@@ -65,7 +65,7 @@ ITEM_COLUMNS = item_columns()
 
 
 def item(row: tuple[Any, ...]) -> Item:
-    """The item in the state that item_columns describe."""
+    """Return the item in the state that item_columns describe."""
     return Item(
         id=ItemId(id_text(row[0])),
         source_id=SourceId(id_text(row[1])),
@@ -98,7 +98,7 @@ def item(row: tuple[Any, ...]) -> Item:
 
 
 def operation(row: tuple[Any, ...]) -> Operation:
-    """The operation that OPERATION_COLUMNS describe."""
+    """Return the operation that OPERATION_COLUMNS describe."""
     number, verb, at, client, session, summary, undoes, erased, undone = row
     return Operation(
         OperationId(id_text(number)),
@@ -114,7 +114,7 @@ def operation(row: tuple[Any, ...]) -> Operation:
 
 
 def number_of(identifier: str) -> int:
-    """The number of an id; raises NotFound, since what is no id is nobody's id."""
+    """Return the number of an id. Raises NotFound, since what is no id is nobody's id."""
     try:
         return id_number(identifier)
     except ValueError:
@@ -124,5 +124,5 @@ def number_of(identifier: str) -> int:
 
 
 def fetch(connection: apsw.Connection, sql: str, bindings: Any = ()) -> list[tuple[Any, ...]]:
-    """All rows at once: an open cursor would keep the log from being reset."""
+    """Return all rows at once: an open cursor would keep the WAL from being reset."""
     return connection.execute(sql, bindings).fetchall()

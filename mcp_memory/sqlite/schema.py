@@ -1,4 +1,4 @@
-"""The schema of a file: which it has, the migrations that bring it up to date in one transaction, and whether a file is sound."""
+"""Schema versions, migrations in one transaction, and integrity checks of a file of any version."""
 
 from collections.abc import Callable, Iterator
 from importlib import resources
@@ -16,29 +16,29 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Tells nobody."""
+    pass
 
 
 def schema_version(connection: apsw.Connection) -> int:
-    """How many migrations the file has had."""
+    """Return how many migrations the file has had."""
     version: int = connection.pragma("user_version")
     return version
 
 
 def names() -> list[str]:
-    """The names of the migrations, in order, as `0001_initial`."""
+    """Return the names of the migrations, in order, as `0001_initial`."""
     files = resources.files("mcp_memory.sqlite").joinpath("migrations").iterdir()
     return sorted(file.name.removesuffix(".sql") for file in files if file.name.endswith(".sql"))
 
 
 def migrations() -> list[str]:
-    """The migrations' SQL, in order; the first makes an empty file into one of ours."""
+    """Return the migrations' SQL, in order; the first makes an empty file a memory file."""
     folder = resources.files("mcp_memory.sqlite").joinpath("migrations")
     return [folder.joinpath(f"{name}.sql").read_text("utf-8") for name in names()]
 
 
 def migrate(connection: apsw.Connection, *, before: Callable[[int], None], progress: Progress) -> None:
-    """Bring a file up to date in one transaction, or leave it as it was.
+    """Migrate a file in one transaction, or leave it as it was.
 
     `before` gets the version of a file that holds something, while no other process can write to it, and refuses the
     migration by raising. `progress` counts statements. Raises Unusable where the result would not be sound.
@@ -68,13 +68,13 @@ def migrate(connection: apsw.Connection, *, before: Callable[[int], None], progr
 
 
 def file_problems(connection: apsw.Connection) -> Iterator[str]:
-    """What SQLite finds wrong in a file of ours, of whatever schema."""
+    """Yield what SQLite finds wrong in a memory file of whatever schema."""
     yield from integrity_problems(connection)
     yield from broken_references(connection)
 
 
 def integrity_problems(connection: apsw.Connection) -> Iterator[str]:
-    """What SQLite's own check finds; each line is told as it is found, since the check itself may fail."""
+    """Yield the lines of SQLite's own check as they are found, since the check itself may fail."""
     # A query first: without one the check looks for what FTS5 last saw on this connection, and misses what was erased.
     connection.execute("SELECT rowid FROM text_index WHERE text_index MATCH 'a' LIMIT 1").fetchall()
     for (line,) in connection.execute("PRAGMA integrity_check"):
@@ -83,7 +83,7 @@ def integrity_problems(connection: apsw.Connection) -> Iterator[str]:
 
 
 def broken_references(connection: apsw.Connection) -> Iterator[str]:
-    """Rows that refer to rows that are not there."""
+    """Yield rows that refer to rows that are not there."""
     for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
         row = "a row" if rowid is None else f"row {rowid}"
         yield f"{table}: {row} refers to a row of {parent} that is not there"
@@ -102,7 +102,7 @@ def _counter(total: int, progress: Progress) -> Callable[[apsw.Cursor, str, Any]
 
 
 def _statements(scripts: list[str], version: int) -> int:
-    """How many statements the migrations after a version have, found by running them where nothing is."""
+    """Count the statements of the migrations after a version, by running them on an empty database."""
     if not version:
         return 0
     empty, found = apsw.Connection(":memory:"), list[str]()

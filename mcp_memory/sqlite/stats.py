@@ -19,9 +19,9 @@ from mcp_memory.sqlite.index.topics import WAITING
 from mcp_memory.sqlite.rows import fetch
 
 OPENING = 400
-"""Characters of a text whose language is told: enough, and 100,000 items stay a matter of seconds."""
+"""Characters of a text whose language is detected: enough, and 100,000 items stay a matter of seconds."""
 GROWTH_DAYS = 30
-"""Days whose growth is told one by one."""
+"""Days whose growth is counted one by one."""
 AVOIDED = """
     SELECT (SELECT coalesce(sum(seen - 1), 0) FROM items) + (SELECT coalesce(sum(c.times), 0) FROM confirmations AS c
         JOIN operations AS o ON o.id = c.operation_id WHERE c.until_time IS NULL AND o.verb = 'remember')

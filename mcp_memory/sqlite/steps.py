@@ -184,7 +184,7 @@ class Steps:
     def _known(self, step: AddItem, source: int | None) -> int | None:
         """The item that says the same already.
 
-        A document or a conversation told again is known by its places, whatever became of its items since, unless they
+        A document or a conversation stored again is known by its places, whatever became of its items since, unless they
         were forgotten, and so is the beginning of a conversation that has grown. Else it is known by its parts: a
         document's in the same words, a conversation's in the same words at the same time, as two turns of one
         conversation may well be equal.

@@ -1,4 +1,4 @@
-"""What two files that become one decided otherwise, in words: what is kept, and what to call for the other."""
+"""Conflicts of a merge in words: what is kept, and the call that restores the other."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -16,11 +16,11 @@ SAYS = ("status", "text", "kind", "scope", "tags", "importance", "occurred_at", 
 SHOWN = 80
 """Characters of a text that are shown."""
 LISTED = 1000
-"""Memories said on both sides in the same words that are told at most."""
+"""Items in the same words on both sides that are reported at most."""
 
 
 def changed(connection: apsw.Connection, ours: Row, theirs: Row) -> list[MergeConflict]:
-    """An item that both sides changed: the state that came later is kept."""
+    """Report an item that both sides changed: the later state is kept."""
     if all(ours[name] == theirs[name] for name in SAYS):
         return []
     kept, other = sorted((ours, theirs), key=lambda row: (row["from_time"], row["operation_id"]), reverse=True)
@@ -42,7 +42,7 @@ def changed(connection: apsw.Connection, ours: Row, theirs: Row) -> list[MergeCo
 def erased(
     connection: apsw.Connection, other: apsw.Connection, item: int, *, at: int, here: bool
 ) -> list[MergeConflict]:
-    """An item that one side erased although the other changed it or said it again after that: it is erased."""
+    """Report an item that one side erased although the other changed or repeated it later: it is erased."""
     side = other if here else connection
     later: int | None = side.execute(
         "SELECT max(time) FROM (SELECT max(from_time) AS time FROM revisions WHERE item_id = :item "
@@ -63,7 +63,7 @@ def erased(
 
 
 def digests(ours: Sequence[Row], theirs: Sequence[Row]) -> list[MergeConflict]:
-    """A topic for which both sides handed in a digest that the other did not know: the later one is kept."""
+    """Report a topic for which both sides handed in a digest that the other did not know: the later one is kept."""
     known = {row["id"] for row in ours}, {row["id"] for row in theirs}
     mine = [row for row in ours if row["id"] not in known[1]]
     new = [row for row in theirs if row["id"] not in known[0]]
@@ -85,7 +85,7 @@ def digests(ours: Sequence[Row], theirs: Sequence[Row]) -> list[MergeConflict]:
 
 
 def twice_replaced(connection: apsw.Connection, other: apsw.Connection) -> list[MergeConflict]:
-    """An item that each side replaced by an item of its own, both of which are live."""
+    """Report items that each side replaced by an item of its own, both of which are live."""
     rows = fetch(
         connection,
         """
@@ -118,7 +118,7 @@ def twice_replaced(connection: apsw.Connection, other: apsw.Connection) -> list[
 
 
 def said_twice(connection: apsw.Connection, new: Collection[int]) -> list[MergeConflict]:
-    """Live items that came and say word for word what another one of the same scope says that was here."""
+    """Report live items that were added and repeat another of the same scope word for word."""
     found: list[MergeConflict] = []
     for item in sorted(new):
         rows = fetch(

@@ -1,4 +1,4 @@
-"""Bringing the truth of another file into this one, by operation.
+"""Merge of the truth of another file into this one, by operation.
 
 Every row of truth but its times of ending is the same in each file that has it, as ids are unique across files. So the
 truth of two files together is the union of their rows, and what ends when follows from it: an item's states and a
@@ -30,7 +30,7 @@ PASSING = 1 << 40
 
 
 def merge(connection: apsw.Connection, other: apsw.Connection) -> MergeResult:
-    """Bring all that `other` holds into the file that `connection` is writing to, inside its transaction.
+    """Add all that `other` holds to the file that `connection` is writing to, inside its transaction.
 
     Both are of today's schema. The indexes of words follow at once. Dates that were read there are taken over, and so
     are vectors of the encoder that serves here; what is missing then is to be made up later.
@@ -54,7 +54,7 @@ def merge(connection: apsw.Connection, other: apsw.Connection) -> MergeResult:
 
 
 class _Merging:
-    """One merge, a table after the other. Lives as long as its transaction."""
+    """One merge, table after table. Lives as long as its transaction."""
 
     def __init__(self, connection: apsw.Connection, other: apsw.Connection) -> None:
         self.connection = connection
@@ -74,7 +74,7 @@ class _Merging:
         }
 
     def operations(self) -> None:
-        """All operations; where an erase took the reason out of one, that holds."""
+        """Merge the operations; where an erase took the reason out of one, that holds."""
         for row in self._rows("operation"):
             if not self._insert("operation", row):
                 self.connection.execute(
@@ -83,7 +83,8 @@ class _Merging:
                 )
 
     def sources(self) -> None:
-        """All sources; two with the same text become the one with the smaller id, and what is blanked in one is blanked."""
+        """Merge the sources; two with the same text become the one with the smaller id, and what is blanked in one is
+        blanked."""
         for row in self._rows("source"):
             if self._has("sources", row["id"]):
                 self._blank(row)
@@ -104,7 +105,7 @@ class _Merging:
                 self._execute("UPDATE OR REPLACE repeats SET source_id = ? WHERE source_id = ?", row["id"], same)
 
     def _blank(self, row: Row) -> None:
-        """Blank in a source that both have what either has blanked; `_fill` gives back what an item still says."""
+        """Blank in a source that both have what either has blanked; `_fill` restores what an item still says."""
         [(text, at)] = fetch(self.connection, "SELECT text, redacted_at FROM sources WHERE id = ?", (row["id"],))
         if text == row["text"] or len(text) != len(row["text"]):
             if (row["redacted_at"] or 0) > (at or 0):
@@ -137,7 +138,7 @@ class _Merging:
         )
 
     def items(self) -> None:
-        """All items; what earlier versions counted of one on both sides is the larger number."""
+        """Merge the items; of what earlier versions counted on both sides the larger number is kept."""
         for row in self._rows("item"):
             row["source_id"] = self._source_as.get(row["source_id"], row["source_id"])
             if self._insert("item", row):
@@ -151,7 +152,7 @@ class _Merging:
             )
 
     def revisions(self) -> None:
-        """All states; those of an item that has some on both sides follow each other by their time."""
+        """Merge the states; those of an item on both sides follow each other by their time."""
         rows = self._rows("revision", order="item_id, number")
         for item, states in groupby(rows, key=lambda row: row["item_id"]):
             theirs = list(states)
@@ -180,7 +181,8 @@ class _Merging:
         return [dict(zip(fields, row, strict=True)) for row in rows]
 
     def _reorder(self, item: int, ours: list[Row], new: list[Row]) -> None:
-        """Give all states of an item their numbers and ends; those that are here in the file, the new ones as they are."""
+        """Renumber all states of an item and set their ends; those that are here in the file, the new ones as they
+        are."""
         states = sorted(ours + new, key=lambda row: (row["from_time"], row["operation_id"], row["number"], row["id"]))
         for number, state in enumerate(states, start=1):
             state["number"] = number
@@ -200,7 +202,7 @@ class _Merging:
             )
 
     def merge_timed_rows(self) -> None:
-        """All links, repeats and confirmations; those of operations that were taken back hold as these hold."""
+        """Merge links, repeats and confirmations; those of operations that were taken back hold as these hold."""
         for type_ in ("link", "repeat", "confirmation"):
             turned: list[Row] = []
             for row in self._rows(type_):
@@ -213,7 +215,7 @@ class _Merging:
             self._turn(type_, turned)
 
     def _turn(self, type_: str, theirs: list[Row]) -> None:
-        """Write anew when what operations said held that were taken back, and maybe brought back, on either side."""
+        """Rewrite when the rows of operations held that were taken back, and maybe restored, on either side."""
         table, columns = RECORDS[type_].table, TIMED[RECORDS[type_].table]
         said: dict[tuple[int, tuple[Any, ...]], int] = {}
         known: set[tuple[int, tuple[Any, ...]]] = set()
@@ -245,7 +247,7 @@ class _Merging:
                 )
 
     def _held(self, operation: int, start: int) -> Iterator[tuple[int, int | None]]:
-        """From when until when an operation counted, given that it did from `start`."""
+        """Return from when until when an operation counted, given that it did from `start`."""
         undos = fetch(
             self.connection, "SELECT at, takes_back FROM operations WHERE undoes = ? ORDER BY at, id", (operation,)
         )
@@ -260,7 +262,7 @@ class _Merging:
             yield begun, None
 
     def topics(self) -> None:
-        """All digests; those of one topic follow each other by their time."""
+        """Merge the digests; those of one topic follow each other by their time."""
         theirs: dict[tuple[str, str], list[Row]] = defaultdict(list)
         for row in self._rows("topic"):
             theirs[row["name"], row["scope"]].append(row)
@@ -285,13 +287,13 @@ class _Merging:
             self._insert("topic_revision", row)
 
     def dates(self) -> None:
-        """The dates that the new states tell, as they were read there, by the clock of whoever said them."""
+        """Copy the dates that the new states name, as they were read there, by the clock of who wrote them."""
         for state in self._new_states:
             for row in fetch(self.other, "SELECT revision_id, periods FROM text_dates WHERE revision_id = ?", (state,)):
                 self._execute("INSERT OR IGNORE INTO text_dates (revision_id, periods) VALUES (?, ?)", *row)
 
     def vectors(self) -> None:
-        """What the encoder that serves here made of the new states there."""
+        """Copy the embeddings of the new states where the same encoder serves on both sides."""
         serving = fetch(self.other, "SELECT id, identity, dimensions FROM encoders WHERE serving = 1")
         if not serving or not self._new_states:
             return
@@ -320,7 +322,7 @@ class _Merging:
                     )
 
     def erasures(self) -> int:
-        """Take out what either side has erased; how many items."""
+        """Erase what either side has erased; return how many items."""
         before = {row[0] for row in fetch(self.connection, "SELECT item_id FROM erased")}
         for row in self._rows("erased"):
             if not self._insert("erased", row):
@@ -346,7 +348,7 @@ class _Merging:
         return len(due)
 
     def tidy(self) -> None:
-        """Let go what refers to what was erased, and sources that nothing refers to any more; count what stays."""
+        """Delete what refers to erased items, and sources that nothing refers to any more; count what stays."""
         self._execute(
             "DELETE FROM topic_revisions WHERE topic_id NOT IN (SELECT id FROM topics) "
             "OR revision_id NOT IN (SELECT id FROM revisions)"
@@ -371,7 +373,7 @@ class _Merging:
             yield dict(zip(columns, row, strict=True))
 
     def _insert(self, type_: str, row: Row) -> bool:
-        """Whether it was not there yet."""
+        """Insert a row; return whether it was not there yet."""
         known = RECORDS[type_]
         self.connection.execute(
             f"INSERT INTO {known.table} ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)}) "

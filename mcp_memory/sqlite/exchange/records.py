@@ -1,4 +1,4 @@
-"""The truth of a file as records, and records as rows of a file that is being staged."""
+"""The truth of a file as records, and records as rows of a scratch database."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +10,7 @@ from mcp_memory.sqlite.rows import fetch
 
 
 def records(connection: apsw.Connection) -> Iterator[Record]:
-    """Every record of truth, type by type and by its key: the same order for the same truth."""
+    """Yield every record of truth, type by type and by its key: the same order for the same truth."""
     for type_, known in RECORDS.items():
         rows = connection.execute(
             f"SELECT {', '.join(known.fields)} FROM {known.table} ORDER BY {', '.join(known.key)}"
@@ -20,7 +20,7 @@ def records(connection: apsw.Connection) -> Iterator[Record]:
 
 
 def insert(connection: apsw.Connection, rows: Iterable[Read | Damage]) -> list[Damage]:
-    """Put rows into an empty file's tables, and return what could not be read or kept, by its line.
+    """Insert rows into an empty file's tables; return the lines that could not be read or stored.
 
     References are checked at the end of the transaction: see `drop_dangling`.
     """
@@ -42,12 +42,12 @@ def insert(connection: apsw.Connection, rows: Iterable[Read | Damage]) -> list[D
 
 
 def dangling(connection: apsw.Connection) -> list[tuple[str, int | None, str]]:
-    """Rows that refer to one that is not there: their table, their row id where it has one, the other table."""
+    """Return rows with a broken reference: their table, their row id where it has one, the other table."""
     return [(table, row, parent) for table, row, parent, _ in fetch(connection, "PRAGMA foreign_key_check")]
 
 
 def drop_dangling(connection: apsw.Connection) -> int:
-    """Take away, again and again, rows that refer to one that is not there, and what has no present state or no source.
+    """Delete rows with a broken reference, and items without a present state or source, until none is left.
 
     How many were taken away.
     """

@@ -1,4 +1,4 @@
-"""Truth going out of a file and coming into it: export, import and merge, each of one moment and all or nothing."""
+"""Export, import and merge of the truth of a file, each of one moment and all or nothing."""
 
 import logging
 import time
@@ -28,13 +28,13 @@ DATED = 500
 
 
 def export(database: Database) -> Iterator[Record]:
-    """Every record of truth as it is at one moment, while others write."""
+    """Yield every record of truth as it is at one moment, while others write."""
     with database.read() as connection:
         yield from records.records(connection)
 
 
 def merge_file(database: Database, other: Path, *, zone_offset: int, dry_run: bool = False) -> MergeResult:
-    """Bring all that another memory file holds into this one; the other file is only read, and may be in use.
+    """Merge another memory file into this one; the other is only read, and may be in use.
 
     It may be of an older schema. Raises Unusable where it is no sound memory file, Conflict where it is encrypted and
     this one is not. With `dry_run` nothing is changed.
@@ -53,7 +53,7 @@ def merge_file(database: Database, other: Path, *, zone_offset: int, dry_run: bo
 def import_lines(
     database: Database, lines: Iterable[bytes], *, zone_offset: int, skip_damaged: bool = False, dry_run: bool = False
 ) -> MergeResult:
-    """Bring in what was exported: all of it, or nothing where any line is damaged and `skip_damaged` is not given.
+    """Merge exported lines: all of them, or nothing where one is damaged and `skip_damaged` is not given.
 
     Without a damaged line, and what is nothing without it, the rest is brought in. Raises InvalidInput naming the lines.
     """
@@ -118,7 +118,7 @@ def _damage_told(damaged: list[Damage]) -> str:
 
 
 def copy_of(other: Path, target: Path) -> Key | None:
-    """Write another memory file to `target` as it is at one moment; it is only read. The key that opens both.
+    """Copy another memory file to `target` as it is at one moment; return the key that opens both.
 
     Raises Unusable where it is empty, which no memory file is, or can't be read.
     """

@@ -1,4 +1,4 @@
-"""The names of backups, and which of them a rule of keeping lets go."""
+"""Names of backups, and which of them a retention rule deletes."""
 
 import re
 import secrets
@@ -19,7 +19,7 @@ _NAME = re.compile(r"(?P<at>\d{4}-\d\d-\d\dT\d{6}Z)(?:-(?P<again>\d+))?\.db")
 
 
 def target(database: Path, at: datetime, *, before: str | None = None, folder: Path | None = None) -> Path:
-    """Where a backup made at a moment goes, a name that is not taken: in `backups` beside the file, or in `folder`.
+    """Return a free path for a backup made at a moment: in `backups` next to the file, or in `folder`.
 
     `before` says what it was made before; such a one is not counted by rules, and stays.
 
@@ -36,12 +36,12 @@ def target(database: Path, at: datetime, *, before: str | None = None, folder: P
 
 
 def unfinished(target: Path) -> Path:
-    """What a file is called until it is whole: of this writing alone, as another process may be at the same name."""
+    """Return the name of a file while it is written: unique, as another process may be writing at the same name."""
     return target.with_name(f"{target.name}.{secrets.token_hex(4)}{UNFINISHED}")
 
 
 def latest_before(database: Path, before: str) -> Path | None:
-    """The last of the copies of a memory file that were made before something and are still there."""
+    """Return the last copy of a memory file that was made before something and is still there."""
     stem = f"{database.stem}-before-{before}-"
     found = [
         path
@@ -52,7 +52,7 @@ def latest_before(database: Path, before: str) -> Path | None:
 
 
 def made_at(path: Path, database: Path) -> tuple[datetime, int] | None:
-    """When a backup of that memory file was made, and which of that second it is; None for what is none by its name."""
+    """Return when a backup of that memory file was made, and its number within the second; None for other files."""
     name = path.name.removeprefix(f"{database.stem}-")
     found = _NAME.fullmatch(name) if name != path.name else None
     if found is None:
@@ -65,7 +65,7 @@ def made_at(path: Path, database: Path) -> tuple[datetime, int] | None:
 
 
 def read_rule(text: str) -> dict[str, int]:
-    """A rule such as "7 daily 4 weekly" as how many of each period to keep.
+    """Parse a rule such as "7 daily 4 weekly" into how many backups to keep of each period.
 
     Raises InvalidInput naming the words there are.
 
@@ -87,7 +87,7 @@ def read_rule(text: str) -> dict[str, int]:
 
 
 def expendable(paths: Iterable[Path], database: Path, rule: Mapping[str, int]) -> list[Path]:
-    """The backups of a memory file that a rule lets go, the oldest first; never the newest, nor what is none by its name.
+    """Return the backups of a memory file that a rule deletes, the oldest first; never the newest, nor other files.
 
     Of each period the newest backup is kept, for as many periods, counted back from the newest, as the rule says; a
     period without a backup is not counted.

@@ -1,4 +1,4 @@
-"""What opens an encrypted file: how one is recognised, where its key comes from, and what to do when there is none.
+"""Keys of encrypted files: how an encrypted file is recognised, where its key comes from, and what to do without one.
 
 The cipher is AEGIS-256 of SQLite3 Multiple Ciphers: each page of file and log is encrypted under a nonce of its own and
 bound to its place by a 256-bit tag. A passphrase is stretched by Argon2id (19 MiB, 2 passes, 1 lane), in the library;
@@ -8,6 +8,7 @@ file may be moved, and a backup, which keeps the salt, finds its key too.
 
 import contextlib
 import getpass
+import importlib
 import importlib.util
 import logging
 import os
@@ -18,6 +19,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -55,7 +57,7 @@ class Key:
 
 
 def head_of(connection: apsw.Connection) -> bytes:
-    """The first bytes of the file as they are on the disk; empty for an empty file.
+    """Return the first bytes of the file as they are on the disk; empty for an empty file.
 
     SQLite reads them, because another descriptor of this process, once closed, would take SQLite's locks with it.
     """
@@ -63,7 +65,7 @@ def head_of(connection: apsw.Connection) -> bytes:
 
 
 def is_encrypted(head: bytes) -> bool:
-    """Whether a file that begins so is one of ours, encrypted.
+    """Return whether a file that begins so is an encrypted memory file.
 
     The cipher leaves eight bytes of SQLite's header as they are: the size of a page, the way of journaling, the bytes
     of a page it keeps to itself, and three constants.
@@ -75,7 +77,7 @@ def is_encrypted(head: bytes) -> bool:
 
 
 def unlock(connection: apsw.Connection, path: Path, key: Key | None) -> Key | None:
-    """Give a new connection the key where its file is encrypted; the key that opened it, None where it has none.
+    """Give a new connection the key of an encrypted file; return the key that opened it, None where it is plain.
 
     Without a `key` it is looked for (keys_for). The keychain is not touched where the file is not encrypted.
     Raises Unusable where there is no key and where this SQLite has no ciphers, WrongKey where it does not open the file.
@@ -90,7 +92,7 @@ def unlock(connection: apsw.Connection, path: Path, key: Key | None) -> Key | No
 
 
 def opening(connection: apsw.Connection, path: Path) -> tuple[Key | None, bytes]:
-    """The key of a file and its header in clear, however damaged the pages after its first; no key where it is plain.
+    """Return the key of a file, None where it is plain, and its header in clear, however damaged the other pages are.
 
     Raises as unlock does.
     """
@@ -103,7 +105,7 @@ def opening(connection: apsw.Connection, path: Path) -> tuple[Key | None, bytes]
 def _unlocked(
     connection: apsw.Connection, keys: Iterable[Key], path: Path, read: Callable[[apsw.Connection], Read]
 ) -> tuple[Key, Read]:
-    """The first of the keys with which the file can be read, and what was. Raises as unlock does."""
+    """Return the first of the keys that opens the file, and what was read. Raises as unlock does."""
     require_ciphers(f"{path} is encrypted")
     tried: list[Key] = []
     for key in keys:
@@ -143,7 +145,8 @@ def require_ciphers(what: str) -> None:
 
 
 def keys_for(path: Path, head: bytes, *, environment: Mapping[str, str]) -> Iterator[Key]:
-    """The keys that may open an encrypted file: from the environment, then the keychain, else asked for on a terminal.
+    """Yield the keys that may open an encrypted file: from the environment, then the keychain, else asked for on a
+    terminal.
 
     A server never asks: it opens its memory outside the main thread, and its terminal is not a person's.
     Raises Unusable, with what to do, where none of them has it, InvalidInput where it can be no key.
@@ -168,7 +171,7 @@ def keys_for(path: Path, head: bytes, *, environment: Mapping[str, str]) -> Iter
 
 
 def read_key(text: str, origin: str) -> Key:
-    """A key from what was given. Raises InvalidInput for what cannot be one."""
+    """Parse a key. Raises InvalidInput for what cannot be one."""
     if not text or "\x00" in text:
         raise InvalidInput(f"The key from {origin} is empty or has a null character in it.")
     if text.startswith("raw:") and not _RAW.fullmatch(text):
@@ -177,20 +180,20 @@ def read_key(text: str, origin: str) -> Key:
 
 
 def read_new_key(text: str, origin: str) -> Key:
-    """A key to encrypt with. Raises InvalidInput for what cannot be one, or is too easily guessed."""
+    """Parse a key to encrypt with. Raises InvalidInput for what cannot be one, or is too easily guessed."""
     if len(text) < MIN_PASSPHRASE:
         raise InvalidInput(f"The passphrase from {origin} is too short; take {MIN_PASSPHRASE} characters or more.")
     return read_key(text, origin)
 
 
 def random_key() -> Key:
-    """A new raw key, which opens a file without the time that stretching a passphrase takes."""
+    """Return a new raw key, which opens a file without the time that stretching a passphrase takes."""
     return Key(f"raw:{secrets.token_hex(32)}", KEYCHAIN)
 
 
 @contextlib.contextmanager
 def kept(key: Key, salt: str, *, variable: str = KEY_VARIABLE) -> Generator[None]:
-    """Keep a random key in the keychain before a file is encrypted with it, and take it out where that fails.
+    """Store a random key in the keychain before a file is encrypted with it, and remove it where that fails.
 
     Raises Unusable, with what to do, where there is no keychain; `variable` may hold a passphrase instead.
     """
@@ -211,9 +214,7 @@ def kept(key: Key, salt: str, *, variable: str = KEY_VARIABLE) -> Generator[None
 
 
 def _keep(key: Key, salt: str) -> str | None:
-    import keyring
-    import keyring.errors
-
+    keyring = _keyring()
     try:
         keyring.set_password(SERVICE, salt, key.secret)
         return None if keyring.get_password(SERVICE, salt) == key.secret else "it did not give the key back"
@@ -222,9 +223,7 @@ def _keep(key: Key, salt: str) -> str | None:
 
 
 def _remove(salt: str) -> None:
-    import keyring
-    import keyring.errors
-
+    keyring = _keyring()
     try:
         keyring.delete_password(SERVICE, salt)
     except keyring.errors.KeyringError as error:
@@ -232,7 +231,7 @@ def _remove(salt: str) -> None:
 
 
 def salt_of(head: bytes) -> str:
-    """The salt at the beginning of an encrypted file, as the keychain has it."""
+    """Return the salt at the beginning of an encrypted file, as the keychain names it."""
     return head[:16].hex()
 
 
@@ -256,24 +255,27 @@ def copy_with_key(connection: apsw.Connection, target: Path, *, key: Key | None,
 
 
 def begin_beside(connection: apsw.Connection, target: Path) -> None:
-    """Make of the empty file `target` a database without tables, under the key and the salt of an encrypted one."""
+    """Make the empty file `target` a database without tables, under the key and the salt of an encrypted one."""
     connection.execute("ATTACH ? AS fresh", (str(target),))
     connection.execute("PRAGMA fresh.auto_vacuum = incremental")
     connection.execute("CREATE TABLE fresh.begun (a); DROP TABLE fresh.begun; DETACH fresh").fetchall()
 
 
 def _from_keychain(account: str) -> tuple[str | None, str]:
-    """The key that the keychain has under a name, and why there is none."""
+    """Return the key that the keychain has under a name, and why there is none."""
     if problem := _keychain_problem():
         return None, problem
-    import keyring
-    import keyring.errors
-
+    keyring = _keyring()
     try:
         found = keyring.get_password(SERVICE, account)
     except (keyring.errors.KeyringError, OSError) as error:
         return None, f"the keychain did not answer ({_brief(error)})"
     return found, f"the keychain has none under the service {SERVICE} and the account {account}"
+
+
+def _keyring() -> ModuleType:
+    importlib.import_module("keyring.errors")  # only where a keychain is used: it takes 0.1 s
+    return importlib.import_module("keyring")
 
 
 def _keychain_problem() -> str | None:

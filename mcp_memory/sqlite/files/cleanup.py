@@ -1,4 +1,4 @@
-"""What a rewriting or a backup that was killed leaves, and how it is taken away."""
+"""Removal of what a killed rekey or backup leaves behind."""
 
 import contextlib
 import glob
@@ -14,17 +14,17 @@ _BLOCK = bytes(1 << 20)
 
 
 def new_file_of(path: Path) -> Path:
-    """Where the new file is written before it takes the place of `path`."""
+    """Return where the new file is written before it takes the place of `path`."""
     return path.with_name(f"{path.name}.rewriting")
 
 
 def old_file_of(path: Path) -> Path:
-    """What the old file is called from then on until it is overwritten."""
+    """Return the name of the old file from then on until it is overwritten."""
     return path.with_name(f"{path.name}.leaving")
 
 
 def clear_leftovers(path: Path) -> None:
-    """Overwrite and remove what a rewriting of `path` that was killed left, and remove backups that nobody finishes.
+    """Overwrite and remove what a killed rekey of `path` left, and remove unfinished backups.
 
     Only for who has the file open, which keeps it from being rewritten: what is there then belongs to nobody, and the
     second name leads to a file that was replaced, or to `path` itself where the kill came before that.

@@ -1,4 +1,4 @@
-"""What a migration would do to a file, and the proof on a copy of it."""
+"""Pending migrations of a file, and a rehearsal of them on a copy."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from mcp_memory.sqlite.schema import Progress, names, no_progress, schema_versio
 
 
 def pending(path: Path) -> list[str]:
-    """The names of the migrations that the file lacks, in order. Raises Unusable as opening it does."""
+    """Return the names of the migrations that the file lacks, in order. Raises Unusable as opening it does."""
     database = Database(path, read_only=True, old="leave")
     try:
         with database.read() as connection:
@@ -21,7 +21,7 @@ def pending(path: Path) -> list[str]:
 
 
 def rehearse(path: Path, progress: Progress = no_progress) -> None:
-    """Migrate a copy of the file, check it and let it go again. Raises what is wrong with it then."""
+    """Migrate a copy of the file, check it and delete it. Raises what is wrong with it then."""
     with scratch_folder(path) as folder:
         key = copy_of(path, folder / "copy.db")
         copy = Database(folder / "copy.db", old="migrate", progress=progress, key=key)
@@ -34,5 +34,5 @@ def rehearse(path: Path, progress: Progress = no_progress) -> None:
 
 
 def migrate(path: Path, progress: Progress = no_progress) -> None:
-    """Back the file up, then bring it to today's schema in one transaction; it is left as it was where that fails."""
+    """Back the file up, then migrate it in one transaction; it is left as it was where that fails."""
     Database(path, progress=progress).close()

@@ -1,4 +1,4 @@
-"""Permissions: files and directories that only their owner can read, on POSIX by their mode, on Windows by their list."""
+"""Files and directories that only their owner can read: by mode on POSIX, by access list on Windows."""
 
 import contextlib
 import getpass
@@ -22,7 +22,7 @@ Run = Callable[[Sequence[str]], object]
 
 
 def make_directory(directory: Path) -> None:
-    """Make a directory, for this user only, and those above it where they are missing; one that is there stays as it is."""
+    """Create a directory and its missing parents for this user only; an existing one is left as it is."""
     if directory.is_dir():
         return
     for missing in reversed([above for above in (directory, *directory.parents) if not above.exists()]):
@@ -32,7 +32,8 @@ def make_directory(directory: Path) -> None:
 
 
 def make_file(path: Path) -> bool:
-    """Make an empty file for this user only; False, and it stays as it is, where there is one. Raises OSError."""
+    """Create an empty file for this user only; return False where there is one, which is left as it is. Raises
+    OSError."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE))
     except FileExistsError:
@@ -43,7 +44,7 @@ def make_file(path: Path) -> bool:
 
 
 def protect(database: Path, *, own: bool) -> None:
-    """See to it that others can't read a memory that is there already.
+    """Restrict the permissions of a memory that is there already, or warn where others can read it.
 
     In our `own` directory rights that are too wide are taken back, of the directory and of the files of this memory.
     Elsewhere whoever named the file may share it on purpose: it stays as it is, and the log says so.
@@ -65,7 +66,7 @@ def protect(database: Path, *, own: bool) -> None:
 def _take_back(path: Path) -> None:
     mode = _mode(path)
     if mode & OTHERS:
-        with contextlib.suppress(OSError):  # another user's file: the next who opens it is told
+        with contextlib.suppress(OSError):  # another user's file: the next process that opens it warns
             path.chmod(mode & ~OTHERS)
             log.info("took the rights of other users from %s (mode was %03o)", path, mode)
 
@@ -75,7 +76,7 @@ def _mode(path: Path) -> int:
 
 
 def restrict_on_windows(path: Path, run: Run | None = None) -> None:
-    """Let only this user and the system have rights on a path, and on what will be made in a directory.
+    """Grant only this user and the system rights on a path, and on what is created in a directory.
 
     By icacls, which comes with Windows; where it fails the path keeps the rights it inherits, and the log says so.
     """
@@ -86,7 +87,7 @@ def restrict_on_windows(path: Path, run: Run | None = None) -> None:
 
 
 def icacls_command(path: Path, *, user: str, directory: bool) -> list[str]:
-    """Take away what is inherited, and grant everything to the user and the system alone."""
+    """Return the command that removes inherited rights and grants all to the user and the system alone."""
     rights = "(OI)(CI)F" if directory else "F"
     return ["icacls", str(path), "/inheritance:r", "/grant:r", f"{user}:{rights}", f"{SYSTEM}:{rights}", "/q"]
 

@@ -1,4 +1,4 @@
-"""Encrypting, decrypting and rekeying: the whole file written anew beside itself, checked, and put in its place at once."""
+"""Encrypting, decrypting and rekeying: the file is rewritten next to itself, checked, and put in its place at once."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ WAIT = 5.0
 
 
 def encrypt(path: Path, key: Key, *, salt: str) -> None:
-    """Encrypt a file, made where there is none, under `key`; `salt` is 32 hexadecimal digits, for a raw key.
+    """Encrypt a file, created where there is none, under `key`; `salt` is 32 hexadecimal digits, for a raw key.
 
     Raises Conflict where it is encrypted already or another process has it open; nothing was changed then.
     """
@@ -34,7 +34,7 @@ def encrypt(path: Path, key: Key, *, salt: str) -> None:
 
 
 def require_plain(path: Path) -> None:
-    """Raise Conflict where the file is encrypted already, whatever its key is."""
+    """Raise Conflict where the file is encrypted already, whatever its key."""
     if not path.is_file():
         return
     with (
@@ -51,14 +51,14 @@ def rekey(path: Path, key: Key, *, salt: str) -> None:
 
 
 def decrypt(path: Path) -> Key:
-    """Make an encrypted file a plain one, and give the key it had. Raises as rekey does."""
+    """Decrypt a file and return the key it had. Raises as rekey does."""
     key = _require_encrypted(path)
     _rewrite(path, key, None, salt="")
     return key
 
 
 def opening_key(path: Path) -> Key | None:
-    """The key that opens the file as it is, None where it is plain; brings its schema up to date.
+    """Return the key that opens the file as it is, None where it is plain; migrate the file first.
 
     Raises what Database raises, and ReadOnly where it may not be written.
     """
@@ -79,7 +79,7 @@ def _require_encrypted(path: Path) -> Key:
 
 
 def _rewrite(path: Path, old: Key | None, new: Key | None, *, salt: str) -> None:
-    """Put the file in its own place under another key.
+    """Rewrite the file in its own place under another key.
 
     At each moment the name leads to the old file or to the new one, each whole and each on the disk. The lock that is
     held from before the first page is read until the name leads to the new file excludes every other process; one that
@@ -135,7 +135,7 @@ def _replace(path: Path, fresh: Path, connection: apsw.Connection) -> None:
 
 @contextlib.contextmanager
 def _alone(path: Path, key: Key | None) -> Generator[apsw.Connection]:
-    """A connection to the file that keeps every other process out of it until it is closed, here at the latest.
+    """Yield a connection that keeps every other process out of the file until it is closed, here at the latest.
 
     Raises Conflict where one has it open for longer than WAIT: in WAL each holds a shared lock as long as it lasts.
     """
@@ -171,7 +171,7 @@ def _alone(path: Path, key: Key | None) -> Generator[apsw.Connection]:
 
 
 def _empty_log(connection: apsw.Connection, path: Path) -> None:
-    """Bring what the log holds into the file and overwrite the log, which is no longer needed then."""
+    """Move the WAL into the file and overwrite the WAL, which is no longer needed then."""
     connection.execute("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(RESTART)").fetchall()
     with contextlib.suppress(FileNotFoundError), Path(f"{path}-wal").open("r+b", buffering=0) as written:
         overwrite(written.fileno())
@@ -179,7 +179,7 @@ def _empty_log(connection: apsw.Connection, path: Path) -> None:
 
 
 def _check(fresh: Path, key: Key | None) -> None:
-    """Open the new file as it will be opened, which also puts it into WAL, and see that it is sound and as it should be."""
+    """Open the new file as it will be opened, which also puts it into WAL mode, and check it."""
     database = Database(fresh, key=key)
     try:
         with database.read() as connection:

@@ -1,4 +1,4 @@
-"""Putting a backup in the place of a file that others may have open, without losing what is newer in it.
+"""Restore: a backup replaces a file that others may have open, without losing what is newer in it.
 
 SQLite's backup interface writes the pages of the backup into the file as one transaction of its own: other processes
 read the old state until it is committed and the new one after it, on the same file, and a kill on the way leaves the
@@ -41,7 +41,7 @@ _COUNTERS = ("revision_log", "cluster_queue", "clusters")
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did."""
+    """The result of a restore."""
 
     kept_at: Path | None
     """Where the file that was replaced is kept; None where there was none."""
@@ -50,7 +50,7 @@ class Restored:
 
 
 def restore(path: Path, backup: Path, *, now: datetime, force: bool = False) -> Restored:
-    """Let the file at `path` be as it was when `backup` was made; processes that have it open see that at once.
+    """Make the file at `path` what it was when `backup` was made; processes that have it open see that at once.
 
     The file as it was is kept beside the other backups. Raises NotFound where there is no backup, Unusable where it is
     damaged or of a newer schema, and Conflict where the file holds operations that the backup lacks and `force` is not
@@ -84,7 +84,7 @@ def restore(path: Path, backup: Path, *, now: datetime, force: bool = False) -> 
 
 
 def _sound_copy(backup: Path, target: Path) -> tuple[Path, Key | None]:
-    """A copy of the backup, brought to today's schema and found sound, with the key that opens it."""
+    """Return a migrated, checked copy of the backup, and the key that opens it."""
     key = copy_of(backup, target)
     copy = Database(target, old="migrate", key=key)
     try:
@@ -98,7 +98,7 @@ def _sound_copy(backup: Path, target: Path) -> tuple[Path, Key | None]:
 
 
 def _as_encrypted(database: Database, sound: Path, key: Key | None) -> Key | None:
-    """Encrypt the copy where the file is encrypted; the key that opens the copy then."""
+    """Encrypt the copy where the file is encrypted; return the key that opens the copy then."""
     if database.key is None and key is not None:
         raise Conflict(
             f"The backup is encrypted and {database.path} is not, so nothing was restored. `mcp-memory encrypt` the file "
@@ -132,7 +132,7 @@ def _replace(database: Database, sound: Path, now: datetime, *, key: Key | None,
 
 
 def _require_page_size(target: apsw.Connection, source: Database) -> None:
-    """Let the copy have pages of the file's size, as a file in WAL mode takes no others."""
+    """Give the copy pages of the file's size, as a file in WAL mode takes no others."""
     size = target.pragma("page_size")
     with contextlib.closing(source.connection()) as connection:
         if connection.pragma("page_size") != size:
@@ -142,7 +142,7 @@ def _require_page_size(target: apsw.Connection, source: Database) -> None:
 
 
 def _require_nothing_newer(database: Database, source: Database, *, force: bool) -> int:
-    """How many operations would be lost; raises Conflict naming them, unless that is wanted."""
+    """Return how many operations would be lost; raises Conflict naming them, unless that is wanted."""
     try:
         newer = _newer(database, source)
     except MemoryProblem as problem:
@@ -183,7 +183,7 @@ def _reading(database: Database) -> Generator[apsw.Connection]:
 
 
 def _keep(database: Database, now: datetime, *, force: bool) -> Path:
-    """Copy the file that is to be replaced; a damaged one as it lies there. Where the copy is."""
+    """Copy the file that is to be replaced, a damaged one byte by byte; return where the copy is."""
     try:
         return database.copy_dated(now, lambda connection: [], before="restore")
     except MemoryProblem as problem:
@@ -203,7 +203,7 @@ def _copy_files(path: Path, kept_at: Path) -> None:
 
 
 def _go_on_counting(database: Database, source: Database) -> None:
-    """Let the copy's counters be past the file's, so that other processes notice that all of it is new to them."""
+    """Set the copy's counters past the file's, so that other processes notice that all of it is new to them."""
     with _reading(database) as connection:
         ours = _counters(connection)
     with source.write() as connection:
@@ -219,7 +219,7 @@ def _go_on_counting(database: Database, source: Database) -> None:
 
 
 def _counters(connection: apsw.Connection) -> dict[str, int]:
-    """The last number of each counter, as far as a file of its schema has it."""
+    """Return the last number of each counter, as far as a file of its schema has it."""
     tables = {row[0] for row in fetch(connection, "SELECT name FROM sqlite_schema")}
     found: dict[str, int] = {}
     if "sqlite_sequence" in tables:
@@ -230,7 +230,7 @@ def _counters(connection: apsw.Connection) -> dict[str, int]:
 
 
 def _replace_damaged(path: Path, sound: Path, kept_at: Path, *, force: bool, problem: Unusable) -> Restored:
-    """Put the copy in the place of a file that SQLite does not know as a database; nobody can be using it."""
+    """Replace a file that SQLite does not know as a database; nobody can be using it."""
     if not force:
         raise Conflict(
             f"{problem} So it can't be told what it holds that the backup does not. Restore with --force: the damaged "
@@ -243,7 +243,7 @@ def _replace_damaged(path: Path, sound: Path, kept_at: Path, *, force: bool, pro
 
 
 def _set_aside(path: Path, kept_at: Path) -> None:
-    """Move a file out of the way with its log, which would else be taken for that of the file in its place."""
+    """Move a file out of the way with its WAL, which would else be taken for that of the file in its place."""
     for suffix in ("-wal", "-shm", ""):
         if Path(f"{path}{suffix}").exists():
             make_directory(kept_at.parent)

@@ -1,4 +1,4 @@
-"""What is made beside the file for a while, for this user only: a directory of its own, and memory files in it."""
+"""Scratch space next to the file, for this user only: a directory, and memory files in it."""
 
 import contextlib
 import secrets
@@ -13,7 +13,7 @@ from mcp_memory.sqlite.files.cipher import Key
 
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Generator[Path]:
-    """A directory for this user only on the file's own disk, gone afterwards."""
+    """Yield a directory for this user only on the file's own disk, deleted afterwards."""
     with (
         driver_errors(path),
         tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder,
@@ -23,7 +23,7 @@ def scratch_folder(path: Path) -> Generator[Path]:
 
 @contextlib.contextmanager
 def scratch_database(path: Path, *, key: Key | None) -> Generator[Database]:
-    """A file of today's schema, made where there is none; encrypted where there is a key, as nothing may lie there in clear."""
+    """Yield a file of the present schema, encrypted where there is a key, as nothing may lie there in clear."""
     if key is not None and not path.exists():
         rekey.encrypt(path, key, salt=secrets.token_hex(16))
     database = Database(path, old="migrate", key=key)

@@ -1,4 +1,4 @@
-"""The file made as small as what it holds, in steps so small that nobody waits for one."""
+"""Compaction of the file, in steps so small that nobody waits for one."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,8 @@ INCREMENTAL = 2
 
 
 def compact(database: Database, progress: Callable[[int, int], None], *, whole: bool) -> None:
-    """Merge the index of words and give free pages back to the disk, with others reading and writing between the steps.
+    """Merge the full-text index and give free pages back to the disk, with others reading and writing between the
+    steps.
 
     A file made before files gave pages back in steps is rewritten once; above WHOLE bytes only with `whole`, as nobody
     can write to it meanwhile. Raises Conflict without. Killed at any point it is as it was, or smaller.
@@ -47,7 +48,7 @@ def compact(database: Database, progress: Callable[[int, int], None], *, whole: 
 
 
 def _merge(connection: apsw.Connection) -> None:
-    """Let the segments of the index of words become one, a few pages at a time."""
+    """Merge the segments of the full-text index, a few pages at a time."""
     pages = -MERGED  # at first all segments are to be merged, then what that left to be done
     for _ in range(STEPS):
         before = connection.total_changes()

@@ -1,4 +1,4 @@
-"""Taking an item out of the file for good: its states and index rows, the digests that may hold its words, its places in sources."""
+"""Erasing an item for good: its states, index rows, places in sources, and the digests that may hold its words."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,7 +12,7 @@ from mcp_memory.sqlite.rows import fetch
 
 
 def erase(connection: apsw.Connection, number: int, *, operation: int, at: int) -> list[tuple[int, Span]] | None:
-    """Erase an item as `operation` at transaction time `at`; the places in sources that are to be blanked.
+    """Erase an item as `operation` at transaction time `at`; return the places in sources that are to be blanked.
 
     Digests made later than `at` never saw its words, and stay. None where there is no such item.
     """
@@ -56,7 +56,7 @@ def erase(connection: apsw.Connection, number: int, *, operation: int, at: int) 
 
 
 def redact(connection: apsw.Connection, gone: Mapping[int, Iterable[Span]], *, at: int) -> None:
-    """Blank what is gone of each source, by its number, and drop the sources that say nothing else."""
+    """Blank spans of each source, by its number, and delete sources that say nothing else."""
     for source, spans in gone.items():
         forgotten, others = source_redaction.spans_in(connection, source)
         if not forgotten and not others:

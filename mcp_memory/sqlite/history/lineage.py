@@ -1,4 +1,4 @@
-"""Where an item comes from and what became of it: its source, its states, what it replaced."""
+"""Lineage of an item: its source, its states, what it replaced."""
 
 import json
 from bisect import bisect_right
@@ -24,7 +24,7 @@ from mcp_memory.sqlite.rows import (
 
 
 def replaced_by(connection: apsw.Connection, ids: Sequence[ItemId], *, as_of: int | None) -> dict[ItemId, list[Item]]:
-    """For each item what it replaced, directly or through others, the latest first; or had replaced at `as_of`."""
+    """Return what each item replaced, directly or through others, the latest first; or had replaced at `as_of`."""
     rows = fetch(
         connection,
         f"""
@@ -46,7 +46,7 @@ def replaced_by(connection: apsw.Connection, ids: Sequence[ItemId], *, as_of: in
 
 
 def source(connection: apsw.Connection, source_id: SourceId, *, as_of: int | None) -> Source:
-    """A source, with what was forgotten of it blanked out, now or at `as_of`.
+    """Return a source, with what was forgotten of it blanked, now or at `as_of`.
 
     Raises NotFound where there is none, or nothing else is left of it.
     """
@@ -63,7 +63,7 @@ def source(connection: apsw.Connection, source_id: SourceId, *, as_of: int | Non
 
 
 def history(connection: apsw.Connection, item_id: ItemId) -> list[Revision]:
-    """See store.History."""
+    """Return every state of an item with the operation that made it, the first first. Raises NotFound."""
     rows = fetch(
         connection,
         f"""
@@ -95,7 +95,7 @@ def history(connection: apsw.Connection, item_id: ItemId) -> list[Revision]:
 
 
 def _said_again(connection: apsw.Connection, number: int) -> list[Operation]:
-    """The operations that said an item again and that still count, the first first."""
+    """Return the operations that repeated an item and still count, the first first."""
     rows = fetch(
         connection,
         f"SELECT {OPERATION_COLUMNS} FROM operations AS o WHERE o.id IN "

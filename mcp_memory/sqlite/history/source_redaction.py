@@ -1,4 +1,4 @@
-"""What forgetting hides of a source's text and erasing takes out of it, with every other span left in its place."""
+"""Blanking of spans in a source's text, with every other span left in its place."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ Of one byte, as the shortest character is: what is erased must not make a full f
 
 
 def places_of(connection: apsw.Connection, item: int) -> list[tuple[int, Span]]:
-    """Each source that says an item, or said it before that was taken back, with where."""
+    """Return each source that states an item, or did before that was taken back, with where."""
     rows = fetch(
         connection,
         "SELECT source_id, span_start, span_end FROM items WHERE id = :item "
@@ -26,7 +26,7 @@ def places_of(connection: apsw.Connection, item: int) -> list[tuple[int, Span]]:
 
 
 def spans_in(connection: apsw.Connection, source: int, *, as_of: int | None = None) -> tuple[list[Span], list[Span]]:
-    """Where a source says items that are forgotten or taken back, and where it says any others; or did at `as_of`."""
+    """Return where a source states forgotten items, and where it states any others; or did at `as_of`."""
     rows = fetch(
         connection,
         f"""
@@ -44,7 +44,7 @@ def spans_in(connection: apsw.Connection, source: int, *, as_of: int | None = No
 
 
 def blank(text: str, gone: Iterable[Span], *, kept: Iterable[Span]) -> str:
-    """The text with BLANK for each character of the spans that are gone, but for those that a kept span holds too.
+    """Replace each character of the spans that are gone by BLANK, but for those that a kept span holds too.
 
     >>> blank("one two three", [Span(0, 7)], kept=[Span(4, 13)])
     '____two three'

@@ -1,4 +1,4 @@
-"""Taking operations back: what one changed, what has come to depend on it, and the states that bring back the earlier ones.
+"""Undo of operations: what one changed, what depends on it since, and the states that restore the earlier ones.
 
 Nothing is deleted: an item gets a new state that says what the one before the operation said, and what has a
 transaction time (links, repeats, confirmations, digests) ends, or begins anew. An operation and the undos of it are a
@@ -84,7 +84,7 @@ class Obstacle:
 
 
 def last_operation(connection: apsw.Connection, *, client: str, session: str) -> OperationId:
-    """The last operation of the session, or of its client where the session has done nothing, that still counts.
+    """Return the last operation of the session, or of its client where the session has none, that still counts.
 
     Raises NotFound where there is none: what came before the session is taken back by name only, once the session's
     own operations are. Raises Conflict where another file has been brought in since: the same client may have done it
@@ -123,7 +123,7 @@ def _may_be_elsewhere(connection: apsw.Connection, since: int) -> Conflict:
 
 
 def plan(connection: apsw.Connection, number: int) -> Plan:
-    """What taking the operation back comes to.
+    """Plan what taking the operation back changes.
 
     Raises NotFound where there is none of that id; Conflict where it is taken back already, erased something, left
     nothing that could be taken back, or where later operations depend on it: the message names the last of them.
@@ -168,7 +168,7 @@ def plan(connection: apsw.Connection, number: int) -> Plan:
 
 
 def described(connection: apsw.Connection, found: Plan) -> Undoing:
-    """The plan for those who read it."""
+    """Describe the plan with its items."""
     numbers = [number for change in found.changes for number in (change.present, change.target) if number is not None]
     rows = fetch(
         connection,
@@ -189,7 +189,7 @@ def described(connection: apsw.Connection, found: Plan) -> Undoing:
 
 
 def carry_out(connection: apsw.Connection, found: Plan, *, operation: int, at: int, ids: IdSequence) -> None:
-    """Change the effects, as `operation` at transaction time `at`."""
+    """Carry the plan out, as `operation` at transaction time `at`."""
     origin = id_number(found.origin.id)
     connection.execute(
         "UPDATE operations SET undoes = ?, takes_back = ? WHERE id = ?", (origin, not found.origin.undone, operation)
@@ -224,7 +224,7 @@ def carry_out(connection: apsw.Connection, found: Plan, *, operation: int, at: i
 
 
 def describe_operation(operation: Operation) -> str:
-    """An operation by its verb, id, time and client."""
+    """Return verb, id, time and client of an operation."""
     return f"{operation.verb} #{operation.id} ({format_moment(operation.at)} UTC, {operation.client})"
 
 
@@ -236,7 +236,7 @@ def _operation(connection: apsw.Connection, number: int) -> Operation:
 
 
 def _tip(connection: apsw.Connection, origin: Operation) -> Operation:
-    """The undo that made the operation as it is, or the operation itself.
+    """Return the undo that made the operation as it is, or the operation itself.
 
     Where two files that became one had both taken it back, the first of these did; the other changed nothing more.
     """
@@ -305,7 +305,7 @@ def _obstacles(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
 
 
 def _moved_on(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
-    """Items that are no longer in the state that the chain left them in, with what made the state they are in."""
+    """Find items that are no longer in the state that the chain left them in."""
     rows = fetch(
         connection,
         """
@@ -323,7 +323,7 @@ def _moved_on(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
 
 
 def _newer_digests(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
-    """Topics that have another digest than the one that the chain left them."""
+    """Find topics that have another digest than the one that the chain left them."""
     rows = fetch(
         connection,
         """
@@ -340,7 +340,7 @@ def _newer_digests(connection: apsw.Connection, found: Plan) -> Iterator[Obstacl
 
 
 def _gone(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
-    """Items that the operation said again, and that were forgotten or taken back since."""
+    """Find items that the operation repeated, and that were forgotten or taken back since."""
     rows = fetch(
         connection,
         """
@@ -360,7 +360,7 @@ def _gone(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
 
 
 def _said_again(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
-    """Items that were said again since, and would no longer be there in those words."""
+    """Find items that were repeated since, and would no longer be there in those words."""
     losing = [
         change.item for change in found.changes if change.live and not (change.becomes_live and change.says_the_same)
     ]
@@ -375,7 +375,7 @@ def _said_again(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
 
 
 def _replaced_too(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
-    """Items that would come back although something else has taken their place since."""
+    """Find items that would come back although something else has taken their place since."""
     rows = fetch(
         connection,
         "SELECT l.to_id, l.from_id, l.operation_id FROM links AS l JOIN operations AS o ON o.id = l.operation_id "
@@ -388,7 +388,7 @@ def _replaced_too(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle
 
 
 def _remembered_anew(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
-    """Items that would come back although the same has been remembered anew since; turns of a conversation may repeat."""
+    """Find items that would come back although the same was stored anew since; turns of a conversation may repeat."""
     rows = fetch(
         connection,
         """

@@ -1,4 +1,4 @@
-"""What the indexes of words and of dates hold of a state, and how it gets there and away."""
+"""Writing to the full-text index and the index of dates."""
 
 import json
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ def insert_words(connection: apsw.Connection, revision_id: int, text: str, speak
 
 
 def delete_words(connection: apsw.Connection, revision_id: int, text: str, speaker: str | None) -> None:
-    """Take a state's words out of the index; they must be the ones that were put in."""
+    """Delete a state's words from the index; they must be the ones that were inserted."""
     connection.execute(
         "INSERT INTO text_index (text_index, rowid, words, grams) VALUES ('delete', ?, ?, ?)",
         (revision_id, *indexed(text, speaker)),
@@ -25,7 +25,7 @@ def delete_words(connection: apsw.Connection, revision_id: int, text: str, speak
 
 
 def insert_dates(connection: apsw.Connection, revision_id: int, text: str, *, said: int) -> None:
-    """Index the stretches of time a state's text names; `said` is its own date at face value, in milliseconds."""
+    """Index the periods a state's text names; `said` is its own date at face value, in milliseconds."""
     connection.execute(
         "INSERT OR IGNORE INTO text_dates (revision_id, periods) VALUES (?, ?)",
         (revision_id, json.dumps(text_periods(text, said=datetime.fromtimestamp(said / 1000, UTC)))),
@@ -33,7 +33,7 @@ def insert_dates(connection: apsw.Connection, revision_id: int, text: str, *, sa
 
 
 def copy_dates(connection: apsw.Connection, old: int, new: int) -> None:
-    """Give a new state of the same text the dates that the old one tells."""
+    """Copy the dates of a state to a new one of the same text."""
     connection.execute(
         "INSERT OR IGNORE INTO text_dates (revision_id, periods) SELECT ?, periods FROM text_dates WHERE revision_id = ?",
         (new, old),

@@ -1,4 +1,4 @@
-"""What the words of a question are, how common each is in the file, and which rows a filter lets through."""
+"""Terms of a query, their document frequencies, and filters as SQL."""
 
 import json
 import re
@@ -38,7 +38,7 @@ _KANA = re.compile(f"[{HIRAGANA}ー]+")
 
 
 def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
-    """Return the filter as SQL over a revision r and its item i, with what it binds."""
+    """Return the filter as SQL over a revision r and its item i, and its bindings."""
     parts = ["r.status = 'live'"]
     bound: dict[str, Any] = {"zone_offset": where.zone_offset}
     if where.as_of is None:
@@ -69,13 +69,13 @@ def conditions(where: Filter) -> tuple[str, dict[str, Any]]:
 
 
 def prepare(connection: apsw.Connection) -> None:
-    """Give a connection what the searches need: in how many rows each term stands."""
+    """Create the temporary table of document frequencies that searches read."""
     connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab (main, text_index, row)")
 
 
 def query_terms(query: str) -> dict[str, float]:
-    """Return the terms searched for and the weight of each: words that are no stop words, pairs of CJK characters, and less
-    than these their lone characters."""
+    """Return the terms of a query with their weights: words without stop words, CJK bigrams, and CJK characters at
+    less."""
     content = content_words(query)
     idle = function_words(query)
     words = list(dict.fromkeys(word for word in content if word not in idle) or dict.fromkeys(content))[:QUERY_WORDS]
@@ -127,12 +127,12 @@ def _begins(word: str, other: str) -> bool:
 
 
 def match_expression(terms: Iterable[str]) -> str:
-    """Return the FTS5 expression for any of the terms; each is quoted, so nothing a user writes is read as an operator."""
+    """Return the FTS5 expression for any of the terms; each is quoted, so that nothing a user writes is an operator."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
 class DocumentFrequencies:
-    """In how many states each term stands, looked up once for as long as the index of words is as it is. Thread-safe."""
+    """Document frequencies, cached for as long as the full-text index is unchanged. Thread-safe."""
 
     def __init__(self) -> None:
         self._kept: tuple[bytes, dict[str, int]] = b"", {}
@@ -158,13 +158,13 @@ class DocumentFrequencies:
         return (_varints(_averages(connection)) or [0])[0]
 
     def average_length(self, connection: apsw.Connection) -> float:
-        """Return the tokens of a state, on average."""
+        """Return the average number of tokens of a state."""
         total, *tokens = _varints(_averages(connection)) or [0]
         return sum(tokens) / total if total else 0.0
 
 
 def _averages(connection: apsw.Connection) -> bytes:
-    """Return FTS5's record of how many rows and how many tokens a column there are, as varints."""
+    """Return the FTS5 record of how many rows there are and how many tokens each column has in all, as varints."""
     return connection.execute("SELECT block FROM text_index_data WHERE id = 1").get or b""
 
 
@@ -179,7 +179,7 @@ def _varints(record: bytes) -> list[int]:
 
 
 def tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
-    """Return the tokenizer of the index of words: a text's folded, stemmed tokens."""
+    """Return the index's tokenizer: folded, stemmed tokens."""
     made = connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
 
     def tokens(text: str) -> list[str]:
@@ -190,5 +190,5 @@ def tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
 
 
 def indexed(text: str, speaker: str | None) -> tuple[str, str]:
-    """Return the two columns: the text with its speaker, and the CJK characters and their pairs."""
+    """Return the two columns of the index: the text with its speaker, and CJK characters and bigrams."""
     return spoken(text, speaker), " ".join(grams(text))

@@ -1,4 +1,4 @@
-"""The indexes of words and of dates rebuilt beside the service: made elsewhere, and put in their place in one moment."""
+"""Rebuild of the indexes of words and dates while others read and write."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _LACKING = f"{INDEXED} AND r.id NOT IN (SELECT id FROM fresh.kept)"
 
 
 def reindex_words(database: Database, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
-    """Rebuild the indexes of words and of dates while others read and write; `progress` gets how many of how many.
+    """Rebuild the indexes of words and of dates; `progress` gets how many states are done of how many.
 
     The words are indexed in memory, and what they are kept in is changed in one transaction: nobody finds less
     meanwhile, others wait for that transaction alone, and after a kill all is as it was.
@@ -51,7 +51,7 @@ def reindex_words(database: Database, progress: Callable[[int, int], None], *, z
 
 
 def _take(connection: apsw.Connection, *, zone_offset: int, limit: int) -> list[tuple[int, str, int]]:
-    """Index the words of the next states in memory; each state's number, its text, and its own date at face value."""
+    """Index the words of the next states in memory; return their numbers, texts and own dates at face value."""
     rows = fetch(
         connection,
         f"SELECT r.id, r.text, i.speaker, coalesce(r.occurred_at, i.recorded_at + ?) {_LACKING} ORDER BY r.id LIMIT ?",
@@ -72,9 +72,9 @@ def _write_dates(connection: apsw.Connection, states: Sequence[tuple[int, str, i
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.executemany(
-            "INSERT INTO text_dates (revision_id, periods) SELECT :state, :told FROM revisions WHERE id = :state "
+            "INSERT INTO text_dates (revision_id, periods) SELECT :state, :periods FROM revisions WHERE id = :state "
             "ON CONFLICT DO UPDATE SET periods = excluded.periods WHERE periods <> excluded.periods",
-            ({"state": number, "told": told} for number, told in read),
+            ({"state": number, "periods": periods} for number, periods in read),
         )
         connection.execute("COMMIT")
     except BaseException:
@@ -83,7 +83,7 @@ def _write_dates(connection: apsw.Connection, states: Sequence[tuple[int, str, i
 
 
 def _put_in_place(connection: apsw.Connection) -> None:
-    """Let the index that was made in memory, without what was erased in the meantime, take the place of the file's."""
+    """Replace the index of the file by the one built in memory, without what was erased in the meantime."""
     gone = fetch(
         connection,
         "SELECT id, words, grams FROM fresh.kept WHERE id NOT IN (SELECT id FROM main.revisions WHERE status = 'live')",
@@ -100,7 +100,7 @@ def _put_in_place(connection: apsw.Connection) -> None:
 
 
 def drop_damaged_vectors(connection: apsw.Connection) -> None:
-    """Let go of vectors that can't be used as they are, so that they are made anew."""
+    """Delete vectors that cannot be used, so that they are computed anew."""
     wrong = list(damaged_vectors(connection))
     for table in ("vectors", "binary_vectors"):
         connection.executemany(f"DELETE FROM {table} WHERE encoder_id = ? AND revision_id = ?", wrong)

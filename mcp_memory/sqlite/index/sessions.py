@@ -1,4 +1,4 @@
-"""Which items were told together: in one call, or in one session within the same hour, a few of them."""
+"""Items that were stored together: in one call, or in one session within the same hour, a few of them."""
 
 import json
 from collections.abc import Sequence
@@ -10,22 +10,22 @@ from mcp_memory.language.dates.periods import HOUR
 from mcp_memory.sqlite.rows import fetch
 
 FEW = 12
-"""Statements told together at most for that to say something of what they are about: more are a list, or an import."""
+"""Statements of a session at most for that to say something of what they are about: more are a list, or an import."""
 BARE = 200
 """Characters of each that are looked at: what says more names what it is about."""
 
 _TOLD = f"""operations AS p JOIN revisions AS t ON t.operation_id = p.id AND t.number = 1
     AND p.client = o.client AND p.session = o.session AND p.verb = 'remember'
     AND p.at BETWEEN o.at / {HOUR} * {HOUR} AND (o.at / {HOUR} + 1) * {HOUR} - 1 AND (o.session <> '' OR p.id = o.id)"""
-"""What was told together with the operation `o`."""
+"""The statements of the session of the operation `o`."""
 
 
 class Session(NamedTuple):
-    """Statements that were told together."""
+    """Statements that were stored together."""
 
     name: str
     texts: tuple[str, ...]
-    """Their first BARE characters, as they were told at first, in the order in which they were told."""
+    """Their first BARE characters, as they were first stated, in that order."""
     place: int
     """Of the item that was asked for."""
 
@@ -34,9 +34,9 @@ ALONE = Session("", (), 0)
 
 
 def session_of(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, Session]:
-    """By state, what its item was told together with; none for passages, turns and what was told alone.
+    """Return, by state, what its item was stored together with; nothing for passages, turns and lone statements.
 
-    A session is told by its client; where it has no name, only what one call told is told together.
+    A session is named by its client; without a name, each call is one.
     """
     rows = fetch(
         connection,
@@ -58,12 +58,12 @@ def session_of(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict
             continue
         name = f"{client} {session} {hour}" if session else f"{operation}"
         if name not in texts:
-            told = fetch(
+            rows = fetch(
                 connection,
                 f"SELECT t.item_id, substr(t.text, 1, {BARE}) FROM operations AS o JOIN {_TOLD} "
                 "WHERE o.id = ? ORDER BY t.item_id",
                 (operation,),
             )
-            texts[name] = dict(told)
+            texts[name] = dict(rows)
         found[number] = Session(name, tuple(texts[name].values()), list(texts[name]).index(item))
     return found

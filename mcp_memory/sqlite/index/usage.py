@@ -1,4 +1,4 @@
-"""How often each item was handed out."""
+"""Use counts: how often recall returned each item."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from mcp_memory.sqlite.rows import fetch, number_of
 
 
 def uses(connection: apsw.Connection, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
-    """How often items were handed out before a day, in days since 1970."""
+    """Return how often items were returned before a day, in days since 1970."""
     rows = fetch(
         connection,
         "SELECT item_id, CASE WHEN day < ? THEN count ELSE earlier END FROM uses "
@@ -22,7 +22,7 @@ def uses(connection: apsw.Connection, ids: Sequence[ItemId], *, before: int) -> 
 
 
 def add_uses(connection: apsw.Connection, counts: Mapping[ItemId, int], *, day: int) -> None:
-    """Count that items were handed out on a day; one that is gone is passed over."""
+    """Count that items were returned on a day; one that is gone is skipped."""
     connection.executemany(
         "INSERT INTO uses (item_id, count, day, earlier) SELECT id, :count, :day, 0 FROM items WHERE id = :item "
         "ON CONFLICT DO UPDATE SET earlier = CASE WHEN excluded.day > day THEN count ELSE earlier END, "

@@ -1,4 +1,4 @@
-"""Whether the indexes say what the truth says: every word, every date and every vector compared, not only counted."""
+"""Comparison of the indexes with the truth: every word, every date and every vector."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _ZERO = timedelta(0)
 
 
 def counted_problems(connection: apsw.Connection) -> Iterator[str]:
-    """How many states the index of words lacks, and how many it holds that are not there."""
+    """Count the states that the full-text index lacks, and those it holds that are not there."""
     missing: int = connection.execute(
         f"SELECT count(*) {INDEXED} AND r.id NOT IN (SELECT id FROM text_index_docsize)"
     ).get
@@ -38,7 +38,7 @@ def counted_problems(connection: apsw.Connection) -> Iterator[str]:
 
 
 def words_problems(connection: apsw.Connection) -> Iterator[str]:
-    """States whose words are indexed otherwise than they say, by an index made anew in memory beside the one that is."""
+    """Compare the full-text index with one built anew in memory."""
     differ = 0 if any(counted_problems(connection)) else len(_differing_words(connection))
     if differ:
         yield f"{counted(differ, 'state is', 'states are')} indexed by other words than said; run `mcp-memory reindex`"
@@ -58,46 +58,46 @@ def _differing_words(connection: apsw.Connection) -> set[int]:
 
 
 def _by_state(connection: apsw.Connection) -> dict[int, int]:
-    """For each state that is indexed a hash of the words, columns and places it is indexed by."""
+    """Return, for each indexed state, a hash of its words, columns and places."""
     connection.execute("CREATE VIRTUAL TABLE temp.said USING fts5vocab(main, text_index, instance)")
-    told: dict[int, int] = {}
+    hashes: dict[int, int] = {}
     try:
         for state, *word in connection.execute("SELECT doc, term, col, offset FROM temp.said"):
-            told[state] = told.get(state, 0) ^ hash(tuple(word))  # no word stands twice at one place
+            hashes[state] = hashes.get(state, 0) ^ hash(tuple(word))  # no word stands twice at one place
     finally:
         connection.execute("DROP TABLE temp.said")
-    return told
+    return hashes
 
 
 def dates_problems(connection: apsw.Connection) -> Iterator[str]:
-    """States whose dates are indexed otherwise than they are read. What has none yet is read in the background."""
+    """Compare the indexed dates with those that are read now. States without any are dated in the background."""
     rows = connection.execute(
         "SELECT r.text, t.periods, coalesce(r.occurred_at, i.recorded_at), r.occurred_at IS NOT NULL "
         "FROM text_dates AS t JOIN revisions AS r ON r.id = t.revision_id JOIN items AS i ON i.id = r.item_id "
         "WHERE r.status = 'live'"
     )
-    wrong = sum(not _told(text, periods, said, exact=bool(exact)) for text, periods, said, exact in rows)
+    wrong = sum(not _matches(text, periods, said, exact=bool(exact)) for text, periods, said, exact in rows)
     if wrong:
         yield f"the dates of {counted(wrong, 'state')} are indexed otherwise than they are read; run `mcp-memory reindex`"
 
 
-def _told(text: str, periods: str, said: int, *, exact: bool) -> bool:
-    """Whether these are the stretches of time that a text names; where its own zone is not kept, in any zone."""
+def _matches(text: str, periods: str, said: int, *, exact: bool) -> bool:
+    """Return whether these are the periods that a text names; where its own zone is unknown, in any zone."""
     moment = datetime.fromtimestamp(said / 1000, UTC)
     zones = (_ZERO,) if exact else chain((_ZERO,), ZONES)
     return any(json.dumps(text_periods(text, said=moment + zone)) == periods for zone in zones)
 
 
 def vectors_problems(connection: apsw.Connection) -> Iterator[str]:
-    """Vectors that are not as long as their encoder makes them, or whose signs are not those of their numbers."""
+    """Report vectors that have another length than their encoder, or other bits than their codes."""
     wrong = len(damaged_vectors(connection))
     if wrong:
-        told = counted(wrong, "vector does", "vectors do")
-        yield f"{told} not have the encoder's length or its own signs; run `mcp-memory reindex`"
+        which = counted(wrong, "vector does", "vectors do")
+        yield f"{which} not have the encoder's length or its own signs; run `mcp-memory reindex`"
 
 
 def damaged_vectors(connection: apsw.Connection) -> set[tuple[int, int]]:
-    """The encoder and the state of each vector that can't be used as it is."""
+    """Return encoder and state of each vector that cannot be used."""
     wrong: set[tuple[int, int]] = set(
         fetch(
             connection,
@@ -122,7 +122,7 @@ _VECTORS = """
 
 
 def _usable(dimensions: int, codes: bytes, late: int, signs: bytes) -> bool:
-    """Whether a vector has its length, and each number that is not 0 its sign."""
+    """Return whether a vector has its length, and each number that is not 0 its bit."""
     if len(codes) != dimensions or late != dimensions or len(signs) != (dimensions + 7) // 8:
         return False
     numbers = np.frombuffer(codes, np.int8)

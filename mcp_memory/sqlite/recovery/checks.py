@@ -1,4 +1,4 @@
-"""Keeping the file sound: what is wrong with it, its indexes rebuilt, its backup checked."""
+"""Checks of a file, its checked backup, and dates that its index lacks."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -22,7 +22,7 @@ SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"
 
 
 def add_embeddings(connection: apsw.Connection, identity: str, embeddings: Mapping[int, Embedding]) -> None:
-    """Keep vectors of states that are still there and have none of this encoder."""
+    """Store vectors of states that are still there and have none of this encoder."""
     encoder = connection.execute("SELECT id FROM encoders WHERE identity = ?", (identity,)).get
     if encoder is None:
         raise Conflict(f"The vectors of the encoder {identity} were dropped in the meantime: another one serves now.")
@@ -36,7 +36,7 @@ def lacks_dates(connection: apsw.Connection) -> bool:
 
 
 def read_dates(connection: apsw.Connection, *, zone_offset: int, limit: int) -> int:
-    """Index the dates in states that were kept before there was that index; how many were found to lack it."""
+    """Index the dates of states that lack them; return how many did."""
     rows = fetch(connection, f"SELECT r.id, r.text, {SAID} {UNDATED} LIMIT ?", (zone_offset, limit))
     for revision_id, text, said in rows:
         insert_dates(connection, revision_id, text, said=said)
@@ -44,7 +44,7 @@ def read_dates(connection: apsw.Connection, *, zone_offset: int, limit: int) -> 
 
 
 def backup(database: Database, target: Path) -> None:
-    """Copy the file as it is at one moment to `target`, and put it there only when the copy proves sound.
+    """Copy the file as it is at one moment to `target`, and put it there only where the copy proves sound.
 
     Raises Conflict where `target` exists already, Unusable where it can't be written or the copy is damaged.
     """
@@ -52,17 +52,18 @@ def backup(database: Database, target: Path) -> None:
 
 
 def backup_dated(database: Database, at: datetime, *, before: str | None = None, folder: Path | None = None) -> Path:
-    """Do the same under a dated name (backup_names.target), which it gives."""
+    """Do the same under a dated name (backup_names.target), and return its path."""
     return database.copy_dated(at, problems, before=before, folder=folder)
 
 
 def problems(connection: apsw.Connection) -> Iterator[str]:
-    """Each thing that is wrong in the file, in words; nothing where all is well."""
+    """Yield each problem of the file, in words."""
     yield from _told(connection, integrity_problems, broken_references, truth_problems, counted_problems)
 
 
 def differences(connection: apsw.Connection) -> Iterator[str]:
-    """Where the indexes say something else than the truth: they are made again to be compared, 100,000 items in a minute."""
+    """Yield each difference between indexes and truth: they are derived again to be compared, 100,000 items in a
+    minute."""
     yield from _told(connection, words_problems, dates_problems, vectors_problems)
 
 
@@ -75,7 +76,7 @@ def _told(connection: apsw.Connection, *looks: Callable[[apsw.Connection], Itera
 
 
 def truth_problems(connection: apsw.Connection) -> Iterator[str]:
-    """What is wrong with the truth: texts that are not those that were recorded, items without a state."""
+    """Yield what is wrong with the truth: texts that are not those that were recorded, items without a state."""
     for source, digest, text in connection.execute("SELECT id, sha256, text FROM sources"):
         if sha256(text) != digest:
             yield f"the text of source #{id_text(source)} does not have the SHA-256 it was recorded with"

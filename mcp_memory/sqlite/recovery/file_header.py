@@ -1,4 +1,4 @@
-"""A damaged header written anew: what SQLite needs to read a file at all, which our files have in common or can be found out."""
+"""Rebuild of a damaged header: what SQLite needs to read a file at all, known or measured from the file's pages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
 
 def rebuild_header(path: Path, version: int) -> bool:
-    """Give a copy of a plain file the header of a memory file of a schema; False where it is not made of SQLite's pages.
+    """Write the header of a memory file of a schema to a plain copy; return False where its pages are not SQLite's.
 
     What is free and how pages may be moved is not said, as nothing tells it. The size of a page is that of the log, else
     the one at which most pages begin as pages do.
@@ -48,7 +48,7 @@ def rebuild_header(path: Path, version: int) -> bool:
 
 
 def page_size(path: Path) -> int | None:
-    """How long the pages of a file without a header are; None where no length fits."""
+    """Return the page size of a file without a header; None where none fits."""
     log = Path(f"{path}-wal")
     if log.exists():
         with log.open("rb") as file:
@@ -61,7 +61,7 @@ def page_size(path: Path) -> int | None:
 
 
 def _share(path: Path, size: int) -> float:
-    """Which part of the pages after the first begins as one of a table or an index does."""
+    """Return which share of the pages after the first begins as one of a table or an index does."""
     pages = list(_beginnings(path, size))
     return sum(_is_one(page, size) for page in pages) / len(pages)
 
@@ -74,7 +74,7 @@ def _beginnings(path: Path, size: int) -> Iterator[bytes]:
 
 
 def _is_one(page: bytes, size: int) -> bool:
-    """Whether a page's kind, its number of cells and where they begin agree."""
+    """Return whether a page's kind, its number of cells and where they begin agree."""
     length = _KINDS.get(page[0])
     if length is None:
         return False

@@ -1,4 +1,4 @@
-"""What was saved of a damaged file made whole: what is named and lost is made anew from what tells of it, or let go."""
+"""Completion of salvaged truth: what is referenced and lost is rebuilt from other records, or dropped."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,9 +34,9 @@ _FIRST_TEXT = "(SELECT r.text FROM revisions AS r WHERE r.item_id = i.id AND r.n
 
 
 def fill_gaps(connection: apsw.Connection, clock: Callable[[], int]) -> list[str]:
-    """Make sound what was saved, and say in words what was made up and what is lost. Foreign keys must be off.
+    """Complete what was salvaged; return in words what was made up and what is lost. Foreign keys must be off.
 
-    An operation that is lost keeps its place with nothing told of it. A source that is lost is put together from the
+    An operation that is lost keeps its place without a summary. A source that is lost is put together from the
     memories that were said in it, blank between them. A memory whose states are lost says what its source says at its
     place; one whose present state is lost is as it was before that.
     """
@@ -78,7 +78,7 @@ def _note(notes: list[str], number: int, noun: str, one: str, many: str) -> None
 
 
 def _restore_texts(connection: apsw.Connection, notes: list[str]) -> None:
-    """Where one of a source and the first state of a memory no longer has its own hash, let the other say what it was."""
+    """Restore the text of a source or first state that fails its hash from the other."""
     for source, digest, text in fetch(connection, "SELECT id, sha256, text FROM sources"):
         sound = sha256(text) == digest
         for revision, start, end, said, speaker, said_hash in fetch(
@@ -112,7 +112,7 @@ def _restore_texts(connection: apsw.Connection, notes: list[str]) -> None:
 
 
 def _make_items(connection: apsw.Connection, ids: IdSequence, notes: list[str]) -> None:
-    """Give states whose item is lost an item of their own, said in a source of its first known words."""
+    """Give states whose item is lost an item of their own, in a source of its first known words."""
     rows = fetch(
         connection,
         "SELECT item_id, operation_id, text, min(number), min(from_time) FROM revisions "
@@ -132,7 +132,7 @@ def _make_items(connection: apsw.Connection, ids: IdSequence, notes: list[str]) 
 
 
 def _make_first_states(connection: apsw.Connection, notes: list[str]) -> None:
-    """Let a memory whose first state is lost begin with what its source says there, or with what is known of it next."""
+    """Let an item whose first state is lost begin with what its source says there, or with its next known state."""
     made = 0
     for item, source, start, end, recorded_at in fetch(connection, _WITHOUT_FIRST):
         row: tuple[Any, ...] | None = connection.execute(
@@ -173,7 +173,7 @@ def _make_first_states(connection: apsw.Connection, notes: list[str]) -> None:
 
 
 def _make_sources(connection: apsw.Connection, ids: IdSequence, notes: list[str]) -> None:
-    """Put lost sources together from what was said in them."""
+    """Put lost sources together from the items that were stated in them."""
     lost = fetch(
         connection, "SELECT DISTINCT source_id FROM items WHERE source_id NOT IN (SELECT id FROM sources) ORDER BY 1"
     )
@@ -204,7 +204,7 @@ def _make_sources(connection: apsw.Connection, ids: IdSequence, notes: list[str]
 
 
 def _insert_source(connection: apsw.Connection, number: int, operation: int, text: str, *, at: int) -> int:
-    """A source that was made up. As one that is redacted it is never taken for the one of these very words."""
+    """Insert a source that was made up. As a redacted one it is never taken for the one of these very words."""
     connection.execute(
         "INSERT INTO sources (id, operation_id, sha256, kind, text, recorded_at, redacted_at) "
         "VALUES (?, ?, ?, 'words', ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""Damage mended: indexes rebuilt in place from truth that is whole; and what is left of damaged truth saved elsewhere."""
+"""Repair: indexes rebuilt in place from whole truth, and damaged truth salvaged into a new file."""
 
 import logging
 import os
@@ -36,7 +36,7 @@ CHANGES_AHEAD = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was saved of a damaged file."""
+    """What was salvaged of a damaged file."""
 
     saved: dict[str, int]
     """Rows by table of truth."""
@@ -76,14 +76,14 @@ def repair(database: Database) -> None:
 
 
 def damage(connection: apsw.Connection) -> list[tuple[str, bool]]:
-    """What SQLite finds wrong, each with whether it is in a table of truth itself."""
+    """Return what SQLite finds wrong, each with whether it is in a table of truth itself."""
     roots = dict(fetch(connection, "SELECT rootpage, name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0"))
     lines: list[str] = []
     try:
         lines += [
             line
-            for (told,) in connection.execute("PRAGMA integrity_check")
-            for line in told.splitlines()
+            for (found_lines,) in connection.execute("PRAGMA integrity_check")
+            for line in found_lines.splitlines()
             if line != "ok"
         ]
     except apsw.CorruptError as error:
@@ -102,7 +102,7 @@ def damage(connection: apsw.Connection) -> list[tuple[str, bool]]:
 
 
 def _copy_whole(damaged: apsw.Connection, path: Path, *, key: cipher.Key | None) -> list[str]:
-    """Make a sound file of all that can be read; what of the truth can't be, in words."""
+    """Copy all that can be read into a sound file; return, in words, what of the truth cannot be."""
     with scratch_database(path, key=key) as fresh, closing(fresh.connect()) as target:
         target.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
         target.execute("BEGIN IMMEDIATE")
@@ -129,7 +129,7 @@ def _last_change(connection: apsw.Connection) -> int:
 
 
 def _carry_indexes(damaged: apsw.Connection, target: apsw.Connection) -> None:
-    """Bring over what can be read of what is long in the making; the rest is made in the background."""
+    """Copy what can be read of costly indexes; the rest is derived in the background."""
     for table in CARRIED:
         with suppress(apsw.Error):
             salvage.copy_table(damaged, target, table)
@@ -147,7 +147,7 @@ def _index_words(target: apsw.Connection) -> None:
 
 
 def _write_back(database: Database, path: Path, *, watcher: apsw.Connection, seen: int) -> bool:
-    """Write a file's pages over the database's in one transaction; False where others have written since."""
+    """Write a file's pages over the database's in one transaction; return False where others have written since."""
     beside = Database(path, key=database.key)
     with (
         closing(beside),
@@ -172,7 +172,7 @@ def _beyond(path: Path, found: Sequence[tuple[str, bool]]) -> Unusable:
 
 
 def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recovered:
-    """Save what can be read of a damaged file, with its log, in a new one, which is made whole and serves at once.
+    """Salvage what can be read of a damaged file, with its WAL, into a new one, which is completed and serves at once.
 
     Works on a copy: the damaged file is only read. What is saved of an encrypted file is encrypted under its key. `clock`
     gives milliseconds since 1970. Raises NotFound, Conflict where `target` exists, Unusable where nothing can be read.
@@ -255,7 +255,7 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int], *, named: Path
 
 
 def _rebuild_schema_page(path: Path) -> int | None:
-    """Put back the list of a copy's tables where it can't be read whole, and give its schema; None where it can.
+    """Rebuild the list of tables of a copy where it cannot be read whole, and return its schema; None where it can.
 
     Raises Unusable where too little is known.
     """
@@ -293,7 +293,7 @@ def _rebuild_where_needed(path: Path) -> int | None:
 
 
 def _rebuild_header(path: Path) -> int | None:
-    """Write a copy's header anew, and the list of its tables where that is damaged too; its schema, None where neither fits.
+    """Rebuild a copy's header, and the list of its tables where needed; return its schema, None where none fits.
 
     The schema is the one whose tables the list has, else the one of whose tables and indexes most begin where a new or a
     rewritten file has them: the latest of those.

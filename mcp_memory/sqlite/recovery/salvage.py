@@ -1,4 +1,4 @@
-"""Reading around damage: each row of a table that can still be reached by any way that leads to it."""
+"""Reading around damage: each row of a table that can still be reached by any way."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,18 +29,18 @@ class Read:
 
 
 def is_index(table: str) -> bool:
-    """Whether a table is made from truth, and not truth itself."""
+    """Return whether a table is derived from truth."""
     return table in INDEXES | EARLIER_INDEXES or table.startswith(("cluster", "text_index", "sqlite_"))
 
 
 def tables(connection: apsw.Connection) -> list[str]:
-    """The ordinary tables of a file."""
+    """Return the ordinary tables of a file."""
     rows = fetch(connection, "SELECT name, type FROM pragma_table_list WHERE schema = 'main' ORDER BY name")
     return [name for name, kind in rows if kind == "table" and not name.startswith("sqlite_")]
 
 
 def copy_table(damaged: apsw.Connection, target: apsw.Connection, table: str) -> Read:
-    """Bring each row that can be read of a table into the table of that name in `target`, in the columns both have.
+    """Copy each row that can be read into the table of that name in `target`, in the columns both have.
 
     From the beginning, passing over rows whose text lies in damaged pages, then from the end, then each that an index or
     another table names. A row that `target` does not take, as its values are none that may stand there, is lost too, and
@@ -86,7 +86,7 @@ def _key_of(connection: apsw.Connection, table: str) -> list[str]:
 def _read(
     connection: apsw.Connection, table: str, keys: Sequence[str], columns: Sequence[str], keep: Sink
 ) -> tuple[set[Key], bool]:
-    """What is read from either end; the keys of it, and whether anything could not be read."""
+    """Read from either end; return the keys that were read, and whether anything could not be."""
     found: set[Key] = set()
     failed = False
     for order, beyond in (("", ">"), ("DESC", "<")):
@@ -119,7 +119,7 @@ def _read(
 
 
 def _named(connection: apsw.Connection, table: str, keys: Sequence[str]) -> set[Key]:
-    """The keys that the table's indexes and what refers to the table know of."""
+    """Return the keys that the table's indexes and references know of."""
     named: set[Key] = set()
     for query in (*_by_indexes(connection, table, keys), *_by_references(connection, table, keys)):
         for order in ("", " DESC"):

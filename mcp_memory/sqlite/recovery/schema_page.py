@@ -1,4 +1,4 @@
-"""A damaged list of tables put back: what a migration makes is known, and so is where a new file has it."""
+"""Rebuild of a damaged sqlite_schema from its migrations and from where a new file has its tables."""
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 
 
 def version_in_header(path: Path) -> int | None:
-    """The schema that the first bytes of a plain file name; None where they are not those of a memory file."""
+    """Return the schema version in the header of a plain file; None where it is no memory file."""
     with path.open("rb") as file:
         head = file.read(HEADER)
     if len(head) < HEADER or not head.startswith(MAGIC):
@@ -47,21 +47,21 @@ def version_in_header(path: Path) -> int | None:
 
 
 def missing_pages(path: Path, head: bytes) -> tuple[int, int]:
-    """How many pages are missing at the end of a file, and how many its header says it has; 0, 0 where all are there.
+    """Return how many pages are missing at the end of a file, and how many its header states; 0, 0 where none is.
 
     `head` is its header, in clear. What the log holds is not missing. A header that is not sound, or says more than can
     be, says nothing.
     """
-    size, told = _page_size(head), int.from_bytes(head[28:32], "big")
-    if not head.startswith(MAGIC) or len(head) < HEADER or head[24:28] != head[92:96] or not size or told > PAGES:
+    size, pages = _page_size(head), int.from_bytes(head[28:32], "big")
+    if not head.startswith(MAGIC) or len(head) < HEADER or head[24:28] != head[92:96] or not size or pages > PAGES:
         return 0, 0
     there = path.stat().st_size // size
-    missing = set(range(there + 1, told + 1)) - _logged(Path(f"{path}-wal"), size)
-    return (len(missing), told) if missing else (0, 0)
+    missing = set(range(there + 1, pages + 1)) - _logged(Path(f"{path}-wal"), size)
+    return (len(missing), pages) if missing else (0, 0)
 
 
 def _logged(log: Path, size: int) -> set[int]:
-    """The pages that a log has a version of."""
+    """Return the pages that a WAL has a version of."""
     if not log.exists():
         return set()
     with log.open("rb") as file:
@@ -73,7 +73,7 @@ def _logged(log: Path, size: int) -> set[int]:
 
 
 def pad_missing_pages(path: Path, head: bytes) -> None:
-    """Give a copy that was cut off blank pages at its end: what is written now must not stand where a table still looks."""
+    """Append blank pages to a truncated copy: what is written now must not stand where a table still looks."""
     _, pages = missing_pages(path, head)
     if pages:
         with path.open("r+b") as file:
@@ -81,7 +81,7 @@ def pad_missing_pages(path: Path, head: bytes) -> None:
 
 
 def rebuild_schema_page(path: Path, version: int, make: Callable[[apsw.Connection], None]) -> bool:
-    """Write the list of a file's tables anew, where it is known which page each of them begins in; whether it is.
+    """Rewrite sqlite_schema where it is known in which page each table begins; return whether it is.
 
     For a copy: what is free and how pages may be moved is forgotten, as both may be damaged. What is left of the list
     says which of the layouts it was that a new file may have; without any agreement, only what is left is listed.
@@ -107,7 +107,7 @@ def rebuild_schema_page(path: Path, version: int, make: Callable[[apsw.Connectio
 
 
 def schema_matches(path: Path, make: Callable[[apsw.Connection], None]) -> bool:
-    """Whether the list of a file's tables can be read whole and is just what `make` makes in an empty file."""
+    """Return whether sqlite_schema can be read whole and is what `make` creates in an empty file."""
     with closing(apsw.Connection(str(path))) as connection:
         try:
             found = {(name, sql) for _, name, _, _, sql in fetch(connection, _ROWS)}
@@ -117,14 +117,14 @@ def schema_matches(path: Path, make: Callable[[apsw.Connection], None]) -> bool:
 
 
 def layout_fit(path: Path, make: Callable[[apsw.Connection], None]) -> float:
-    """Which part of a schema's tables and indexes begins where the layout that fits best has them; 0 where none fits."""
+    """Return which share of tables and indexes begins where the layout that fits best has them; 0 where none fits."""
     left, kinds = _left(path), _kinds(path)
     known = [layout for layout in _layouts(make) if _agrees(layout, left) and _fits(layout, kinds)]
     return max((_fitting(layout, kinds) / len(layout) for layout in known), default=0)
 
 
 def _left(path: Path) -> dict[str, Entry]:
-    """The rows that can still be read, from either end, and with the log brought in."""
+    """Return the rows that can still be read, from either end, and with the WAL applied."""
     found: dict[str, Entry] = {}
     with closing(apsw.Connection(str(path))) as connection:
         connection.pragma("writable_schema", True)  # goes on with what can be read
@@ -139,7 +139,7 @@ def _left(path: Path) -> dict[str, Entry]:
 
 
 def _layouts(make: Callable[[apsw.Connection], None]) -> Iterator[list[Entry]]:
-    """What a file of the schema lists: new or rewritten, giving pages back in steps or not at all."""
+    """Yield what a file of the schema lists: new or rewritten, with incremental vacuum or none."""
     for vacuum, rewritten in product(("incremental", "none"), (False, True)):
         with closing(apsw.Connection(":memory:")) as connection:
             connection.pragma("auto_vacuum", vacuum)
@@ -155,7 +155,7 @@ def _agrees(layout: Sequence[Entry], left: dict[str, Entry]) -> bool:
 
 
 def _fits(layout: Sequence[Entry], kinds: Mapping[int, int]) -> bool:
-    """Whether nearly all pages of a layout are what begins a table or an index; a few may be damaged."""
+    """Return whether nearly all pages of a layout begin a table or an index; a few may be damaged."""
     return _fitting(layout, kinds) >= len(layout) - max(2, len(layout) // 10)
 
 
@@ -168,7 +168,7 @@ def _is_sorted(entry: Entry) -> bool:
 
 
 def _kinds(path: Path) -> dict[int, int]:
-    """The first byte of each page but the first, which says what it is a page of."""
+    """Return the first byte of each page but the first, which says what it is a page of."""
     with path.open("rb") as file:
         size = _page_size(file.read(HEADER))
         found: dict[int, int] = {}
@@ -184,7 +184,7 @@ def _page_size(head: bytes) -> int:
 
 
 def _empty_list(path: Path) -> None:
-    """Make the first page a leaf without rows, in a file without free pages and without a map of pages."""
+    """Make the first page a leaf without rows, in a file without free pages and without a pointer map."""
     with path.open("r+b") as file:
         head = bytearray(file.read(HEADER))
         size = _page_size(bytes(head))
