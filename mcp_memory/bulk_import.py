@@ -15,11 +15,11 @@ from mcp_memory.domain.model import (
 from mcp_memory.domain.results import RememberedItem, Withheld
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange.importers.parsed import (
-    Found,
-    Given,
-    LeftOut,
-    Noted,
-    Unread,
+    ParsedRecord,
+    ReadProblem,
+    ReadResult,
+    Remark,
+    Skipped,
 )
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.provenance import IMPORTED
@@ -67,14 +67,14 @@ class ImportResult:
     """How many records there were, with those that could not be read."""
     left_out: dict[str, int]
     """By reason, what was read and is no memory."""
-    problems: list[Unread]
+    problems: list[ReadProblem]
     withheld: Withheld
     """What was masked in them; records that were private as a whole are among those left out."""
     pending: int = 0
     """Vectors still to be made."""
     not_read: tuple[str, ...] = ()
     """Names of columns and fields that hold something and were not read."""
-    notes: tuple[Noted, ...] = ()
+    notes: tuple[Remark, ...] = ()
 
     def count(self, *statuses: str) -> int:
         """How many statements became one of these."""
@@ -88,10 +88,10 @@ class _Read:
     statements: list[Statement] = field(default_factory=list[Statement])
     records: int = 0
     left_out: Counter[str] = field(default_factory=Counter[str])
-    problems: list[Unread] = field(default_factory=list[Unread])
+    problems: list[ReadProblem] = field(default_factory=list[ReadProblem])
     not_read: dict[str, None] = field(default_factory=dict[str, None])
     """Names, in the order they were met."""
-    notes: list[Noted] = field(default_factory=list[Noted])
+    notes: list[Remark] = field(default_factory=list[Remark])
 
 
 class BulkImporter:
@@ -104,7 +104,7 @@ class BulkImporter:
 
     def run(
         self,
-        found: Iterable[tuple[Origin, Iterable[Found]]],
+        found: Iterable[tuple[Origin, Iterable[ReadResult]]],
         *,
         by: Caller,
         progress: Progress,
@@ -160,20 +160,20 @@ class BulkImporter:
         result = self._rememberer.remember(news, operation=operation, progress=progress, inline=MEASURED)
         return result.items, result.operation_id, result.pending
 
-    def _take(self, read: _Read, record: Found, origin: Origin, intake: Intake) -> None:
-        if isinstance(record, Unread):
+    def _take(self, read: _Read, record: ReadResult, origin: Origin, intake: Intake) -> None:
+        if isinstance(record, ReadProblem):
             read.problems.append(record)
             return
-        if isinstance(record, Noted):
+        if isinstance(record, Remark):
             read.notes.append(record)
             return
-        if isinstance(record, LeftOut):
+        if isinstance(record, Skipped):
             read.left_out[record.reason] += 1
             return
         try:
             statements = _statements(record, origin, intake)
         except InvalidInput as problem:
-            read.problems.append(Unread(record.where, str(problem)))
+            read.problems.append(ReadProblem(record.where, str(problem)))
             return
         read.records += 1
         read.not_read |= dict.fromkeys(record.not_read)
@@ -182,7 +182,7 @@ class BulkImporter:
         read.statements += [replace(said, may_replace=said.occurred_at is not None) for said in statements]
 
 
-def _statements(record: Given, origin: Origin, intake: Intake) -> list[Statement]:
+def _statements(record: ParsedRecord, origin: Origin, intake: Intake) -> list[Statement]:
     """The statements of a record, all of them or, where the intake refuses any, none."""
     entry = record.entry
     scope = origin.scope or entry.scope or (None if origin.of_project else USER)

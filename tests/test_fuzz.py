@@ -72,7 +72,7 @@ SLOW: dict[str, Callable[[], object]] = {
     "a code and then a page of nothing": lambda: find_secrets("my door code is" + " \n" * 10_000 + "x"),
     "beginnings of keys": lambda: find_secrets("sk-" * 20_000 + "tskey-" * 20_000),
     "passwords that follow each other": lambda: find_secrets("password is kh@tea-" * 2_000),
-    "a note with a wide gap": lambda: markdown_notes.shown("a" + " " * 60_000 + "b"),
+    "a note with a wide gap": lambda: markdown_notes.visible_text("a" + " " * 60_000 + "b"),
     "which of two long texts is older": lambda: asks_for_previous("1,000 " * 1_600, "-1" * 10_000, "1,000 " * 3_000),
 }
 

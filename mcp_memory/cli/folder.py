@@ -15,7 +15,7 @@ from mcp_memory.cli.options import PATH, configured, json_option
 from mcp_memory.cli.output import print_answer, progress_bar
 from mcp_memory.domain.model import Caller
 from mcp_memory.errors import InvalidInput, MemoryProblem
-from mcp_memory.exchange.archives import named
+from mcp_memory.exchange.archives import resolve_dots
 from mcp_memory.exchange.exporters.graph import lines
 from mcp_memory.language.token_count import counted
 from mcp_memory.markdown_folder import state
@@ -111,7 +111,7 @@ def import_folder(
     config: Config, folder: Path, *, keep: str | None, confirm: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Import the edits of an exported folder."""
-    folder = named(folder)
+    folder = resolve_dots(folder)
     require_writable(config)
     memory, caller = open_memory_for(config)
     with memory, progress_bar() as progress:

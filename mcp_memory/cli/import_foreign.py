@@ -16,13 +16,13 @@ from mcp_memory.cli.opening import open_memory_for, require_writable
 from mcp_memory.cli.output import print_answer, progress_bar
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange import archives, importers
-from mcp_memory.exchange.importers.detection import parts, read, unread
+from mcp_memory.exchange.importers.detection import packages_by_format, read, unread_files
 from mcp_memory.exchange.importers.parsed import (
-    Found,
-    LeftOut,
     Malformed,
     Package,
-    Unread,
+    ReadProblem,
+    ReadResult,
+    Skipped,
 )
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.sanitizing import visible
@@ -72,17 +72,17 @@ def import_foreign(
         click.get_current_context().exit(1)
 
 
-def _opened(paths: Sequence[tuple[Path, bytes]], format_: str | None) -> tuple[list[_Sorted], list[Found]]:
+def _opened(paths: Sequence[tuple[Path, bytes]], format_: str | None) -> tuple[list[_Sorted], list[ReadResult]]:
     """Return the packages of paths with their files by format, and what is not read. Raises InvalidInput where all fail."""
     packages: list[_Sorted] = []
-    besides: list[Found] = []
+    besides: list[ReadResult] = []
     refused: list[InvalidInput] = []
     for path in paths:
         try:
             found, left = _sorted(_package(path), format_)
         except InvalidInput as problem:
             refused.append(problem)
-            besides.append(Unread("standard input" if str(path[0]) == "-" else path[0].name, str(problem)))
+            besides.append(ReadProblem("standard input" if str(path[0]) == "-" else path[0].name, str(problem)))
             continue
         packages += found
         besides += left
@@ -94,11 +94,11 @@ def _opened(paths: Sequence[tuple[Path, bytes]], format_: str | None) -> tuple[l
 def _package(given: tuple[Path, bytes]) -> Package:
     path, head = given
     if str(path) == "-":
-        return archives.package_from(sys.stdin.buffer, head, "standard input")
-    return archives.package_of(path)
+        return archives.package_from_stream(sys.stdin.buffer, head, "standard input")
+    return archives.open_package(path)
 
 
-def _sorted(package: Package, name: str | None) -> tuple[list[_Sorted], list[Found]]:
+def _sorted(package: Package, name: str | None) -> tuple[list[_Sorted], list[ReadResult]]:
     """Split a package, and the archives in it, by format: all of it by the one named, else each file by its own.
 
     Returns beside it what no format reads. Raises InvalidInput where nothing is read.
@@ -106,33 +106,33 @@ def _sorted(package: Package, name: str | None) -> tuple[list[_Sorted], list[Fou
     if name:
         return [(package, {name: [package]})], []
     packages: list[_Sorted] = []
-    besides: list[Found] = []
+    besides: list[ReadResult] = []
     for found in package.within:
-        if isinstance(found, Unread):
+        if isinstance(found, ReadProblem):
             besides.append(found)
             continue
         try:
-            packages.append((found, parts(found)))
-            besides += unread(*packages[-1])
+            packages.append((found, packages_by_format(found)))
+            besides += unread_files(*packages[-1])
         except (InvalidInput, Malformed):
-            besides.append(LeftOut(f"no format reads {found.name.partition('/')[2]}"))
+            besides.append(Skipped(f"no format reads {found.name.partition('/')[2]}"))
     if not package.files and packages:
-        return packages, [*besides, *unread(package, {})]
+        return packages, [*besides, *unread_files(package, {})]
     try:
-        formats = parts(package)
+        formats = packages_by_format(package)
     except Malformed as problem:
         raise InvalidInput(f"{package.name} was not imported: {problem}") from None
     except InvalidInput as problem:
         if not packages:
-            reasons = [str(found) for found in besides if isinstance(found, Unread)]
+            reasons = [str(found) for found in besides if isinstance(found, ReadProblem)]
             raise InvalidInput("\n".join([*reasons, str(problem)])) from None
         formats = {}
-    return [*([(package, formats)] if formats else []), *packages], [*unread(package, formats), *besides]
+    return [*([(package, formats)] if formats else []), *packages], [*unread_files(package, formats), *besides]
 
 
 def _found(
-    packages: Sequence[_Sorted], besides: Sequence[Found], wanted: ImportOptions
-) -> list[tuple[Origin, Iterable[Found]]]:
+    packages: Sequence[_Sorted], besides: Sequence[ReadResult], wanted: ImportOptions
+) -> list[tuple[Origin, Iterable[ReadResult]]]:
     """Return the records of each format with their origin; the last also has what is not read."""
     found = [
         (Origin(package.name, name, wanted.scope, wanted.tags, importers.of_project(name)), read(name, parts))

@@ -15,7 +15,7 @@ from mcp_memory.exchange.importers.parsed import (
     File,
     Malformed,
     Package,
-    Unread,
+    ReadProblem,
 )
 
 MAX_FILE = 512_000_000
@@ -36,7 +36,7 @@ READ = frozenset(
 SKIPPED = ("node_modules", "__pycache__", "__MACOSX")
 
 
-def package_of(path: Path) -> Package:
+def open_package(path: Path) -> Package:
     """Return the package at a path; files are read on demand.
 
     Raises NotFound, and InvalidInput for an archive that can't be opened or would unpack to too much.
@@ -46,7 +46,7 @@ def package_of(path: Path) -> Package:
     if path.is_dir():
         others: list[str] = []
         files = list(_walk(path, others))
-        name = named(path).name or str(path)
+        name = resolve_dots(path).name or str(path)
         within = [found for other in others if (found := _archive_in(path, other, name)) is not None]
         opened = {found.name if isinstance(found, Package) else found.where for found in within}
         others = [other for other in others if f"{name}/{other}" not in opened]
@@ -57,12 +57,12 @@ def package_of(path: Path) -> Package:
     return Package(path.name, [File(path.name, lambda: _read(path))], whole=False)
 
 
-def named(path: Path) -> Path:
+def resolve_dots(path: Path) -> Path:
     """Resolve a path that ends in `.` or `..`, which has no name of its own."""
     return path.resolve() if path.name in ("", "..") else path
 
 
-def package_from(stream: BinaryIO, head: bytes, name: str) -> Package:
+def package_from_stream(stream: BinaryIO, head: bytes, name: str) -> Package:
     """Return the package in a stream of which `head` was read already. Raises InvalidInput where it is too large."""
     data = head + stream.read(MAX_FILE + 1 - len(head))
     if len(data) > MAX_FILE:
@@ -73,7 +73,7 @@ def package_from(stream: BinaryIO, head: bytes, name: str) -> Package:
     return Package(name, [File(name, lambda: data)], whole=False)
 
 
-def _archive_in(folder: Path, name: str, of: str) -> Package | Unread | None:
+def _archive_in(folder: Path, name: str, of: str) -> Package | ReadProblem | None:
     """Open an archive inside a folder, or say why it can't be opened; None where it is none."""
     path = folder / name
     if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
@@ -81,7 +81,7 @@ def _archive_in(folder: Path, name: str, of: str) -> Package | Unread | None:
     try:
         files, others = _members(lambda: zipfile.ZipFile(path), name)
     except InvalidInput as problem:
-        return Unread(f"{of}/{name}", str(problem))
+        return ReadProblem(f"{of}/{name}", str(problem))
     return Package(f"{of}/{name}", files, whole=True, others=others)
 
 

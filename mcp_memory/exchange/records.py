@@ -15,7 +15,7 @@ EARLIEST, LATEST = -62_135_596_800_000, 253_402_300_799_999
 
 Value: TypeAlias = str | int | float | bool | list[str] | None
 """A field as it is exported."""
-Kept: TypeAlias = str | int | float | bytes | None
+ColumnValue: TypeAlias = str | int | float | bytes | None
 """The same as it is kept in a row."""
 
 
@@ -25,7 +25,7 @@ class FieldType:
 
     name: str
     write: Callable[[Any], Value]
-    read: Callable[[Any], Kept]
+    read: Callable[[Any], ColumnValue]
     """Raises ValueError or TypeError where it is not of this type."""
     optional: bool = False
 
@@ -48,7 +48,7 @@ class Record:
     fields: Mapping[str, Value]
 
 
-def kept(record: Record) -> dict[str, Kept]:
+def to_row(record: Record) -> dict[str, ColumnValue]:
     """Convert a record to a row, by column. Raises InvalidInput with what is wrong with it."""
     known = RECORDS.get(record.type)
     if known is None:
@@ -61,7 +61,7 @@ def kept(record: Record) -> dict[str, Kept]:
     return {name: _kept(name, field, record.fields[name]) for name, field in known.fields.items()}
 
 
-def _kept(name: str, field: FieldType, value: Value) -> Kept:
+def _kept(name: str, field: FieldType, value: Value) -> ColumnValue:
     if value is None and field.optional:
         return None
     try:
@@ -70,7 +70,7 @@ def _kept(name: str, field: FieldType, value: Value) -> Kept:
         raise InvalidInput(f"its field {name!r} is not {field.name}.") from None
 
 
-def exported(type_: str, row: tuple[Any, ...]) -> Record:
+def to_record(type_: str, row: tuple[Any, ...]) -> Record:
     """Convert a row, in the order of its type's columns, to a record."""
     fields = RECORDS[type_].fields
     return Record(

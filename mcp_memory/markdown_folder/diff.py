@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from mcp_memory.domain.model import Item, Topic
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange.importers.markdown import Note
-from mcp_memory.exchange.importers.parsed import Malformed, Unread, decoded
+from mcp_memory.exchange.importers.parsed import Malformed, ReadProblem, decode
 from mcp_memory.markdown_folder.pages import (
     Known,
     Page,
@@ -72,7 +72,7 @@ class Changes:
     """What was written into the index beside its links."""
     moved: int = 0
     clashes: list[Clash] = field(default_factory=list[Clash])
-    problems: list[Unread] = field(default_factory=list[Unread])
+    problems: list[ReadProblem] = field(default_factory=list[ReadProblem])
     entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
     """What is known of each file by now; of what is taken in once it is."""
 
@@ -106,9 +106,9 @@ def compare(
     if folder.index is not None and fingerprint(folder.index) != folder.index_bytes:
         names = [*folder.files, *folder.entries]
         try:
-            changes.lines = new_lines(decoded(folder.index), names)
+            changes.lines = new_lines(decode(folder.index), names)
         except Malformed as problem:
-            changes.problems.append(Unread(INDEX, str(problem)))
+            changes.problems.append(ReadProblem(INDEX, str(problem)))
     return changes
 
 
@@ -131,7 +131,7 @@ def _compare_file(
 ) -> None:
     entry = folder.entries.get(path)
     if isinstance(found, Malformed):
-        changes.problems.append(Unread(path, str(found)))
+        changes.problems.append(ReadProblem(path, str(found)))
         if names := _ID.search(folder.files[path]):  # a file that was renamed and broken is not one that was deleted
             claimed.setdefault(names[1].decode(), path)
     elif isinstance(found, TopicPage):
@@ -142,7 +142,7 @@ def _compare_file(
         else:
             other = claimed[found.id]
             told = f"it has the id of {other}; take out its id and revision where it is another memory."
-            changes.problems.append(Unread(path, told))
+            changes.problems.append(ReadProblem(path, told))
     elif entry is not None and entry.sort == "memory" and (item := known.live(entry.key)):
         claimed[entry.key] = path
         _edited(path, item, found, entry, changes, keep, data=folder.files[path])
@@ -185,7 +185,7 @@ def _edited(
     try:
         said = said_at(page, item)
     except Malformed as problem:
-        changes.problems.append(Unread(path, str(problem)))
+        changes.problems.append(ReadProblem(path, str(problem)))
         if entry is not None:
             changes.entries[path] = entry
         return
@@ -226,7 +226,7 @@ def _compare_topic(
         changes.entries[path] = entry
     if not page.digest:
         told = "its digest is gone; delete the file, and it is written anew."
-        changes.problems.append(Unread(path, told))
+        changes.problems.append(ReadProblem(path, told))
     elif keep == "file" or topic is None or (entry is not None and entry.kept == there):
         changes.digests.append((path, page, topic))
     else:
@@ -243,7 +243,7 @@ def _find_gone(folder: Folder, known: Known, changes: Changes, claimed: Mapping[
         if item is None:
             continue
         if path in folder.others:
-            changes.problems.append(Unread(path, "it is a link, or too large to be read."))
+            changes.problems.append(ReadProblem(path, "it is a link, or too large to be read."))
             changes.entries[path] = entry
             continue
         if (now_at := bodies.pop(normal(item.text), None)) is not None:

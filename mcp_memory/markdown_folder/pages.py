@@ -18,8 +18,8 @@ from mcp_memory.domain.model import (
     ItemId,
     Topic,
 )
-from mcp_memory.exchange.importers.markdown import Note, blocks, note
-from mcp_memory.exchange.importers.parsed import Malformed, decoded
+from mcp_memory.exchange.importers.markdown import Note, blocks, parse_note
+from mcp_memory.exchange.importers.parsed import Malformed, decode
 from mcp_memory.markdown_folder.state import (
     MARK,
     VERSION,
@@ -270,7 +270,7 @@ def read(text: str) -> Page | TopicPage | Note:
 
     Raises Malformed where its front matter can't be parsed.
     """
-    found = note(text.replace("\r\n", "\n").replace("\r", "\n"))
+    found = parse_note(text.replace("\r\n", "\n").replace("\r", "\n"))
     if found.front.get("type") == "topic" and found.text("name") and found.text("scope") and "id" not in found.front:
         return TopicPage(str(found.front["name"]), str(found.front["scope"]), digest_in(found.body))
     if not {"id", "revision"} <= found.front.keys():  # other programs give notes ids too
@@ -310,7 +310,7 @@ def new_lines(text: str, files: Sequence[str]) -> list[str]:
     """Return lines that someone added to MEMORY.md, as opposed to links to `files`."""
     names = {stem(name).casefold() for name in files}
     found: list[str] = []
-    for block in blocks(note(text.replace("\r\n", "\n")).body):
+    for block in blocks(parse_note(text.replace("\r\n", "\n")).body):
         files_linked = re.search(r"\]\(<?(?![a-z]+:)[^()<>]+\.md>?\)", block.text)
         notes_linked = re.findall(r"\[\[([^\[\]|#]+)", block.text)
         if not files_linked and not any(stem(name.strip()).casefold() in names for name in notes_linked):
@@ -426,7 +426,7 @@ def parsed(folder: Folder) -> dict[str, Parsed]:
         if entry is not None and entry.bytes == fingerprint(data):
             continue
         try:
-            found[path] = read(decoded(data))
+            found[path] = read(decode(data))
         except Malformed as problem:
             found[path] = problem
     return found

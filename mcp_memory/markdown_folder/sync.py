@@ -22,9 +22,9 @@ from mcp_memory.domain.results import ALL_KEPT, RememberedItem, Withheld
 from mcp_memory.domain.steps import AmendItem, ForgetItem, KeepDigest, Step
 from mcp_memory.encoders.embedding import embed_item
 from mcp_memory.errors import Conflict, InvalidInput, NotFound
-from mcp_memory.exchange.importers.agent_folder import claimed
+from mcp_memory.exchange.importers.agent_folder import declared_type
 from mcp_memory.exchange.importers.markdown import Note
-from mcp_memory.exchange.importers.parsed import Malformed, Unread, kind_of
+from mcp_memory.exchange.importers.parsed import Malformed, ReadProblem, map_kind
 from mcp_memory.markdown_folder.diff import (
     Changes,
     Clash,
@@ -87,7 +87,7 @@ class SyncResult:
     stayed_forgotten: int = 0
     """Additions that say what was forgotten here before."""
     clashes: list[Clash] = field(default_factory=list[Clash])
-    problems: list[Unread] = field(default_factory=list[Unread])
+    problems: list[ReadProblem] = field(default_factory=list[ReadProblem])
     withheld: Withheld = ALL_KEPT
     pending: int = 0
 
@@ -106,7 +106,7 @@ class _Plan:
     again: dict[str, Statement] = field(default_factory=dict[str, Statement])
     """By path, what a new file says that is known in the same words and is all that it says."""
     told: Counter[str] = field(default_factory=Counter[str])
-    problems: list[Unread] = field(default_factory=list[Unread])
+    problems: list[ReadProblem] = field(default_factory=list[ReadProblem])
 
 
 class FolderSync:
@@ -209,7 +209,7 @@ class FolderSync:
             try:
                 fields = self._fields(edit, intake)
             except InvalidInput as problem:
-                plan.problems.append(Unread(edit.path, str(problem)))
+                plan.problems.append(ReadProblem(edit.path, str(problem)))
                 continue
             measure = encoder is not None and "text" in fields and len(plan.edits) < MEASURED
             measured = embed_item(encoder, edit.item, fields["text"]) if measure and encoder else None
@@ -221,7 +221,7 @@ class FolderSync:
             try:
                 step = self._digest(page.name, page.scope, intake.redactor.text(page.digest, "digest"), topic)
             except (InvalidInput, NotFound) as problem:
-                plan.problems.append(Unread(path, str(problem)))
+                plan.problems.append(ReadProblem(path, str(problem)))
                 continue
             plan.steps.append(step)
             plan.digests.append((path, step))
@@ -397,7 +397,7 @@ def _add(plan: _Plan, path: str, page: Page | Note, folder: Folder, intake: Inta
         if isinstance(said.occurred_at, int):
             statements = [replace(one, occurred_at=said.occurred_at) for one in statements]
     except (InvalidInput, Malformed) as problem:
-        plan.problems.append(Unread(path, str(problem)))
+        plan.problems.append(ReadProblem(path, str(problem)))
         return
     begin = len(plan.statements)
     plan.statements += statements
@@ -412,7 +412,7 @@ def _entry(page: Page | Note, said: Said, source: str) -> Entry:
     if isinstance(page, Page):
         text = spoken(text, page.speaker)
     if isinstance(page, Note):
-        agents = claimed(page)
+        agents = declared_type(page)
         description = page.text("description")
         if description and normal(description).casefold() not in text.casefold():
             joint = " " if description.endswith((".", "!", "?")) else ": "
@@ -420,7 +420,7 @@ def _entry(page: Page | Note, said: Said, source: str) -> Entry:
         if agents is not None:
             kind, scope = kind or agents[0], scope or agents[1]
         elif kind is None:
-            kind, also = kind_of(page.text("type"))
+            kind, also = map_kind(page.text("type"))
     when = said.occurred_at if isinstance(said.occurred_at, str) else None
     if isinstance(page, Note) and said.occurred_at is None:
         when = page.date("date")

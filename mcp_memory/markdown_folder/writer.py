@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mcp_memory.domain.model import Item, ItemId, Topic
 from mcp_memory.exchange.importers.markdown import Note
-from mcp_memory.exchange.importers.parsed import Malformed, decoded
+from mcp_memory.exchange.importers.parsed import Malformed, decode
 from mcp_memory.language.token_count import counted
 from mcp_memory.markdown_folder import state
 from mcp_memory.markdown_folder.filenames import folded, memory_path, topic_path
@@ -176,7 +176,7 @@ def _said(found: Parsed, item: Item, *, own: bool) -> str:
 
 def _others_front(data: bytes) -> str:
     try:
-        return foreign_front(decoded(data))
+        return foreign_front(decode(data))
     except Malformed:
         return ""
 

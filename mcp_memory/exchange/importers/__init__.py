@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mcp_memory.errors import InvalidInput
 
 if TYPE_CHECKING:  # the names of the formats are known without what it takes to read them
-    from mcp_memory.exchange.importers.parsed import Found, Package
+    from mcp_memory.exchange.importers.parsed import Package, ReadResult
 
 FORMATS: Mapping[str, str] = {"jsonl": "mcp_memory.exchange.importers.jsonl"}
 """Our own, by name, and the module that reads it."""
@@ -58,7 +58,7 @@ def recognise(package: "Package") -> str:
     )
 
 
-def reader(name: str) -> "Callable[[Package], Iterator[Found]]":
+def reader(name: str) -> "Callable[[Package], Iterator[ReadResult]]":
     return import_module(FOREIGN[name]).read
 
 

@@ -10,26 +10,25 @@ from mcp_memory.exchange.importers.markdown import (
     MARKDOWN,
     Note,
     blocks,
-    linked,
-    note,
+    parse_note,
+    resolve_links,
 )
-from mcp_memory.exchange.importers.markdown_notes import DATES
-from mcp_memory.exchange.importers.markdown_notes import given as whole_note
+from mcp_memory.exchange.importers.markdown_notes import DATES, note_record
 from mcp_memory.exchange.importers.parsed import (
     File,
-    Found,
-    Given,
-    LeftOut,
     Malformed,
     Package,
-    one,
+    ParsedRecord,
+    ReadResult,
+    Skipped,
+    read_one,
 )
-from mcp_memory.exchange.importers.server_memory import about
+from mcp_memory.exchange.importers.server_memory import with_subject
 
 INDEX = "memory.md"
 OF_PROJECT = True
 """Such a folder belongs to a project, and so do the facts in it that are not about the person."""
-KINDS: Mapping[str, tuple[str | None, str | None]] = {
+TYPES: Mapping[str, tuple[str | None, str | None]] = {
     "user": (None, USER),
     "feedback": ("preference", None),
     "project": (None, None),
@@ -44,14 +43,14 @@ def recognises(package: Package) -> bool:
     return bool(package.named(INDEX)) or any(_typed(file) for file in package.with_suffix(".md")[:20])
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield the fact of each file with its description; of the index only lines that link to no file of the folder."""
     names = {file.base.lower() for file in package.files} | {file.stem.lower() for file in package.files}
     for file in package.with_suffix(*MARKDOWN):
         if file.base.lower() == INDEX:
-            yield from one(lambda file=file: _index(file, names), file.name)
+            yield from read_one(lambda file=file: _index(file, names), file.name)
         else:
-            yield from one(lambda file=file: _fact(file), file.name)
+            yield from read_one(lambda file=file: _fact(file), file.name)
 
 
 def _typed(file: File) -> bool:
@@ -59,15 +58,15 @@ def _typed(file: File) -> bool:
     if file.data[:3] != b"---":
         return False
     try:
-        found = note(file.text)
+        found = parse_note(file.text)
     except Malformed:
         return False
-    return {"name", "description"} <= found.front.keys() and _type(found) in KINDS
+    return {"name", "description"} <= found.front.keys() and _type(found) in TYPES
 
 
-def claimed(found: Note) -> tuple[str | None, str | None] | None:
+def declared_type(found: Note) -> tuple[str | None, str | None] | None:
     """Map the type in a fact's front matter to our kind and scope; None where it names none."""
-    return KINDS.get(_type(found))
+    return TYPES.get(_type(found))
 
 
 def _type(found: Note) -> str:
@@ -76,37 +75,37 @@ def _type(found: Note) -> str:
     return str(found.front.get("type") or inner or "").lower()
 
 
-def _fact(file: File) -> Iterator[Found]:
-    found = note(file.text)
-    body = linked(found.body).strip()
+def _fact(file: File) -> Iterator[ReadResult]:
+    found = parse_note(file.text)
+    body = resolve_links(found.body).strip()
     description = found.text("description")
     if found.front.get("type") == "topic":
-        yield LeftOut("the page of a topic")
+        yield Skipped("the page of a topic")
     elif {"id", "revision", "kind"} <= found.front.keys():  # of our own, packed up or copied
         entry = Entry(found.body.strip(), kind=found.text("kind"), scope=found.text("scope"), tags=found.tags())
-        yield Given(file.name, replace(entry, occurred_at=found.date("occurred_at")))
+        yield ParsedRecord(file.name, replace(entry, occurred_at=found.date("occurred_at")))
     elif not body and not description:
-        yield LeftOut("an empty note")
+        yield Skipped("an empty note")
     elif description is None:
-        yield whole_note(file, found, body=found.body)
+        yield note_record(file, found, body=found.body)
     else:
-        kind, scope = KINDS.get(_type(found), (None, None))
+        kind, scope = TYPES.get(_type(found), (None, None))
         joint = " " if description.endswith((".", "!", "?")) else ": "
         fact = body if not body or description.casefold() in body.casefold() else f"{description}{joint}{body}"
         name = found.text("name")
         tags = (*found.tags(), *((name,) if name and len(name) <= 60 else ()))
-        yield Given(
+        yield ParsedRecord(
             file.name, Entry(fact or description, kind=kind, scope=scope, tags=tags, occurred_at=found.date(*DATES))
         )
 
 
-def _index(file: File, names: set[str]) -> Iterator[Found]:
-    found = note(file.text)
+def _index(file: File, names: set[str]) -> Iterator[ReadResult]:
+    found = parse_note(file.text)
     for block in blocks(found.body):
         pointer = _INDEXED.search(block.text)
         target = (pointer["file"] or pointer["name"] or "").rpartition("/")[2].strip().lower() if pointer else ""
         if block.item and target in names:
             continue
-        text = linked(block.text)
+        text = resolve_links(block.text)
         heading = block.heading if block.heading.casefold() not in ("memory", "memories", "memory index") else ""
-        yield Given(f"{file.name} line {block.line}", Entry(about(heading, text) if heading else text))
+        yield ParsedRecord(f"{file.name} line {block.line}", Entry(with_subject(heading, text) if heading else text))

@@ -7,16 +7,16 @@ from typing import Any, cast
 from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.exchange.importers.parsed import (
     File,
-    Found,
-    Given,
-    LeftOut,
     Malformed,
     Package,
-    each,
-    label_at,
-    mapping,
-    moment,
+    ParsedRecord,
+    ReadResult,
+    Skipped,
+    label_field,
     object_or_none,
+    parse_time,
+    read_each,
+    require_object,
 )
 
 SPOKEN = ("text", "multimodal_text")
@@ -29,10 +29,10 @@ def recognises(package: Package) -> bool:
     return any(_conversations(file) for file in _files(package)[:1])
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield each conversation with its title and the text messages of both sides."""
     for file in _files(package):
-        yield from each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
+        yield from read_each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
 
 
 def _files(package: Package) -> list[File]:
@@ -48,19 +48,19 @@ def _conversations(file: File) -> bool:
     return any(isinstance(found, dict) and "mapping" in found for found in cast("list[Any]", value)[:3])
 
 
-def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    title = label_at(record, "title")
-    started = moment(record.get("create_time"), "create_time")
+def _conversation(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+    title = label_field(record, "title")
+    started = parse_time(record.get("create_time"), "create_time")
     turns = [turn for message in _branch(record) if (turn := _turn(message))]
     if not turns:
-        yield LeftOut("a conversation without text")
+        yield Skipped("a conversation without text")
         return
-    yield Given(f"{where}, {title}" if title else where, Entry("", occurred_at=started), tuple(turns))
+    yield ParsedRecord(f"{where}, {title}" if title else where, Entry("", occurred_at=started), tuple(turns))
 
 
 def _branch(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the messages from the first to the current one, without abandoned branches. Raises Malformed."""
-    nodes = mapping(record.get("mapping"))
+    nodes = require_object(record.get("mapping"))
     here = record.get("current_node")
     if here is None:
         here = _latest(nodes)
@@ -70,38 +70,38 @@ def _branch(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         if not isinstance(here, str) or here in seen or here not in nodes:
             raise Malformed("its messages do not lead from the last to the first.")
         seen.add(here)
-        node = mapping(nodes[here])
+        node = require_object(nodes[here])
         if node.get("message") is not None:
-            messages.append(mapping(node["message"]))
+            messages.append(require_object(node["message"]))
         here = node.get("parent")
     return messages[::-1]
 
 
 def _latest(nodes: Mapping[str, Any]) -> str | None:
     """Return the last leaf."""
-    ends = [name for name, node in nodes.items() if not mapping(node).get("children")]
+    ends = [name for name, node in nodes.items() if not require_object(node).get("children")]
     return ends[-1] if ends else None
 
 
 def _turn(message: Mapping[str, Any]) -> Turn | None:
     """Parse a message; None for one that the conversation does not show."""
-    role = mapping(message.get("author")).get("role")
+    role = require_object(message.get("author")).get("role")
     hidden = (object_or_none(message.get("metadata")) or {}).get("is_visually_hidden_from_conversation")
     if role not in ("user", "assistant") or hidden or message.get("recipient", "all") not in ("all", None):
         return None
-    content = mapping(message.get("content"))
+    content = require_object(message.get("content"))
     if str(content.get("content_type", "text")) not in SPOKEN:
         return None
     parts = content.get("parts")
     if not isinstance(parts, list):
         raise Malformed("the parts of a message are no list.")
     text = "\n".join(_part(part) for part in cast("list[Any]", parts)).strip()
-    return Turn(text, role, moment(message.get("create_time"), "create_time")) if text else None
+    return Turn(text, role, parse_time(message.get("create_time"), "create_time")) if text else None
 
 
 def _part(part: Any) -> str:
     """Return the text of a part, typed or transcribed; empty for a picture."""
     if part is None or isinstance(part, str):
         return part or ""
-    text = mapping(part).get("text")
+    text = require_object(part).get("text")
     return text if isinstance(text, str) else ""

@@ -7,16 +7,16 @@ from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.exchange.importers.parsed import (
     MAX_TAG,
     File,
-    Found,
-    Given,
-    LeftOut,
     Malformed,
     Package,
-    each,
-    label_at,
-    listed,
-    mapping,
-    moment,
+    ParsedRecord,
+    ReadResult,
+    Skipped,
+    label_field,
+    list_or_empty,
+    parse_time,
+    read_each,
+    require_object,
 )
 
 SPEAKERS = {"human": "user", "user": "user", "assistant": "assistant"}
@@ -28,15 +28,15 @@ def recognises(package: Package) -> bool:
     return any(_conversations(file) for file in list(files)[:1])
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield each conversation with its name; of an archive also Claude's own memories and the projects."""
     files = package.named("conversations.json") if package.whole else package.files
     for file in files:
-        yield from each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
+        yield from read_each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
     for file in package.named("memories.json") if package.whole else ():
-        yield from each(file.value, lambda number, file=file: f"{file.name} account {number}", _memories)
+        yield from read_each(file.value, lambda number, file=file: f"{file.name} account {number}", _memories)
     for file in package.named("projects.json") if package.whole else ():
-        yield from each(file.value, lambda number, file=file: f"{file.name} project {number}", _project)
+        yield from read_each(file.value, lambda number, file=file: f"{file.name} project {number}", _project)
 
 
 def _conversations(file: File) -> bool:
@@ -46,17 +46,17 @@ def _conversations(file: File) -> bool:
     return any(isinstance(found, dict) and "chat_messages" in found for found in cast("list[Any]", value)[:3])
 
 
-def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    name = label_at(record, "name")
-    started = moment(record.get("created_at"), "created_at")
+def _conversation(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+    name = label_field(record, "name")
+    started = parse_time(record.get("created_at"), "created_at")
     messages = record.get("chat_messages")
     if not isinstance(messages, list):
         raise Malformed("chat_messages is no list.")
-    turns = [turn for message in cast("list[Any]", messages) if (turn := _turn(mapping(message)))]
+    turns = [turn for message in cast("list[Any]", messages) if (turn := _turn(require_object(message)))]
     if not turns:
-        yield LeftOut("a conversation without text")
+        yield Skipped("a conversation without text")
         return
-    yield Given(f"{where}, {name}" if name else where, Entry("", occurred_at=started), tuple(turns))
+    yield ParsedRecord(f"{where}, {name}" if name else where, Entry("", occurred_at=started), tuple(turns))
 
 
 def _turn(message: Mapping[str, Any]) -> Turn | None:
@@ -65,44 +65,44 @@ def _turn(message: Mapping[str, Any]) -> Turn | None:
     if not isinstance(sender, str) or sender not in SPEAKERS:
         raise Malformed(f"sender {str(sender)[:40]!r} is none of {', '.join(SPEAKERS)}.")
     content = message.get("content")
-    parts = [mapping(part) for part in cast("list[Any]", content)] if isinstance(content, list) else []
+    parts = [require_object(part) for part in cast("list[Any]", content)] if isinstance(content, list) else []
     text = "\n".join(str(part.get("text") or "") for part in parts if part.get("type") == "text").strip()
     text = text or str(message.get("text") or "").strip()
-    for attached in listed(message.get("attachments"), "attachments"):
-        extracted = mapping(attached).get("extracted_content")
+    for attached in list_or_empty(message.get("attachments"), "attachments"):
+        extracted = require_object(attached).get("extracted_content")
         text += f"\n\n{extracted}" if isinstance(extracted, str) and extracted.strip() else ""
-    at = moment(message.get("created_at"), "created_at")
+    at = parse_time(message.get("created_at"), "created_at")
     return Turn(text.strip(), SPEAKERS[sender], at) if text.strip() else None
 
 
-def _project(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+def _project(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
     """Yield the instructions and documents of a project, tagged with its name."""
     if record.get("is_starter_project"):
-        yield LeftOut("a project that Claude comes with")
+        yield Skipped("a project that Claude comes with")
         return
-    name = label_at(record, "name")
+    name = label_field(record, "name")
     tags = (name,) if name and len(name) <= MAX_TAG else ()
     where = f"{where}, {name}" if name else where
     instructions = record.get("prompt_template")
     if isinstance(instructions, str) and instructions.strip():
-        at = moment(record.get("created_at"), "created_at")
-        yield Given(f"{where}, instructions", Entry(instructions.strip(), "procedure", tags, occurred_at=at))
-    for document in listed(record.get("docs"), "docs"):
-        found = mapping(document)
-        file = label_at(found, "filename") or "a document"
+        at = parse_time(record.get("created_at"), "created_at")
+        yield ParsedRecord(f"{where}, instructions", Entry(instructions.strip(), "procedure", tags, occurred_at=at))
+    for document in list_or_empty(record.get("docs"), "docs"):
+        found = require_object(document)
+        file = label_field(found, "filename") or "a document"
         content = found.get("content")
         if isinstance(content, str) and content.strip():
-            at = moment(found.get("created_at"), "created_at")
-            yield Given(f"{where}, {file}", Entry(content.strip(), tags=tags, occurred_at=at))
+            at = parse_time(found.get("created_at"), "created_at")
+            yield ParsedRecord(f"{where}, {file}", Entry(content.strip(), tags=tags, occurred_at=at))
         else:
-            yield LeftOut("a document without text")
+            yield Skipped("a document without text")
 
 
-def _memories(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+def _memories(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
     remembered = record.get("conversations_memory")
     if isinstance(remembered, str) and remembered.strip():
-        yield Given(where, Entry(remembered.strip(), tags=("claude",)))
+        yield ParsedRecord(where, Entry(remembered.strip(), tags=("claude",)))
     projects = record.get("project_memories")
     for text in cast("dict[str, Any]", projects).values() if isinstance(projects, dict) else ():
         if isinstance(text, str) and text.strip():
-            yield Given(where, Entry(text.strip(), tags=("claude",)))
+            yield ParsedRecord(where, Entry(text.strip(), tags=("claude",)))

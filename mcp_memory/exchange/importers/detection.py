@@ -5,15 +5,15 @@ from importlib import import_module
 
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange import importers
-from mcp_memory.exchange.importers.generic import fits
+from mcp_memory.exchange.importers.generic import holds_memories
 from mcp_memory.exchange.importers.markdown import MARKDOWN
 from mcp_memory.exchange.importers.parsed import (
     File,
-    Found,
-    LeftOut,
     Malformed,
     Package,
-    Unread,
+    ReadProblem,
+    ReadResult,
+    Skipped,
 )
 
 EXPORTS = ("mem0", "chatgpt", "claude")
@@ -22,7 +22,7 @@ NAMED = 5
 """Files that are named of those that nothing reads."""
 
 
-def parts(package: Package) -> dict[str, list[Package]]:
+def packages_by_format(package: Package) -> dict[str, list[Package]]:
     """Return, by format, the packages it reads. Raises InvalidInput where nothing is recognised."""
     if not package.whole:
         return {importers.recognise(package): [package]}
@@ -41,17 +41,17 @@ def parts(package: Package) -> dict[str, list[Package]]:
     return found or {importers.recognise(package): [package]}
 
 
-def read(name: str, packages: Sequence[Package]) -> Iterator[Found]:
+def read(name: str, packages: Sequence[Package]) -> Iterator[ReadResult]:
     """Yield the records of packages of one format; a package that fails as a whole becomes one problem."""
     for package in packages:
         try:
             yield from importers.reader(name)(package)
         except Malformed as problem:
             where = package.name if package.whole or not package.files else package.files[0].name
-            yield Unread(where, str(problem))
+            yield ReadProblem(where, str(problem))
 
 
-def unread(package: Package, sorted_: dict[str, list[Package]]) -> list[LeftOut]:
+def unread_files(package: Package, sorted_: dict[str, list[Package]]) -> list[Skipped]:
     """List the files that no format reads, except those known to lie in an export beside its data."""
     if not package.whole:
         return []
@@ -61,7 +61,7 @@ def unread(package: Package, sorted_: dict[str, list[Package]]) -> list[LeftOut]
     if not any(part.whole for name in EXPORTS for part in sorted_.get(name, ())):
         names += package.others
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return [LeftOut(f"no format reads {', '.join(names[:NAMED])}{more}") for _ in names]
+    return [Skipped(f"no format reads {', '.join(names[:NAMED])}{more}") for _ in names]
 
 
 def _exports(package: Package) -> Iterator[tuple[str, Package]]:
@@ -100,4 +100,4 @@ def _format(name: str, file: File) -> str:
         return ""
     except Malformed:  # which its reader tells
         return "text"
-    return found if found != "records" or fits(file) else ""
+    return found if found != "records" or holds_memories(file) else ""

@@ -10,30 +10,30 @@ from typing import Any, cast
 
 from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.exchange.importers.parsed import (
-    NAMES,
+    TITLE_FIELDS,
     File,
-    Found,
-    Given,
-    LeftOut,
     Malformed,
-    Noted,
     Package,
-    Unread,
-    decoded,
+    ParsedRecord,
+    ReadProblem,
+    ReadResult,
+    Remark,
+    Skipped,
+    decode,
     is_deleted,
-    kind_of,
-    label_at,
-    labels,
+    label_field,
     lines_of,
     list_or_none,
-    mapping,
-    moment,
-    not_read,
+    map_kind,
     object_or_none,
-    one,
-    parsed,
-    text_at,
-    titled,
+    parse_json,
+    parse_tags,
+    parse_time,
+    read_one,
+    require_object,
+    text_field,
+    unread_fields,
+    with_title,
 )
 
 CONTENT = ("content", "text", "memory", "fact", "statement", "note", "body", "value", "message")
@@ -65,14 +65,14 @@ def recognises(package: Package) -> bool:
     )
 
 
-def fits(file: File) -> bool:
+def holds_memories(file: File) -> bool:
     """Return whether one of a file's first records has the fields of a memory, or the file is too damaged to tell."""
     try:
         if file.suffix in (".csv", ".tsv"):
             head = file.text.partition("\n")[0].lower()
             return bool({name.strip(' "') for name in re.split(r"[,;\t|]", head)} & set(CONTENT))
         if file.suffix in (".jsonl", ".ndjson") or file.json_or_none() is None:
-            return any(_says(parsed(decoded(line))) for _, line in islice(lines_of(file), SAMPLE))
+            return any(_says(parse_json(decode(line))) for _, line in islice(lines_of(file), SAMPLE))
         records = _records(file.value)
         return any(_says(said) for said in (records or [])[:SAMPLE])
     except Malformed:
@@ -87,7 +87,7 @@ def _says(said: Any) -> bool:
     return isinstance(record.get("messages"), list) or any(isinstance(text, str) and text.strip() for text in texts)
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield each string, or object with content, with its tags, kind, date and importance; messages with roles become one
     conversation.
     """
@@ -100,18 +100,18 @@ def read(package: Package) -> Iterator[Found]:
             yield from _json(file)
 
 
-def _json(file: File) -> Iterator[Found]:
+def _json(file: File) -> Iterator[ReadResult]:
     value = file.value
     if (found := object_or_none(value)) is not None and isinstance(found.get("messages"), list):
-        yield from one(lambda: _conversation(found, file.name), file.name)
+        yield from read_one(lambda: _conversation(found, file.name), file.name)
         return
     records = _records(value)
     if records is None:
-        yield Unread(file.name, "it is neither a list nor an object.")
+        yield ReadProblem(file.name, "it is neither a list nor an object.")
         return
     for number, said in enumerate(records, start=1):
         where = f"{file.name} record {number}"
-        yield from one(lambda said=said, where=where: _record(said, where), where)
+        yield from read_one(lambda said=said, where=where: _record(said, where), where)
 
 
 def _records(value: Any) -> list[Any] | None:
@@ -122,10 +122,10 @@ def _records(value: Any) -> list[Any] | None:
     return next((said for name in LISTS if (said := list_or_none(found.get(name))) is not None), [found])
 
 
-def _json_lines(file: File) -> Iterator[Found]:
+def _json_lines(file: File) -> Iterator[ReadResult]:
     for number, line in lines_of(file):
         where = f"{file.name} line {number}"
-        yield from one(lambda line=line, where=where: _record(parsed(decoded(line)), where), where)
+        yield from read_one(lambda line=line, where=where: _record(parse_json(decode(line)), where), where)
 
 
 def _western(file: File) -> str | None:
@@ -137,7 +137,7 @@ def _western(file: File) -> str | None:
     return None if _OTHERS.search(text) or "\0" in text else text
 
 
-def _csv(file: File) -> Iterator[Found]:
+def _csv(file: File) -> Iterator[ReadResult]:
     try:
         text = file.text
     except Malformed:
@@ -145,7 +145,7 @@ def _csv(file: File) -> Iterator[Found]:
         if text is None:
             raise
         note = "it is not in UTF-8 and was read as Windows-1252. Look whether its letters are right; else undo and convert it."
-        yield Noted(file.name, note)
+        yield Remark(file.name, note)
     csv.field_size_limit(MAX_FIELD)
     head = text.partition("\n")[0]
     delimiter = max(",;\t|", key=head.count) if any(mark in head for mark in ",;\t|") else ","
@@ -153,61 +153,65 @@ def _csv(file: File) -> Iterator[Found]:
     try:
         names = [name.strip() for name in next(reader, list[str]())]
     except csv.Error as error:
-        yield Unread(file.name, f"its first line is no CSV ({error}).")
+        yield ReadProblem(file.name, f"its first line is no CSV ({error}).")
         return
     if not {name.lower() for name in names} & set(CONTENT):
-        yield Unread(file.name, f"its first line names no column {', '.join(CONTENT[:-1])} or {CONTENT[-1]}.")
+        yield ReadProblem(file.name, f"its first line names no column {', '.join(CONTENT[:-1])} or {CONTENT[-1]}.")
         return
     while True:
         where = f"{file.name} line {reader.line_num + 1}"
         try:
             row = next(reader, None)
         except csv.Error as error:
-            yield Unread(where, f"it is no CSV ({error}).")
+            yield ReadProblem(where, f"it is no CSV ({error}).")
             continue
         if row is None:
             return
         if not row:
             continue
-        yield from one(lambda row=row, where=where: _row(names, row, where), where)
+        yield from read_one(lambda row=row, where=where: _row(names, row, where), where)
 
 
-def _row(names: list[str], row: list[str], where: str) -> Iterator[Found]:
+def _row(names: list[str], row: list[str], where: str) -> Iterator[ReadResult]:
     if len(row) != len(names):
         raise Malformed(f"it has {len(row)} values, and the first line names {len(names)}.")
     columns = {name.lower(): name for name in names}
     record = {name.lower(): value for name, value in zip(names, row, strict=True) if value.strip()}
     for found in _record(record, where):
-        named = tuple(columns[name] or "without a name" for name in found.not_read) if isinstance(found, Given) else ()
-        yield replace(found, not_read=named) if isinstance(found, Given) else found
+        named = (
+            tuple(columns[name] or "without a name" for name in found.not_read)
+            if isinstance(found, ParsedRecord)
+            else ()
+        )
+        yield replace(found, not_read=named) if isinstance(found, ParsedRecord) else found
 
 
-def _record(said: Any, where: str) -> Iterator[Found]:
+def _record(said: Any, where: str) -> Iterator[ReadResult]:
     if isinstance(said, str):
         if not said.strip():
             raise Malformed("it is empty.")
-        yield Given(where, Entry(said))
+        yield ParsedRecord(where, Entry(said))
         return
-    record = mapping(said, "neither a text nor a JSON object")
+    record = require_object(said, "neither a text nor a JSON object")
     if isinstance(record.get("messages"), list):
         yield from _conversation(record, where)
         return
     if is_deleted(record):
-        yield LeftOut("deleted there")
+        yield Skipped("deleted there")
         return
-    kind, also = kind_of(next((label_at(record, name) for name in KIND if record.get(name)), None))
-    tags = labels(next((record[name] for name in TAGS if record.get(name)), None))
+    kind, also = map_kind(next((label_field(record, name) for name in KIND if record.get(name)), None))
+    tags = parse_tags(next((record[name] for name in TAGS if record.get(name)), None))
     when = next((record[name] for name in WHEN if record.get(name)), None)
     importance = record.get("importance")
     if importance is not None:
         importance = _importance(importance)
-    title = next((name for name in NAMES if isinstance(record.get(name), str) and record[name].strip()), "")
-    text = titled(text_at(record, *CONTENT), " ".join(str(record.get(title, "")).split()))
-    entry = Entry(text, kind, tags + also, label_at(record, "scope"), moment(when), importance)
+    title = next((name for name in TITLE_FIELDS if isinstance(record.get(name), str) and record[name].strip()), "")
+    text = with_title(text_field(record, *CONTENT), " ".join(str(record.get(title, "")).split()))
+    entry = Entry(text, kind, tags + also, label_field(record, "scope"), parse_time(when), importance)
     content = next((name for name in CONTENT if record.get(name) is not None), "")
     sort, labelled = (next((name for name in names if record.get(name)), "") for names in (KIND, TAGS))
     read_ = (content, title, sort, labelled, "scope", "importance")
-    yield Given(where, entry, not_read=not_read(record, *read_))
+    yield ParsedRecord(where, entry, not_read=unread_fields(record, *read_))
 
 
 def _importance(value: Any) -> float:
@@ -220,15 +224,15 @@ def _importance(value: Any) -> float:
     return found
 
 
-def _conversation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+def _conversation(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
     turns: list[Turn] = []
     for message in cast("list[Any]", record["messages"]):
-        said = mapping(message)
-        speaker = label_at(said, "speaker") or label_at(said, "role") or label_at(said, "author")
+        said = require_object(message)
+        speaker = label_field(said, "speaker") or label_field(said, "role") or label_field(said, "author")
         if speaker in ("system", "tool", "developer"):
             continue
         when = next((said[name] for name in ("at", *WHEN) if said.get(name)), None)
-        turns.append(Turn(text_at(said, "content", "text", "message"), speaker, moment(when)))
+        turns.append(Turn(text_field(said, "content", "text", "message"), speaker, parse_time(when)))
     if not turns:
         raise Malformed("its messages are empty.")
-    yield Given(where, Entry(""), tuple(turns))
+    yield ParsedRecord(where, Entry(""), tuple(turns))

@@ -8,17 +8,17 @@ from typing import Any, cast
 
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange.exporters.jsonl import HEADER
-from mcp_memory.exchange.records import Kept, Record, kept
+from mcp_memory.exchange.records import ColumnValue, Record, to_row
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ParsedRow:
     """A parsed row: the type of its record, and its columns."""
 
     line: int
     """From 1."""
     type: str
-    row: dict[str, Kept]
+    row: dict[str, ColumnValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def recognises(head: bytes) -> bool:
     return isinstance(first, dict) and cast("dict[str, Any]", first).get("format") == HEADER["format"]
 
 
-def read(lines: Iterable[bytes]) -> Iterator[Read | Damage]:
+def read(lines: Iterable[bytes]) -> Iterator[ParsedRow | Damage]:
     """Yield a record or a problem for each line after the header; empty lines are skipped.
 
     Raises InvalidInput where the header is not ours or of a newer version. A file that was cut off or changed since its
@@ -90,11 +90,11 @@ def _object(line: bytes) -> dict[str, Any] | str:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else "it is no JSON object."
 
 
-def _read(number: int, found: dict[str, Any] | str) -> Read | Damage:
+def _read(number: int, found: dict[str, Any] | str) -> ParsedRow | Damage:
     if isinstance(found, str):
         return Damage(number, found)
     type_ = found.pop("record", None)
     try:
-        return Read(number, str(type_), kept(Record(str(type_), found)))
+        return ParsedRow(number, str(type_), to_row(Record(str(type_), found)))
     except InvalidInput as problem:
         return Damage(number, str(problem))

@@ -6,16 +6,16 @@ from typing import Any, cast
 
 from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.exchange.importers.parsed import (
-    Found,
-    Given,
-    LeftOut,
     Malformed,
     Package,
-    each,
-    label_at,
-    listed,
-    mapping,
-    moment,
+    ParsedRecord,
+    ReadResult,
+    Skipped,
+    label_field,
+    list_or_empty,
+    parse_time,
+    read_each,
+    require_object,
 )
 
 PERSONA = "persona"
@@ -33,42 +33,42 @@ def recognises(package: Package) -> bool:
     return {"agents", "blocks"} <= keys or {"core_memory", "messages"} <= keys
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield each block about the person, tagged with its label, and each agent's conversation without tool traffic."""
     for file in package.files:
-        value = mapping(file.value)
+        value = require_object(file.value)
         agents = value.get("agents", [value])
         blocks = value.get("blocks", value.get("core_memory"))
-        yield from each(blocks, lambda number, file=file: f"{file.name} block {number}", _block)
-        yield from each(agents, lambda number, file=file: f"{file.name} agent {number}", _agent)
+        yield from read_each(blocks, lambda number, file=file: f"{file.name} block {number}", _block)
+        yield from read_each(agents, lambda number, file=file: f"{file.name} agent {number}", _agent)
 
 
-def _block(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    label, value = label_at(record, "label"), record.get("value")
+def _block(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+    label, value = label_field(record, "label"), record.get("value")
     if not isinstance(value, str):
         raise Malformed("its value is no text.")
     if not value.strip():
-        yield LeftOut("an empty block")
+        yield Skipped("an empty block")
         return
     if label == PERSONA:
-        yield LeftOut("the agent's persona")
+        yield Skipped("the agent's persona")
         return
-    yield Given(where, Entry(value.strip(), tags=(label,) if label else ()))
+    yield ParsedRecord(where, Entry(value.strip(), tags=(label,) if label else ()))
 
 
-def _agent(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    messages = listed(record.get("messages"), "messages")
-    name = label_at(record, "name") or "assistant"
+def _agent(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+    messages = list_or_empty(record.get("messages"), "messages")
+    name = label_field(record, "name") or "assistant"
     turns: list[Turn] = []
     for message in messages:
-        turns += _turns(mapping(message), name)
+        turns += _turns(require_object(message), name)
     if turns:
-        yield Given(where, Entry(""), tuple(turns))
+        yield ParsedRecord(where, Entry(""), tuple(turns))
 
 
 def _turns(message: Mapping[str, Any], name: str) -> list[Turn]:
     """Parse a message; none for instructions, tool calls and their results."""
-    at = moment(message.get("created_at"), "created_at")
+    at = parse_time(message.get("created_at"), "created_at")
     role = message.get("role")
     if role == "user":
         return [Turn(text, "user", at) for text in [_spoken(_text(message))] if text]
@@ -84,7 +84,7 @@ def _text(message: Mapping[str, Any]) -> str:
         return (content or "").strip()
     if not isinstance(content, list):
         raise Malformed("the content of a message is neither text nor a list.")
-    parts = [mapping(part) for part in cast("list[Any]", content)]
+    parts = [require_object(part) for part in cast("list[Any]", content)]
     return "\n".join(str(part.get("text") or "") for part in parts if part.get("type") == "text").strip()
 
 
@@ -104,7 +104,7 @@ def _spoken(text: str) -> str:
 
 def _sent(call: Any) -> str:
     """Return what an agent said to the person through its messaging tool."""
-    function = mapping(call).get("function")
+    function = require_object(call).get("function")
     if not isinstance(function, dict) or cast("dict[str, Any]", function).get("name") != "send_message":
         return ""
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
-from mcp_memory.exchange.importers.parsed import Malformed, labels, moment
+from mcp_memory.exchange.importers.parsed import Malformed, parse_tags, parse_time
 
 MARKDOWN = (".md", ".markdown", ".mdc")
 _FRONT = re.compile(r"---[ \t]*\n(?P<yaml>.*?)(?:^|\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
@@ -32,7 +32,7 @@ class Note:
                 return value.isoformat()
             if isinstance(value, str | int) and not isinstance(value, bool):
                 with suppress(Malformed):
-                    if found := moment(str(value)):
+                    if found := parse_time(str(value)):
                         return found
         return None
 
@@ -42,7 +42,7 @@ class Note:
         if isinstance(value, str) and "," not in value:
             value = value.split()
         try:
-            return labels(
+            return parse_tags(
                 [str(tag).lstrip("#") for tag in cast("list[Any]", value)] if isinstance(value, list) else value
             )
         except Malformed:
@@ -66,7 +66,7 @@ class Block:
     """From 1, in the body."""
 
 
-def note(text: str) -> Note:
+def parse_note(text: str) -> Note:
     """Parse a note. Raises Malformed where the front matter is no YAML mapping."""
     found = _FRONT.match(text)
     if not found:
@@ -128,12 +128,12 @@ def blocks(body: str) -> Iterator[Block]:
     yield from finished()
 
 
-def linked(text: str) -> str:
+def resolve_links(text: str) -> str:
     """Replace wiki links by the words they show."""
     return _LINK.sub(lambda found: found[2] or found[1].partition("#")[0] or found[1], text)
 
 
-def links(text: str) -> list[str]:
+def link_targets(text: str) -> list[str]:
     return list(dict.fromkeys(name for found in _LINK.finditer(text) if (name := found[1].partition("#")[0].strip())))
 
 

@@ -8,24 +8,24 @@ from mcp_memory.domain.model import Entry
 from mcp_memory.exchange.importers.markdown import (
     MARKDOWN,
     Note,
-    linked,
-    links,
-    note,
+    link_targets,
+    parse_note,
+    resolve_links,
 )
 from mcp_memory.exchange.importers.parsed import (
     MAX_TAG,
     File,
-    Found,
-    Given,
-    LeftOut,
     Malformed,
     Package,
-    day_named,
-    kind_of,
-    labels,
-    not_read,
-    one,
-    titled,
+    ParsedRecord,
+    ReadResult,
+    Skipped,
+    date_in_name,
+    map_kind,
+    parse_tags,
+    read_one,
+    unread_fields,
+    with_title,
 )
 
 _INLINE_TAG = re.compile(r"(?:^|(?<=\s))#([\w][\w/-]{0,60})", re.MULTILINE)
@@ -40,7 +40,7 @@ _COMMENT = re.compile(r"(?<![ \t])[ \t]*%%.*?%%", re.DOTALL)
 _BLOCK_ID = re.compile(r"(?:^|(?<![ \t])[ \t]+)\^[A-Za-z0-9-]+[ \t]*$", re.MULTILINE)
 _FILE = re.compile(r"\.(?!md$)[A-Za-z][A-Za-z0-9]{1,4}$")
 """How the name of a file ends that is no note."""
-UNSAID = (
+METADATA_FIELDS = (
     "title",
     "name",
     "type",
@@ -64,33 +64,33 @@ def recognises(package: Package) -> bool:
     return any(file.suffix in MARKDOWN for file in package.files)
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield each note under its title, with link texts as words and as tags."""
     for file in package.files if not package.whole else package.with_suffix(*MARKDOWN):
-        yield from one(lambda file=file: _note(file), file.name)
+        yield from read_one(lambda file=file: _note(file), file.name)
 
 
-def _note(file: File) -> Iterator[Found]:
-    found = note(file.text)
-    body = shown(found.body)
+def _note(file: File) -> Iterator[ReadResult]:
+    found = parse_note(file.text)
+    body = visible_text(found.body)
     if not body.strip():
-        yield LeftOut("an empty note")
+        yield Skipped("an empty note")
         return
-    yield given(file, found, body=body, tags=inline_tags(body))
+    yield note_record(file, found, body=body, tags=inline_tags(body))
 
 
-def given(file: File, found: Note, *, body: str, tags: tuple[str, ...] = ()) -> Given:
+def note_record(file: File, found: Note, *, body: str, tags: tuple[str, ...] = ()) -> ParsedRecord:
     """Build the record of a note: its body under its title, as one memory or as a document."""
     title = found.text("title") or found.text("name") or file.stem
-    kind, also = kind_of(found.text("type"))
-    linking = tuple(name for name in links(body) if len(name) <= MAX_TAG and not _FILE.search(name))
-    text = titled(linked(body).strip(), title)
+    kind, also = map_kind(found.text("type"))
+    linking = tuple(name for name in link_targets(body) if len(name) <= MAX_TAG and not _FILE.search(name))
+    text = with_title(resolve_links(body).strip(), title)
     tags = tuple(dict.fromkeys((*found.tags(), *tags, *also, *_aliases(found), *linking)))[:MAX_TAGS]
-    entry = Entry(text, kind=kind, tags=tags, occurred_at=found.date(*DATES) or day_named(file.stem))
-    return Given(file.name, entry, not_read=not_read(found.front, *UNSAID, *DATES))
+    entry = Entry(text, kind=kind, tags=tags, occurred_at=found.date(*DATES) or date_in_name(file.stem))
+    return ParsedRecord(file.name, entry, not_read=unread_fields(found.front, *METADATA_FIELDS, *DATES))
 
 
-def shown(body: str) -> str:
+def visible_text(body: str) -> str:
     """Return the visible text of a note, without `%%` comments, block names and pictures."""
     parts: list[str] = []
     at = 0
@@ -107,7 +107,7 @@ def _shown(text: str) -> str:
 def _aliases(found: Note) -> tuple[str, ...]:
     """Return the aliases of a note as tags."""
     with suppress(Malformed):
-        return labels(found.front.get("aliases") or found.front.get("alias"))
+        return parse_tags(found.front.get("aliases") or found.front.get("alias"))
     return ()
 
 

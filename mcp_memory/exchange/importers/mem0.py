@@ -6,24 +6,24 @@ from typing import Any, cast
 from mcp_memory.domain.model import Entry
 from mcp_memory.exchange.importers.parsed import (
     File,
-    Found,
-    Given,
-    LeftOut,
     Malformed,
     Package,
-    Unread,
-    each,
+    ParsedRecord,
+    ReadProblem,
+    ReadResult,
+    Skipped,
     is_deleted,
-    label_at,
-    labels,
-    listed,
-    mapping,
-    moment,
-    not_read,
+    label_field,
+    list_or_empty,
     object_or_none,
     objects_of,
-    one,
-    text_at,
+    parse_tags,
+    parse_time,
+    read_each,
+    read_one,
+    require_object,
+    text_field,
+    unread_fields,
 )
 
 
@@ -34,7 +34,7 @@ def recognises(package: Package) -> bool:
     return bool(package.files) and (_backup(package.files[0]) or _is_list(package.files[0]))
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield each memory that is not deleted, with its categories as tags and its last change."""
     backups = [file for file in package.named("memories.json") if _backup(file)] if package.whole else package.files
     for file in backups:
@@ -44,26 +44,28 @@ def read(package: Package) -> Iterator[Found]:
         value = file.json_or_none()
         if value is None:
             for where, found in objects_of(file):
-                if isinstance(found, Unread):
+                if isinstance(found, ReadProblem):
                     yield found
                 else:
-                    yield from one(lambda found=found, where=where: _memory(found, where), where)
+                    yield from read_one(lambda found=found, where=where: _memory(found, where), where)
             continue
-        yield from each(_list_in(value), lambda n, file=file: f"{file.name} memory {n}", _memory)
+        yield from read_each(_list_in(value), lambda n, file=file: f"{file.name} memory {n}", _memory)
         yield from _related(value, file)
 
 
-def _related(value: Any, file: File) -> Iterator[Found]:
+def _related(value: Any, file: File) -> Iterator[ReadResult]:
     """Yield the relations of its graph, where the API returned them."""
     answer = object_or_none(value)
     if answer is not None and answer.get("relations"):
-        yield from each(answer["relations"], lambda number: f"{file.name} relation {number}", _relation)
+        yield from read_each(answer["relations"], lambda number: f"{file.name} relation {number}", _relation)
 
 
-def _relation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    ends = text_at(record, "source"), text_at(record, "target", "destination")
-    statement = " ".join((ends[0], text_at(record, "relationship", "relation"), ends[1])).replace("_", " ")
-    yield Given(where, Entry(" ".join(statement.split()), tags=labels([end.replace("_", " ") for end in ends])))
+def _relation(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+    ends = text_field(record, "source"), text_field(record, "target", "destination")
+    statement = " ".join((ends[0], text_field(record, "relationship", "relation"), ends[1])).replace("_", " ")
+    yield ParsedRecord(
+        where, Entry(" ".join(statement.split()), tags=parse_tags([end.replace("_", " ") for end in ends]))
+    )
 
 
 def _list_in(value: Any) -> Any:
@@ -90,28 +92,28 @@ def _backup(file: File) -> bool:
     return isinstance(value, dict) and {"memories", "apps"} <= cast("dict[str, Any]", value).keys()
 
 
-def _backed_up(file: File) -> Iterator[Found]:
-    value = mapping(file.value)
+def _backed_up(file: File) -> Iterator[ReadResult]:
+    value = require_object(file.value)
     try:
         names = {str(found["id"]): str(found["name"]) for found in value.get("categories") or ()}
         apps = {str(found["id"]): str(found["name"]) for found in value["apps"]}
     except (TypeError, KeyError):
         raise Malformed("its categories or apps are no list of objects with an id and a name.") from None
 
-    def memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-        known = [names.get(str(category), "") for category in listed(record.get("category_ids"), "category_ids")]
+    def memory(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+        known = [names.get(str(category), "") for category in list_or_empty(record.get("category_ids"), "category_ids")]
         app = apps.get(str(record.get("app_id")), "")
         yield from _memory(dict(record) | {"categories": [name for name in (*known, app) if name]}, where)
 
-    yield from each(value["memories"], lambda number: f"{file.name} memory {number}", memory)
+    yield from read_each(value["memories"], lambda number: f"{file.name} memory {number}", memory)
 
 
-def _memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    state = label_at(record, "state")
+def _memory(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+    state = label_field(record, "state")
     if is_deleted(record):
-        yield LeftOut("deleted there")
+        yield Skipped("deleted there")
         return
-    changed = moment(record.get("updated_at"), "updated_at") or moment(record.get("created_at"), "created_at")
-    tags = labels(record.get("categories")) + ((state,) if state in ("archived", "paused") else ())
-    entry = Entry(text_at(record, "memory", "content"), tags=tags, occurred_at=changed)
-    yield Given(where, entry, not_read=not_read(record, "memory", "content", "categories"))
+    changed = parse_time(record.get("updated_at"), "updated_at") or parse_time(record.get("created_at"), "created_at")
+    tags = parse_tags(record.get("categories")) + ((state,) if state in ("archived", "paused") else ())
+    entry = Entry(text_field(record, "memory", "content"), tags=tags, occurred_at=changed)
+    yield ParsedRecord(where, entry, not_read=unread_fields(record, "memory", "content", "categories"))

@@ -7,19 +7,19 @@ from typing import Any
 
 from mcp_memory.domain.model import Entry
 from mcp_memory.exchange.importers.parsed import (
-    Found,
-    Given,
-    LeftOut,
     Malformed,
     Package,
-    each,
-    kind_of,
-    label_at,
-    labels,
-    mapping,
-    moment,
-    one,
-    text_at,
+    ParsedRecord,
+    ReadResult,
+    Skipped,
+    label_field,
+    map_kind,
+    parse_tags,
+    parse_time,
+    read_each,
+    read_one,
+    require_object,
+    text_field,
 )
 
 UNTAGGED = "untagged"
@@ -49,18 +49,18 @@ def recognises(package: Package) -> bool:
     return isinstance(value, dict) and "memories" in value and "export_metadata" in value
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield each memory that is not deleted, with its tags, type and creation time; vectors are skipped."""
     for file in package.files:
         if file.data.startswith(SQLITE):
             yield from _rows(file.data, file.name)
         else:
-            yield from each(
-                mapping(file.value).get("memories"), lambda n, file=file: f"{file.name} memory {n}", _memory
+            yield from read_each(
+                require_object(file.value).get("memories"), lambda n, file=file: f"{file.name} memory {n}", _memory
             )
 
 
-def _rows(data: bytes, name: str) -> Iterator[Found]:
+def _rows(data: bytes, name: str) -> Iterator[ReadResult]:
     connection = _opened(data)
     try:
         present = _columns(connection)
@@ -72,16 +72,16 @@ def _rows(data: bytes, name: str) -> Iterator[Found]:
         for row in connection.execute(f"SELECT {', '.join(wanted)} FROM memories ORDER BY rowid"):
             record = dict(zip(wanted, row, strict=True))
             where = f"{name} memory {record.get('id')}"
-            yield from one(lambda record=record, where=where: _memory(record, where), where)
+            yield from read_one(lambda record=record, where=where: _memory(record, where), where)
     except DAMAGED as error:
         raise Malformed(f"the database is damaged ({error}).") from None
     finally:
         connection.close()
 
 
-def _memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
+def _memory(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
     if record.get("deleted_at") is not None:
-        yield LeftOut("deleted there")
+        yield Skipped("deleted there")
         return
     metadata = record.get("metadata")
     if isinstance(metadata, str) and metadata.strip():
@@ -89,11 +89,13 @@ def _memory(record: Mapping[str, Any], where: str) -> Iterator[Found]:
             metadata = json.loads(metadata)
         except ValueError:
             raise Malformed("metadata is no JSON.") from None
-    kind, also = kind_of(label_at(record, "memory_type"))
-    created = moment(record.get("created_at"), "created_at") or moment(record.get("created_at_iso"), "created_at_iso")
-    tags = tuple(tag for tag in labels(record.get("tags")) if tag != UNTAGGED)
-    entry = Entry(text_at(record, "content"), kind=kind, tags=tags + also, occurred_at=created)
-    yield Given(where, entry)
+    kind, also = map_kind(label_field(record, "memory_type"))
+    created = parse_time(record.get("created_at"), "created_at") or parse_time(
+        record.get("created_at_iso"), "created_at_iso"
+    )
+    tags = tuple(tag for tag in parse_tags(record.get("tags")) if tag != UNTAGGED)
+    entry = Entry(text_field(record, "content"), kind=kind, tags=tags + also, occurred_at=created)
+    yield ParsedRecord(where, entry)
 
 
 def _opened(data: bytes) -> sqlite3.Connection:

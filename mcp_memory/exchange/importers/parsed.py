@@ -48,9 +48,9 @@ _ALIKE = {
 
 
 _NOT = ("", "0", "false", "no", "null", "none")
-NAMES = ("title", "name")
+TITLE_FIELDS = ("title", "name")
 """Fields of what a text is about, which stands before it."""
-WORKINGS = frozenset(
+BOOKKEEPING_FIELDS = frozenset(
     (
         *(
             "id",
@@ -78,7 +78,7 @@ class Malformed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ParsedRecord:
     """A record: a text, or with `turns` a conversation, whose `entry` has the fields that all turns share."""
 
     where: str
@@ -90,7 +90,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class ReadProblem:
     """A record that could not be parsed, and why; none of it is stored."""
 
     where: str
@@ -101,14 +101,14 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class Skipped:
     """Something well-formed that is no memory; `reason` follows a count of them."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class Remark:
     """A remark on how a file was read."""
 
     where: str
@@ -118,7 +118,7 @@ class Noted:
         return f"{self.where}: {self.note}"
 
 
-Found: TypeAlias = Given | Unread | LeftOut | Noted
+ReadResult: TypeAlias = ParsedRecord | ReadProblem | Skipped | Remark
 
 
 @dataclass(frozen=True)
@@ -151,12 +151,12 @@ class File:
     @cached_property
     def text(self) -> str:
         """Decode the file in any Unicode encoding, with `\n` line ends. Raises Malformed."""
-        return decoded(self.data).replace("\r\n", "\n").replace("\r", "\n")
+        return decode(self.data).replace("\r\n", "\n").replace("\r", "\n")
 
     @cached_property
     def value(self) -> Any:
         """Parse the file as JSON. Raises Malformed."""
-        return parsed(decoded(self.data))
+        return parse_json(decode(self.data))
 
     def json_or_none(self) -> Any:
         """Parse the file as JSON; None where it is not, or does not begin like it."""
@@ -177,7 +177,7 @@ class Package:
     """Whether it is a folder or an archive."""
     others: Sequence[str] = ()
     """The names of what lies there too and is no text by its name."""
-    within: Sequence["Package | Unread"] = ()
+    within: Sequence["Package | ReadProblem"] = ()
     """The archives in a folder, each by itself, or why it can't be opened."""
 
     def named(self, base: str) -> list[File]:
@@ -188,7 +188,7 @@ class Package:
         return [file for file in self.files if file.suffix in suffixes]
 
 
-def decoded(data: bytes) -> str:
+def decode(data: bytes) -> str:
     """Decode UTF-8, or UTF-16 or UTF-32 with a byte order mark. Raises Malformed."""
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8-sig")
     try:
@@ -201,7 +201,7 @@ def decoded(data: bytes) -> str:
         ) from None
 
 
-def parsed(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """Parse JSON. Raises Malformed."""
     try:
         return json.loads(text)
@@ -213,39 +213,41 @@ def lines_of(file: File) -> Iterator[tuple[int, bytes]]:
     """Yield the lines that are not blank, with their numbers from 1, undecoded."""
     data = file.data
     if data.startswith(tuple(mark for mark, _ in _BOMS)):
-        data = decoded(data).encode("utf-8", "surrogatepass")
+        data = decode(data).encode("utf-8", "surrogatepass")
     for number, line in enumerate(data.split(b"\n"), start=1):
         if line.strip():
             yield number, line
 
 
-def objects_of(file: File) -> Iterator[tuple[str, Mapping[str, Any] | Unread]]:
+def objects_of(file: File) -> Iterator[tuple[str, Mapping[str, Any] | ReadProblem]]:
     """Yield the objects of a JSON Lines file with their places, or a problem."""
     for number, line in lines_of(file):
         where = f"{file.name} line {number}"
         try:
-            yield where, mapping(parsed(decoded(line)))
+            yield where, require_object(parse_json(decode(line)))
         except Malformed as problem:
-            yield where, Unread(where, str(problem))
+            yield where, ReadProblem(where, str(problem))
 
 
-def each(
-    values: object, where: Callable[[int], str], read: Callable[[Mapping[str, Any], str], Iterator[Found]]
-) -> Iterator[Found]:
+def read_each(
+    values: object, where: Callable[[int], str], read: Callable[[Mapping[str, Any], str], Iterator[ReadResult]]
+) -> Iterator[ReadResult]:
     """Yield what `read` makes of each object of a list, or a problem for a malformed one."""
     if not isinstance(values, list):
-        yield Unread(where(1), "it is no list.")
+        yield ReadProblem(where(1), "it is no list.")
         return
     for number, value in enumerate(cast("list[Any]", values), start=1):
-        yield from one(lambda value=value, number=number: read(mapping(value), where(number)), where(number))
+        yield from read_one(
+            lambda value=value, number=number: read(require_object(value), where(number)), where(number)
+        )
 
 
-def one(read: Callable[[], Iterator[Found]], where: str) -> Iterator[Found]:
+def read_one(read: Callable[[], Iterator[ReadResult]], where: str) -> Iterator[ReadResult]:
     """Yield everything that a reader makes of one record, or one problem: never a part."""
     try:
         found = list(read())
     except Malformed as problem:
-        found = [Unread(where, str(problem))]
+        found = [ReadProblem(where, str(problem))]
     yield from found
 
 
@@ -257,7 +259,7 @@ def list_or_none(value: object) -> list[Any] | None:
     return cast("list[Any]", value) if isinstance(value, list) else None
 
 
-def listed(value: object, name: str) -> list[Any]:
+def list_or_empty(value: object, name: str) -> list[Any]:
     """Return a list, empty for a missing one. Raises Malformed naming it for anything else."""
     found = [] if value is None else list_or_none(value)
     if found is None:
@@ -265,14 +267,14 @@ def listed(value: object, name: str) -> list[Any]:
     return found
 
 
-def mapping(value: object, wanted: str = "no JSON object") -> Mapping[str, Any]:
+def require_object(value: object, wanted: str = "no JSON object") -> Mapping[str, Any]:
     """Return a JSON object. Raises Malformed, naming what it should be, for anything else."""
     if not isinstance(value, dict):
         raise Malformed(f"it is {wanted} but {_shown(value)}.")
     return cast("dict[str, Any]", value)
 
 
-def text_at(record: Mapping[str, Any], *names: str) -> str:
+def text_field(record: Mapping[str, Any], *names: str) -> str:
     """Return the text of the first of the fields that exists. Raises Malformed where none does, or it is empty or no text."""
     for name in names:
         if (value := record.get(name)) is not None:
@@ -284,7 +286,7 @@ def text_at(record: Mapping[str, Any], *names: str) -> str:
     raise Malformed(f"it has no {' or '.join(names)}.")
 
 
-def label_at(record: Mapping[str, Any], name: str) -> str | None:
+def label_field(record: Mapping[str, Any], name: str) -> str | None:
     """Return a field on one line; None where missing. Raises Malformed where it is no text."""
     value = record.get(name)
     if value is None:
@@ -294,9 +296,9 @@ def label_at(record: Mapping[str, Any], name: str) -> str | None:
     return " ".join(value.split()) or None
 
 
-def not_read(record: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+def unread_fields(record: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     """Return the non-empty fields that were not read and may mean something."""
-    known = WORKINGS | set(names)
+    known = BOOKKEEPING_FIELDS | set(names)
     return tuple(
         name for name, value in record.items() if name.lower() not in known and value not in (None, "", [], {})
     )
@@ -308,14 +310,14 @@ def is_deleted(record: Mapping[str, Any]) -> bool:
     return "deleted" in states or any(value and str(value).strip().lower() not in _NOT for value in given)
 
 
-def titled(text: str, title: str | None) -> str:
+def with_title(text: str, title: str | None) -> str:
     """Put a title over a text, unless the text begins with it."""
     if not title or text.startswith("#") or title.casefold() in text.casefold()[:200]:
         return text
     return f"{title}: {text}" if "\n" not in text else f"# {title}\n\n{text}"
 
 
-def labels(value: object) -> tuple[str, ...]:
+def parse_tags(value: object) -> tuple[str, ...]:
     """Parse tags from a list or a text with commas, without those that are too long. Raises Malformed."""
     if value is None:
         return ()
@@ -331,7 +333,7 @@ def labels(value: object) -> tuple[str, ...]:
     return tuple(tag for tag in found if tag and len(tag) <= MAX_TAG)
 
 
-def kind_of(name: str | None) -> tuple[str | None, tuple[str, ...]]:
+def map_kind(name: str | None) -> tuple[str | None, tuple[str, ...]]:
     """Map another tool's kind to ours; a kind that has no equal becomes a tag."""
     if not name or not name.strip():
         return None, ()
@@ -342,7 +344,7 @@ def kind_of(name: str | None) -> tuple[str | None, tuple[str, ...]]:
     return None, (word,) if len(word) <= MAX_TAG else ()
 
 
-def moment(value: object, name: str = "the date") -> str | None:
+def parse_time(value: object, name: str = "the date") -> str | None:
     """Normalise a date or time for the intake: a number since 1970, or a text that names it completely.
 
     A number counts seconds, milliseconds or microseconds, or is itself a year or a day such as 20260331. Relative texts,
@@ -370,14 +372,14 @@ def moment(value: object, name: str = "the date") -> str | None:
         raise Malformed(f"{name} {_shown(value)} is outside what a calendar has.") from None
 
 
-def day_named(stem: str) -> str | None:
+def date_in_name(stem: str) -> str | None:
     """Return the day, week or month that a daily note's name begins with; None where there is none."""
     found = _DAILY.fullmatch(stem)
     if not found:
         return None
     day, parted, period = found.group("day", "mark", "period")
     try:
-        return moment(period or (day.replace(parted, "-") if parted else day))
+        return parse_time(period or (day.replace(parted, "-") if parted else day))
     except Malformed:
         return None
 

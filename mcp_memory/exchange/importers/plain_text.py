@@ -7,13 +7,13 @@ from mcp_memory.domain.model import Entry
 from mcp_memory.exchange.importers.markdown import blocks
 from mcp_memory.exchange.importers.parsed import (
     File,
-    Found,
-    Given,
-    LeftOut,
     Malformed,
     Package,
-    decoded,
-    one,
+    ParsedRecord,
+    ReadResult,
+    Skipped,
+    decode,
+    read_one,
 )
 
 SUFFIXES = (".txt", ".text", ".log", ".rst", ".org", "")
@@ -34,42 +34,42 @@ def recognises(package: Package) -> bool:
     return any(_is_text(file) for file in package.files)
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield each list item or sentence of a file that is nothing but those, one a line; else the file."""
     files = package.files if not package.whole else [file for file in package.files if _is_text(file)]
     for file in files:
-        yield from one(lambda file=file: _text(file), file.name)
+        yield from read_one(lambda file=file: _text(file), file.name)
 
 
 def _is_text(file: File) -> bool:
     if file.suffix not in SUFFIXES:
         return False
     try:
-        return "\0" not in decoded(file.data)
+        return "\0" not in decode(file.data)
     except Malformed:
         return file.suffix != ""
 
 
-def _text(file: File) -> Iterator[Found]:
+def _text(file: File) -> Iterator[ReadResult]:
     text = file.text.strip()
     if "\0" in text:
         raise Malformed(f"it is no text: it holds a NUL character at {text.index(chr(0))}.")
     if not text:
-        yield LeftOut("an empty file")
+        yield Skipped("an empty file")
         return
     if len(text) <= PART:
         found = list(blocks(text))
         if len(found) > 1 and all(block.item for block in found):
             for block in found:
-                yield Given(f"{file.name} line {block.line}", Entry(block.text))
+                yield ParsedRecord(f"{file.name} line {block.line}", Entry(block.text))
             return
         if said := _sentences(text):
             for number, line in said:
-                yield Given(f"{file.name} line {number}", Entry(line))
+                yield ParsedRecord(f"{file.name} line {number}", Entry(line))
             return
     for number, part in enumerate(parts := list(_parts(text)), start=1):
         where = file.name if len(parts) == 1 else f"{file.name} part {number}"
-        yield Given(where, Entry(part))
+        yield ParsedRecord(where, Entry(part))
 
 
 def _sentences(text: str) -> list[tuple[int, str]]:

@@ -14,21 +14,21 @@ from mcp_memory.exchange.exporters.graph import (
 from mcp_memory.exchange.importers.parsed import (
     MAX_TAG,
     File,
-    Found,
-    Given,
     Malformed,
     Package,
-    Unread,
-    decoded,
-    each,
+    ParsedRecord,
+    ReadProblem,
+    ReadResult,
+    decode,
     lines_of,
+    list_or_empty,
     list_or_none,
-    listed,
     object_or_none,
     objects_of,
-    one,
-    parsed,
-    text_at,
+    parse_json,
+    read_each,
+    read_one,
+    text_field,
 )
 
 
@@ -39,13 +39,13 @@ def recognises(package: Package) -> bool:
     file = package.files[0]
     try:
         _, line = next(lines_of(file), (1, b""))
-        first = object_or_none(parsed(decoded(line)))
+        first = object_or_none(parse_json(decode(line)))
     except Malformed:
         first = None
     return bool(first and first.get("type") in ("entity", "relation")) or _whole(file) is not None
 
 
-def read(package: Package) -> Iterator[Found]:
+def read(package: Package) -> Iterator[ReadResult]:
     """Yield each observation with its entity's name, tagged with the entity and its type; each relation as a sentence.
 
     In a graph that mcp-memory wrote, each observation becomes the memory it was, in its scope, and relations give tags.
@@ -53,8 +53,10 @@ def read(package: Package) -> Iterator[Found]:
     for file in package.files:
         if (whole := _whole(file)) is not None:
             ours = _Ours.of([*_objects(whole["entities"]), *_objects(whole["relations"])])
-            yield from each(whole["entities"], lambda number, file=file: f"{file.name} entity {number}", ours.entity)
-            yield from each(
+            yield from read_each(
+                whole["entities"], lambda number, file=file: f"{file.name} entity {number}", ours.entity
+            )
+            yield from read_each(
                 whole["relations"], lambda number, file=file: f"{file.name} relation {number}", ours.relation
             )
         else:
@@ -88,13 +90,13 @@ class _Ours:
                 about[one_] = (*about.get(one_, ()), other)
         return cls(sorts, owners, about)
 
-    def entity(self, record: Mapping[str, Any], where: str) -> Iterator[Found]:
-        name = text_at(record, "name")
+    def entity(self, record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+        name = text_field(record, "name")
         if name not in self.sorts:
             yield from _entity(record, where)
             return
         owned = self.sorts[name] in OWNERS.values()
-        observations = listed(record.get("observations", False), "observations")
+        observations = list_or_empty(record.get("observations", False), "observations")
         scope = name if owned else self.owners.get(name)
         # Whose tags the others are is known for a single memory only.
         others = self.about.get(name, ()) if len(observations) == 1 else ()
@@ -102,9 +104,9 @@ class _Ours:
         for number, text in enumerate(observations, start=1):
             if not isinstance(text, str) or not text.strip():
                 raise Malformed(f"observation {number} is no text.")
-            yield Given(where, Entry(text, tags=tuple(tag for tag in tags if len(tag) <= MAX_TAG), scope=scope))
+            yield ParsedRecord(where, Entry(text, tags=tuple(tag for tag in tags if len(tag) <= MAX_TAG), scope=scope))
 
-    def relation(self, record: Mapping[str, Any], where: str) -> Iterator[Found]:
+    def relation(self, record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
         """Yield a relation, unless it says where memories belong."""
         ends = {record.get("from"), record.get("to")}
         if not (ends <= self.sorts.keys() and record.get("relationType") in (BELONGS, ABOUT)):
@@ -131,40 +133,40 @@ def _whole(file: File) -> Mapping[str, Any] | None:
     return found if found and {"entities", "relations"} <= found.keys() else None
 
 
-def _lines(file: File) -> Iterator[Found]:
-    ours = _Ours.of([found for _, found in objects_of(file) if not isinstance(found, Unread)])
+def _lines(file: File) -> Iterator[ReadResult]:
+    ours = _Ours.of([found for _, found in objects_of(file) if not isinstance(found, ReadProblem)])
     for where, found in objects_of(file):
-        if isinstance(found, Unread):
+        if isinstance(found, ReadProblem):
             yield found
             continue
         match found.get("type"):
             case "entity":
-                yield from one(lambda found=found, where=where: ours.entity(found, where), where)
+                yield from read_one(lambda found=found, where=where: ours.entity(found, where), where)
             case "relation":
-                yield from one(lambda found=found, where=where: ours.relation(found, where), where)
+                yield from read_one(lambda found=found, where=where: ours.relation(found, where), where)
             case other:
-                yield Unread(where, f"type {str(other)[:40]!r} is neither entity nor relation.")
+                yield ReadProblem(where, f"type {str(other)[:40]!r} is neither entity nor relation.")
 
 
-def _entity(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    name = " ".join(text_at(record, "name").split())
-    sort = " ".join(text_at(record, "entityType").split())
-    observations = listed(record.get("observations", False), "observations")
+def _entity(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+    name = " ".join(text_field(record, "name").split())
+    sort = " ".join(text_field(record, "entityType").split())
+    observations = list_or_empty(record.get("observations", False), "observations")
     tags = tuple(tag for tag in (name, sort) if len(tag) <= MAX_TAG)
     for number, observation in enumerate(observations, start=1):
         if not isinstance(observation, str) or not observation.strip():
             raise Malformed(f"observation {number} is no text.")
-        yield Given(where, Entry(about(name, observation), tags=tags))
+        yield ParsedRecord(where, Entry(with_subject(name, observation), tags=tags))
     if not observations:
-        yield Given(where, Entry(f"{name} is of the type {sort}.", tags=tags))
+        yield ParsedRecord(where, Entry(f"{name} is of the type {sort}.", tags=tags))
 
 
-def _relation(record: Mapping[str, Any], where: str) -> Iterator[Found]:
-    one_, sort, other = (" ".join(text_at(record, name).split()) for name in ("from", "relationType", "to"))
+def _relation(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
+    one_, sort, other = (" ".join(text_field(record, name).split()) for name in ("from", "relationType", "to"))
     tags = tuple(tag for tag in (one_, other) if len(tag) <= MAX_TAG)
-    yield Given(where, Entry(f"{one_} {sort.replace('_', ' ')} {other}", tags=tags))
+    yield ParsedRecord(where, Entry(f"{one_} {sort.replace('_', ' ')} {other}", tags=tags))
 
 
-def about(name: str, text: str) -> str:
+def with_subject(name: str, text: str) -> str:
     """Prefix a statement with its subject, unless it names it already."""
     return text if name.casefold() in text.casefold() else f"{name}: {text}"

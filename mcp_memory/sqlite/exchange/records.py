@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import apsw
 
-from mcp_memory.exchange.importers.jsonl import Damage, Read
-from mcp_memory.exchange.records import RECORDS, Record, exported
+from mcp_memory.exchange.importers.jsonl import Damage, ParsedRow
+from mcp_memory.exchange.records import RECORDS, Record, to_record
 from mcp_memory.sqlite.rows import fetch
 
 
@@ -16,10 +16,10 @@ def records(connection: apsw.Connection) -> Iterator[Record]:
             f"SELECT {', '.join(known.fields)} FROM {known.table} ORDER BY {', '.join(known.key)}"
         )
         for row in rows:
-            yield exported(type_, row)
+            yield to_record(type_, row)
 
 
-def insert(connection: apsw.Connection, rows: Iterable[Read | Damage]) -> list[Damage]:
+def insert(connection: apsw.Connection, rows: Iterable[ParsedRow | Damage]) -> list[Damage]:
     """Insert rows into an empty file's tables; return the lines that could not be read or stored.
 
     References are checked at the end of the transaction: see `drop_dangling`.
