@@ -57,7 +57,7 @@ def main() -> None:
         assert held(folder) == before
         (folder / ".mcp-memory.json").unlink()
         taken = timed("take in, every file read", lambda: memory.folder.read(folder, by=caller, progress=quiet))
-        assert (taken.operation, taken.clashes, taken.problems) == (None, [], [])
+        assert (taken.operation, taken.conflicts, taken.problems) == (None, [], [])
         print(f"{first.written} files; a round trip changed nothing")
 
 

@@ -280,13 +280,13 @@ def test_a_file_that_changed_before_its_made_lines_are_written_keeps_the_change(
     export(run, folder)
     path = file_of(folder, identifier)
     edit(path, "\nFirst fact about rivers.\n", "\nFirst fact about oceans.\n")
-    real = writer.renewed
+    real = writer.refresh_page
 
     def meanwhile(*arguments: Any) -> str:
         edit(path, "about oceans.\n", "about lakes.\n")
         return real(*arguments)
 
-    monkeypatch.setattr(writer, "renewed", meanwhile)
+    monkeypatch.setattr(writer, "refresh_page", meanwhile)
     told = answer("sync", folder)
     monkeypatch.undo()
     answer("sync", folder)
@@ -726,14 +726,14 @@ def test_any_texts_come_back_as_they_went(
         taken = memory.folder.read(root / "notes", by=memory_caller(), progress=lambda done, total: None)
         memory.folder.write(root / "notes")
 
-        assert (taken.operation, taken.problems, taken.clashes) == (None, [], [])
+        assert (taken.operation, taken.problems, taken.conflicts) == (None, [], [])
         assert everything(root / "notes") == before
         assert len(memory.operations(limit=500)) == done
 
         (root / "notes" / ".mcp-memory.json").unlink()  # now each file is read, and compared with what it was made from
         taken = memory.folder.read(root / "notes", by=memory_caller(), progress=lambda done, total: None)
 
-        assert (taken.operation, taken.problems, taken.clashes, taken.new) == (None, [], [], [])
+        assert (taken.operation, taken.problems, taken.conflicts, taken.new) == (None, [], [], [])
         assert {name: held for name, (_, held) in everything(root / "notes").items() if name.endswith(".md")} == {
             name: held for name, (_, held) in before.items() if name.endswith(".md")
         }
@@ -827,4 +827,4 @@ def test_a_file_that_changed_in_this_moment_is_not_written_over(
     assert state.remove(folder, "memories/a.md", held=b"one") is False
     assert (folder / "memories" / "a.md").read_bytes() == b"edited"
     with pytest.raises(Conflict):
-        state.prepare(folder / "memories")
+        state.prepare_folder(folder / "memories")

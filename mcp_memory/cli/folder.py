@@ -77,7 +77,7 @@ def sync(
         click.echo(f"Watching {visible(str(folder))}; interrupt to end.", err=True)
         last = before = None
         while not stop.wait(interval):
-            now = (state.changed_at(folder), _latest(memory))
+            now = (state.change_stamp(folder), _latest(memory))
             still = now == before  # nobody is in the middle of saving
             if still and now != last and not _attempt(memory, caller, folder, keep=keep):
                 last = now
@@ -141,9 +141,14 @@ def import_report(taken: SyncResult, folder: Path, *, dry_run: bool) -> list[str
     if taken.stayed_forgotten:
         lines.append(f"{taken.stayed_forgotten} forgotten here before: they stay so.")
     lines += not_kept(taken.withheld)
-    if taken.clashes:
+    if taken.conflicts:
         lines.append("Changed on both sides, and left as it is on both; --keep file or --keep store decides:")
-        lines += _some([f"{clash.path}{f' (#{clash.id})' if clash.id else ''} {clash.what}" for clash in taken.clashes])
+        lines += _some(
+            [
+                f"{conflict.path}{f' (#{conflict.id})' if conflict.id else ''} {conflict.what}"
+                for conflict in taken.conflicts
+            ]
+        )
     if taken.problems:
         lines.append(f"{len(taken.problems)} could not be taken in, and nothing of them was kept:")
         lines += _some([str(problem) for problem in taken.problems])
@@ -183,7 +188,7 @@ def _attempt(memory: Memory, caller: Caller, folder: Path, *, keep: str | None) 
         click.echo(visible(f"{problem}"), err=True)
         return False
     wrote = bool(written.written or written.removed)
-    if taken.operation or taken.clashes or taken.problems or taken.moved:
+    if taken.operation or taken.conflicts or taken.problems or taken.moved:
         _say(import_report(taken, folder, dry_run=False))
     if wrote:
         _say(export_report(written, folder))
@@ -237,7 +242,7 @@ def _taken_data(taken: SyncResult, *, dry_run: bool) -> dict[str, Any]:
         "moved": taken.moved,
         "known": taken.known,
         "stayed_forgotten": taken.stayed_forgotten,
-        "conflicts": [asdict(clash) for clash in taken.clashes],
+        "conflicts": [asdict(conflict) for conflict in taken.conflicts],
         "problems": [{"where": problem.where, "problem": problem.problem} for problem in taken.problems],
         "masked": dict(taken.withheld.secrets),
         "operation": taken.operation,

@@ -10,27 +10,27 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, ReadProblem, decode
 from mcp_memory.markdown_folder.pages import (
-    Known,
+    MemoryFields,
     Page,
     Parsed,
-    Said,
+    StoredState,
     TopicPage,
-    digest_in,
-    digest_print,
-    new_lines,
-    normal,
-    said_at,
-    said_of,
+    added_lines,
+    digest_before_members,
+    digest_hash,
+    fields_in_file,
+    fields_of,
+    normalize,
 )
 from mcp_memory.markdown_folder.state import (
     INDEX,
-    Entry,
+    FileState,
     Folder,
-    fingerprint,
+    content_hash,
 )
 
 _ID = re.compile(rb'^id: *"?([0-9a-v]{13})\b', re.MULTILINE)
-FEW = 20
+MAX_UNCONFIRMED = 20
 """Files that may be missing without a question; of more than that at most half."""
 
 
@@ -39,7 +39,7 @@ Keep: TypeAlias = Literal["file", "store"]
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
+class SyncConflict:
     """A conflict: both sides changed, and both are left alone."""
 
     path: str
@@ -54,7 +54,7 @@ class Edit:
 
     path: str
     item: Item
-    said: Said
+    fields: MemoryFields
 
 
 @dataclass(slots=True)
@@ -71,14 +71,14 @@ class Changes:
     lines: list[str] = field(default_factory=list[str])
     """What was written into the index beside its links."""
     moved: int = 0
-    clashes: list[Clash] = field(default_factory=list[Clash])
+    conflicts: list[SyncConflict] = field(default_factory=list[SyncConflict])
     problems: list[ReadProblem] = field(default_factory=list[ReadProblem])
-    entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
+    entries: dict[str, FileState] = field(default_factory=dict[str, FileState])
     """What is known of each file by now; of what is taken in once it is."""
 
 
 def compare(
-    folder: Folder, files: Mapping[str, Parsed], known: Known, *, keep: Keep | None = None, confirm: bool = False
+    folder: Folder, files: Mapping[str, Parsed], known: StoredState, *, keep: Keep | None = None, confirm: bool = False
 ) -> Changes:
     """Diff a folder three ways: as written last, as the files are now, as the store is now.
 
@@ -98,15 +98,15 @@ def compare(
         _compare_file(path, found, folder, known, changes, claimed, keep)
     _find_gone(folder, known, changes, claimed, keep)
     memories = sum(entry.sort == "memory" for entry in folder.entries.values())
-    if len(changes.gone) > max(FEW, memories / 2) and not confirm:
+    if len(changes.gone) > max(MAX_UNCONFIRMED, memories / 2) and not confirm:
         raise InvalidInput(
             f"{len(changes.gone):,} of {memories:,} files are gone from {folder.root}. Nothing was changed: bring them "
             "back, or say --confirm to forget what was in them."
         )
-    if folder.index is not None and fingerprint(folder.index) != folder.index_bytes:
+    if folder.index is not None and content_hash(folder.index) != folder.index_bytes:
         names = [*folder.files, *folder.entries]
         try:
-            changes.lines = new_lines(decode(folder.index), names)
+            changes.lines = added_lines(decode(folder.index), names)
         except Malformed as problem:
             changes.problems.append(ReadProblem(INDEX, str(problem)))
     return changes
@@ -124,7 +124,7 @@ def _compare_file(
     path: str,
     found: Parsed,
     folder: Folder,
-    known: Known,
+    known: StoredState,
     changes: Changes,
     claimed: dict[str, str],
     keep: Keep | None,
@@ -141,20 +141,22 @@ def _compare_file(
             _compare_memory(path, found, folder, known, changes, keep)
         else:
             other = claimed[found.id]
-            told = f"it has the id of {other}; take out its id and revision where it is another memory."
-            changes.problems.append(ReadProblem(path, told))
+            problem = f"it has the id of {other}; take out its id and revision where it is another memory."
+            changes.problems.append(ReadProblem(path, problem))
     elif entry is not None and entry.sort == "memory" and (item := known.live(entry.key)):
         claimed[entry.key] = path
         _edited(path, item, found, entry, changes, keep, data=folder.files[path])
     elif entry is not None and entry.sort == "topic" and isinstance(found, Note):
         scope, _, name = entry.key.partition("\n")
-        page = TopicPage(name, scope, digest_in(found.body))
+        page = TopicPage(name, scope, digest_before_members(found.body))
         _compare_topic(path, page, entry, known, changes, keep, data=folder.files[path])
     else:
         changes.new.append((path, found))
 
 
-def _compare_memory(path: str, page: Page, folder: Folder, known: Known, changes: Changes, keep: Keep | None) -> None:
+def _compare_memory(
+    path: str, page: Page, folder: Folder, known: StoredState, changes: Changes, keep: Keep | None
+) -> None:
     entry = folder.entries.get(path)
     if entry is None or entry.key != page.id:  # it was renamed
         moved = [(at, old) for at, old in folder.entries.items() if old.sort == "memory" and old.key == page.id]
@@ -165,43 +167,52 @@ def _compare_memory(path: str, page: Page, folder: Folder, known: Known, changes
     if item is not None:
         _edited(path, item, page, entry, changes, keep, data=data)
         return
-    if (old := known.items.get(page.id)) is not None and entry is None and normal(old.text) == page.said.text:
-        entry = Entry("memory", page.id, fingerprint(data), page.said.print, "")  # as it was: an old copy of a file
-    if (entry is not None and entry.said == page.said.print) or keep == "store":
-        changes.entries[path] = Entry("memory", page.id, fingerprint(data), page.said.print, "")
+    if (old := known.items.get(page.id)) is not None and entry is None and normalize(old.text) == page.fields.text:
+        entry = FileState(
+            "memory", page.id, content_hash(data), page.fields.hash, ""
+        )  # as it was: an old copy of a file
+    if (entry is not None and entry.file_hash == page.fields.hash) or keep == "store":
+        changes.entries[path] = FileState("memory", page.id, content_hash(data), page.fields.hash, "")
     elif keep == "file":
         changes.new.append((path, page))
     else:
         what = "was erased" if page.id in known.erased else f"was {known.items[page.id].status}"
-        changes.clashes.append(Clash(path, page.id, f"{what}, and its file was edited"))
+        changes.conflicts.append(SyncConflict(path, page.id, f"{what}, and its file was edited"))
         if entry is not None:
             changes.entries[path] = entry
 
 
 def _edited(
-    path: str, item: Item, page: Page | Note, entry: Entry | None, changes: Changes, keep: Keep | None, *, data: bytes
+    path: str,
+    item: Item,
+    page: Page | Note,
+    entry: FileState | None,
+    changes: Changes,
+    keep: Keep | None,
+    *,
+    data: bytes,
 ) -> None:
     """Classify a changed file of a live memory."""
     try:
-        said = said_at(page, item)
+        fields = fields_in_file(page, item)
     except Malformed as problem:
         changes.problems.append(ReadProblem(path, str(problem)))
         if entry is not None:
             changes.entries[path] = entry
         return
-    here, there = said.print, said_of(item).print
-    unchanged = entry.kept == there if entry else isinstance(page, Page) and page.revision == item.revision
-    if here == there or (entry is not None and here == entry.said):
-        kept = there if here == there or entry is None else entry.kept
-        changes.entries[path] = Entry("memory", item.id, fingerprint(data), here, kept)
+    here, there = fields.hash, fields_of(item).hash
+    unchanged = entry.stored_hash == there if entry else isinstance(page, Page) and page.revision == item.revision
+    if here == there or (entry is not None and here == entry.file_hash):
+        kept = there if here == there or entry is None else entry.stored_hash
+        changes.entries[path] = FileState("memory", item.id, content_hash(data), here, kept)
     elif unchanged or keep == "file":
-        changes.edits.append(Edit(path, item, said))
+        changes.edits.append(Edit(path, item, fields))
         if entry is not None:
             changes.entries[path] = entry
     elif keep == "store":
-        changes.entries[path] = Entry("memory", item.id, fingerprint(data), here, there)
+        changes.entries[path] = FileState("memory", item.id, content_hash(data), here, there)
     else:
-        changes.clashes.append(Clash(path, item.id, "was changed, and its file too"))
+        changes.conflicts.append(SyncConflict(path, item.id, "was changed, and its file too"))
         if entry is not None:
             changes.entries[path] = entry
 
@@ -209,33 +220,37 @@ def _edited(
 def _compare_topic(
     path: str,
     page: TopicPage,
-    entry: Entry | None,
-    known: Known,
+    entry: FileState | None,
+    known: StoredState,
     changes: Changes,
     keep: Keep | None,
     *,
     data: bytes,
 ) -> None:
     topic = known.topics.get((page.scope, page.name))
-    there = digest_print(topic.digest) if topic else ""
+    there = digest_hash(topic.digest) if topic else ""
     key = f"{page.scope}\n{page.name}"
-    if page.print == there or (entry is not None and page.print == entry.said) or keep == "store":
-        changes.entries[path] = Entry("topic", key, fingerprint(data), page.print, there)
+    if page.hash == there or (entry is not None and page.hash == entry.file_hash) or keep == "store":
+        changes.entries[path] = FileState("topic", key, content_hash(data), page.hash, there)
         return
     if entry is not None:
         changes.entries[path] = entry
     if not page.digest:
-        told = "its digest is gone; delete the file, and it is written anew."
-        changes.problems.append(ReadProblem(path, told))
-    elif keep == "file" or topic is None or (entry is not None and entry.kept == there):
+        problem = "its digest is gone; delete the file, and it is written anew."
+        changes.problems.append(ReadProblem(path, problem))
+    elif keep == "file" or topic is None or (entry is not None and entry.stored_hash == there):
         changes.digests.append((path, page, topic))
     else:
-        changes.clashes.append(Clash(path, "", f"the digest of {page.name} was changed, and its file too"))
+        changes.conflicts.append(SyncConflict(path, "", f"the digest of {page.name} was changed, and its file too"))
 
 
-def _find_gone(folder: Folder, known: Known, changes: Changes, claimed: Mapping[str, str], keep: Keep | None) -> None:
+def _find_gone(
+    folder: Folder, known: StoredState, changes: Changes, claimed: Mapping[str, str], keep: Keep | None
+) -> None:
     """Find deleted files; one that returned under another name without its id does not count."""
-    bodies = {normal(page.body): path for path, page in changes.new if isinstance(page, Note) and normal(page.body)}
+    bodies = {
+        normalize(page.body): path for path, page in changes.new if isinstance(page, Note) and normalize(page.body)
+    }
     for path, entry in folder.entries.items():
         if path in folder.files or entry.sort != "memory" or entry.key in claimed:
             continue
@@ -246,11 +261,11 @@ def _find_gone(folder: Folder, known: Known, changes: Changes, claimed: Mapping[
             changes.problems.append(ReadProblem(path, "it is a link, or too large to be read."))
             changes.entries[path] = entry
             continue
-        if (now_at := bodies.pop(normal(item.text), None)) is not None:
+        if (now_at := bodies.pop(normalize(item.text), None)) is not None:
             changes.new = [(at, page) for at, page in changes.new if at != now_at]
-            changes.entries[now_at] = replace(entry, bytes=fingerprint(folder.files[now_at]), said="")
+            changes.entries[now_at] = replace(entry, sha256=content_hash(folder.files[now_at]), file_hash="")
             changes.moved += 1
-        elif said_of(item).print == entry.kept or keep == "file":
+        elif fields_of(item).hash == entry.stored_hash or keep == "file":
             changes.gone.append((path, item))
         elif keep is None:
-            changes.clashes.append(Clash(path, item.id, "was changed, and its file deleted"))
+            changes.conflicts.append(SyncConflict(path, item.id, "was changed, and its file deleted"))

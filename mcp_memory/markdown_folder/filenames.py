@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-SLUG = 60
+MAX_SLUG = 60
 """Bytes of the part that tells what a file is about: with folder, id and end a name stays under 100, and the longest path of
 Windows is 260."""
 RESERVED = frozenset(
@@ -21,23 +21,23 @@ def slug(text: str) -> str:
     """
     plain = unicodedata.normalize("NFC", text).lower()
     words = re.sub(r"[\W_]+", "-", plain).strip("-")
-    cut = words.encode()[:SLUG].decode(errors="ignore")
+    cut = words.encode()[:MAX_SLUG].decode(errors="ignore")
     if len(cut) < len(words) and "-" in cut[len(cut) // 2 :]:
         cut = cut[: cut.rindex("-")]
     return unicodedata.normalize("NFC", cut).strip("-")
 
 
-def folded(path: str) -> str:
+def case_folded(path: str) -> str:
     """Return a path as systems compare it that ignore case and Unicode normalisation."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def memory_path(title: str, identifier: str, taken: Collection[str]) -> str:
-    """Return a memory's path: its words and the end of its id, or all of the id where that is taken (by `folded`)."""
+    """Return a memory's path: its words and the end of its id, or all of the id where that is taken (by `case_folded`)."""
     about = slug(title)
     for end in (identifier[-6:], identifier):
         path = f"memories/{about}-{end}.md" if about else f"memories/{end}.md"
-        if folded(path) not in taken:
+        if case_folded(path) not in taken:
             return path
     return _numbered(f"memories/{identifier}", taken)
 
@@ -57,6 +57,6 @@ def _numbered(begin: str, taken: Collection[str]) -> str:
     number = 1
     while True:
         path = f"{begin}.md" if number == 1 else f"{begin}-{number}.md"
-        if folded(path) not in taken:
+        if case_folded(path) not in taken:
             return path
         number += 1

@@ -21,33 +21,33 @@ from mcp_memory.markdown_folder.filenames import is_safe
 from mcp_memory.sqlite.files import permissions
 
 INDEX = "MEMORY.md"
-MARK = "mcp-memory"
+LAYOUT_KEY = "mcp-memory"
 """The key of an index's front matter that holds the version of the layout."""
-VERSION = 1
-STATE = ".mcp-memory.json"
-"""What both sides said last, beside the notes; it begins with a point, so editors of notes pass it over."""
-LARGEST = 10_000_000
+LAYOUT_VERSION = 1
+STATE_FILE = ".mcp-memory.json"
+"""The state of both sides after the last sync, beside the notes; it begins with a point, so editors of notes pass it over."""
+MAX_NOTE_BYTES = 10_000_000
 """Bytes of a note at most, as of what is remembered in a call."""
-MOST = 200_000
+MAX_NOTES = 200_000
 """Notes of a folder at most."""
 
 Sort: TypeAlias = Literal["memory", "topic", "taken"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileState:
     """The state of a file at the last sync."""
 
     sort: Sort
     """A memory's file, a topic's, or one of someone else that was taken in as several memories."""
     key: str
     """The memory's id, or the topic's scope and name with a line between; empty for what was taken in."""
-    bytes: str
+    sha256: str
     """SHA-256 of the file."""
-    said: str
-    """What the file said then (markdown's print)."""
-    kept: str
-    """What the store said then; another where not all of the file could be kept."""
+    file_hash: str
+    """The hash of its fields or digest at that time."""
+    stored_hash: str
+    """The hash of the same in the store; another where not all of the file could be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,14 @@ class Folder:
     others: frozenset[str]
     """Paths of what is there and is no note that is read."""
     index: bytes | None
-    entries: Mapping[str, Entry] = field(default_factory=dict[str, Entry])
+    entries: Mapping[str, FileState] = field(default_factory=dict[str, FileState])
     index_bytes: str = ""
     """SHA-256 of the index as it was written or read last."""
     known: bool = True
-    """Whether there is a state: without it, what is missing can't be told."""
+    """Whether there is a state: without it, deletions can't be detected."""
 
 
-def fingerprint(data: bytes) -> str:
+def content_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
@@ -79,7 +79,7 @@ def is_ours(root: Path) -> bool:
         with (root / INDEX).open("rb") as stream:
             return layout_version(stream.read(4096).decode(errors="replace")) is not None
     except FileNotFoundError:
-        return (root / STATE).is_file()
+        return (root / STATE_FILE).is_file()
     except OSError:
         return False
 
@@ -96,12 +96,12 @@ def read_folder(root: Path) -> Folder:
             for name in sorted(names):
                 path = Path(at, name)
                 relative = path.relative_to(root).as_posix()
-                if not _is_note(path) or path.stat().st_size > LARGEST:
+                if not _is_note(path) or path.stat().st_size > MAX_NOTE_BYTES:
                     others.add(relative)
                     continue
                 files[relative] = path.read_bytes()
-            if len(files) > MOST:
-                raise InvalidInput(f"{root} holds more than {MOST:,} notes.")
+            if len(files) > MAX_NOTES:
+                raise InvalidInput(f"{root} holds more than {MAX_NOTES:,} notes.")
     except OSError as error:
         raise Unusable(f"{root} can't be read ({error.strerror or error}).") from None
     index = files.pop(INDEX, None)
@@ -116,7 +116,7 @@ def read_folder(root: Path) -> Folder:
     return Folder(root, ours, files, frozenset(others), index, state[0], state[1])
 
 
-def prepare(root: Path) -> None:
+def prepare_folder(root: Path) -> None:
     """Create the folder where missing. Raises Conflict where it holds something that is not ours."""
     if root.exists() and not root.is_dir():
         raise Conflict(f"{root} is a file; name a folder.")
@@ -136,7 +136,7 @@ def write(root: Path, path: str, data: bytes, *, over: bytes | None) -> bool:
     `over` is None for a new file. Raises Unusable.
     """
     target = root / path
-    unfinished = target.with_name(f".{fingerprint(path.encode())[:16]}.unfinished")
+    unfinished = target.with_name(f".{content_hash(path.encode())[:16]}.unfinished")
     try:
         permissions.make_directory(target.parent)
         if _present(target) != over:
@@ -167,7 +167,7 @@ def remove(root: Path, path: str, *, held: bytes) -> bool:
     return True
 
 
-def write_state(folder: Folder, entries: Mapping[str, Entry], index_bytes: str) -> None:
+def write_state(folder: Folder, entries: Mapping[str, FileState], index_bytes: str) -> None:
     """Store the state of both sides, if it changed. Raises Unusable."""
     if folder.known and dict(folder.entries) == dict(entries) and folder.index_bytes == index_bytes:
         return
@@ -176,15 +176,21 @@ def write_state(folder: Folder, entries: Mapping[str, Entry], index_bytes: str) 
         "version": 1,
         "index": index_bytes,
         "files": {
-            path: [entry.sort, entry.key, entry.bytes, entry.said, *([entry.kept] if entry.kept != entry.said else [])]
+            path: [
+                entry.sort,
+                entry.key,
+                entry.sha256,
+                entry.file_hash,
+                *([entry.stored_hash] if entry.stored_hash != entry.file_hash else []),
+            ]
             for path, entry in sorted(entries.items())
         },
     }
     data = json.dumps(state, ensure_ascii=False, indent=0).encode() + b"\n"
-    write(folder.root, STATE, data, over=_present(folder.root / STATE))
+    write(folder.root, STATE_FILE, data, over=_present(folder.root / STATE_FILE))
 
 
-def changed_at(root: Path) -> int:
+def change_stamp(root: Path) -> int:
     """Return a number that changes whenever a note is written, added, renamed or removed."""
     found: list[tuple[str, int, int]] = []
     with suppress(OSError):
@@ -208,24 +214,24 @@ def _present(path: Path) -> bytes | None:
         return None
 
 
-def _read_state(root: Path) -> tuple[dict[str, Entry], str] | None:
+def _read_state(root: Path) -> tuple[dict[str, FileState], str] | None:
     """Read the state of the last sync; None where missing. Raises InvalidInput where the file is no state."""
-    data = _present(root / STATE)
+    data = _present(root / STATE_FILE)
     if data is None:
         return None
     try:
         state: dict[str, Any] = json.loads(data)
-        entries: dict[str, Entry] = {}
+        entries: dict[str, FileState] = {}
         for path, values in cast("dict[str, list[str]]", state["files"]).items():
-            sort, key, digest, said, *kept = (str(value) for value in values)
+            sort, key, sha256, file_hash, *stored = (str(value) for value in values)
             if is_safe(path) and sort in ("memory", "topic", "taken"):
-                entries[path] = Entry(sort, key, digest, said, kept[0] if kept else said)
+                entries[path] = FileState(sort, key, sha256, file_hash, stored[0] if stored else file_hash)
         if state["version"] != 1:
             raise ValueError
         return entries, str(state["index"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InvalidInput(
-            f"{root / STATE} can't be read. Delete it: files are known by their ids then, though what was deleted is not."
+            f"{root / STATE_FILE} can't be read. Delete it: files are known by their ids then, though what was deleted is not."
         ) from None
 
 
@@ -235,13 +241,13 @@ def layout_version(index: str) -> int | None:
     return int(found[1]) if found else None
 
 
-_LAYOUT = re.compile(rf"---[ \t]*\n(?:(?!---|\.\.\.).*\n)*?{MARK}: *(\d+) *\n")
+_LAYOUT = re.compile(rf"---[ \t]*\n(?:(?!---|\.\.\.).*\n)*?{LAYOUT_KEY}: *(\d+) *\n")
 
 
 def require_version(index: str) -> None:
     """Raise InvalidInput where a later version laid out the folder of a MEMORY.md."""
     version = layout_version(index)
-    if version is not None and version > VERSION:
+    if version is not None and version > LAYOUT_VERSION:
         raise InvalidInput(
-            f"The folder has version {version} of its layout, and this mcp-memory reads {VERSION}. Upgrade mcp-memory."
+            f"The folder has version {version} of its layout, and this mcp-memory reads {LAYOUT_VERSION}. Upgrade mcp-memory."
         )

@@ -27,32 +27,32 @@ from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, ReadProblem, map_kind
 from mcp_memory.markdown_folder.diff import (
     Changes,
-    Clash,
     Edit,
     Keep,
+    SyncConflict,
     compare,
 )
 from mcp_memory.markdown_folder.pages import (
-    MOMENTS,
-    Known,
+    TIME_FIELDS,
+    MemoryFields,
     Page,
-    Said,
-    ids_in,
-    normal,
-    parsed,
-    said_at,
-    said_in,
-    said_of,
+    StoredState,
+    fields_in_file,
+    fields_of,
+    normalize,
+    parse_changed_files,
+    parse_fields,
+    referenced_ids,
 )
 from mcp_memory.markdown_folder.state import (
     INDEX,
+    FileState,
     Folder,
-    fingerprint,
-    prepare,
+    content_hash,
+    prepare_folder,
     read_folder,
     write_state,
 )
-from mcp_memory.markdown_folder.state import Entry as FileEntry
 from mcp_memory.markdown_folder.writer import WriteResult, write_all
 from mcp_memory.recall.filters import read_changes
 from mcp_memory.recall.pipeline import Recaller
@@ -86,7 +86,7 @@ class SyncResult:
     """Additions that were known in the same words."""
     stayed_forgotten: int = 0
     """Additions that say what was forgotten here before."""
-    clashes: list[Clash] = field(default_factory=list[Clash])
+    conflicts: list[SyncConflict] = field(default_factory=list[SyncConflict])
     problems: list[ReadProblem] = field(default_factory=list[ReadProblem])
     withheld: Withheld = ALL_KEPT
     pending: int = 0
@@ -105,7 +105,7 @@ class _Plan:
     """By path, the numbers of the statements a new file gave."""
     again: dict[str, Statement] = field(default_factory=dict[str, Statement])
     """By path, what a new file says that is known in the same words and is all that it says."""
-    told: Counter[str] = field(default_factory=Counter[str])
+    known_before: Counter[str] = field(default_factory=Counter[str])
     problems: list[ReadProblem] = field(default_factory=list[ReadProblem])
 
 
@@ -134,9 +134,9 @@ class FolderSync:
         Edits that were not imported stay and are counted. Raises Conflict for a folder that holds something else, or was
         written from another store.
         """
-        prepare(root)
+        prepare_folder(root)
         folder = read_folder(root)
-        files = parsed(folder)
+        files = parse_changed_files(folder)
         known = self._known(folder, files)
         if strange := [entry for entry in folder.entries.values() if _of_another(entry, known)]:
             raise Conflict(
@@ -165,7 +165,7 @@ class FolderSync:
         folder = read_folder(root)
         if not folder.ours:
             raise InvalidInput(f"{root} was not made by mcp-memory export: its {INDEX} does not say so.")
-        files = parsed(folder)
+        files = parse_changed_files(folder)
         known = self._known(folder, files)
         if strange := {
             path for path, entry in folder.entries.items() if _of_another(entry, known)
@@ -173,28 +173,28 @@ class FolderSync:
             folder = replace(
                 folder, entries={path: folder.entries[path] for path in folder.entries if path not in strange}
             )
-            files = parsed(folder)
+            files = parse_changed_files(folder)
             known = self._known(folder, files)
         changes = compare(folder, files, known, keep=keep, confirm=confirm)
         intake = self._intake(by, self._clock())
         plan = self._plan(folder, changes, intake)
-        told = _told(changes, plan, replace(intake.redactor.withheld, entries=()))
+        result = _result_of(changes, plan, replace(intake.redactor.withheld, entries=()))
         if dry_run:
             new = self._rememberer.preview(plan.statements, progress=progress) if plan.statements else []
-            return replace(told, new=new)
-        done = self._carry_out(folder, changes, plan, told, by=by, progress=progress)
+            return replace(result, new=new)
+        done = self._carry_out(folder, changes, plan, result, by=by, progress=progress)
         if not strange:  # whose folder it is has to go on by what it wrote
             entries = {**changes.entries, **self._entries(folder, files, changes, plan, done)}
             kept = not any(problem.where == INDEX for problem in done.problems) and folder.index is not None
-            write_state(folder, entries, fingerprint(folder.index) if kept and folder.index else folder.index_bytes)
+            write_state(folder, entries, content_hash(folder.index) if kept and folder.index else folder.index_bytes)
         return done
 
-    def _known(self, folder: Folder, files: Mapping[str, Any]) -> Known:
-        ids = ids_in(folder, files)
+    def _known(self, folder: Folder, files: Mapping[str, Any]) -> StoredState:
+        ids = referenced_ids(folder, files)
         items = self._store.items(ids)
         erased = {identifier for identifier in ids if identifier not in items and self._was_erased(identifier)}
         topics = self._gatherer.topics((), limit=EVERYTHING)
-        return Known(items, erased, {(topic.scope, topic.name): topic for topic in topics})
+        return StoredState(items, erased, {(topic.scope, topic.name): topic for topic in topics})
 
     def _was_erased(self, identifier: ItemId) -> bool:
         try:
@@ -234,28 +234,28 @@ class FolderSync:
 
     def _fields(self, edit: Edit, intake: Intake) -> dict[str, Any]:
         """Return the fields of an item that an edit changes. Raises InvalidInput."""
-        item, said, before = edit.item, edit.said, said_of(edit.item)
-        if said.scope != item.scope:
+        item, page_fields, before = edit.item, edit.fields, fields_of(edit.item)
+        if page_fields.scope != item.scope:
             raise InvalidInput(
                 f"its scope was {item.scope!r} and does not change: delete the file, and make one without an id."
             )
         fields = read_changes(
-            content=said.text if said.text != before.text else None,
-            kind=said.kind if said.kind != item.kind else None,
-            tags=said.tags if said.tags != before.tags else None,
-            importance=said.importance if said.importance != before.importance else None,
-            pinned=said.pinned if said.pinned != item.pinned else None,
+            content=page_fields.text if page_fields.text != before.text else None,
+            kind=page_fields.kind if page_fields.kind != item.kind else None,
+            tags=page_fields.tags if page_fields.tags != before.tags else None,
+            importance=page_fields.importance if page_fields.importance != before.importance else None,
+            pinned=page_fields.pinned if page_fields.pinned != item.pinned else None,
             moments={},
             now=intake.now,
             redactor=intake.redactor,
         )
-        for name in MOMENTS:
-            value: int | str | None = getattr(said, name)
+        for name in TIME_FIELDS:
+            value: int | str | None = getattr(page_fields, name)
             if value != getattr(before, name):
                 fields[name] = read_moment(value, name, now=intake.now) if isinstance(value, str) else value
         if "importance" in fields:
             fields["importance_given"] = 1
-        elif said.importance is None and (item.importance_given or fields.keys() & {"text", "kind"}):
+        elif page_fields.importance is None and (item.importance_given or fields.keys() & {"text", "kind"}):
             text, kind = fields.get("text", item.text), fields.get("kind", item.kind)
             fields |= {"importance": self._rememberer.estimate(text, kind), "importance_given": 0}
         return fields
@@ -270,13 +270,13 @@ class FolderSync:
 
     def _only_new(self, plan: _Plan) -> None:
         """Drop statements that their scope knew before in the same words."""
-        told = self._store.known_before(plan.statements) if plan.statements else []
-        plan.told = Counter(told)
+        known = self._store.known_before(plan.statements) if plan.statements else []
+        plan.known_before = Counter(known)
         for path, numbers in plan.of.items():
-            if path != INDEX and len(numbers) == 1 and told[numbers[0]] == "known":
+            if path != INDEX and len(numbers) == 1 and known[numbers[0]] == "known":
                 plan.again[path] = plan.statements[numbers[0]]
         place: dict[int, int] = {}
-        for number, before in enumerate(told):
+        for number, before in enumerate(known):
             if before == "new":
                 place[number] = len(place)
         plan.statements = [plan.statements[number] for number in place]
@@ -286,10 +286,10 @@ class FolderSync:
         }
 
     def _carry_out(
-        self, folder: Folder, changes: Changes, plan: _Plan, told: SyncResult, *, by: Caller, progress: Progress
+        self, folder: Folder, changes: Changes, plan: _Plan, result: SyncResult, *, by: Caller, progress: Progress
     ) -> SyncResult:
         if not plan.steps and not plan.statements:
-            return told
+            return result
         counts = (("edited", plan.edits), ("new", plan.statements), ("forgotten", changes.gone))
         parts = [f"{len(found)} {word}" for word, found in counts if found]
         parts += [f"{len(plan.digests)} digests"] if plan.digests else []
@@ -297,8 +297,8 @@ class FolderSync:
         encoder = self._recaller.usable_encoder()[0]
         if not plan.statements:
             self._store.apply(operation, plan.steps, encoder=encoder.identity if encoder else None)
-            return replace(told, operation=operation.id, pending=max(0, len(plan.edits) - MEASURED))
-        result = self._rememberer.remember(
+            return replace(result, operation=operation.id, pending=max(0, len(plan.edits) - MEASURED))
+        remembered = self._rememberer.remember(
             plan.statements,
             operation=operation,
             progress=progress,
@@ -306,12 +306,12 @@ class FolderSync:
             first=plan.steps,
             fields=plan.fields,
         )
-        pending = result.pending + max(0, len(plan.edits) - MEASURED)
-        return replace(told, operation=operation.id, new=result.items, pending=pending)
+        pending = remembered.pending + max(0, len(plan.edits) - MEASURED)
+        return replace(result, operation=operation.id, new=remembered.items, pending=pending)
 
     def _entries(
         self, folder: Folder, files: Mapping[str, Any], changes: Changes, plan: _Plan, done: SyncResult
-    ) -> dict[str, FileEntry]:
+    ) -> dict[str, FileState]:
         """Return the state of the imported files."""
         made = {path: done.new[numbers[0]] for path, numbers in plan.of.items() if _alone(numbers, done.new)}
         ids = [edit.item.id for edit in plan.edits] + [item.id for item in made.values()]
@@ -320,31 +320,33 @@ class FolderSync:
         for path, item in self._said_again(plan).items():
             if item.id not in with_file:  # taken in before, by an import that was cut off or whose state is lost
                 made[path], now[item.id] = RememberedItem(item.id, "known", item.text), item
-        entries: dict[str, FileEntry] = {}
+        entries: dict[str, FileState] = {}
         for edit in plan.edits:
-            digest = fingerprint(folder.files[edit.path])
-            kept = said_of(now[edit.item.id]).print
-            entries[edit.path] = FileEntry("memory", edit.item.id, digest, edit.said.print, kept)
+            digest = content_hash(folder.files[edit.path])
+            kept = fields_of(now[edit.item.id]).hash
+            entries[edit.path] = FileState("memory", edit.item.id, digest, edit.fields.hash, kept)
         for path, step in plan.digests:
             page = next(page for at, page, _ in changes.digests if at == path)
-            kept = replace(page, digest=step.digest).print
+            kept = replace(page, digest=step.digest).hash
             key = f"{page.scope}\n{page.name}"
-            entries[path] = FileEntry("topic", key, fingerprint(folder.files[path]), page.print, kept)
+            entries[path] = FileState("topic", key, content_hash(folder.files[path]), page.hash, kept)
         for path in plan.of:
-            digest = fingerprint(folder.files[path])
-            entries[path] = FileEntry("taken", "", digest, "", "")
+            digest = content_hash(folder.files[path])
+            entries[path] = FileState("taken", "", digest, "", "")
             if (item := made.get(path)) and item.id in now:
                 there = now[item.id]
-                said = said_at(files[path], there).print
-                entries[path] = FileEntry("memory", there.id, digest, said, said_of(there).print)
+                page_fields = fields_in_file(files[path], there).hash
+                entries[path] = FileState("memory", there.id, digest, page_fields, fields_of(there).hash)
         return entries
 
     def _said_again(self, plan: _Plan) -> dict[str, Item]:
         """Return, by path, the live item with the text of a new file."""
-        said = list(plan.again.values())
-        if not said:
+        page_fields = list(plan.again.values())
+        if not page_fields:
             return {}
-        known = self._store.planning_context(PlanningRequest(said, [None] * len(said), [()] * len(said))).known
+        known = self._store.planning_context(
+            PlanningRequest(page_fields, [None] * len(page_fields), [()] * len(page_fields))
+        ).known
         return {
             path: known[one.scope, one.spoken] for path, one in plan.again.items() if (one.scope, one.spoken) in known
         }
@@ -355,11 +357,11 @@ def _alone(numbers: Sequence[int], new: Sequence[RememberedItem]) -> bool:
     return len(numbers) == 1 and numbers[0] >= 0 and new[numbers[0]].status != "known"
 
 
-def _of_another(entry: FileEntry, known: Known) -> bool:
+def _of_another(entry: FileState, known: StoredState) -> bool:
     return entry.sort == "memory" and known.foreign(entry.key)
 
 
-def _told(changes: Changes, plan: _Plan, withheld: Withheld) -> SyncResult:
+def _result_of(changes: Changes, plan: _Plan, withheld: Withheld) -> SyncResult:
     return SyncResult(
         None,
         [edit.item for edit in plan.edits],
@@ -367,9 +369,9 @@ def _told(changes: Changes, plan: _Plan, withheld: Withheld) -> SyncResult:
         [item for _, item in changes.gone],
         [step.name for _, step in plan.digests],
         changes.moved,
-        plan.told["known"],
-        plan.told["forgotten"],
-        changes.clashes,
+        plan.known_before["known"],
+        plan.known_before["forgotten"],
+        changes.conflicts,
         [*changes.problems, *plan.problems],
         withheld,
     )
@@ -378,24 +380,24 @@ def _told(changes: Changes, plan: _Plan, withheld: Withheld) -> SyncResult:
 def _add(plan: _Plan, path: str, page: Page | Note, folder: Folder, intake: Intake) -> None:
     """Plan the import of a new file, all of it or nothing."""
     try:
-        said = page.said if isinstance(page, Page) else said_in(page)
-        entry = _entry(page, said, f"{folder.root.name}, {path}")
+        page_fields = page.fields if isinstance(page, Page) else parse_fields(page)
+        entry = _entry(page, page_fields, f"{folder.root.name}, {path}")
         besides = read_changes(
             content=None,
             kind=None,
             tags=None,
             importance=None,
-            pinned=said.pinned or None,
+            pinned=page_fields.pinned or None,
             moments={},
             now=intake.now,
             redactor=intake.redactor,
         )
         for name in ("valid_until", "review_after"):
-            if (value := getattr(said, name)) is not None:
+            if (value := getattr(page_fields, name)) is not None:
                 besides[name] = read_moment(value, name, now=intake.now) if isinstance(value, str) else value
         statements = [] if not entry.content else [one for read in intake.entries([entry]) for one in read]
-        if isinstance(said.occurred_at, int):
-            statements = [replace(one, occurred_at=said.occurred_at) for one in statements]
+        if isinstance(page_fields.occurred_at, int):
+            statements = [replace(one, occurred_at=page_fields.occurred_at) for one in statements]
     except (InvalidInput, Malformed) as problem:
         plan.problems.append(ReadProblem(path, str(problem)))
         return
@@ -406,30 +408,30 @@ def _add(plan: _Plan, path: str, page: Page | Note, folder: Folder, intake: Inta
     plan.of.setdefault(path, []).extend(numbers)
 
 
-def _entry(page: Page | Note, said: Said, source: str) -> Entry:
+def _entry(page: Page | Note, page_fields: MemoryFields, source: str) -> Entry:
     """Build the entry of a new file: its text with its description, and the fields of its front matter."""
-    text, kind, scope, also = said.text, said.kind or None, said.scope or None, ()
+    text, kind, scope, also = page_fields.text, page_fields.kind or None, page_fields.scope or None, ()
     if isinstance(page, Page):
         text = spoken(text, page.speaker)
     if isinstance(page, Note):
         agents = declared_type(page)
         description = page.text("description")
-        if description and normal(description).casefold() not in text.casefold():
+        if description and normalize(description).casefold() not in text.casefold():
             joint = " " if description.endswith((".", "!", "?")) else ": "
             text = f"{description}{joint}{text}" if text else description
         if agents is not None:
             kind, scope = kind or agents[0], scope or agents[1]
         elif kind is None:
             kind, also = map_kind(page.text("type"))
-    when = said.occurred_at if isinstance(said.occurred_at, str) else None
-    if isinstance(page, Note) and said.occurred_at is None:
+    when = page_fields.occurred_at if isinstance(page_fields.occurred_at, str) else None
+    if isinstance(page, Note) and page_fields.occurred_at is None:
         when = page.date("date")
     return Entry(
         text,
         kind=kind,
-        tags=(*said.tags, *also),
+        tags=(*page_fields.tags, *also),
         scope=scope,
         occurred_at=when,
-        importance=said.importance,
+        importance=page_fields.importance,
         source=source,
     )

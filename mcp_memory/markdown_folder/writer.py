@@ -10,34 +10,34 @@ from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, decode
 from mcp_memory.language.token_count import counted
 from mcp_memory.markdown_folder import state
-from mcp_memory.markdown_folder.filenames import folded, memory_path, topic_path
+from mcp_memory.markdown_folder.filenames import case_folded, memory_path, topic_path
 from mcp_memory.markdown_folder.pages import (
-    Known,
-    Listed,
+    IndexEntry,
     Page,
     Parsed,
+    StoredState,
+    added_lines,
     day_of,
-    digest_at,
-    digest_print,
-    foreign_front,
-    index,
-    new_lines,
-    page,
-    read,
-    renewed,
-    said_at,
-    said_of,
+    digest_hash,
+    digest_hash_of,
+    fields_in_file,
+    fields_of,
+    foreign_front_matter,
+    format_index,
+    format_page,
+    format_topic_page,
+    parse_page,
+    refresh_page,
     title,
-    topic_page,
 )
 from mcp_memory.markdown_folder.state import (
     INDEX,
-    Entry,
+    FileState,
     Folder,
-    fingerprint,
+    content_hash,
 )
 
-HINT = 100
+MAX_HINT = 100
 """Characters of what an index says of a topic."""
 
 
@@ -59,9 +59,9 @@ class _Writing:
     folder: Folder
     parsed: Mapping[str, Parsed]
     done: WriteResult
-    entries: dict[str, Entry]
+    entries: dict[str, FileState]
 
-    def put(self, path: str, data: bytes, entry: Entry) -> None:
+    def put(self, path: str, data: bytes, entry: FileState) -> None:
         """Write a file, unless someone changed it in this moment."""
         if state.write(self.folder.root, path, data, over=self.folder.files.get(path)):
             self.entries[path] = entry
@@ -69,7 +69,7 @@ class _Writing:
         else:
             self.leave(path)
 
-    def keep(self, path: str, entry: Entry) -> None:
+    def keep(self, path: str, entry: FileState) -> None:
         """Record a file that is up to date."""
         self.entries[path] = entry
         self.done.untouched += 1
@@ -82,25 +82,27 @@ class _Writing:
 
 
 def write_all(
-    folder: Folder, parsed: Mapping[str, Parsed], items: Sequence[Item], topics: Sequence[Topic], known: Known
+    folder: Folder, parsed: Mapping[str, Parsed], items: Sequence[Item], topics: Sequence[Topic], known: StoredState
 ) -> WriteResult:
-    """Bring a folder up to date. `parsed` are its changed files, `items` all live items.
+    """Bring a folder up to date. `parse_changed_files` are its changed files, `items` all live items.
 
     Raises Unusable where the disk refuses.
     """
     taken = {path: entry for path, entry in folder.entries.items() if entry.sort == "taken" and path in folder.files}
     work = _Writing(folder, parsed, WriteResult(), taken)
-    names = {folded(path) for path in (*folder.files, *folder.others, *folder.entries)}
+    names = {case_folded(path) for path in (*folder.files, *folder.others, *folder.entries)}
     paths = _paths_of(items, folder, parsed, names)
     for item in items:
         _write_memory(work, item, paths[item.id])
     listed = {item.id: _listed(item, paths[item.id]) for item in items}
     topic_paths = _write_topics(work, topics, listed, names)
     _remove_gone(work, set(paths.values()) | set(topic_paths.values()), known)
-    told = [Listed(topic_paths[_key(topic)], title(topic.name), _hint(topic)) for topic in _ordered(topics)]
+    topic_entries = [
+        IndexEntry(topic_paths[_key(topic)], title(topic.name), _hint(topic)) for topic in _ordered(topics)
+    ]
     pinned = [listed[item.id] for item in items if item.pinned]
     rest = [listed[item.id] for item in items if not item.pinned]
-    index_bytes = _write_index(work, index(rest, told, pinned).encode())
+    index_bytes = _write_index(work, format_index(rest, topic_entries, pinned).encode())
     state.write_state(folder, work.entries, index_bytes)
     return work.done
 
@@ -118,35 +120,35 @@ def _paths_of(
         path = at.get(item.id)
         if path is None:
             path = memory_path(title(item.text), item.id, names)
-            names.add(folded(path))
+            names.add(case_folded(path))
         paths[item.id] = path
     return paths
 
 
 def _write_memory(work: _Writing, item: Item, path: str) -> None:
-    there = said_of(item).print
+    there = fields_of(item).hash
     data = work.folder.files.get(path)
     entry = work.folder.entries.get(path)
     own = entry is not None and entry.sort == "memory" and entry.key == item.id
     if data is None:
-        text = page(item).encode()
-        work.put(path, text, Entry("memory", item.id, fingerprint(text), there, there))
+        text = format_page(item).encode()
+        work.put(path, text, FileState("memory", item.id, content_hash(text), there, there))
         return
     found = work.parsed.get(path)
-    before = entry.said if entry is not None and own else ""
-    said = before if found is None else _said(found, item, own=own)
-    if said == there:
+    before = entry.file_hash if entry is not None and own else ""
+    file_hash = before if found is None else _edited_hash(found, item, own=own)
+    if file_hash == there:
         text = _renewed(data, item, there)
-        kept = Entry("memory", item.id, fingerprint(text), there, there)
+        kept = FileState("memory", item.id, content_hash(text), there, there)
         if text == data:
             work.keep(path, kept)
         else:
             work.put(path, text, kept)
-    elif found is not None and (not before or said != before):
+    elif found is not None and (not before or file_hash != before):
         work.leave(path)
     else:
-        text = page(item, kept=_others_front(data)).encode()
-        work.put(path, text, Entry("memory", item.id, fingerprint(text), there, there))
+        text = format_page(item, kept=_others_front(data)).encode()
+        work.put(path, text, FileState("memory", item.id, content_hash(text), there, there))
 
 
 def _renewed(data: bytes, item: Item, there: str) -> bytes:
@@ -158,31 +160,31 @@ def _renewed(data: bytes, item: Item, there: str) -> bytes:
         return data
     mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     try:
-        text = renewed(data.removeprefix(mark).decode(), item)
-        found = read(text)
-        same = isinstance(found, Page) and found.id == item.id and said_at(found, item).print == there
+        text = refresh_page(data.removeprefix(mark).decode(), item)
+        found = parse_page(text)
+        same = isinstance(found, Page) and found.id == item.id and fields_in_file(found, item).hash == there
     except (Malformed, UnicodeDecodeError):
         return data
     return mark + text.encode() if same else data
 
 
-def _said(found: Parsed, item: Item, *, own: bool) -> str:
+def _edited_hash(found: Parsed, item: Item, *, own: bool) -> str:
     """Return the print of an edited file's fields; empty where it belongs to another item."""
     if (isinstance(found, Page) and found.id == item.id) or (isinstance(found, Page | Note) and own):
         with suppress(Malformed):
-            return said_at(found, item).print
+            return fields_in_file(found, item).hash
     return ""
 
 
 def _others_front(data: bytes) -> str:
     try:
-        return foreign_front(decode(data))
+        return foreign_front_matter(decode(data))
     except Malformed:
         return ""
 
 
 def _write_topics(
-    work: _Writing, topics: Sequence[Topic], listed: Mapping[ItemId, Listed], names: set[str]
+    work: _Writing, topics: Sequence[Topic], listed: Mapping[ItemId, IndexEntry], names: set[str]
 ) -> dict[str, str]:
     at = {entry.key: path for path, entry in work.folder.entries.items() if entry.sort == "topic"}
     paths: dict[str, str] = {}
@@ -191,20 +193,20 @@ def _write_topics(
         path = at.get(key)
         if path is None:
             path = topic_path(topic.name, names)
-            names.add(folded(path))
+            names.add(case_folded(path))
         paths[key] = path
         members = [listed[identifier] for identifier in topic.items if identifier in listed]
-        text = topic_page(topic, members).encode()
-        there = digest_print(topic.digest)
-        entry = Entry("topic", key, fingerprint(text), there, there)
+        text = format_topic_page(topic, members).encode()
+        there = digest_hash(topic.digest)
+        entry = FileState("topic", key, content_hash(text), there, there)
         data, before = work.folder.files.get(path), work.folder.entries.get(path)
         if data == text:
             work.keep(path, entry)
         elif (
             data is None
             or path not in work.parsed
-            or (said := digest_at(work.parsed[path])) == there
-            or (before is not None and said == before.said)
+            or (file_hash := digest_hash_of(work.parsed[path])) == there
+            or (before is not None and file_hash == before.file_hash)
         ):
             work.put(path, text, entry)
         else:
@@ -212,7 +214,7 @@ def _write_topics(
     return paths
 
 
-def _remove_gone(work: _Writing, used: set[str], known: Known) -> None:
+def _remove_gone(work: _Writing, used: set[str], known: StoredState) -> None:
     """Delete the files of what is gone, but not edits in them."""
     for path, entry in work.folder.entries.items():
         if path in used or entry.sort == "taken" or path not in work.folder.files:
@@ -220,7 +222,7 @@ def _remove_gone(work: _Writing, used: set[str], known: Known) -> None:
         if entry.sort == "memory" and known.live(entry.key):  # it has another file by now
             continue
         data = work.folder.files[path]
-        if path in work.parsed and not (entry.sort == "topic" and digest_at(work.parsed[path]) == entry.said):
+        if path in work.parsed and not (entry.sort == "topic" and digest_hash_of(work.parsed[path]) == entry.file_hash):
             work.leave(path)
         elif state.remove(work.folder.root, path, held=data):
             work.done.removed += 1
@@ -232,11 +234,11 @@ def _write_index(work: _Writing, text: bytes) -> str:
     """Write the index and return its SHA-256; lines added by someone stay until they are imported."""
     before = work.folder.index
     if before == text:
-        return fingerprint(text)
-    if before is not None and fingerprint(before) != work.folder.index_bytes:
+        return content_hash(text)
+    if before is not None and content_hash(before) != work.folder.index_bytes:
         names = [*work.folder.files, *work.folder.entries]
         try:
-            added = new_lines(before.decode(), names)
+            added = added_lines(before.decode(), names)
         except (Malformed, UnicodeDecodeError):
             added = [""]
         if added:
@@ -246,21 +248,21 @@ def _write_index(work: _Writing, text: bytes) -> str:
         work.done.left.append(INDEX)
         return work.folder.index_bytes
     work.done.written += 1
-    return fingerprint(text)
+    return content_hash(text)
 
 
-def _listed(item: Item, path: str) -> Listed:
+def _listed(item: Item, path: str) -> IndexEntry:
     day = day_of(item.occurred_at if item.occurred_at is not None else item.recorded_at)
-    return Listed(path, title(item.text), f"{item.kind}, {day}")
+    return IndexEntry(path, title(item.text), f"{item.kind}, {day}")
 
 
 def _hint(topic: Topic) -> str:
-    told = (
+    summary = (
         title(topic.sentences[0].text if topic.sentences else topic.digest)
         if topic.digest
         else ", ".join(topic.keywords)
     )
-    return f"{counted(len(topic.items), 'memory', 'memories')}; {told}"[:HINT]
+    return f"{counted(len(topic.items), 'memory', 'memories')}; {summary}"[:MAX_HINT]
 
 
 def _ordered(topics: Sequence[Topic]) -> list[Topic]:
