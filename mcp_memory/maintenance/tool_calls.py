@@ -65,8 +65,8 @@ class Pattern:
     def text(self) -> str:
         """The pattern as text that read_pattern parses."""
         typical = "" if self.duration_ms is None else f", typically {self.duration_ms:.0f} ms"
-        told = "; ".join(f"{key}: {' | '.join(values)}" for key, values in self.values.items())
-        return f"{self.name} \u00d7 {self.count}: {self.succeeded} succeeded{typical}" + (f"; {told}" if told else "")
+        shown = "; ".join(f"{key}: {' | '.join(values)}" for key, values in self.values.items())
+        return f"{self.name} \u00d7 {self.count}: {self.succeeded} succeeded{typical}" + (f"; {shown}" if shown else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ _CHANGING = frozenset(
 """Words of a name, or of an argument that names the action, which say that something was written or deleted."""
 _ACTIONS = frozenset("action verb method operation command cmd sql query statement mode".split())
 _PATTERN = re.compile(
-    r"(?P<name>\S+) \u00d7 (?P<count>\d+): (?P<ok>\d+) succeeded(?:, typically (?P<ms>\d+) ms)?(?:; (?P<told>.*))?",
+    r"(?P<name>\S+) \u00d7 (?P<count>\d+): (?P<ok>\d+) succeeded(?:, typically (?P<ms>\d+) ms)?(?:; (?P<values>.*))?",
     re.DOTALL,
 )
 
@@ -125,11 +125,11 @@ def read_call(text: str) -> Call:
     Call(name='read_file', arguments={'path': 'a.py'}, failed=False, duration_ms=12.0)
     """
     try:
-        told: object = json.loads(text)
+        parsed: object = json.loads(text)
     except (ValueError, RecursionError):
-        told = None
-    if isinstance(told, dict):
-        return _read_fields(cast(dict[str, Any], told))
+        parsed = None
+    if isinstance(parsed, dict):
+        return _read_fields(cast(dict[str, Any], parsed))
     called = _CALLED.fullmatch(text)
     name = called[1] if called else (text.split() or [""])[0].rstrip(":,") or "tool"
     given = called[2] if called else text.partition(" ")[2]
@@ -143,7 +143,7 @@ def read_pattern(text: str) -> Pattern | None:
     found = _PATTERN.fullmatch(text.strip())
     if not found:
         return None
-    pairs = [part.partition(": ") for part in (found["told"] or "").split("; ") if ": " in part]
+    pairs = [part.partition(": ") for part in (found["values"] or "").split("; ") if ": " in part]
     values = {key: tuple(value.split(" | ")) for key, _, value in pairs}
     milliseconds = float(found["ms"]) if found["ms"] else None
     return Pattern(found["name"], int(found["count"]), int(found["ok"]), milliseconds, values)
@@ -231,13 +231,13 @@ def _groups(
 
 
 def _merged(old: Pattern | None, calls: Sequence[tuple[Item, Call]]) -> Pattern:
-    values: dict[str, list[str]] = {key: list(told) for key, told in old.values.items()} if old else {}
+    values: dict[str, list[str]] = {key: list(found) for key, found in old.values.items()} if old else {}
     for _, call in calls:
         for key, value in call.arguments.items():
             shown = _shown(value)
-            told = values.setdefault(_shown(key), [])
-            if shown not in told and len(told) <= VALUES:
-                told.append(shown if len(told) < VALUES else MORE)
+            seen = values.setdefault(_shown(key), [])
+            if shown not in seen and len(seen) <= VALUES:
+                seen.append(shown if len(seen) < VALUES else MORE)
     took = [call.duration_ms for _, call in calls if call.duration_ms is not None]
     if old and old.duration_ms is not None:
         took += [old.duration_ms] * old.count
@@ -246,17 +246,17 @@ def _merged(old: Pattern | None, calls: Sequence[tuple[Item, Call]]) -> Pattern:
         count=(old.count if old else 0) + sum(item.seen for item, _ in calls),
         succeeded=(old.succeeded if old else 0) + sum(item.seen for item, call in calls if not call.failed),
         duration_ms=median(took) if took else None,
-        values={key: tuple(told) for key, told in values.items()},
+        values={key: tuple(found) for key, found in values.items()},
     )
 
 
 def _as_call(pattern: Pattern) -> Call:
-    return Call(pattern.name, {key: told[0] for key, told in pattern.values.items()}, False, None)
+    return Call(pattern.name, {key: found[0] for key, found in pattern.values.items()}, False, None)
 
 
-def _read_fields(told: Mapping[str, Any]) -> Call:
+def _read_fields(record: Mapping[str, Any]) -> Call:
     def field(name: str) -> Any:
-        return next((told[key] for key in _FIELDS[name] if told.get(key) is not None), None)
+        return next((record[key] for key in _FIELDS[name] if record.get(key) is not None), None)
 
     arguments = field("arguments")
     if isinstance(arguments, str):
@@ -269,9 +269,9 @@ def _read_fields(told: Mapping[str, Any]) -> Call:
     outcome, error = field("outcome"), field("error")
     failed = error not in (None, False, "") or outcome is False
     failed = failed or (isinstance(outcome, str) and _tells_failure(outcome))
-    milliseconds = next((told[key] for key in ("duration_ms", "ms", "elapsed_ms") if key in told), None)
+    milliseconds = next((record[key] for key in ("duration_ms", "ms", "elapsed_ms") if key in record), None)
     if milliseconds is None:
-        seconds = next((told[key] for key in ("duration", "seconds", "elapsed") if key in told), None)
+        seconds = next((record[key] for key in ("duration", "seconds", "elapsed") if key in record), None)
         if isinstance(seconds, str):
             milliseconds = _duration(seconds)
         elif isinstance(seconds, int | float):
