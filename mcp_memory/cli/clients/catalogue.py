@@ -31,6 +31,10 @@ class Instructions:
     """What a file that is only ours begins with."""
 
 
+def _plain(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
+    return {"command": command, "args": list(arguments)}
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """A client, as setup writes for it."""
@@ -42,11 +46,11 @@ class Client:
     """Files and folders of which one is there where the client is installed."""
     files: Places
     """The user's configuration files: those that count on this machine."""
-    path: tuple[str, ...]
-    """The keys under which its servers stand."""
-    shape: Shape
     next: str
     """What to do after a change."""
+    path: tuple[str, ...] = ("mcpServers",)
+    """The keys under which its servers stand."""
+    shape: Shape = _plain
     format: Format = "json"
     project_file: str | None = None
     """The project's configuration file, from the project's folder; None where the client reads none."""
@@ -62,10 +66,6 @@ class Client:
     """The user's settings file for hooks, where the client has hooks that setup writes."""
     project_hooks: str | None = None
     """The project's settings file for hooks: the one that is not shared, since it names a command of this machine."""
-
-
-def _plain(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
-    return {"command": command, "args": list(arguments)}
 
 
 def _typed(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
@@ -85,17 +85,8 @@ def _zed(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _goose(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
-    return {
-        "enabled": True,
-        "type": "stdio",
-        "name": name,
-        "description": "Long-term memory",
-        "cmd": command,
-        "args": list(arguments),
-        "envs": {},
-        "env_keys": [],
-        "timeout": 300,
-    }
+    entry = {"enabled": True, "type": "stdio", "name": name, "description": "Long-term memory", "cmd": command}
+    return {**entry, "args": list(arguments), "envs": {}, "env_keys": [], "timeout": 300}
 
 
 def _claude_desktop(machine: Machine) -> list[Path]:
@@ -203,8 +194,6 @@ CLIENTS: tuple[Client, ...] = (
         "Claude Desktop",
         signs=lambda machine: [file.parent for file in _claude_desktop(machine)],
         files=_claude_desktop,
-        path=("mcpServers",),
-        shape=_plain,
         next=RESTART,
         window=True,
         no_instructions=IN_SETTINGS + " (Settings, Profile).",
@@ -214,7 +203,6 @@ CLIENTS: tuple[Client, ...] = (
         "Claude Code",
         signs=lambda machine: [_claude_folder(machine), *_claude_code(machine)],
         files=_claude_code,
-        path=("mcpServers",),
         shape=_typed,
         next=NEW_SESSION + " /mcp shows the server.",
         project_file=".mcp.json",
@@ -229,8 +217,6 @@ CLIENTS: tuple[Client, ...] = (
         "Cursor",
         signs=lambda machine: [machine.home / ".cursor", machine.application("Cursor")],
         files=lambda machine: [machine.home / ".cursor" / "mcp.json"],
-        path=("mcpServers",),
-        shape=_plain,
         next=RESTART + " Settings, Tools & MCP shows the server.",
         project_file=".cursor/mcp.json",
         window=True,
@@ -259,7 +245,6 @@ CLIENTS: tuple[Client, ...] = (
         signs=lambda machine: [_codex_folder(machine)],
         files=lambda machine: [_codex_folder(machine) / "config.toml"],
         path=("mcp_servers",),
-        shape=_plain,
         format="toml",
         next=NEW_SESSION + " /mcp shows the server.",
         project_file=".codex/config.toml",
@@ -272,8 +257,6 @@ CLIENTS: tuple[Client, ...] = (
         "Gemini CLI",
         signs=lambda machine: [machine.home / ".gemini"],
         files=lambda machine: [machine.home / ".gemini" / "settings.json"],
-        path=("mcpServers",),
-        shape=_plain,
         next=NEW_SESSION + " /mcp shows the server.",
         project_file=".gemini/settings.json",
         project_note="Gemini CLI reads .gemini/settings.json in folders it trusts.",
@@ -285,8 +268,6 @@ CLIENTS: tuple[Client, ...] = (
         "Windsurf",
         signs=lambda machine: [machine.home / ".codeium" / "windsurf"],
         files=lambda machine: [machine.home / ".codeium" / "windsurf" / "mcp_config.json"],
-        path=("mcpServers",),
-        shape=_plain,
         next="Refresh the servers in Windsurf's Cascade panel, or restart it.",
         window=True,
         instructions=_at_home(
@@ -313,8 +294,6 @@ CLIENTS: tuple[Client, ...] = (
         "Cline",
         signs=lambda machine: [_cline_folder(machine), *(f for f in _cline(machine) if "globalStorage" in f.parts)],
         files=_cline,
-        path=("mcpServers",),
-        shape=_plain,
         next="Cline starts the server by itself; its MCP Servers panel shows it.",
         window=True,
         instructions=_at_home("rules", "mcp-memory.md", folder=_cline_folder),
@@ -337,7 +316,6 @@ CLIENTS: tuple[Client, ...] = (
         "Copilot CLI",
         signs=lambda machine: [_copilot_folder(machine)],
         files=lambda machine: [_copilot_folder(machine) / "mcp-config.json"],
-        path=("mcpServers",),
         shape=_copilot,
         next=NEW_SESSION + " /mcp shows the server.",
         project_file=".github/mcp.json",
@@ -350,8 +328,6 @@ CLIENTS: tuple[Client, ...] = (
         "LM Studio",
         signs=lambda machine: [_lm_studio_folder(machine)],
         files=lambda machine: [_lm_studio_folder(machine) / "mcp.json"],
-        path=("mcpServers",),
-        shape=_plain,
         next="Switch the server on in LM Studio: Program, mcp/mcp-memory.",
         window=True,
         no_instructions=IN_SETTINGS + " (the system prompt).",
