@@ -7,21 +7,9 @@ import numpy as np
 from mcp_memory.domain.model import Embedding, Item, PendingEmbedding, Vector, spoken
 from mcp_memory.encoders import Encoder, Reading
 from mcp_memory.encoders.pieces import content_tokens, encode_pieces, reduce_states
-from mcp_memory.language.tokenization import cjk_share
 
 WINDOW_TOKENS = 190
 """Tokens of a stretch of conversation that is read at once; 128 to 256 help, 512 hurt (late chunking on LoCoMo)."""
-
-CJK = 0.3
-"""Share of Chinese, Japanese and Korean characters among a text's letters from which it counts as such."""
-
-
-def supports_language(languages: Sequence[str], text: str) -> bool:
-    """Whether vectors of an encoder of these languages (none stands for all) say anything of a text.
-
-    An English one's cost questions in Chinese 7 points of hit@5.
-    """
-    return not languages or bool({"zh", "ja", "ko"}.intersection(languages)) or cjk_share(text) <= CJK
 
 
 def embed(encoder: Encoder, passages: Sequence[PendingEmbedding]) -> list[Embedding]:

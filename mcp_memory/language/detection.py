@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from mcp_memory.language.scripts import HAN, HANGUL, KANA
 from mcp_memory.language.stop_words import languages, stop_words
-from mcp_memory.language.tokenization import words
+from mcp_memory.language.tokenization import cjk_share, words
 
 _SCRIPTS = (
     ("ja", KANA),
@@ -150,3 +150,15 @@ NAMES = {
     "ru": "Russian or another language in Cyrillic", "el": "Greek", "he": "Hebrew", "ar": "Arabic", "hi": "Hindi", "bn": "Bengali",
     "ta": "Tamil", "th": "Thai", "lo": "Lao", "my": "Burmese", "km": "Khmer", "ka": "Georgian", "hy": "Armenian",
 }  # fmt: skip
+
+
+def supports_language(languages: Sequence[str], text: str) -> bool:
+    """Return whether an encoder of these languages, or of any where there are none, understands a text.
+
+    Vectors of an English encoder cost questions in Chinese 7 points of hit@5.
+    """
+    return not languages or bool({"zh", "ja", "ko"}.intersection(languages)) or cjk_share(text) <= CJK_SHARE
+
+
+CJK_SHARE = 0.3
+"""Share of Chinese, Japanese and Korean characters among a text's letters from which it counts as such."""

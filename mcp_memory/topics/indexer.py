@@ -23,8 +23,8 @@ from mcp_memory.domain.topic_index import (
     TopicWork,
     UnassignedItem,
 )
-from mcp_memory.encoders.embedding import supports_language
 from mcp_memory.language.dates.periods import to_ms
+from mcp_memory.language.detection import supports_language
 from mcp_memory.language.tokenization import Span
 from mcp_memory.recall.pipeline import Recaller
 from mcp_memory.render.session_context import told_topics
