@@ -10,7 +10,7 @@ import pytest
 from mcp_memory.domain.ids import id_text
 from mcp_memory.domain.model import Item, ItemId, SourceId
 from mcp_memory.language.tokenization import Span
-from mcp_memory.recall import conflicts, ranking, relevance
+from mcp_memory.recall import bm25_arrays, conflicts, ranking, relevance
 from mcp_memory.recall.features import CandidateItem, Features, regime_of
 from mcp_memory.recall.query import Query, parse_query
 from mcp_memory.recall.salience import Prior
@@ -96,7 +96,7 @@ def notes(count: int) -> list[Item]:
 def test_bm25_is_higher_for_the_rarer_term_and_the_shorter_document() -> None:
     frequencies = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
 
-    scores = ranking.bm25(
+    scores = bm25_arrays.bm25(
         frequencies, lengths=array(10, 10, 5), average=10, holding=array(50, 2), total=100, weights=array(1, 1)
     )
 
@@ -105,7 +105,7 @@ def test_bm25_is_higher_for_the_rarer_term_and_the_shorter_document() -> None:
 
 
 def test_bm25_follows_the_formula() -> None:
-    [score] = ranking.bm25(
+    [score] = bm25_arrays.bm25(
         array(2).reshape(1, 1), lengths=array(10), average=10, holding=array(1), total=10, weights=array(0.5)
     )
 

@@ -1,4 +1,4 @@
-"""BM25 of a text by its words alone: the formula and what it is tuned to, for one text; ranking has it for many at once."""
+"""BM25 of a text by its words alone: the formula and what it is tuned to, for one text; bm25_arrays has it for many at once."""
 
 from collections.abc import Sequence
 from math import log1p
@@ -23,7 +23,7 @@ def idf(holding: int, *, total: int) -> float:
 def score(frequencies: Sequence[int], *, length: int, average: float, weights: Sequence[float]) -> float:
     """BM25 of a text from how often it holds each term, its length in tokens and the mean of all texts' lengths.
 
-    `weights` are the terms' inverse document frequencies times what each counts for. See ranking.bm25, which gives the same.
+    `weights` are the terms' inverse document frequencies times what each counts for. See bm25_arrays, which gives the same.
     """
     damping = BM25_K1 * (1 - BM25_B + BM25_B * length / max(average, 1e-9))
     return sum(

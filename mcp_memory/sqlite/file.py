@@ -10,6 +10,7 @@ from mcp_memory.sqlite import quota
 from mcp_memory.sqlite import stats as sqlite_stats
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.files import vacuum
+from mcp_memory.sqlite.index import postings, verify
 from mcp_memory.sqlite.paths import size_of
 from mcp_memory.sqlite.recovery import checks
 from mcp_memory.sqlite.rows import fetch
@@ -48,7 +49,7 @@ class DatabaseFile:
     def verify(self) -> Iterator[str]:
         """Return each problem of the file in words: damage, broken references, indexes that differ from the truth."""
         with self._database.read() as connection:
-            found = [*checks.problems(connection), *checks.differences(connection)]
+            found = [*checks.problems(connection), *verify.differences(connection)]
         return iter(found)
 
     def backup(self, target: Path) -> None:
@@ -72,10 +73,10 @@ class DatabaseFile:
     def index_dates(self, *, zone_offset: int) -> bool:
         """Index the dates of DATED texts that were stored before there was that index; return whether more may be left."""
         with self._database.read() as connection:
-            if not checks.lacks_dates(connection):
+            if not postings.lacks_dates(connection):
                 return False
         with self._database.write() as connection:
-            return checks.read_dates(connection, zone_offset=zone_offset, limit=DATED) == DATED
+            return postings.read_dates(connection, zone_offset=zone_offset, limit=DATED) == DATED
 
     def close(self) -> None:
         self._database.close()

@@ -36,6 +36,10 @@ OPERATION_COLUMNS = """
 OPERATION_WIDTH = 9
 
 
+INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
+"""The states that the indexes hold."""
+
+
 def holds(alias: str, as_of: int | None) -> str:
     """Return SQL: a row with a transaction time holds now, or did at `as_of`."""
     if as_of is None:

@@ -44,7 +44,7 @@ from mcp_memory.sqlite.index import vectors as index_vectors
 from mcp_memory.sqlite.index.vector_cache import VectorCache
 from mcp_memory.sqlite.index.vector_search import VectorSearch, load_extension
 from mcp_memory.sqlite.planning import PRESENT, Gathering
-from mcp_memory.sqlite.recovery import checks, repair
+from mcp_memory.sqlite.recovery import repair
 from mcp_memory.sqlite.rows import OPERATION_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
 from mcp_memory.sqlite.rows import operation as operation_of
@@ -279,7 +279,7 @@ class SqliteStore:
 
     def add_embeddings(self, identity: str, embeddings: Mapping[int, Embedding]) -> None:
         with self._database.write() as connection:
-            checks.add_embeddings(connection, identity, embeddings)
+            index_vectors.add_embeddings(connection, identity, embeddings)
 
     # maintenance
 

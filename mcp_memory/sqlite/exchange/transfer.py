@@ -16,6 +16,7 @@ from mcp_memory.sqlite.exchange import last_merge, records
 from mcp_memory.sqlite.exchange.merge import merge
 from mcp_memory.sqlite.files.cipher import KEY_VARIABLE, NEW_KEY_VARIABLE, Key
 from mcp_memory.sqlite.files.scratch import scratch_database, scratch_folder
+from mcp_memory.sqlite.index import postings
 from mcp_memory.sqlite.paths import size_of
 from mcp_memory.sqlite.recovery import checks
 
@@ -97,7 +98,7 @@ def _bring(database: Database, staged: Database, *, zone_offset: int, dry_run: b
 def _read_dates(database: Database, *, zone_offset: int) -> None:
     while True:
         with database.write() as connection:
-            if checks.read_dates(connection, zone_offset=zone_offset, limit=DATED) < DATED:
+            if postings.read_dates(connection, zone_offset=zone_offset, limit=DATED) < DATED:
                 return
 
 

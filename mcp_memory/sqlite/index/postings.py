@@ -7,6 +7,11 @@ import apsw
 
 from mcp_memory.language.dates.extraction import text_periods
 from mcp_memory.sqlite.index.query_terms import indexed
+from mcp_memory.sqlite.rows import INDEXED, fetch
+
+UNDATED = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM text_dates AS t WHERE t.revision_id = r.id)"
+SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"
+"""A state's own date at face value, given the zone offset."""
 
 
 def insert_words(connection: apsw.Connection, revision_id: int, text: str, speaker: str | None) -> None:
@@ -38,3 +43,17 @@ def copy_dates(connection: apsw.Connection, old: int, new: int) -> None:
         "INSERT OR IGNORE INTO text_dates (revision_id, periods) SELECT ?, periods FROM text_dates WHERE revision_id = ?",
         (new, old),
     )
+
+
+def lacks_dates(connection: apsw.Connection) -> bool:
+    """Return whether there are states whose dates are not indexed; counted first, which is ten times as fast."""
+    counted = "SELECT (SELECT count(*) FROM text_index_docsize) = (SELECT count(*) FROM text_dates)"
+    return not connection.execute(counted).get and bool(fetch(connection, f"SELECT 1 {UNDATED} LIMIT 1"))
+
+
+def read_dates(connection: apsw.Connection, *, zone_offset: int, limit: int) -> int:
+    """Index the dates of states that lack them; return how many did."""
+    rows = fetch(connection, f"SELECT r.id, r.text, {SAID} {UNDATED} LIMIT ?", (zone_offset, limit))
+    for revision_id, text, said in rows:
+        insert_dates(connection, revision_id, text, said=said)
+    return len(rows)

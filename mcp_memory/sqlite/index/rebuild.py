@@ -9,8 +9,8 @@ import apsw
 from mcp_memory.language.dates.extraction import text_periods
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.index.postings import indexed
-from mcp_memory.sqlite.index.verify import INDEXED, damaged_vectors
-from mcp_memory.sqlite.rows import fetch
+from mcp_memory.sqlite.index.verify import damaged_vectors
+from mcp_memory.sqlite.rows import INDEXED, fetch
 
 BATCH = 1_000
 """States between two moments at which others may write: 10 ms of writing."""

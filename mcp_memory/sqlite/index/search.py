@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from mcp_memory.domain.model import Candidate, Filter, Vector
 from mcp_memory.language.dates.periods import Period
-from mcp_memory.recall import bm25, ranking
-from mcp_memory.recall.features import Scores
+from mcp_memory.recall import bm25, bm25_arrays
 from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.query_terms import (
     DocumentFrequencies,
@@ -119,8 +118,8 @@ def bm25_scores(
     texts: Sequence[tuple[str, str | None]],
     *,
     frequencies: DocumentFrequencies,
-) -> tuple[Scores, float]:
-    """BM25 (ranking.bm25) of texts with who says each, shape (len(texts),), and of a text of average length that holds
+) -> tuple[Vector, float]:
+    """BM25 (bm25_arrays.bm25) of texts with who says each, shape (len(texts),), and of a text of average length that holds
     each term once."""
     terms = searched_terms(connection, query, frequencies)
     tokenize = tokenizer(connection)
@@ -128,7 +127,7 @@ def bm25_scores(
     holding = np.array([frequencies.of(connection, term) for term in terms], np.float32)
     weights = np.array(list(terms.values()), np.float32)
     total = frequencies.total(connection)
-    scores = ranking.bm25(
+    scores = bm25_arrays.bm25(
         _frequencies(told, [tokenize(term) for term in terms]),
         lengths=np.array([len(text) for text in told], np.float32),
         average=frequencies.average_length(connection),
@@ -136,7 +135,7 @@ def bm25_scores(
         total=total,
         weights=weights,
     )
-    return scores, float(weights @ ranking.idf(holding, total=total))
+    return scores, float(weights @ bm25_arrays.idf(holding, total=total))
 
 
 def _frequencies(told: Sequence[Sequence[str]], terms: Sequence[Sequence[str]]) -> NDArray[np.float32]:

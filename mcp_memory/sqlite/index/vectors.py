@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mcp_memory.domain.ids import id_text
 from mcp_memory.domain.model import Embedding, PendingEmbedding, SourceId, Vector, spoken
+from mcp_memory.errors import Conflict
 from mcp_memory.sqlite.rows import fetch
 
 Mask = NDArray[np.bool_]
@@ -194,3 +195,11 @@ def drop_unserved(connection: apsw.Connection, *, limit: int) -> bool:
         return True
     connection.execute("DELETE FROM encoders WHERE serving = 0")
     return False
+
+
+def add_embeddings(connection: apsw.Connection, identity: str, embeddings: Mapping[int, Embedding]) -> None:
+    """Store vectors of states that are still there and have none of this encoder."""
+    encoder = connection.execute("SELECT id FROM encoders WHERE identity = ?", (identity,)).get
+    if encoder is None:
+        raise Conflict(f"The vectors of the encoder {identity} were dropped in the meantime: another one serves now.")
+    insert(connection, encoder, embeddings)

@@ -11,10 +11,9 @@ import numpy as np
 from mcp_memory.language.dates.extraction import text_periods
 from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.index.postings import insert_words
-from mcp_memory.sqlite.rows import fetch
+from mcp_memory.sqlite.recovery.checks import counted_problems, guarded
+from mcp_memory.sqlite.rows import INDEXED, fetch
 
-INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
-"""The states that the indexes hold."""
 COMPARED = 4096
 """Vectors read at once."""
 ZONES = [timedelta(minutes=15 * quarters) for quarters in range(-48, 57)]
@@ -23,18 +22,10 @@ ZONES = [timedelta(minutes=15 * quarters) for quarters in range(-48, 57)]
 _ZERO = timedelta(0)
 
 
-def counted_problems(connection: apsw.Connection) -> Iterator[str]:
-    """Count the states that the full-text index lacks, and those it holds that are not there."""
-    missing: int = connection.execute(
-        f"SELECT count(*) {INDEXED} AND r.id NOT IN (SELECT id FROM text_index_docsize)"
-    ).get
-    if missing:
-        yield f"{counted(missing, 'state is', 'states are')} missing from the index of words; run `mcp-memory reindex`"
-    extra: int = connection.execute(
-        f"SELECT count(*) FROM text_index_docsize WHERE id NOT IN (SELECT r.id {INDEXED})"
-    ).get
-    if extra:
-        yield f"the index of words holds {counted(extra, 'state that is', 'states that are')} not there; run `mcp-memory reindex`"
+def differences(connection: apsw.Connection) -> Iterator[str]:
+    """Yield each difference between indexes and truth: they are derived again to be compared, 100,000 items in a
+    minute."""
+    yield from guarded(connection, words_problems, dates_problems, vectors_problems)
 
 
 def words_problems(connection: apsw.Connection) -> Iterator[str]:

@@ -1,46 +1,17 @@
-"""Checks of a file, its checked backup, and dates that its index lacks."""
+"""Checks of a file, and its checked backup."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import apsw
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import Embedding, normal_hash, sha256, spoken
-from mcp_memory.errors import Conflict
+from mcp_memory.domain.model import normal_hash, sha256, spoken
+from mcp_memory.language.token_count import counted
 from mcp_memory.sqlite.database import Database
-from mcp_memory.sqlite.index import vectors as codec
-from mcp_memory.sqlite.index.postings import insert_dates
-from mcp_memory.sqlite.index.verify import INDEXED, counted_problems, dates_problems, vectors_problems, words_problems
-from mcp_memory.sqlite.rows import fetch
+from mcp_memory.sqlite.rows import INDEXED, fetch
 from mcp_memory.sqlite.schema import broken_references, integrity_problems
-
-UNDATED = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM text_dates AS t WHERE t.revision_id = r.id)"
-SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"
-"""A state's own date at face value, given the zone offset."""
-
-
-def add_embeddings(connection: apsw.Connection, identity: str, embeddings: Mapping[int, Embedding]) -> None:
-    """Store vectors of states that are still there and have none of this encoder."""
-    encoder = connection.execute("SELECT id FROM encoders WHERE identity = ?", (identity,)).get
-    if encoder is None:
-        raise Conflict(f"The vectors of the encoder {identity} were dropped in the meantime: another one serves now.")
-    codec.insert(connection, encoder, embeddings)
-
-
-def lacks_dates(connection: apsw.Connection) -> bool:
-    """Return whether there are states whose dates are not indexed; counted first, which is ten times as fast."""
-    counted = "SELECT (SELECT count(*) FROM text_index_docsize) = (SELECT count(*) FROM text_dates)"
-    return not connection.execute(counted).get and bool(fetch(connection, f"SELECT 1 {UNDATED} LIMIT 1"))
-
-
-def read_dates(connection: apsw.Connection, *, zone_offset: int, limit: int) -> int:
-    """Index the dates of states that lack them; return how many did."""
-    rows = fetch(connection, f"SELECT r.id, r.text, {SAID} {UNDATED} LIMIT ?", (zone_offset, limit))
-    for revision_id, text, said in rows:
-        insert_dates(connection, revision_id, text, said=said)
-    return len(rows)
 
 
 def backup(database: Database, target: Path) -> None:
@@ -58,16 +29,10 @@ def backup_dated(database: Database, at: datetime, *, before: str | None = None,
 
 def problems(connection: apsw.Connection) -> Iterator[str]:
     """Yield each problem of the file, in words."""
-    yield from _told(connection, integrity_problems, broken_references, truth_problems, counted_problems)
+    yield from guarded(connection, integrity_problems, broken_references, truth_problems, counted_problems)
 
 
-def differences(connection: apsw.Connection) -> Iterator[str]:
-    """Yield each difference between indexes and truth: they are derived again to be compared, 100,000 items in a
-    minute."""
-    yield from _told(connection, words_problems, dates_problems, vectors_problems)
-
-
-def _told(connection: apsw.Connection, *looks: Callable[[apsw.Connection], Iterator[str]]) -> Iterator[str]:
+def guarded(connection: apsw.Connection, *looks: Callable[[apsw.Connection], Iterator[str]]) -> Iterator[str]:
     for look in looks:
         try:
             yield from look(connection)
@@ -98,3 +63,17 @@ def truth_problems(connection: apsw.Connection) -> Iterator[str]:
         "SELECT id FROM items WHERE id NOT IN (SELECT item_id FROM revisions WHERE until_time IS NULL)",
     ):
         yield f"memory #{id_text(number)} has no present state"
+
+
+def counted_problems(connection: apsw.Connection) -> Iterator[str]:
+    """Count the states that the full-text index lacks, and those it holds that are not there."""
+    missing: int = connection.execute(
+        f"SELECT count(*) {INDEXED} AND r.id NOT IN (SELECT id FROM text_index_docsize)"
+    ).get
+    if missing:
+        yield f"{counted(missing, 'state is', 'states are')} missing from the index of words; run `mcp-memory reindex`"
+    extra: int = connection.execute(
+        f"SELECT count(*) FROM text_index_docsize WHERE id NOT IN (SELECT r.id {INDEXED})"
+    ).get
+    if extra:
+        yield f"the index of words holds {counted(extra, 'state that is', 'states that are')} not there; run `mcp-memory reindex`"

@@ -17,10 +17,9 @@ from mcp_memory.sqlite.files import cipher
 from mcp_memory.sqlite.files.scratch import scratch_database, scratch_folder
 from mcp_memory.sqlite.index import rebuild
 from mcp_memory.sqlite.index.postings import insert_words
-from mcp_memory.sqlite.index.verify import INDEXED
 from mcp_memory.sqlite.paths import place_of
 from mcp_memory.sqlite.recovery import checks, file_header, fill_gaps, salvage, schema_page
-from mcp_memory.sqlite.rows import fetch
+from mcp_memory.sqlite.rows import INDEXED, fetch
 
 log = logging.getLogger(__name__)
 
