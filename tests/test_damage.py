@@ -506,7 +506,7 @@ def test_a_damaged_index_of_an_encrypted_file_is_rebuilt_and_nothing_is_written_
 ) -> None:
     path = tmp_path / "memory.db"
     roots = encrypted(path, key)
-    with closing(Database(path)) as database, database.alone() as connection:
+    with closing(Database(path)) as database, database.index_writer() as connection:
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         connection.pragma("writable_schema", True)
         connection.execute(
