@@ -4,6 +4,7 @@ import shutil
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clock import Clock
 from conftest import examples
@@ -17,11 +18,12 @@ from mcp_memory.domain.model import (
     Topic,
     Turn,
 )
+from mcp_memory.domain.topic_index import Cluster
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.maintenance import backfill
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
-from mcp_memory.topics import indexer, keywords
+from mcp_memory.topics import clustering, indexer, keywords
 
 EVERYTHING = ItemQuery(scope="all")
 BREAD = [
@@ -526,6 +528,15 @@ def test_whatever_happens_topics_hold_what_is_live_and_nothing_else(
 
 
 # pure parts
+
+
+def test_a_topic_whose_vectors_were_just_made_is_compared_by_words_with_those_that_have_none() -> None:
+    waiting = [Cluster(number, None, 2, 0, np.zeros(0, np.float32)) for number in (1, 2)]
+    summarised = Cluster(1, None, 2, 2, np.array([1.0, 0.0], np.float32))
+
+    merged = clustering.twins([(summarised, {"trip": 1.0})], waiting, {"trip": {1: 1.0, 2: 1.0}})
+
+    assert merged == [(2, 1)]
 
 
 @pytest.mark.parametrize(

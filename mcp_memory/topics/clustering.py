@@ -114,7 +114,7 @@ def twins(
     Each of `found` with the sums of its terms' weights is compared with all of `clusters` of its scope. Two with tags of
     their own stay apart; a tag's topic stays, else the larger one. None goes that another goes into.
     """
-    field = _Field(clusters, shared, floor=floor)
+    field = _Field(clusters, shared, floor=floor, compared=[cluster for cluster, _ in found])
     by_id = {cluster.id: cluster for cluster in clusters} | {cluster.id: cluster for cluster, _ in found}
     goes: dict[int, int] = {}
     for cluster, terms in found:
@@ -181,15 +181,17 @@ class _Field:
         *,
         floor: float,
         newcomers: Sequence[UnassignedItem] = (),
+        compared: Sequence[Cluster] = (),
     ) -> None:
-        """Reserve room for the topics that newcomers may begin."""
+        """Reserve room for the topics that newcomers may begin, in the dimensions of whatever is compared with them."""
         room = sum(1 + len(newcomer.tags) for newcomer in newcomers)
-        dimensions = max((len(n.vector) for n in newcomers if n.vector is not None), default=0)
+        vectors = [newcomer.vector for newcomer in newcomers if newcomer.vector is not None]
+        # Vectors are made while topics wait, so those known of the same topics may differ in whether they have any.
+        dimensions = max(map(len, [*vectors, *(cluster.mean for cluster in (*clusters, *compared))]), default=0)
         self.founded: dict[int, str | None] = {}
         self._ids = [cluster.id for cluster in clusters]
         self._rows = {identifier: row for row, identifier in enumerate(self._ids)}
         self._tags = {cluster.tag: cluster.id for cluster in clusters if cluster.tag is not None}
-        dimensions = max([dimensions, *(len(cluster.mean) for cluster in clusters)])
         self._sizes = np.zeros(len(clusters) + room, np.float32)
         self._measured = np.zeros(len(clusters) + room, np.float32)
         self._means = np.zeros((len(clusters) + room, dimensions), np.float32)
