@@ -80,7 +80,7 @@ from mcp_memory.server.tools import TOOLS
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.exchange.transfer import export
 from mcp_memory.sqlite.store import SqliteStore
-from mcp_memory.topics.clustering import counts_of
+from mcp_memory.topics.clustering import term_counts
 from mcp_memory.topics.keywords import keywords
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -229,7 +229,7 @@ def _judged(text: str) -> None:
     list(possible_languages(text))
     estimate_importance(text, "note", rarity={}, rarest=9.0, total=100)
     keywords([text, text], {})
-    counts_of(text)
+    term_counts(text)
 
 
 def _shown(pair: tuple[str, str]) -> None:

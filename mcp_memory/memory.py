@@ -82,7 +82,7 @@ from mcp_memory.sqlite.index.vector_search import VectorSearch
 from mcp_memory.sqlite.store import SqliteStore
 from mcp_memory.store import Store
 from mcp_memory.topics.digests import Digester
-from mcp_memory.topics.indexer import Gatherer
+from mcp_memory.topics.indexer import TopicIndexer
 from mcp_memory.undo import Undo, left_behind
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Memory:
         self._rememberer = Rememberer(store, encoder, self._ids.next)
         self._recaller = Recaller(store, encoder)
         self._digester = Digester(store, self._recaller)
-        self._topics = Gatherer(store, self._recaller, self._digester, clock)
+        self._topics = TopicIndexer(store, self._recaller, self._digester, clock)
         self._uses = UseCounts(store)
         self._renderer = RecallRenderer(store, self._recaller, self._topics)
         self._undo = Undo(store, self._operation)
@@ -343,12 +343,12 @@ class Memory:
         redactor = Redactor(self._secrets)
         name = " ".join(redactor.text(read_query(topic, "topic"), "topic").split()).lower()
         if digest is None:
-            return self._digester.of_topic(
+            return self._digester.topic_digest(
                 name, query=query, where=where, max_tokens=max_tokens, now=now, speech=caller.speech
             )
         if where.as_of is not None:
             raise InvalidInput("A digest is kept for what is known now; leave out as_of.")
-        step = self._digester.keeping(name, redactor.text(digest, "digest"), where=where, now=now)
+        step = self._digester.plan_keep(name, redactor.text(digest, "digest"), where=where, now=now)
         summary = ", ".join([f"digest of {counted(len(step.items), 'item')}", *redactor.summary()])
         self._store.apply(self._operation("summarize", summary, caller), [step])
         answer = outcomes.kept_as(step, redactor.withheld)

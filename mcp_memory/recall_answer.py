@@ -13,15 +13,15 @@ from mcp_memory.domain.model import (
 )
 from mcp_memory.domain.results import Recall
 from mcp_memory.language.token_count import count_tokens
-from mcp_memory.recall.pipeline import Recaller, SearchResult
+from mcp_memory.recall.search import Searcher, SearchResult
 from mcp_memory.remember.scope_suggestions import unknown_scope_notes
 from mcp_memory.render import packing, session_context
 from mcp_memory.render import session_start as render_session_start
 from mcp_memory.render.item_text import Context, passage_around
 from mcp_memory.store import Store
 from mcp_memory.topics import lead as topics_lead
-from mcp_memory.topics.digests import narrows
-from mcp_memory.topics.indexer import Gatherer
+from mcp_memory.topics.digests import is_filtered
+from mcp_memory.topics.indexer import TopicIndexer
 
 TOPICS = 5
 """Topics that a session's start may name, those that changed last."""
@@ -30,9 +30,9 @@ TOPICS = 5
 class RecallRenderer:
     """Renders what a recaller finds. Thread-safe."""
 
-    def __init__(self, store: Store, recaller: Recaller, gatherer: Gatherer) -> None:
+    def __init__(self, store: Store, recaller: Searcher, topic_indexer: TopicIndexer) -> None:
         self._store = store
-        self._gatherer = gatherer
+        self._topic_indexer = topic_indexer
         self._recaller = recaller
 
     def answer(
@@ -65,7 +65,7 @@ class RecallRenderer:
 
         packed = pack(max_tokens)
         more = count - len(packed.hits)
-        lead = self._gatherer.lead(query, packed.hits, more=more, where=where, now=now)
+        lead = self._topic_indexer.lead(query, packed.hits, more=more, where=where, now=now)
         if lead:
             packed = topics_lead.prepend_lead(packed, lead, max_tokens=max_tokens, repack=pack)
         timings = found.timings | {"packing": (time.perf_counter() - start) * 1000}
@@ -79,7 +79,7 @@ class RecallRenderer:
         def passage(item: Item) -> str:
             return self._passage(item, where)
 
-        topics = [] if narrows(where) else self._gatherer.topics(where.scopes, limit=TOPICS)
+        topics = [] if is_filtered(where) else self._topic_indexer.topics(where.scopes, limit=TOPICS)
         parts = render_session_start.core(
             self._store, where=where, topics=topics, now=now, passage=passage if full else None
         )

@@ -364,7 +364,7 @@ def test_a_patch_is_bounded_and_the_next_process_goes_on(database: Path) -> None
         left = memory.stats().ungathered
 
     assert waiting[0] == 150
-    assert waiting[0] - waiting[1] <= indexer.PATCH_ITEMS
+    assert waiting[0] - waiting[1] <= indexer.STEP_ITEMS
     assert 0 < kept <= waiting[1]
     assert left == 0
 
@@ -534,7 +534,7 @@ def test_a_topic_whose_vectors_were_just_made_is_compared_by_words_with_those_th
     waiting = [Cluster(number, None, 2, 0, np.zeros(0, np.float32)) for number in (1, 2)]
     summarised = Cluster(1, None, 2, 2, np.array([1.0, 0.0], np.float32))
 
-    merged = clustering.twins([(summarised, {"trip": 1.0})], waiting, {"trip": {1: 1.0, 2: 1.0}})
+    merged = clustering.merge_candidates([(summarised, {"trip": 1.0})], waiting, {"trip": {1: 1.0, 2: 1.0}})
 
     assert merged == [(2, 1)]
 
@@ -554,10 +554,10 @@ def test_keywords_are_what_the_texts_share(texts: list[str], first: str) -> None
 def test_a_name_stays_while_its_words_are_keywords_and_is_nobody_elses() -> None:
     found = ("rye", "bread", "oven", "salt")
 
-    assert keywords.name_of(found, leading=3, old="bread rye", taken=[]) == "bread rye"
-    assert keywords.name_of(found, leading=2, old="kayak", taken=[]) == "rye bread"
-    assert keywords.name_of(found, leading=2, old="", taken=["rye bread"]) == "rye bread oven"
-    assert keywords.name_of(("rye",), leading=1, old="", taken=["rye"]) == "rye 2"
+    assert keywords.choose_name(found, leading=3, old="bread rye", taken=[]) == "bread rye"
+    assert keywords.choose_name(found, leading=2, old="kayak", taken=[]) == "rye bread"
+    assert keywords.choose_name(found, leading=2, old="", taken=["rye bread"]) == "rye bread oven"
+    assert keywords.choose_name(("rye",), leading=1, old="", taken=["rye"]) == "rye 2"
 
 
 # with the bundled encoder

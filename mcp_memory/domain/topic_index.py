@@ -85,13 +85,13 @@ class Member:
     item: Item
     vector: Vector | None
     """Of its text, for a turn of a conversation also as it reads among its neighbours; unit length."""
-    around: tuple[str, ...] = ()
-    """What is said around it, where it is a turn."""
-    together: str = ""
-    """What names those that it was told together with; empty where it was told alone."""
-    told: tuple[str, ...] = ()
-    place: int = 0
-    """The statements that were told together, in order, and the place of this one among them."""
+    neighbours: tuple[str, ...] = ()
+    """The texts of its neighbours, where it is a turn."""
+    session: str = ""
+    """Names the call or session it was stated in with others; empty where it was stated alone."""
+    session_texts: tuple[str, ...] = ()
+    position: int = 0
+    """The statements of that session in order, and the position of this one among them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from mcp_memory.domain.model import USER, Filter, Item, ItemId, Vector, normal_h
 from mcp_memory.domain.steps import Neighbour
 from mcp_memory.language.tokenization import normal_form
 from mcp_memory.privacy.secret_patterns import find_secrets
-from mcp_memory.recall.pipeline import Recaller
 from mcp_memory.recall.salience import review_due, stale_since
+from mcp_memory.recall.search import Searcher
 from mcp_memory.remember.importance import terms
 from mcp_memory.remember.planner import conflict_reason
 from mcp_memory.store import Store
@@ -92,7 +92,7 @@ class Audit:
 class Auditor:
     """Inspects a store without changing it or counting as use."""
 
-    def __init__(self, store: Store, recaller: Recaller) -> None:
+    def __init__(self, store: Store, recaller: Searcher) -> None:
         self._store = store
         self._recaller = recaller
 

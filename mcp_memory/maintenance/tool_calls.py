@@ -176,7 +176,7 @@ def notable(call: Call) -> bool:
     return call.failed or bool(said & _CHANGING)
 
 
-def plan(kept: Sequence[StoredItem], *, now: int, retention: Retention) -> Folding:
+def plan_folds(kept: Sequence[StoredItem], *, now: int, retention: Retention) -> Folding:
     """Plan the folds that are due at `now`, for the calls and patterns of one scope, oldest first.
 
     Calls older than `whole_days` are counted in a pattern where their shape occurs `least` times or has one already;

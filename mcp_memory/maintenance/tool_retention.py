@@ -23,7 +23,7 @@ from mcp_memory.domain.steps import (
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.token_count import counted
 from mcp_memory.language.tokenization import Span
-from mcp_memory.maintenance.tool_calls import Fold, Folding, Retention, plan, read_pattern
+from mcp_memory.maintenance.tool_calls import Fold, Folding, Retention, plan_folds, read_pattern
 from mcp_memory.store import Store
 
 DUE_AT_ONCE = 20_000
@@ -56,7 +56,7 @@ class Folder:
         """
         kept = sorted(self._calls(before=now - retention.whole_days * DAY), key=lambda call: call.item.scope)
         due = [
-            plan(list(calls), now=now, retention=retention)
+            plan_folds(list(calls), now=now, retention=retention)
             for _, calls in groupby(kept, key=lambda call: call.item.scope)
         ]
         folds = [fold for each in due for fold in each.folds]

@@ -15,10 +15,10 @@ from mcp_memory.maintenance.backfill import encode_missing
 from mcp_memory.maintenance.tool_calls import Retention
 from mcp_memory.maintenance.tool_retention import Folded, Folder
 from mcp_memory.recall.language_coverage import language_advice
-from mcp_memory.recall.pipeline import Recaller
+from mcp_memory.recall.search import Searcher
 from mcp_memory.remember.pipeline import Progress
 from mcp_memory.store import Store
-from mcp_memory.topics.indexer import Gatherer
+from mcp_memory.topics.indexer import TopicIndexer
 
 ITSELF = "mcp-memory"
 """Who folds in the background: no client's undo takes it for its own."""
@@ -35,8 +35,8 @@ class Upkeep:
         self,
         store: Store,
         encoder: BackgroundEncoder,
-        recaller: Recaller,
-        gatherer: Gatherer,
+        recaller: Searcher,
+        topic_indexer: TopicIndexer,
         folder: Folder,
         *,
         clock: Callable[[], datetime],
@@ -48,7 +48,7 @@ class Upkeep:
         self._store = store
         self._encoder = encoder
         self._recaller = recaller
-        self._gatherer = gatherer
+        self._topic_indexer = topic_indexer
         self._folder = folder
         self._clock = clock
         self._caller = caller
@@ -81,7 +81,7 @@ class Upkeep:
         encode_missing(self._store, encoder, progress=progress)
         self._store.register_encoder(encoder.identity, encoder.dimensions, role="serving")
         self._store.apply_topics(Rebuild())
-        self._gatherer.run(lambda: False)
+        self._topic_indexer.run(lambda: False)
 
     def make_vectors(self, progress: Progress = no_progress) -> None:
         """Return when no vector is missing, which happens in the background otherwise."""
@@ -96,7 +96,7 @@ class Upkeep:
         """
         done = itertools.count(1)
         if not self._store.read_only:
-            self._gatherer.run(lambda: patches is not None and next(done) >= patches, progress)
+            self._topic_indexer.run(lambda: patches is not None and next(done) >= patches, progress)
 
     def fold(self, retention: Retention | None = None, *, by: Caller | None = None) -> Folded:
         """Fold old tool calls of one shape into one pattern, in one operation, and erase expired ones.
@@ -111,7 +111,7 @@ class Upkeep:
 
     def keep_up(self, stop: Callable[[], bool]) -> None:
         """Do the background work, until `stop` returns true: topics, and once a day tool histories."""
-        self._gatherer.run(stop)
+        self._topic_indexer.run(stop)
         now = to_ms(self._clock())
         if now - self._folded_at >= DAY and not stop():
             self._folded_at = now

@@ -55,12 +55,12 @@ from mcp_memory.markdown_folder.state import (
 )
 from mcp_memory.markdown_folder.writer import WriteResult, write_all
 from mcp_memory.recall.filters import read_changes
-from mcp_memory.recall.pipeline import Recaller
+from mcp_memory.recall.search import Searcher
 from mcp_memory.remember.intake import CallContext, Intake, read_moment
 from mcp_memory.remember.pipeline import Progress, Rememberer
 from mcp_memory.store import Store
 from mcp_memory.topics.digests import Digester
-from mcp_memory.topics.indexer import Gatherer
+from mcp_memory.topics.indexer import TopicIndexer
 
 EVERYTHING = 1 << 31
 """As a limit: all there is."""
@@ -116,15 +116,15 @@ class FolderSync:
         self,
         store: Store,
         rememberer: Rememberer,
-        recaller: Recaller,
-        gatherer: Gatherer,
+        recaller: Searcher,
+        topic_indexer: TopicIndexer,
         digester: Digester,
         context: CallContext,
     ) -> None:
         self._store = store
         self._rememberer = rememberer
         self._recaller = recaller
-        self._gatherer = gatherer
+        self._topic_indexer = topic_indexer
         self._digester = digester
         self._intake, self._clock, self._operation = context.intake, context.clock, context.operation
 
@@ -193,7 +193,7 @@ class FolderSync:
         ids = referenced_ids(folder, files)
         items = self._store.items(ids)
         erased = {identifier for identifier in ids if identifier not in items and self._was_erased(identifier)}
-        topics = self._gatherer.topics((), limit=EVERYTHING)
+        topics = self._topic_indexer.topics((), limit=EVERYTHING)
         return StoredState(items, erased, {(topic.scope, topic.name): topic for topic in topics})
 
     def _was_erased(self, identifier: ItemId) -> bool:
@@ -263,7 +263,7 @@ class FolderSync:
     def _digest(self, name: str, scope: str, digest: str, topic: Topic | None) -> KeepDigest:
         now = self._clock()
         if topic is None:
-            return self._digester.keeping(name, digest, where=Filter(scopes=(scope,)), now=now)
+            return self._digester.plan_keep(name, digest, where=Filter(scopes=(scope,)), now=now)
         if not digest.strip():
             raise InvalidInput("its digest is private as a whole, so nothing was changed.")
         return KeepDigest(name, scope, digest.strip(), topic.items)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -27,6 +27,7 @@ from mcp_memory.recall.features import (
 )
 from mcp_memory.recall.query import Query, parse_query
 from mcp_memory.recall.salience import local_times, priors, saliences, today
+from mcp_memory.recall.search import SearchResult
 from mcp_memory.remember.contradiction.newer_value import asks_for_previous, is_newer_value
 from mcp_memory.remember.planner import conflict_reason
 from mcp_memory.store import Store
@@ -35,17 +36,6 @@ DATED = 300
 """Items of a time that is asked for among which the most salient are looked for, the latest."""
 REACH = 2
 """Turns on either side that are looked at with a candidate."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """The hits of a question, best first."""
-
-    hits: list[Hit]
-    total: int
-    """How many candidates were relevant, with those beyond the limit."""
-    notes: tuple[str, ...] = ()
-    timings: dict[str, float] = field(default_factory=dict[str, float])
 
 
 class Recaller:

@@ -82,7 +82,7 @@ def standing_now(items: Iterable[Item], *, now: datetime) -> list[Item]:
     return [item for item in items if item.valid_until is None or item.valid_until > moment]
 
 
-def told_topics(
+def with_kept_digests(
     gathered: Sequence[Topic], handed_in: Sequence[Topic], *, scopes: Sequence[str], limit: int
 ) -> list[Topic]:
     """The topics, those that changed last first; a digest that was handed in stands before one that was made."""

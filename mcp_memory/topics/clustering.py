@@ -15,13 +15,13 @@ from mcp_memory.domain.topic_index import (
     Terms,
     UnassignedItem,
 )
-from mcp_memory.topics.keywords import COMMON, keywords, terms_of
+from mcp_memory.topics.keywords import MIN_IDF, keywords, terms_of
 
 JOIN = 0.3
 """Affinity from which an item belongs to a topic, and two topics are one: chosen in a prototype on the paragraphs of
 XQuAD's 48 articles, where it gave a purity of .88 and a pairwise F1 of .73; .25 gave .78 and .65, .35 gave .94 and .76 but
 left short statements of one trip alone, .4 .96 and .70. Of what was built python -m bench.topics measures the same."""
-WORDS = 1.0
+WORD_WEIGHT = 1.0
 """Of shared words beside the nearness of vectors: .5 to 2 changed the mutual information by .01 in that prototype."""
 WORDS_ALONE = 5.0
 """Of shared words where there are no two vectors to compare: so scaled JOIN suits XQuAD in Chinese too (F1 .60)."""
@@ -33,56 +33,56 @@ TERMS = 16
 """An item's rarest words, which it is compared by."""
 TOPIC_TERMS = 64
 """The words a topic is compared by, those that weigh the most."""
-TOGETHER = 0.2
-"""What being told together with a topic's members adds to an item's affinity to it, where neither is held by more.
+SESSION_BONUS = 0.2
+"""What a session shared with a topic's members adds to an item's affinity to it, where neither is held by more.
 
 Bare statements of one trip ("My budget is 20,000.", "I am worried about the altitude.") have cosines of .18 on average,
 statements of unrelated subjects of .05 (15 and 51 pairs, bundled encoder, 2026-11-21). From .2 to .25 six of the first,
-told in one session, gather in two topics of three, and six of the second in none.
+stated in one session, form two topics of three, and six of the second none.
 """
-AROUND = 0.5
+NEIGHBOUR_WEIGHT = 0.5
 """Weight of the words of the turns around a turn, which is for words what late chunking is for vectors."""
 
 
-def counts_of(text: str, around: Iterable[str] = ()) -> dict[str, float]:
+def term_counts(text: str, around: Iterable[str] = ()) -> dict[str, float]:
     """Count the terms of a text; those of neighbouring turns weigh less."""
     counts: dict[str, float] = dict(Counter(terms_of(text)))
     for other in around:
         for term in set(terms_of(other)):
-            counts[term] = counts.get(term, 0) + AROUND
+            counts[term] = counts.get(term, 0) + NEIGHBOUR_WEIGHT
     return counts
 
 
-def weights(counts: Mapping[str, float], rarity: Mapping[str, float]) -> dict[str, float]:
+def tfidf(counts: Mapping[str, float], rarity: Mapping[str, float]) -> dict[str, float]:
     """Return the TF-IDF of the TERMS heaviest terms as a unit vector; `rarity` is the inverse document frequency."""
-    raw = {term: sqrt(count) * max(rarity.get(term, COMMON), COMMON) for term, count in counts.items()}
+    raw = {term: sqrt(count) * max(rarity.get(term, MIN_IDF), MIN_IDF) for term, count in counts.items()}
     best = sorted(raw, key=lambda term: (-raw[term], term))[:TERMS]
     length = sqrt(sum(raw[term] ** 2 for term in best))
     return {term: raw[term] / length for term in best}
 
 
-def told_with(together: str) -> Terms:
+def session_term(session: str) -> Terms:
     """Return a term for the session that an item was remembered in; none where it was alone."""
-    return {f"{_MARK}{together}": 1.0} if together else {}
+    return {f"{_MARK}{session}": 1.0} if session else {}
 
 
-def parts_with(together: str, parts: Iterable[str]) -> Terms:
+def subject_terms(session: str, parts: Iterable[str]) -> Terms:
     """Return terms, as good as words, for the undertaking that a statement and its session are part of."""
-    return {f"\x1e{part} {together}": 1.0 for part in parts}
+    return {f"\x1e{part} {session}": 1.0 for part in parts}
 
 
 _MARK = "\x1f"
 """Begins a term that is no word and counts only where nothing else holds a topic together."""
 
 
-def is_loose(mean: Vector, measured: int) -> bool:
+def is_incoherent(mean: Vector, measured: int) -> bool:
     """Return whether a topic with this centroid has fewer than three members, or members too unlike for one."""
     if measured < 3:
         return measured > 0
     return (measured * float(mean @ mean) - 1) / (measured - 1) < JOIN
 
 
-def gather(
+def assign(
     newcomers: Sequence[UnassignedItem],
     clusters: Sequence[Cluster],
     shared: Mapping[str, Mapping[int, float]],
@@ -102,7 +102,7 @@ def gather(
     return Assignment(places, founded, {cluster: field.mean_of(cluster) for cluster in joined})
 
 
-def twins(
+def merge_candidates(
     found: Sequence[tuple[Cluster, Terms]],
     clusters: Sequence[Cluster],
     shared: Mapping[str, Mapping[int, float]],
@@ -122,8 +122,8 @@ def twins(
             continue
         means = {term: weight / cluster.size for term, weight in terms.items()}
         affinity = field.affinities(cluster.mean if cluster.measured else None, means)
-        if cluster.tag is None and is_loose(cluster.mean, cluster.measured):
-            affinity += field.together(means)
+        if cluster.tag is None and is_incoherent(cluster.mean, cluster.measured):
+            affinity += field.session_bonus(means)
         for row, other in enumerate(clusters):
             apart = cluster.tag is not None and other.tag is not None
             if apart or other.id == cluster.id or other.id in goes:
@@ -138,7 +138,7 @@ def twins(
     return list(goes.items())
 
 
-def describe(members: Sequence[Item], profiles: Sequence[UnassignedItem], rarity: Mapping[str, float]) -> Description:
+def summarise(members: Sequence[Item], profiles: Sequence[UnassignedItem], rarity: Mapping[str, float]) -> Description:
     """Describe a topic by its members and their sums. `rarity` covers all their terms."""
     sums: Counter[str] = Counter()
     for profile in profiles:
@@ -147,8 +147,8 @@ def describe(members: Sequence[Item], profiles: Sequence[UnassignedItem], rarity
     mean = np.mean(known, axis=0).astype(np.float32) if known else np.zeros(0, np.float32)
     chronological = sorted(members, key=lambda item: item.id)
     found = keywords([item.text for item in chronological], rarity)
-    told = [set(terms_of(item.text)) for item in members]
-    several = [sum(set(terms_of(word)) <= terms for terms in told) > 1 for word in found]
+    terms_of_members = [set(terms_of(item.text)) for item in members]
+    several = [sum(set(terms_of(word)) <= terms for terms in terms_of_members) > 1 for word in found]
     return Description(
         keywords=found,
         leading=several.index(False) if False in several else len(several),
@@ -238,7 +238,7 @@ class _Field:
         row = self._rows[cluster]
         if cluster >= 0 or newcomer.tags or newcomer.vector is None or self._sizes[row] != 1:
             return place
-        affinity = self.affinities(newcomer.vector, newcomer.terms) + self.together(newcomer.terms)
+        affinity = self.affinities(newcomer.vector, newcomer.terms) + self.session_bonus(newcomer.terms)
         affinity[row] = -1.0
         best = int(affinity.argmax())
         if affinity[best] < JOIN:
@@ -256,15 +256,15 @@ class _Field:
         if vector is None:
             return WORDS_ALONE * common
         near = np.clip((self._means @ vector - self._floor) / (1 - self._floor), 0, None)
-        return np.where(self._measured > 0, near + WORDS * common, WORDS_ALONE * common).astype(np.float32)
+        return np.where(self._measured > 0, near + WORD_WEIGHT * common, WORDS_ALONE * common).astype(np.float32)
 
-    def together(self, terms: Terms) -> Vector:
+    def session_bonus(self, terms: Terms) -> Vector:
         """Return what a shared session adds to the affinity to each topic that nothing else holds together yet."""
         share = self._common({term: weight for term, weight in terms.items() if term.startswith(_MARK)})
-        bonus: Vector = (TOGETHER * np.minimum(share, 1)).astype(np.float32)
+        bonus: Vector = (SESSION_BONUS * np.minimum(share, 1)).astype(np.float32)
         for row in np.flatnonzero(bonus):
             if row < len(self._ids) and (
-                self._ids[row] in self._tags.values() or not is_loose(self._means[row], int(self._measured[row]))
+                self._ids[row] in self._tags.values() or not is_incoherent(self._means[row], int(self._measured[row]))
             ):
                 bonus[row] = 0
         return bonus

@@ -27,14 +27,14 @@ from mcp_memory.language.sentences import sentences
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.language.tokenization import require_clean, words
 from mcp_memory.recall import salience
-from mcp_memory.recall.pipeline import Recaller
+from mcp_memory.recall.search import Searcher
 from mcp_memory.remember.intake import MAX_NAME
 from mcp_memory.render import digest_text
 from mcp_memory.render.digest_text import Sentence
 from mcp_memory.store import Store
 from mcp_memory.topics import lexrank
-from mcp_memory.topics.keywords import match, terms_of
-from mcp_memory.topics.small_talk import tells
+from mcp_memory.topics.keywords import keyword_coverage, terms_of
+from mcp_memory.topics.small_talk import has_content
 
 MEMBERS = 400
 """Items a digest is made from at most, the latest or the most relevant first."""
@@ -64,7 +64,7 @@ class Members(NamedTuple):
 class Digester:
     """Builds extractive digests. Thread-safe."""
 
-    def __init__(self, store: Store, recaller: Recaller) -> None:
+    def __init__(self, store: Store, recaller: Searcher) -> None:
         self._store = store
         self._recaller = recaller
 
@@ -101,7 +101,7 @@ class Digester:
         ]
         names = {word for hit in members.hits for word in words(hit.item.speaker or "")}
         # Courtesy and agreement stand for many others, so they would be chosen first.
-        candidates = [sentence for sentence in candidates if tells(sentence.text, names)] or candidates
+        candidates = [sentence for sentence in candidates if has_content(sentence.text, names)] or candidates
         candidates, vectors = self._measure(candidates[: 10 * MEASURED], encoded)
         costs = [_cost(sentence, now=now) for sentence in candidates]
         strengths = self._recaller.saliences([sentence.item for sentence in candidates], now=now)
@@ -115,12 +115,12 @@ class Digester:
         replaced = self._store.replaced_by([item.id for item in items], as_of=as_of)
         return [Hit(item, 0.0, tuple(replaced.get(item.id, ()))) for item in items]
 
-    def of_topic(
+    def topic_digest(
         self, name: str, *, query: str | None, where: Filter, max_tokens: int, now: datetime, speech: Speech = TO_TOOLS
     ) -> Summary:
         """Return the digest of a topic: the stored one while it is fresh, fits and is asked for as a whole, else a new one."""
         members = self._about(name, query=query, where=where, now=now)
-        narrowed = query is not None or narrows(replace(where, as_of=None))
+        narrowed = query is not None or is_filtered(replace(where, as_of=None))
         kept = None if narrowed else self._kept(name, where.scopes, where.as_of)
         if kept is None:
             standing = not narrowed and where.as_of is None
@@ -145,7 +145,7 @@ class Digester:
                 text, items, newer = whole, items + added.items, added.left_out
         return Summary(text, items, newer, count_tokens(text), topic=name, newer=come)
 
-    def keeping(self, name: str, digest: str, *, where: Filter, now: datetime) -> KeepDigest:
+    def plan_keep(self, name: str, digest: str, *, where: Filter, now: datetime) -> KeepDigest:
         """Return the step that stores a text as a topic's digest, covering what is known about the topic.
 
         Raises InvalidInput where the text can't be stored, NotFound where nothing is known about the topic.
@@ -187,7 +187,7 @@ class Digester:
                 return named[scope]
         terms = list(dict.fromkeys(terms_of(name)))
         found = self._store.topics(scopes=scopes, limit=LOOKED_AT, terms=terms) if terms else []
-        return next((topic for topic in found if match(terms, topic.keywords) == 1), None)
+        return next((topic for topic in found if keyword_coverage(terms, topic.keywords) == 1), None)
 
     def _gathered(self, name: str, where: Filter) -> list[Item]:
         """Return the topic's items that the filter lets through."""
@@ -294,7 +294,7 @@ def _frame(members: Members, *, now: datetime, note: str = "") -> int:
     return count_tokens("\n".join([digest_text.digest([], left_out=members.total, now=now), note])) + 2
 
 
-def narrows(where: Filter) -> bool:
+def is_filtered(where: Filter) -> bool:
     """Return whether a filter selects only a part of its scopes."""
     return where != Filter(scopes=where.scopes, zone_offset=where.zone_offset)
 

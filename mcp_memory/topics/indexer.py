@@ -26,32 +26,32 @@ from mcp_memory.domain.topic_index import (
 from mcp_memory.language.dates.periods import to_ms
 from mcp_memory.language.detection import supports_language
 from mcp_memory.language.tokenization import Span
-from mcp_memory.recall.pipeline import Recaller
-from mcp_memory.render.session_context import told_topics
+from mcp_memory.recall.search import Searcher
+from mcp_memory.render.session_context import with_kept_digests
 from mcp_memory.store import Store
 from mcp_memory.topics import lead as topics_lead
 from mcp_memory.topics.clustering import (
-    counts_of,
-    describe,
-    gather,
-    parts_with,
-    told_with,
-    twins,
-    weights,
+    assign,
+    merge_candidates,
+    session_term,
+    subject_terms,
+    summarise,
+    term_counts,
+    tfidf,
 )
 from mcp_memory.topics.digests import (
     DIGEST_TOKENS,
     Digester,
     Members,
-    narrows,
+    is_filtered,
 )
-from mcp_memory.topics.keywords import name_of, terms_of
-from mcp_memory.topics.zh_subjects import part_of
+from mcp_memory.topics.keywords import choose_name, terms_of
+from mcp_memory.topics.zh_subjects import subjects_of
 
-PATCH_ITEMS = 64
+STEP_ITEMS = 64
 """Changed items that are placed at once."""
-PATCH_TOPICS = 16
-PATCH_MEMBERS = 512
+STEP_TOPICS = 16
+STEP_MEMBERS = 512
 """Topics that are described at once, and members of theirs, whatever is reached first."""
 ENCODED = 24
 """Sentences that are measured for a digest made ahead: a tenth of a second."""
@@ -65,13 +65,13 @@ LISTED = 500
 Done = Literal["worked", "idle", "lost"]
 
 
-class Gatherer:
+class TopicIndexer:
     """Keeps topics in step with items. Thread-safe, and safe for several processes on one file.
 
     A patch is planned on a read and applied in one short transaction, unless another was applied in between.
     """
 
-    def __init__(self, store: Store, recaller: Recaller, digester: Digester, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, recaller: Searcher, digester: Digester, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._recaller = recaller
         self._digester = digester
@@ -93,7 +93,7 @@ class Gatherer:
             progress(total - left, total)
 
     def step(self) -> tuple[Done, int]:
-        """Do the next piece of work, of at most PATCH_ITEMS items or PATCH_TOPICS topics; return how much waited for it.
+        """Do the next piece of work, of at most STEP_ITEMS items or STEP_TOPICS topics; return how much waited for it.
 
         Changed items leave their topics, these are summarised without them, the items are assigned anew, and in the end
         the topics they joined are summarised.
@@ -116,7 +116,7 @@ class Gatherer:
             return "worked" if done else "lost", work.pending
 
     def _next(self, encoder: str | None) -> TopicWork:
-        return self._store.topic_work(encoder=encoder, items=PATCH_ITEMS, clusters=PATCH_TOPICS)
+        return self._store.topic_work(encoder=encoder, items=STEP_ITEMS, clusters=STEP_TOPICS)
 
     def _assign(self, work: TopicWork, batch: Batch, encoder: str | None) -> Assign | None:
         """Describe as many touched topics of a scope as a patch holds, and merge those that have become one."""
@@ -124,7 +124,7 @@ class Gatherer:
         known = self._store.clusters(work.scope, terms={term for item in items for term in item.terms})
         if known.generation != work.generation:
             return None
-        assignment = gather(items, known.clusters, known.shared, floor=self._floor())
+        assignment = assign(items, known.clusters, known.shared, floor=self._floor())
         return Assign(work.generation, work.scope, batch, assignment, encoder)
 
     def _summarise(self, work: TopicWork) -> Summarise | None:
@@ -133,7 +133,7 @@ class Gatherer:
         found: list[Description] = []
         for topic in dirty:
             profiles, rarity = self._profiles(topic.members)
-            found.append(describe([member.item for member in topic.members], profiles, rarity))
+            found.append(summarise([member.item for member in topic.members], profiles, rarity))
         known = self._store.clusters(work.scope, terms={term for one in found for term in one.terms})
         if known.generation != work.generation:
             return None
@@ -142,7 +142,7 @@ class Gatherer:
             for topic, description in zip(dirty, found, strict=True)
         ]
         terms = [description.terms for description in found]
-        merged = twins(list(zip(now, terms, strict=True)), known.clusters, known.shared, floor=self._floor())
+        merged = merge_candidates(list(zip(now, terms, strict=True)), known.clusters, known.shared, floor=self._floor())
         names = dict(known.names)
         summarised: list[Summarised] = []
         for topic, description in zip(dirty, found, strict=True):
@@ -172,7 +172,7 @@ class Gatherer:
 
     def _profiles(self, members: Sequence[Member]) -> tuple[list[UnassignedItem], dict[str, float]]:
         """Return the term vectors of members, and the inverse document frequencies of all their terms."""
-        counts = [counts_of(member.item.text, member.around) for member in members]
+        counts = [term_counts(member.item.text, member.neighbours) for member in members]
         terms = sorted({term for count in counts for term in count})
         rarity = self._rarities(terms)
         encoder, _ = self._recaller.usable_encoder()
@@ -184,8 +184,8 @@ class Gatherer:
                 tags=member.item.tags,
                 vector=member.vector if supports_language(languages, member.item.text) else None,
                 terms={
-                    **weights(count, rarity),
-                    **told_with(member.together),
+                    **tfidf(count, rarity),
+                    **session_term(member.session),
                     **({} if supports_language(languages, member.item.text) else _parts(member)),
                 },
             )
@@ -206,16 +206,16 @@ class Gatherer:
         encoder, _ = self._recaller.usable_encoder()
         return encoder.noise.mean if encoder else 0.0
 
-    # what is told of topics
+    # topics as they are shown
 
     def topics(self, scopes: Sequence[str] = (), *, limit: int = LISTED) -> list[Topic]:
         """Return the topics, the latest changed first; a handed-in digest takes the place of an extracted one."""
         found = self._store.topics(scopes=scopes, limit=limit)
-        return told_topics(found, self._store.digests(), scopes=scopes, limit=limit)
+        return with_kept_digests(found, self._store.digests(), scopes=scopes, limit=limit)
 
     def lead(self, query: str, hits: Sequence[Hit], *, more: int, where: Filter, now: datetime) -> list[str]:
         """Return candidate leads of an answer (lead.lead_candidates); none where a filter leaves out a part of a topic."""
-        if not query or narrows(where):
+        if not query or is_filtered(where):
             return []
         asked = set(terms_of(query))
         fresh = [topic for topic in self._store.digests() if not topic.stale]
@@ -247,7 +247,7 @@ def _topics_of(ids: Sequence[ItemId], topics: Sequence[Topic]) -> list[list[int]
 def _named_of(topics: Sequence[Topic], of_hits: Sequence[Sequence[int]], asked: Set[str]) -> Topic | None:
     """Return the first topic of the hits that a question names."""
     places = dict.fromkeys(place for found in of_hits for place in found)
-    return next((topics[place] for place in places if topics_lead.named(topics[place], asked)), None)
+    return next((topics[place] for place in places if topics_lead.is_named_in(topics[place], asked)), None)
 
 
 def _lead_with_kept(
@@ -255,22 +255,22 @@ def _lead_with_kept(
 ) -> list[str]:
     """Return a lead with a handed-in digest whose name is in the question, where the answer holds any of its items."""
     for topic in handed_in:
-        if (not scopes or topic.scope in scopes) and topics_lead.named(topic, asked):
+        if (not scopes or topic.scope in scopes) and topics_lead.is_named_in(topic, asked):
             return topics_lead.lead_candidates_kept(topic, shown=shown) if set(shown).intersection(topic.items) else []
     return []
 
 
 def _patch_of(touched: Sequence[DirtyCluster]) -> list[DirtyCluster]:
-    """Return the first topics with up to PATCH_MEMBERS members together, at least one."""
+    """Return the first topics with up to STEP_MEMBERS members together, at least one."""
     members = 0
     for number, topic in enumerate(touched):
         members += len(topic.members)
-        if number and members > PATCH_MEMBERS:
+        if number and members > STEP_MEMBERS:
             return list(touched[:number])
     return list(touched)
 
 
-def _name(topic: DirtyCluster, told: Description, taken: Iterable[str]) -> str:
+def _name(topic: DirtyCluster, description: Description, taken: Iterable[str]) -> str:
     """Return a tag as its topic's name, and keep a name with a handed-in digest; a single item needs none."""
     if topic.cluster.tag is not None:
         return topic.cluster.tag
@@ -278,9 +278,13 @@ def _name(topic: DirtyCluster, told: Description, taken: Iterable[str]) -> str:
         return topic.name
     if len(topic.members) < 2:
         return ""
-    return name_of(told.keywords, leading=told.leading, old=topic.name, taken=taken)
+    return choose_name(description.keywords, leading=description.leading, old=topic.name, taken=taken)
 
 
 def _parts(member: Member) -> Terms:
     """Return what a statement in a language that the encoder does not know shares with its session."""
-    return parts_with(member.together, part_of(member.told, member.place)) if member.told else {}
+    return (
+        subject_terms(member.session, subjects_of(member.session_texts, member.position))
+        if member.session_texts
+        else {}
+    )

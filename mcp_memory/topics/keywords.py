@@ -8,7 +8,7 @@ from mcp_memory.language.scripts import HAN, HANGUL, HIRAGANA, KATAKANA
 from mcp_memory.language.stop_words import unspaced_words
 from mcp_memory.language.tokenization import STOP_WORDS, grams, words
 
-COMMON = 1.0
+MIN_IDF = 1.0
 """Least inverse document frequency: where little is kept, what all of it says is still what it is about."""
 
 
@@ -69,7 +69,7 @@ def keywords(texts: Sequence[str], rarity: Mapping[str, float]) -> tuple[str, ..
         if term not in spelt and count == 1 and term not in alone:
             continue  # said once, nothing shows that a part of a longer run is a word
         parts = [term] if term in spelt else [term[at : at + 2] for at in range(len(term) - 1)]
-        rare = max(max(rarity.get(part, COMMON), COMMON) for part in parts)
+        rare = max(max(rarity.get(part, MIN_IDF), MIN_IDF) for part in parts)
         scores[term] = (count > 1 or len(texts) == 1, count / len(texts) * rare)
     best: list[str] = []
     for term in sorted(scores, key=lambda term: (not scores[term][0], -round(scores[term][1], 3), said[term], term)):
@@ -78,7 +78,7 @@ def keywords(texts: Sequence[str], rarity: Mapping[str, float]) -> tuple[str, ..
     return tuple(spelt[term].most_common(1)[0][0] if term in spelt else term for term in best)
 
 
-def name_of(found: Sequence[str], *, leading: int, old: str, taken: Iterable[str]) -> str:
+def choose_name(found: Sequence[str], *, leading: int, old: str, taken: Iterable[str]) -> str:
     """Return a unique name from the best keywords, from those in several members where there are any.
 
     The old name stays as long as its words are among the keywords, so that it can be asked for later.
@@ -97,11 +97,11 @@ def name_of(found: Sequence[str], *, leading: int, old: str, taken: Iterable[str
     return f"{base} {number}"
 
 
-def match(query_terms: Iterable[str], found: Sequence[str]) -> float:
+def keyword_coverage(query_terms: Iterable[str], found: Sequence[str]) -> float:
     """Return the share of a query's terms among a topic's keywords, 0 to 1."""
     asked = set(query_terms)
-    told = {term for keyword in found for term in terms_of(keyword)}
-    return len(asked & told) / len(asked) if asked else 0.0
+    known = {term for keyword in found for term in terms_of(keyword)}
+    return len(asked & known) / len(asked) if asked else 0.0
 
 
 def _tells(word: str) -> bool:

@@ -14,7 +14,7 @@ from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.render.digest_text import Sentence, citation, digest_line
 from mcp_memory.render.item_text import OPENING
 from mcp_memory.render.packing import Packed
-from mcp_memory.topics.keywords import match, terms_of
+from mcp_memory.topics.keywords import keyword_coverage, terms_of
 
 HITS = 3
 """Hits of one topic from which an answer is about it."""
@@ -40,15 +40,15 @@ def dominant_topic(of_hits: Sequence[Iterable[int]], *, more: int) -> int | None
     return best if counts[best] >= max(HITS, SHARE * len(of_hits)) else None
 
 
-def named(topic: Topic, asked: Iterable[str]) -> bool:
+def is_named_in(topic: Topic, asked: Iterable[str]) -> bool:
     """Return whether a question's terms name a topic, so that an answer with any of it may begin with its digest.
 
     Half of the name's words suffice; of a Chinese name its beginning, which has the subject: 瑞士旅行.
     """
-    told, known = terms_of(topic.name), set(asked)
-    if told and grams(told[0]):
-        return told[0] in known
-    return 2 * len(known.intersection(told)) >= len(set(told)) > 0
+    name_terms, known = terms_of(topic.name), set(asked)
+    if name_terms and grams(name_terms[0]):
+        return name_terms[0] in known
+    return 2 * len(known.intersection(name_terms)) >= len(set(name_terms)) > 0
 
 
 def lead_candidates(
@@ -59,11 +59,11 @@ def lead_candidates(
     `topic NAME (n memories): sentence (#id, date) …`, with the sentences whose items are not `shown` anyway, the most
     important first, then fewer of them; none where all of them are shown.
     """
-    if not match(terms_of(query), [*topic.keywords, topic.name]):
+    if not keyword_coverage(terms_of(query), [*topic.keywords, topic.name]):
         return []
-    told = set(shown)
+    shown_ids = set(shown)
     lines = [
-        digest_line(sentence, now=now).removeprefix("- ") for sentence in sentences if sentence.item.id not in told
+        digest_line(sentence, now=now).removeprefix("- ") for sentence in sentences if sentence.item.id not in shown_ids
     ]
     return _fullest_first(_start(topic, "digest stale" if topic.stale else ""), lines)
 
@@ -77,8 +77,8 @@ def lead_candidates_kept(topic: Topic, *, shown: Iterable[ItemId]) -> list[str]:
 
 
 def _start(topic: Topic, state: str) -> str:
-    told = [counted(len(topic.items), "memory", "memories"), *([state] if state else [])]
-    return f"topic {one_line(topic.name)} ({', '.join(told)}): "
+    notes = [counted(len(topic.items), "memory", "memories"), *([state] if state else [])]
+    return f"topic {one_line(topic.name)} ({', '.join(notes)}): "
 
 
 def _fullest_first(start: str, lines: Sequence[str]) -> list[str]:

@@ -55,14 +55,14 @@ _SHORT = 3
 """Letters from which the beginning of a name stands for it."""
 
 
-def tells(sentence: str, names: Collection[str] = ()) -> bool:
+def has_content(sentence: str, names: Collection[str] = ()) -> bool:
     """Return whether a sentence has a word, number or name that says what it is about; speakers' `names` do not count.
 
-    >>> [tells(text) for text in ("Sounds great, thanks!", "How are you?", "OK, will do.", "好的，谢谢！", "没问题")]
+    >>> [has_content(text) for text in ("Sounds great, thanks!", "How are you?", "OK, will do.", "好的，谢谢！", "没问题")]
     [False, False, False, False, False]
-    >>> [tells(text) for text in ("Sure, Thursday.", "OK, port 9090.", "好的，住民宿。", "Thanks, Ada!")]
+    >>> [has_content(text) for text in ("Sure, Thursday.", "OK, port 9090.", "好的，住民宿。", "Thanks, Ada!")]
     [True, True, True, True]
-    >>> tells("Thanks, Ada!", {"ada"})
+    >>> has_content("Thanks, Ada!", {"ada"})
     False
     """
     if any(character.isdigit() for character in sentence):

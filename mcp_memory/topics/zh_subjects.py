@@ -28,7 +28,7 @@ _TELLING = {
 }
 """Each word is of one undertaking alone; words that many things have, such as 时间 or 朋友, are of none."""
 _BELONGING = "预算 預算 花费 花費 费用 費用 定金 订金 訂金 押金 人数 人數 日期 天数 天數 期限 出发 出發 总共 總共 一共 最多花 不超过 不超過"
-"""What a thing undertaken has: bare, it is of what was told before it."""
+"""What a thing undertaken has: bare, it is of the subject stated before it."""
 
 _WORDS = {word: sort for sort, listed in _TELLING.items() for word in listed.split()}
 _TELLS = re.compile("|".join(sorted(_WORDS, key=len, reverse=True)), re.IGNORECASE)
@@ -36,28 +36,28 @@ _OWNED = re.compile(r"(?:我的?|我们的?|我們的?)?(?:总|總)?(?:" + "|".j
 """At the beginning of a statement: with a name in front, as in 部门预算, it has an owner already."""
 
 
-def part_of(told: Sequence[str], place: int) -> tuple[str, ...]:
+def subjects_of(statements: Sequence[str], place: int) -> tuple[str, ...]:
     """Return the undertakings that the statement at `place` of a session belongs to; none where no statement names one.
 
-    >>> part_of(["想住有景观的民宿", "预算两万", "部门预算两万", "喜欢爵士乐"], 0)
+    >>> subjects_of(["想住有景观的民宿", "预算两万", "部门预算两万", "喜欢爵士乐"], 0)
     ('trip',)
-    >>> part_of(["想住有景观的民宿", "预算两万", "部门预算两万", "喜欢爵士乐"], 1)
+    >>> subjects_of(["想住有景观的民宿", "预算两万", "部门预算两万", "喜欢爵士乐"], 1)
     ('trip',)
-    >>> part_of(["想住有景观的民宿", "预算两万", "部门预算两万", "喜欢爵士乐"], 2)
+    >>> subjects_of(["想住有景观的民宿", "预算两万", "部门预算两万", "喜欢爵士乐"], 2)
     ()
     """
-    if own := _told_by(told[place]):
+    if own := _named_in(statements[place]):
         return own
-    if not _OWNED.match(told[place].strip()):
+    if not _OWNED.match(statements[place].strip()):
         return ()
     # What stands between belongs to something too, or else has ended what was spoken of.
-    for before in reversed(told[:place]):
-        if found := _told_by(before):
+    for before in reversed(statements[:place]):
+        if found := _named_in(before):
             return found if len(found) == 1 else ()
         if not _OWNED.match(before.strip()):
             break
     return ()
 
 
-def _told_by(text: str) -> tuple[str, ...]:
+def _named_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_WORDS[word.lower()] for word in _TELLS.findall(text)))

@@ -42,7 +42,7 @@ def session_start(event: Mapping[str, Any], reader: QuickReader, *, scopes: Sequ
         return None
     where = Filter(scopes=tuple(scopes), zone_offset=zone_offset(now))
     gathered, handed_in = reader.topics(scopes=scopes, limit=TOPICS)
-    topics = session_context.told_topics(gathered, handed_in, scopes=scopes, limit=TOPICS)
+    topics = session_context.with_kept_digests(gathered, handed_in, scopes=scopes, limit=TOPICS)
     parts = render_session_start.core(reader, where=where, topics=topics, now=now)
     if not any(part.lines for part in parts):
         return None
