@@ -24,7 +24,7 @@ from mcp_memory.exchange.importers.parsed import (
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.provenance import IMPORTED
 from mcp_memory.remember.intake import MAX_BYTES, MAX_TAGS, MAX_TURNS, CallContext, Intake
-from mcp_memory.remember.pipeline import Progress, Rememberer
+from mcp_memory.remember.recording import Progress, Recorder
 from mcp_memory.store import Store
 
 MEASURED = 200_000
@@ -97,7 +97,7 @@ class _Read:
 class BulkImporter:
     """Takes in what importers read. Thread-safe."""
 
-    def __init__(self, store: Store, rememberer: Rememberer, context: CallContext) -> None:
+    def __init__(self, store: Store, rememberer: Recorder, context: CallContext) -> None:
         self._store = store
         self._rememberer = rememberer
         self._intake, self._clock, self._operation = context.intake, context.clock, context.operation

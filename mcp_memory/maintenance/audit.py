@@ -10,8 +10,8 @@ from mcp_memory.language.tokenization import normal_form
 from mcp_memory.privacy.secret_patterns import find_secrets
 from mcp_memory.recall.salience import review_due, stale_since
 from mcp_memory.recall.search import Searcher
+from mcp_memory.remember.contradiction.comparison import conflict_reason
 from mcp_memory.remember.importance import terms
-from mcp_memory.remember.planner import conflict_reason
 from mcp_memory.store import Store
 
 CHECKED = 20_000

@@ -16,7 +16,7 @@ from mcp_memory.maintenance.tool_calls import Retention
 from mcp_memory.maintenance.tool_retention import Folded, Folder
 from mcp_memory.recall.language_coverage import language_advice
 from mcp_memory.recall.search import Searcher
-from mcp_memory.remember.pipeline import Progress
+from mcp_memory.remember.recording import Progress
 from mcp_memory.store import Store
 from mcp_memory.topics.indexer import TopicIndexer
 

@@ -57,7 +57,7 @@ from mcp_memory.markdown_folder.writer import WriteResult, write_all
 from mcp_memory.recall.filters import read_changes
 from mcp_memory.recall.search import Searcher
 from mcp_memory.remember.intake import CallContext, Intake, read_moment
-from mcp_memory.remember.pipeline import Progress, Rememberer
+from mcp_memory.remember.recording import Progress, Recorder
 from mcp_memory.store import Store
 from mcp_memory.topics.digests import Digester
 from mcp_memory.topics.indexer import TopicIndexer
@@ -115,7 +115,7 @@ class FolderSync:
     def __init__(
         self,
         store: Store,
-        rememberer: Rememberer,
+        rememberer: Recorder,
         recaller: Searcher,
         topic_indexer: TopicIndexer,
         digester: Digester,

@@ -28,8 +28,8 @@ from mcp_memory.recall.features import (
 from mcp_memory.recall.query import Query, parse_query
 from mcp_memory.recall.salience import local_times, priors, saliences, today
 from mcp_memory.recall.search import SearchResult
+from mcp_memory.remember.contradiction.comparison import conflict_reason
 from mcp_memory.remember.contradiction.newer_value import asks_for_previous, is_newer_value
-from mcp_memory.remember.planner import conflict_reason
 from mcp_memory.store import Store
 
 DATED = 300

@@ -23,11 +23,9 @@ from mcp_memory.remember.document_versions import (
     versioned_origins,
 )
 from mcp_memory.remember.importance import estimate_importance, terms
+from mcp_memory.remember.recording import Progress
 from mcp_memory.remember.scope_suggestions import scope_typo_notes
 from mcp_memory.store import Store
-
-Progress = Callable[[int, int], None]
-"""Gets how many are done, of how many."""
 
 INLINE_TOKENS = 20_000
 """Text of a call that is embedded before it answers: two to three seconds on two cores. The rest is embedded after."""

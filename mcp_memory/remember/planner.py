@@ -23,17 +23,13 @@ from mcp_memory.domain.steps import (
 )
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.tokenization import compared_words
-from mcp_memory.remember.contradiction.comparison import change_probability, replaced_value
+from mcp_memory.remember.contradiction.comparison import COMPARED, CONFIRMED, change_probability, replaced_value
 from mcp_memory.remember.echoes import quotes
 
-CONFIRMED = 0.35
-"""Probability of a change (comparison.change_probability) that a certain replacement needs besides: it knows what the rules don't."""
 SURE = 0.85
 """Probability from which a change replaces, though nothing but the scorer says so."""
 SHOWN = 0.18
 """Probability from which a known item is shown beside a new one, with the call that would replace it."""
-COMPARED = 400
-"""Characters of a text that is compared word by word at most: what is longer is a passage, not a statement."""
 WIDESPREAD = 64
 """Statements of a call that may share a word for it to lead from one to another; more than that tell nothing apart."""
 BESIDE = 8
@@ -262,17 +258,6 @@ def _may_replace(statement: Statement, item: Item) -> bool:
     # When it was recorded is in UTC, when it happened on somebody's clock: a day apart at most.
     known = item.recorded_at - DAY if item.occurred_at is None else item.occurred_at
     return statement.occurred_at is None or statement.occurred_at >= known
-
-
-def conflict_reason(one: Item, other: Item) -> str | None:
-    """Return what differs between two items of which at most one holds; None where both may. Events may both have been."""
-    if "event" in (one.kind, other.kind) or max(len(one.text), len(other.text)) > COMPARED:
-        return None
-    for old, new in ((one.text, other.text), (other.text, one.text)):
-        reason = replaced_value(old, new)
-        if reason and change_probability(old, new, reason=reason) >= CONFIRMED:
-            return reason
-    return None
 
 
 _OTHER_WORDS = {"live": "moved", "lives": "moved", "moved": "live", "relocated": "live"} | dict.fromkeys(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from mcp_memory.domain.model import Item
 from mcp_memory.remember.contradiction.alignment import Slot, align
 from mcp_memory.remember.contradiction.change_phrases import as_state, explicit_change
 from mcp_memory.remember.contradiction.features import features, is_code
@@ -16,6 +17,21 @@ VALUE_TOKENS = 8
 """Tokens of a value, at most."""
 SHARED = 0.4
 """Share of the tokens of the longer statement that both have in common, at least, for one slot to be a value."""
+CONFIRMED = 0.35
+"""Probability of a change (comparison.change_probability) that a certain replacement needs besides: it knows what the rules don't."""
+COMPARED = 400
+"""Characters of a text that is compared word by word at most: what is longer is a passage, not a statement."""
+
+
+def conflict_reason(one: Item, other: Item) -> str | None:
+    """Return what differs between two items of which at most one holds; None where both may. Events may both have been."""
+    if "event" in (one.kind, other.kind) or max(len(one.text), len(other.text)) > COMPARED:
+        return None
+    for old, new in ((one.text, other.text), (other.text, one.text)):
+        reason = replaced_value(old, new)
+        if reason and change_probability(old, new, reason=reason) >= CONFIRMED:
+            return reason
+    return None
 
 
 def replaced_value(old: str, new: str) -> str | None:
