@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from types import TracebackType
 
 LONGEST = 4_000
 """Characters of a message; a longer one is cut. A traceback stands beside it."""
@@ -48,3 +49,17 @@ def log_to_stderr(level: str) -> None:
     for handler in logging.getLogger().handlers:
         if not any(isinstance(found, Bounded) for found in handler.filters):
             handler.addFilter(Bounded())
+
+
+class Fault(Exception):
+    """Stands in a log for an exception whose message is logged at DEBUG only; its own message is that exception's type."""
+
+
+def log_fault(log: logging.Logger, what: str, error: BaseException) -> None:
+    """Log the place and type of an error at ERROR, and all of it at DEBUG."""
+    log.error(what, exc_info=_without_words(error))
+    log.debug("in full: %s", what, exc_info=error)
+
+
+def _without_words(error: BaseException) -> tuple[type[Fault], Fault, TracebackType | None]:
+    return Fault, Fault(type(error).__name__), error.__traceback__

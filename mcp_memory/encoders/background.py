@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from mcp_memory.domain.faults import log_fault
+from mcp_memory.domain.logs import log_fault
 from mcp_memory.encoders import Encoder
 from mcp_memory.errors import MemoryProblem
 

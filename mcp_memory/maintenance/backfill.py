@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from mcp_memory.domain.faults import log_fault
+from mcp_memory.domain.logs import log_fault
 from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import embed

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 
-from mcp_memory.domain.faults import log_fault
+from mcp_memory.domain.logs import log_fault
 from mcp_memory.domain.model import ItemId
 from mcp_memory.errors import MemoryProblem
 from mcp_memory.store import Store

@@ -17,7 +17,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.message import SessionMessage
 
 from mcp_memory import __version__
-from mcp_memory.domain.faults import log_fault
+from mcp_memory.domain.logs import log_fault
 from mcp_memory.domain.model import Caller
 from mcp_memory.domain.projects import project_here
 from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from mcp_memory.domain.faults import log_fault
+from mcp_memory.domain.logs import log_fault
 from mcp_memory.errors import (
     MemoryProblem,
     Repaired,
