@@ -1,4 +1,4 @@
-"""The demo: facts told to one server process over MCP are asked of another, in other words."""
+"""The demo: facts stored through one server process over MCP are recalled through another, in other words."""
 
 import os
 import sys
