@@ -4,23 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from mcp_memory.domain.model import (
-    USER,
-    Caller,
-    OperationId,
-    Statement,
-    Turn,
-    normal_hash,
-)
+from mcp_memory.domain.model import USER, Caller, OperationId, Statement, Turn, normal_hash
 from mcp_memory.domain.results import RememberedItem, Withheld
 from mcp_memory.errors import InvalidInput
-from mcp_memory.exchange.importers.parsed import (
-    ParsedRecord,
-    ReadProblem,
-    ReadResult,
-    Remark,
-    Skipped,
-)
+from mcp_memory.exchange.importers.parsed import ParsedRecord, ReadProblem, ReadResult, Remark, Skipped
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.provenance import IMPORTED
 from mcp_memory.remember.intake import MAX_BYTES, MAX_TAGS, MAX_TURNS, CallContext, Intake

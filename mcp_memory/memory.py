@@ -9,45 +9,21 @@ from typing import Any, Self
 
 from mcp_memory.bulk_import import BulkImporter
 from mcp_memory.domain.ids import IdSequence
-from mcp_memory.domain.model import (
-    Caller,
-    Entry,
-    Filter,
-    Item,
-    Operation,
-    OperationId,
-    Source,
-    SourceId,
-    Topic,
-    Turn,
-)
-from mcp_memory.domain.results import (
-    Forgotten,
-    History,
-    Recall,
-    Remembered,
-    Summary,
-    Undone,
-)
+from mcp_memory.domain.model import Caller, Entry, Filter, Item, Operation, OperationId, Source, SourceId, Topic, Turn
+from mcp_memory.domain.results import Forgotten, History, Recall, Remembered, Summary, Undone
 from mcp_memory.domain.stats import Stats
-from mcp_memory.domain.steps import (
-    AmendItem,
-    ConfirmItem,
-    EraseItem,
-    ForgetItem,
-    Step,
-)
+from mcp_memory.domain.steps import AmendItem, ConfirmItem, EraseItem, ForgetItem, Step
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import embed_item
 from mcp_memory.errors import InvalidInput, MemoryProblem, Unusable
-from mcp_memory.language.dates.periods import to_ms, zone_offset
+from mcp_memory.language.dates.periods import clock_ms, to_ms, zone_offset
 from mcp_memory.language.token_count import count_tokens, counted
 from mcp_memory.language.tokenization import require_clean
 from mcp_memory.maintenance.backfill import Backfill
 from mcp_memory.maintenance.tool_calls import RETENTION, Retention
 from mcp_memory.maintenance.tool_retention import Folder
-from mcp_memory.maintenance.upkeep import Upkeep, no_progress
+from mcp_memory.maintenance.upkeep import Upkeep
 from mcp_memory.markdown_folder.sync import FolderSync
 from mcp_memory.privacy.policy import Policy
 from mcp_memory.privacy.redaction import Redactor
@@ -68,12 +44,8 @@ from mcp_memory.recall.salience import review_due, today
 from mcp_memory.recall.usage import UseCounts
 from mcp_memory.recall_answer import RecallRenderer
 from mcp_memory.remember.intake import CallContext, Intake, read_id
-from mcp_memory.remember.pipeline import (
-    Progress,
-    Rememberer,
-    require_known,
-    require_present,
-)
+from mcp_memory.remember.pipeline import Rememberer, require_known, require_present
+from mcp_memory.remember.recording import Progress, no_progress
 from mcp_memory.render import outcomes
 from mcp_memory.sqlite.database import SYNCHRONOUS, Synchronous
 from mcp_memory.sqlite.file import DatabaseFile
@@ -126,9 +98,10 @@ class Memory:
         self._secrets: Policy = secrets
         self._store = store
         self._file = file
+        self._limited = file is not None and file.is_limited
         self._caller = caller
         self._clock = clock
-        self._ids = IdSequence(lambda: to_ms(clock()))
+        self._ids = IdSequence(clock_ms(clock))
         self._rememberer = Rememberer(store, encoder, self._ids.next)
         self._recaller = Recaller(store, encoder)
         self._digester = Digester(store, self._recaller)
@@ -188,7 +161,7 @@ class Memory:
         """
         store = SqliteStore(
             Path(path),
-            clock=lambda: to_ms(clock()),
+            clock=clock_ms(clock),
             read_only=read_only,
             max_size=max_size,
             synchronous=synchronous,
@@ -271,7 +244,7 @@ class Memory:
     def _usage_notes(self) -> tuple[str, ...]:
         """A note where the file is nearly full; none where that can't be read, as everything is stored by now."""
         try:
-            return self._file.usage().notes if self._file is not None else ()
+            return self.file.usage().notes if self._limited else ()
         except MemoryProblem as problem:
             log.warning("how full the store is could not be read: %s", problem)
             return ()

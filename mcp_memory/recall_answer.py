@@ -5,12 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mcp_memory.domain.call_hints import Speech
-from mcp_memory.domain.model import (
-    Filter,
-    Item,
-    ItemId,
-    SourceId,
-)
+from mcp_memory.domain.model import Filter, Item, ItemId, SourceId
 from mcp_memory.domain.results import Recall
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.recall.search import Searcher, SearchResult

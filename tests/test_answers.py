@@ -12,9 +12,9 @@ from mcp_memory.cli import main
 from mcp_memory.domain.model import Caller, Entry
 from mcp_memory.errors import InvalidInput
 from mcp_memory.language.token_count import count_tokens
-from mcp_memory.maintenance.upkeep import no_progress
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import MIN_BUDGET
+from mcp_memory.remember.pipeline import no_progress
 from mcp_memory.render import digest_text
 from mcp_memory.server.tools import Answer, tool_named
 

@@ -16,16 +16,12 @@ from mcp_memory.maintenance.tool_calls import Retention
 from mcp_memory.maintenance.tool_retention import Folded, Folder
 from mcp_memory.recall.language_coverage import language_advice
 from mcp_memory.recall.search import Searcher
-from mcp_memory.remember.recording import Progress
+from mcp_memory.remember.recording import Progress, no_progress
 from mcp_memory.store import Store
 from mcp_memory.topics.indexer import TopicIndexer
 
 ITSELF = "mcp-memory"
 """Who folds in the background: no client's undo takes it for its own."""
-
-
-def no_progress(done: int, total: int) -> None:
-    """Tells nobody."""
 
 
 class Upkeep:

@@ -6,17 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mcp_memory.domain.model import (
-    Caller,
-    Entry,
-    Filter,
-    Item,
-    ItemId,
-    OperationId,
-    Statement,
-    Topic,
-    spoken,
-)
+from mcp_memory.domain.model import Caller, Entry, Filter, Item, ItemId, OperationId, Statement, Topic, spoken
 from mcp_memory.domain.planning import PlanningRequest
 from mcp_memory.domain.results import ALL_KEPT, RememberedItem, Withheld
 from mcp_memory.domain.steps import AmendItem, ForgetItem, KeepDigest, Step
@@ -25,13 +15,7 @@ from mcp_memory.errors import Conflict, InvalidInput, NotFound
 from mcp_memory.exchange.importers.agent_folder import declared_type
 from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, ReadProblem, map_kind
-from mcp_memory.markdown_folder.diff import (
-    Changes,
-    Edit,
-    Keep,
-    SyncConflict,
-    compare,
-)
+from mcp_memory.markdown_folder.diff import Changes, Edit, Keep, SyncConflict, compare
 from mcp_memory.markdown_folder.pages import (
     TIME_FIELDS,
     MemoryFields,

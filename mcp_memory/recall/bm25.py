@@ -1,6 +1,6 @@
 """BM25 of a text by its words alone: the formula and what it is tuned to, for one text; bm25_arrays has it for many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log1p
 
 BM25_K1 = 0.9
@@ -18,6 +18,11 @@ the best note has .06 or more for one, of 29 questions that a note answers for a
 def idf(holding: int, *, total: int) -> float:
     """Return the inverse document frequency ln(1 + (N - n + .5) / (n + .5)) of a term that n of N texts hold."""
     return log1p((total - holding + 0.5) / (holding + 0.5))
+
+
+def idfs(holding: Iterable[int], *, total: int) -> list[float]:
+    """Return the inverse document frequencies of many terms."""
+    return [idf(count, total=total) for count in holding]
 
 
 def score(frequencies: Sequence[int], *, length: int, average: float, weights: Sequence[float]) -> float:

@@ -4,12 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from mcp_memory.domain.model import (
-    Filter,
-    Item,
-    ItemId,
-    Kind,
-)
+from mcp_memory.domain.model import Filter, Item, ItemId, Kind
 from mcp_memory.language.dates.periods import DAY, to_ms, zone_offset
 
 HALF_LIFE: Mapping[Kind, int] = {

@@ -1,4 +1,4 @@
-"""An estimate of how important a statement is."""
+"""Estimates of how important statements are, from their kind and their words."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,31 +16,19 @@ ORDINARY: Mapping[Kind, float] = {
     "tool": 0.25,
 }
 """Estimated importance of what has nothing that stands out, by kind."""
-
-
 SPECIFIC = 0.2
 """For words as rare as can be against words as common as can be."""
-
-
 NAMED = 0.15
 """For NAMES names or numbers, or more."""
-
-
 NAMES = 3
 
 
 EMPHATIC = 0.25
 """For saying that it matters."""
-
-
 TELLING = 3
 """Content words below which a statement says too little to matter."""
-
-
 SEEN_ENOUGH = 50
 """States from which on half is believed of how rare a word is: of the first memories every word is rare."""
-
-
 _NAME = re.compile(r"(?<=[\w,;:'\"(] )[A-Z][\w-]+|\d+(?:[.,:/-]\d+)*")
 
 
@@ -55,9 +43,9 @@ _SHOUTED = re.compile(r"\b[A-Z]{5,}\b")
 
 
 def estimate_importance(text: str, kind: Kind, *, rarity: Mapping[str, float], rarest: float, total: int) -> float:
-    """What a statement's importance probably is, 0 to 1, where nobody said: .5 is ordinary.
+    """Estimate the importance of a statement, 0 to 1, where none was given: .5 is ordinary.
 
-    What its kind is worth, more for rare words (inverse document frequency by word, of which `rarest` is that of a
+    The estimate of its kind, raised for rare words (inverse document frequency by word, of which `rarest` is that of a
     word that none of the `total` states holds), for names and numbers, and for saying that it matters.
     """
     told = terms(text)
@@ -73,6 +61,6 @@ def estimate_importance(text: str, kind: Kind, *, rarity: Mapping[str, float], r
 
 
 def terms(text: str) -> Sequence[str]:
-    """The words whose rarity counts, and CJK pairs, without repeats; as many as a passage has at most."""
+    """Return the words and CJK pairs whose rarity counts, without repeats; as many as a passage has at most."""
     pairs = [gram for gram in grams(text) if len(gram) == 2]
     return list(dict.fromkeys([*content_words(text), *pairs]))[:200]

@@ -111,7 +111,7 @@ class Intake:
         text = require_clean(entry.content, name)
         if not text.strip():
             raise InvalidInput(f"{name} is empty; say in a sentence what to remember.")
-        if echoes := parse_echoes(text):
+        if "#" in text and (echoes := parse_echoes(text)):
             return [self._echo(entry, echo, name) for echo in echoes]
         whole = Span(len(text) - len(text.lstrip()), len(text.rstrip()))
         spans = _pieces(text, whole)

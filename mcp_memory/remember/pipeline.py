@@ -118,7 +118,8 @@ class Rememberer:
         )
         scopes = plan.context.scopes
         typos = scope_typo_notes({one.scope for one in statements}, scopes, caller) if caller and scopes else ()
-        return Remembered(results, operation.id, pending, notes=(*typos, *version_note(plan.replaced)))
+        notes = version_note(plan.replaced) if plan.replaced else ()
+        return Remembered(results, operation.id, pending, notes=(*typos, *notes))
 
     def preview(
         self, statements: Sequence[Statement], *, progress: Progress, inline: int = INLINE_TOKENS
@@ -142,7 +143,8 @@ class Rememberer:
         embeddings: list[Embedding | None] = [None] * len(statements)
         if encoder:
             embeddings = _embed_first(encoder, statements, progress, inline)
-        context = self._store.planning_context(_request(statements, embeddings, encoder))
+        request = _request(statements, embeddings, encoder)
+        context = self._store.planning_context(request)
         for replaced in {one.replaces for one in statements if one.replaces}:
             _require_present(context.named, replaced)
         statements = [_estimated(one, context) for one in statements]
@@ -155,8 +157,9 @@ class Rememberer:
             named=context.named,
         )
         passages = replaced_passages(statements, context.earlier) if context.earlier else {}
-        identity = encoder.identity if encoder else None
-        return _Plan(identity, embeddings, ids, apply_versions(decisions, passages), passages, context)
+        if passages:
+            decisions = apply_versions(decisions, passages)
+        return _Plan(request.encoder, embeddings, ids, decisions, passages, context)
 
     def _writing_encoder(self) -> Encoder | None:
         """The encoder where it is up and its vectors are the ones that serve."""
@@ -203,7 +206,7 @@ def _request(
         terms=[planner.candidate_terms(one.text) if one.source.kind == "words" else () for one in statements],
         encoder=encoder.identity if encoder else None,
         words=list(words)[:LOOKED_UP],
-        origins=versioned_origins(statements),
+        origins=versioned_origins(statements) if any(one.source.origin for one in statements) else (),
     )
 
 

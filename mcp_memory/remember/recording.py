@@ -11,6 +11,10 @@ Progress = Callable[[int, int], None]
 """Gets how many are done, of how many."""
 
 
+def no_progress(done: int, total: int) -> None:
+    """Report nothing."""
+
+
 class Recorder(Protocol):
     """Compares statements with what is known and stores them (remember.pipeline.Rememberer). Thread-safe."""
 

@@ -17,7 +17,7 @@ from mcp_memory.errors import Conflict, Damaged, MemoryProblem, ReadOnly, Repair
 from mcp_memory.sqlite.files import backup_names, cipher
 from mcp_memory.sqlite.files.cleanup import clear_leftovers
 from mcp_memory.sqlite.files.permissions import make_directory, make_file
-from mcp_memory.sqlite.paths import identity, is_full, may_write, network_filesystem, place_of, prepare_path, settle_new
+from mcp_memory.sqlite.paths import is_full, may_write, network_filesystem, place_of, prepare_path, settle_new
 from mcp_memory.sqlite.schema import (
     APPLICATION_ID,
     Progress,
@@ -421,6 +421,15 @@ class Database:
                 self._readers.append(connection)
                 return
         connection.close()
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file a name leads to now: its device and its number there; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextlib.contextmanager

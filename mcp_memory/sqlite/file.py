@@ -28,6 +28,11 @@ class DatabaseFile:
         self._max_size = max_size
 
     @property
+    def is_limited(self) -> bool:
+        """Whether the file may grow to a certain size only."""
+        return self._max_size is not None
+
+    @property
     def encryption(self) -> str | None:
         """The cipher that the file is encrypted with; None where it is not."""
         return self._database.encryption

@@ -1,7 +1,7 @@
 """Lists of items: those that a filter lets through, those of some revisions, all of them; and how many there are."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import apsw
@@ -10,8 +10,7 @@ from mcp_memory.domain.ids import id_text
 from mcp_memory.domain.model import Count, Filter, Item, ItemId, Kind, StoredItem
 from mcp_memory.language.dates.periods import DAY, Period
 from mcp_memory.sqlite.index.query_terms import HAPPENED, conditions
-from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, item_columns
-from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, item_columns, items
 
 STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
 PAGE = 1_000
@@ -37,7 +36,7 @@ def listing(
         "ORDER BY latest.happened DESC, latest.item DESC",
         {**bound, "limit": limit, "offset": offset},
     )
-    return [item_of(row) for row in rows]
+    return items(rows)
 
 
 _IN_PERIODS = (
@@ -66,34 +65,6 @@ def counts(connection: apsw.Connection, *, where: Filter, by: Literal["scope", "
         bound,
     )
     return [Count(scope, number, tag) for scope, number, tag in rows]
-
-
-def by_revision(
-    connection: apsw.Connection, revision_ids: Collection[int], *, as_of: int | None = None
-) -> dict[int, Item]:
-    """Return states by their ids; those that are gone are left out."""
-    rows = fetch(
-        connection,
-        f"SELECT {item_columns(as_of)} {STATES} WHERE r.id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(revision_ids)),),
-    )
-    return {item.revision_id: item for item in map(item_of, rows)}
-
-
-_LIVE = "FROM revisions WHERE until_time IS NULL AND status = 'live'"
-# One look-up in the index a scope: to read every state takes 100 ms among 100,000.
-_SCOPES = f"""
-    WITH RECURSIVE known(scope) AS (
-        SELECT min(scope) {_LIVE}
-        UNION ALL SELECT (SELECT min(scope) {_LIVE} AND scope > known.scope) FROM known WHERE known.scope IS NOT NULL
-    )
-    SELECT scope FROM known WHERE scope IS NOT NULL
-"""
-
-
-def scopes(connection: apsw.Connection) -> list[str]:
-    """Return the scopes that live items are in."""
-    return [name for (name,) in fetch(connection, _SCOPES)]
 
 
 _DERIVED = """
@@ -129,6 +100,6 @@ def page(
 
 def scanned(rows: Sequence[tuple[Any, ...]]) -> Iterator[StoredItem]:
     """Yield the items of a page."""
-    for _, patterns, unfolded, *row in rows:
+    for (_, patterns, unfolded, *_), item in zip(rows, items([row[3:] for row in rows]), strict=True):
         numbers = json.loads(patterns)
-        yield StoredItem(item_of(tuple(row)), tuple(ItemId(id_text(number)) for number in numbers), bool(unfolded))
+        yield StoredItem(item, tuple(ItemId(id_text(number)) for number in numbers), bool(unfolded))

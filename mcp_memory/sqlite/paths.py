@@ -27,15 +27,6 @@ Mounts = list[tuple[str, str]]
 """Mount points and the types of their filesystems, the later over the earlier."""
 
 
-def identity(path: Path) -> tuple[int, int] | None:
-    """Return device and inode of the file that a name leads to now; None where there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def place_of(path: Path) -> Path:
     """Return where the file of a name lies, or will lie, with its WAL: elsewhere where the name is a symbolic link."""
     return path.resolve() if path.is_symlink() else path

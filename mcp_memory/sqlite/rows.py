@@ -1,11 +1,12 @@
 """Conversion between rows and domain objects."""
 
 import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import apsw
 
-from mcp_memory.domain.ids import id_number, id_text
+from mcp_memory.domain.ids import id_number, id_text, id_texts
 from mcp_memory.domain.model import Item, ItemId, Operation, OperationId, SourceId
 from mcp_memory.errors import NotFound
 from mcp_memory.language.tokenization import Span
@@ -70,35 +71,55 @@ ITEM_COLUMNS = item_columns()
 
 def item(row: tuple[Any, ...]) -> Item:
     """Return the item in the state that item_columns describe."""
-    return Item(
-        id=ItemId(id_text(row[0])),
-        source_id=SourceId(id_text(row[1])),
-        source_kind=row[2],
-        position=row[3],
-        span=Span(row[4], row[5]),
-        text=row[6],
-        kind=row[7],
-        tags=() if row[8] == "[]" else tuple(json.loads(row[8])),
-        scope=row[9],
-        speaker=row[10],
-        importance=row[11],
-        confidence=row[12],
-        occurred_at=row[13],
-        valid_until=row[14],
-        pinned=bool(row[15]),
-        review_after=row[16],
-        recorded_at=row[17],
-        changed_at=row[18],
-        revision=row[19],
-        status=row[20],
-        seen=row[21],
-        last_seen_at=row[22],
-        importance_given=bool(row[23]),
-        worded_at=row[24],
-        origin=row[25],
-        client=row[26] or "",
-        revision_id=row[27],
+    return items([row])[0]
+
+
+def items(rows: Sequence[tuple[Any, ...]]) -> list[Item]:
+    """Return the items of rows of item_columns."""
+    own, sources = id_texts([row[0] for row in rows]), id_texts([row[1] for row in rows])
+    return [
+        Item(
+            id=ItemId(identifier),
+            source_id=SourceId(source),
+            source_kind=row[2],
+            position=row[3],
+            span=Span(row[4], row[5]),
+            text=row[6],
+            kind=row[7],
+            tags=() if row[8] == "[]" else tuple(json.loads(row[8])),
+            scope=row[9],
+            speaker=row[10],
+            importance=row[11],
+            confidence=row[12],
+            occurred_at=row[13],
+            valid_until=row[14],
+            pinned=bool(row[15]),
+            review_after=row[16],
+            recorded_at=row[17],
+            changed_at=row[18],
+            revision=row[19],
+            status=row[20],
+            seen=row[21],
+            last_seen_at=row[22],
+            importance_given=bool(row[23]),
+            worded_at=row[24],
+            origin=row[25],
+            client=row[26] or "",
+            revision_id=row[27],
+        )
+        for row, identifier, source in zip(rows, own, sources, strict=True)
+    ]
+
+
+def states(connection: apsw.Connection, revision_ids: Collection[int], *, as_of: int | None = None) -> dict[int, Item]:
+    """Return states by their ids; those that are gone are left out."""
+    found = fetch(
+        connection,
+        f"SELECT {item_columns(as_of)} FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
+        "WHERE r.id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(revision_ids)),),
     )
+    return {one.revision_id: one for one in items(found)}
 
 
 def operation(row: tuple[Any, ...]) -> Operation:

@@ -69,7 +69,8 @@ class Steps:
 
     def finish(self) -> None:
         """Do what is done once for all steps: take what was erased out of its sources."""
-        erase.redact(self._connection, self._gone, at=self._at)
+        if self._gone:
+            erase.redact(self._connection, self._gone, at=self._at)
 
     def carry_out(self, step: Step) -> Outcome:
         """Apply one step; see the step's own class for what it means."""
@@ -109,7 +110,8 @@ class Steps:
     def _added(self, step: AddItem) -> Outcome:
         statement = step.statement
         known_source, digest = self._known_source(statement.source)
-        known = self._known(step, known_source or self._grown_from(statement.source))
+        words = normal_hash(statement.spoken)
+        known = self._known(step, words, known_source or self._grown_from(statement.source))
         if known is not None:
             return self._repeat(step, known, source=(known_source, digest))
         source = self._keep_source(statement.source, known_source, digest)
@@ -119,16 +121,16 @@ class Steps:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (number, source, statement.position, *statement.span, statement.speaker, self._at, self._at),
         )
-        self._insert_revision(number, number, 1, self._first_state(step), statement.speaker)
+        self._insert_revision(number, number, 1, self._first_state(step, words), statement.speaker)
         if step.embedding is not None:
             self._insert_embedding(number, step.embedding)
         if step.replaces is None or not self._replace(number, number_of(step.replaces), statement):
             return Outcome("created", step.id)
         return Outcome("replaced", step.id, step.replaces)
 
-    def _first_state(self, step: AddItem) -> dict[str, Any]:
+    def _first_state(self, step: AddItem, words: bytes) -> dict[str, Any]:
         """The state a new item begins in. What takes another's place keeps what was decided about that one."""
-        state = _first_state(step.statement)
+        state = _first_state(step.statement) | {"normal_hash": words}
         if step.replaces is None:
             return state
         rows = fetch(
@@ -181,7 +183,7 @@ class Steps:
             self._new_sources[digest] = number
         return self._new_sources[digest]
 
-    def _known(self, step: AddItem, source: int | None) -> int | None:
+    def _known(self, step: AddItem, words: bytes, source: int | None) -> int | None:
         """The item that says the same already.
 
         A document or a conversation stored again is known by its places, whatever became of its items since, unless they
@@ -193,7 +195,7 @@ class Steps:
         present = "r.until_time IS NULL AND r.scope = :scope AND r.status"
         bound = {
             "scope": statement.scope,
-            "hash": normal_hash(statement.spoken),
+            "hash": words,
             "source": source,
             "start": statement.span.start,
             "confirms": None if step.confirms is None else number_of(step.confirms),
@@ -410,7 +412,6 @@ def _first_state(statement: Statement) -> dict[str, Any]:
         "valid_until": None,
         "pinned": 0,
         "review_after": None,
-        "normal_hash": normal_hash(statement.spoken),
     }
 
 

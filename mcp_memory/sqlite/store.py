@@ -45,8 +45,8 @@ from mcp_memory.sqlite.index.vector_cache import VectorCache
 from mcp_memory.sqlite.index.vector_search import VectorSearch, load_extension
 from mcp_memory.sqlite.planning import PRESENT, Gathering
 from mcp_memory.sqlite.recovery import repair
-from mcp_memory.sqlite.rows import OPERATION_COLUMNS, fetch, number_of
-from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.sqlite.rows import OPERATION_COLUMNS, fetch, number_of, states
+from mcp_memory.sqlite.rows import items as items_of
 from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.steps import Steps
 from mcp_memory.store import Before
@@ -97,7 +97,8 @@ class SqliteStore:
             carrier = Steps(connection, operation, ids=self._ids, encoder=encoder)
             outcomes = [carrier.carry_out(step) for step in steps]
             carrier.finish()
-            quota.require_room(connection, self._max_size, steps)
+            if self._max_size is not None:
+                quota.require_room(connection, self._max_size, steps)
         if any(outcome.status == "erased" for outcome in outcomes):
             self._database.checkpoint()
         return outcomes
@@ -106,13 +107,13 @@ class SqliteStore:
         with self._database.read() as connection:
             numbers = json.dumps([number_of(identifier) for identifier in ids])
             rows = fetch(connection, f"{PRESENT} AND i.id IN (SELECT value FROM json_each(?))", (numbers,))
-        return {item.id: item for item in map(item_of, rows)}
+        return {item.id: item for item in items_of(rows)}
 
     def revisions(
         self, revision_ids: Sequence[int], *, as_of: int | None = None, encoder: str | None = None
     ) -> dict[int, StoredRevision]:
         with self._database.read() as connection:
-            items = listing.by_revision(connection, revision_ids, as_of=as_of)
+            items = states(connection, revision_ids, as_of=as_of)
             dates = search.text_dates(connection, revision_ids)
             embeddings = index_vectors.embeddings(connection, revision_ids, encoder=encoder) if encoder else {}
         return {

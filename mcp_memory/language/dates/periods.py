@@ -53,6 +53,11 @@ def to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
+def clock_ms(clock: Callable[[], datetime]) -> Callable[[], int]:
+    """Return a clock that gives milliseconds since 1970."""
+    return lambda: to_ms(clock())
+
+
 def zone_offset(now: datetime) -> int:
     """Return how far the zone of an aware moment is ahead of UTC, in milliseconds."""
     return (now.utcoffset() or timedelta()) // timedelta(milliseconds=1)

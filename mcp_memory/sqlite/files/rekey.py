@@ -11,11 +11,11 @@ from urllib.parse import quote
 import apsw
 
 from mcp_memory.errors import Conflict, ReadOnly, Unusable
-from mcp_memory.sqlite.database import Database, driver_errors
+from mcp_memory.sqlite.database import Database, driver_errors, identity
 from mcp_memory.sqlite.files import cipher
 from mcp_memory.sqlite.files.cipher import Key
 from mcp_memory.sqlite.files.cleanup import clear_leftovers, new_file_of, old_file_of, overwrite
-from mcp_memory.sqlite.paths import identity, sync
+from mcp_memory.sqlite.paths import sync
 from mcp_memory.sqlite.recovery.checks import problems
 
 WAIT = 5.0

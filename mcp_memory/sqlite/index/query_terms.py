@@ -153,6 +153,10 @@ class DocumentFrequencies:
             counts[term] = min(found, default=0)
         return counts[term]
 
+    def counts(self, connection: apsw.Connection, terms: Iterable[str]) -> dict[str, int]:
+        """How many states hold each term."""
+        return {term: self.of(connection, term) for term in terms}
+
     def total(self, connection: apsw.Connection) -> int:
         """Return how many states are indexed."""
         return (_varints(_averages(connection)) or [0])[0]

@@ -47,15 +47,15 @@ def search_text(
     Once PLACES have been read and enough states found, what is left are terms so common that they tell little.
     """
     terms = searched_terms(connection, query, frequencies)
-    counts = {term: frequencies.of(connection, term) for term in terms}
-    total = frequencies.total(connection)
+    counts = frequencies.counts(connection, terms)
+    weights = dict(zip(counts, bm25.idfs(counts.values(), total=frequencies.total(connection)), strict=True))
     postings: list[tuple[Numbers, float]] = []
     places = 0
     for term in sorted(terms, key=lambda term: counts[term]):
         if places > PLACES and len(best := _best(postings, admits, limit)) == limit:
             return best
         numbers = _numbers_holding(connection, term)
-        postings.append((numbers, terms[term] * bm25.idf(counts[term], total=total)))
+        postings.append((numbers, terms[term] * weights[term]))
         places += len(numbers)
     return _best(postings, admits, limit)
 
@@ -178,7 +178,8 @@ def idf(
 ) -> tuple[list[float], int]:
     """See store.Search."""
     total = frequencies.total(connection)
-    return [bm25.idf(frequencies.of(connection, word), total=total) for word in words], total
+    counts = frequencies.counts(connection, words)
+    return bm25.idfs([counts[word] for word in words], total=total), total
 
 
 def text_dates(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, tuple[Period, ...]]:

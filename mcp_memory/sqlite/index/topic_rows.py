@@ -66,7 +66,7 @@ def topics(
         )
         SELECT c.name, c.scope, c.keywords, c.importance, c.digest_at, c.changed_at,
             json_group_array(m.item_id), {STALE},
-            sum(r.id NOT IN (SELECT revision_id FROM cluster_revisions WHERE cluster_id = c.id)),
+            sum(NOT EXISTS (SELECT 1 FROM cluster_revisions AS k WHERE k.cluster_id = c.id AND k.revision_id = r.id)),
             (SELECT json_group_array(
                     json_array(e.rank, s.item_id, substr(s.text, e.span_start + 1, e.span_end - e.span_start))
                     ORDER BY s.item_id, e.span_start)
