@@ -19,39 +19,20 @@ from typing import Any
 from bench.fuzz_exports import damaged, read_all
 from bench.fuzz_inputs import arguments_of, mutated, spliced, value, when
 from mcp_memory.domain.ids import IdSequence
-from mcp_memory.domain.model import (
-    Caller,
-    Entry,
-    Filter,
-    Item,
-    ItemId,
-    Operation,
-    OperationId,
-    Statement,
-    Turn,
-)
+from mcp_memory.domain.model import Caller, Entry, Filter, Item, ItemId, Operation, OperationId, Statement, Turn
 from mcp_memory.domain.steps import AddItem, Neighbour
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import MemoryProblem
 from mcp_memory.exchange import importers
 from mcp_memory.exchange.exporters.jsonl import lines
-from mcp_memory.language.dates.extraction import (
-    asks_when,
-    moments,
-    tells_when,
-)
+from mcp_memory.language.dates.extraction import asks_when, moments, tells_when
 from mcp_memory.language.dates.fallback import read_foreign
 from mcp_memory.language.dates.written import read_period
 from mcp_memory.language.detection import language_of, possible_languages
 from mcp_memory.language.segmentation import segment, shorten
 from mcp_memory.language.sentences import sentences
 from mcp_memory.language.token_count import count_tokens
-from mcp_memory.language.tokenization import (
-    grams,
-    normal_form,
-    require_clean,
-    words,
-)
+from mcp_memory.language.tokenization import grams, normal_form, require_clean, words
 from mcp_memory.maintenance import tool_calls
 from mcp_memory.memory import Memory, no_progress
 from mcp_memory.privacy.sanitizing import line as one_line
@@ -65,13 +46,7 @@ from mcp_memory.remember.importance import estimate_importance
 from mcp_memory.remember.intake import Intake, read_scope, read_tags
 from mcp_memory.render import history
 from mcp_memory.render.item_text import fenced
-from mcp_memory.server.arguments import (
-    ENTRY_ALIASES,
-    ENTRY_FIELDS,
-    Arguments,
-    entries_of,
-    turns_of,
-)
+from mcp_memory.server.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, entries_of, turns_of
 from mcp_memory.server.config import read_config
 from mcp_memory.server.prompts import compose_prompt
 from mcp_memory.server.resources import read as read_resource

@@ -11,12 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mcp_memory.domain.model import (
-    Entry,
-    Turn,
-    Vector,
-    spoken,
-)
+from mcp_memory.domain.model import Entry, Turn, Vector, spoken
 from mcp_memory.domain.results import Remembered
 from mcp_memory.encoders import Encoder, Noise, Reading
 from mcp_memory.memory import Memory, local_time

@@ -3,12 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from mcp_memory.domain.model import (
-    Caller,
-    Item,
-    Operation,
-    Undoing,
-)
+from mcp_memory.domain.model import Caller, Item, Operation, Undoing
 from mcp_memory.domain.results import History, Undone
 from mcp_memory.domain.steps import TakeBack
 from mcp_memory.errors import NotFound

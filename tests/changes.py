@@ -9,12 +9,7 @@ from typing import Any
 from clock import Clock
 from hypothesis import strategies as st
 
-from mcp_memory.domain.model import (
-    Entry,
-    Filter,
-    Item,
-    Turn,
-)
+from mcp_memory.domain.model import Entry, Filter, Item, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import NotFound
 from mcp_memory.memory import Memory

@@ -18,14 +18,7 @@ from clock import Clock
 from mcp_memory.cli import main
 from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.errors import (
-    Conflict,
-    MemoryProblem,
-    NotFound,
-    Repaired,
-    Unusable,
-    WrongKey,
-)
+from mcp_memory.errors import Conflict, MemoryProblem, NotFound, Repaired, Unusable, WrongKey
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite.database import Database

@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcp_memory.encoders import (
-    Encoder,
-    bundled_model_directory,
-    load_encoder,
-    verify_files,
-)
+from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder, verify_files
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, Unusable
 

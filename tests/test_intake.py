@@ -11,14 +11,7 @@ from mcp_memory.domain import ids
 from mcp_memory.domain.model import Caller, Entry, Turn
 from mcp_memory.errors import InvalidInput
 from mcp_memory.language.token_count import count_tokens
-from mcp_memory.remember.intake import (
-    SEGMENT_TOKENS,
-    Intake,
-    read_id,
-    read_importance,
-    read_scope,
-    read_tags,
-)
+from mcp_memory.remember.intake import SEGMENT_TOKENS, Intake, read_id, read_importance, read_scope, read_tags
 
 
 def intake(project: str | None = None) -> Intake:

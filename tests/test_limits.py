@@ -33,12 +33,7 @@ from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import InvalidInput, Unusable
 from mcp_memory.memory import Memory
 from mcp_memory.server.config import read_config
-from mcp_memory.server.stdio.transport import (
-    LineTooLong,
-    Received,
-    StdioTransport,
-    receive,
-)
+from mcp_memory.server.stdio.transport import LineTooLong, Received, StdioTransport, receive
 from mcp_memory.sqlite.database import READERS, Database
 
 REFUSED: list[tuple[str, str, dict[str, Any], str]] = [

@@ -16,12 +16,7 @@ from clock import Clock
 from mcp_memory.domain.model import Caller, Entry, Turn
 from mcp_memory.encoders import Reading
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.errors import (
-    InvalidInput,
-    MemoryProblem,
-    NotFound,
-    ReadOnly,
-)
+from mcp_memory.errors import InvalidInput, MemoryProblem, NotFound, ReadOnly
 from mcp_memory.language.sentences import sentences
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery

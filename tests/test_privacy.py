@@ -21,12 +21,7 @@ from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.server.app import MemoryHost, make_server
 from mcp_memory.server.config import default_database
-from mcp_memory.sqlite.files.permissions import (
-    icacls_command,
-    make_directory,
-    protect,
-    restrict_on_windows,
-)
+from mcp_memory.sqlite.files.permissions import icacls_command, make_directory, protect, restrict_on_windows
 
 MARKER = "zanzibarite"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")

@@ -12,12 +12,7 @@ import apsw
 import pytest
 
 from mcp_memory.encoders.hashing import HashingEncoder
-from mcp_memory.errors import (
-    Conflict,
-    InvalidInput,
-    NotFound,
-    Unusable,
-)
+from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
 from mcp_memory.exchange.exporters import jsonl
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery

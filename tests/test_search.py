@@ -25,13 +25,7 @@ from mcp_memory.domain.model import (
     Statement,
     Vector,
 )
-from mcp_memory.domain.steps import (
-    AddItem,
-    AmendItem,
-    EraseItem,
-    ForgetItem,
-    Step,
-)
+from mcp_memory.domain.steps import AddItem, AmendItem, EraseItem, ForgetItem, Step
 from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.index.vector_cache import VectorCache
 from mcp_memory.sqlite.index.vector_search import VectorScan, VectorSearch

@@ -14,26 +14,10 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from mcp_memory.cli import main
-from mcp_memory.cli.clients import (
-    catalogue,
-    jsonc,
-    markdown_block,
-    planning,
-)
+from mcp_memory.cli.clients import catalogue, jsonc, markdown_block, planning
 from mcp_memory.cli.clients.catalogue import CLIENTS, NAMES
-from mcp_memory.cli.clients.claude_hooks import (
-    HOOKS,
-    command_line,
-    with_hooks,
-    without_hooks,
-)
-from mcp_memory.cli.clients.command import (
-    Launch,
-    Running,
-    launch,
-    read_source,
-    starts_us,
-)
+from mcp_memory.cli.clients.claude_hooks import HOOKS, command_line, with_hooks, without_hooks
+from mcp_memory.cli.clients.command import Launch, Running, launch, read_source, starts_us
 from mcp_memory.cli.clients.editing import read, with_entry, without_entry
 from mcp_memory.cli.clients.environment import Machine, Platform
 from mcp_memory.cli.clients.files import BACKUP

@@ -22,21 +22,8 @@ from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.server.stdio.early_responder import SNAPSHOT
-from mcp_memory.server.stdio.handshake import (
-    CAPABILITIES,
-    CLIENT,
-    LONGEST,
-    PROTOCOL,
-    Handshake,
-    results_of,
-)
-from mcp_memory.server.stdio.snapshot import (
-    METHODS,
-    answers_of,
-    opening,
-    request,
-    snapshot,
-)
+from mcp_memory.server.stdio.handshake import CAPABILITIES, CLIENT, LONGEST, PROTOCOL, Handshake, results_of
+from mcp_memory.server.stdio.snapshot import METHODS, answers_of, opening, request, snapshot
 from mcp_memory.start import FLAGS, OPTIONS, serving_options
 
 MODERN = "2026-07-28"

@@ -11,13 +11,7 @@ from clock import Clock
 from mcp import Client
 from mcp.server import Server
 
-from mcp_memory.domain.model import (
-    Caller,
-    Entry,
-    Item,
-    Kind,
-    Turn,
-)
+from mcp_memory.domain.model import Caller, Entry, Item, Kind, Turn
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery

@@ -5,13 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_memory.errors import InvalidInput
-from mcp_memory.language.dates.periods import (
-    Period,
-    age,
-    format_day,
-    format_moment,
-    to_ms,
-)
+from mcp_memory.language.dates.periods import Period, age, format_day, format_moment, to_ms
 from mcp_memory.language.dates.written import read_period
 
 NOW = datetime(2023, 5, 10, 14, 5, 30, 500_000, tzinfo=UTC)  # a Wednesday

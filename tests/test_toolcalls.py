@@ -12,15 +12,7 @@ from mcp_memory.domain.model import Entry, Item
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import Conflict
 from mcp_memory.maintenance import backfill
-from mcp_memory.maintenance.tool_calls import (
-    Call,
-    Pattern,
-    Retention,
-    notable,
-    read_call,
-    read_pattern,
-    similarity,
-)
+from mcp_memory.maintenance.tool_calls import Call, Pattern, Retention, notable, read_call, read_pattern, similarity
 from mcp_memory.maintenance.tool_retention import Folded
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery

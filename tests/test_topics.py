@@ -12,12 +12,7 @@ from forks import FORKS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_memory.domain.model import (
-    Caller,
-    Entry,
-    Topic,
-    Turn,
-)
+from mcp_memory.domain.model import Caller, Entry, Topic, Turn
 from mcp_memory.domain.topic_index import Cluster
 from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.maintenance import backfill

@@ -30,18 +30,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_memory.domain.ids import id_text
-from mcp_memory.domain.model import (
-    Caller,
-    Entry,
-    normal_hash,
-    sha256,
-)
-from mcp_memory.errors import (
-    Conflict,
-    InvalidInput,
-    MemoryProblem,
-    NotFound,
-)
+from mcp_memory.domain.model import Caller, Entry, normal_hash, sha256
+from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, NotFound
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.sqlite import database

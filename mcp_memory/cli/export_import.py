@@ -13,24 +13,12 @@ from typing import BinaryIO
 
 import click
 
-from mcp_memory.cli.folder import (
-    confirm_option,
-    export_folder,
-    export_graph,
-    import_folder,
-    keep_option,
-)
+from mcp_memory.cli.folder import confirm_option, export_folder, export_graph, import_folder, keep_option
 from mcp_memory.cli.import_foreign import ImportOptions, import_foreign
 from mcp_memory.cli.opening import open_database, require_file, require_writable
 from mcp_memory.cli.options import PATH, configured, json_option
 from mcp_memory.cli.output import print_answer, progress_bar
-from mcp_memory.errors import (
-    Conflict,
-    InvalidInput,
-    MemoryProblem,
-    NotFound,
-    ReadOnly,
-)
+from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, NotFound, ReadOnly
 from mcp_memory.exchange import exporters, importers
 from mcp_memory.exchange.merge_result import MergeResult
 from mcp_memory.language.dates.periods import zone_offset

@@ -17,13 +17,7 @@ from mcp_memory.cli.output import print_answer, progress_bar
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange import archives, importers
 from mcp_memory.exchange.importers.detection import packages_by_format, read, unread_files
-from mcp_memory.exchange.importers.parsed import (
-    Malformed,
-    Package,
-    ReadProblem,
-    ReadResult,
-    Skipped,
-)
+from mcp_memory.exchange.importers.parsed import Malformed, Package, ReadProblem, ReadResult, Skipped
 from mcp_memory.language.token_count import counted
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.render.outcomes import not_kept

@@ -9,14 +9,7 @@ import click
 from mcp_memory.cli.opening import open_existing
 from mcp_memory.cli.options import configured, json_option
 from mcp_memory.cli.output import print_answer, progress_bar
-from mcp_memory.cli.stats_text import (
-    audit_data,
-    audit_lines,
-    recovered_data,
-    recovered_lines,
-    stats_data,
-    stats_lines,
-)
+from mcp_memory.cli.stats_text import audit_data, audit_lines, recovered_data, recovered_lines, stats_data, stats_lines
 from mcp_memory.encoders import bundled_model_directory, verify_files
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.server.config import Config

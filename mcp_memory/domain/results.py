@@ -5,15 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from mcp_memory.domain.model import (
-    Hit,
-    Item,
-    ItemId,
-    Operation,
-    OperationId,
-    Revision,
-    Undoing,
-)
+from mcp_memory.domain.model import Hit, Item, ItemId, Operation, OperationId, Revision, Undoing
 
 TOLD_OF_SUMMARY = ("text", "topic", "stale", "newer", "left_out", "tokens")
 """The fields of a digest that stand in its data as they are."""

@@ -37,13 +37,7 @@ import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from mcp_memory.encoders import (
-    Noise,
-    Reading,
-    Vectors,
-    file_hash,
-    recorded_hashes,
-)
+from mcp_memory.encoders import Noise, Reading, Vectors, file_hash, recorded_hashes
 from mcp_memory.errors import InvalidInput, Unusable
 
 _BATCH_TOKENS = 512

@@ -11,12 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mcp_memory.errors import InvalidInput, NotFound
-from mcp_memory.exchange.importers.parsed import (
-    File,
-    Malformed,
-    Package,
-    ReadProblem,
-)
+from mcp_memory.exchange.importers.parsed import File, Malformed, Package, ReadProblem
 
 MAX_FILE = 512_000_000
 """Bytes of one file, unpacked: ten years of conversations fit, and its JSON takes five times as much memory."""

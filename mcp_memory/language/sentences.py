@@ -4,12 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from mcp_memory.language.tokenization import (
-    CJK_RUN,
-    STOP_WORDS,
-    WORD,
-    Span,
-)
+from mcp_memory.language.tokenization import CJK_RUN, STOP_WORDS, WORD, Span
 
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 

@@ -4,22 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby, islice
 
-from mcp_memory.domain.model import (
-    Item,
-    ItemId,
-    Operation,
-    Source,
-    SourceId,
-    Statement,
-    StoredItem,
-)
-from mcp_memory.domain.steps import (
-    AddItem,
-    AmendItem,
-    EraseItem,
-    FoldItem,
-    Step,
-)
+from mcp_memory.domain.model import Item, ItemId, Operation, Source, SourceId, Statement, StoredItem
+from mcp_memory.domain.steps import AddItem, AmendItem, EraseItem, FoldItem, Step
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.token_count import counted
 from mcp_memory.language.tokenization import Span

@@ -22,12 +22,7 @@ from mcp_memory.markdown_folder.pages import (
     fields_of,
     normalize,
 )
-from mcp_memory.markdown_folder.state import (
-    INDEX,
-    FileState,
-    Folder,
-    content_hash,
-)
+from mcp_memory.markdown_folder.state import INDEX, FileState, Folder, content_hash
 
 _ID = re.compile(rb'^id: *"?([0-9a-v]{13})\b', re.MULTILINE)
 MAX_UNCONFIRMED = 20

@@ -12,20 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 
 from mcp_memory.domain.ids import LENGTH, id_number, id_text
-from mcp_memory.domain.model import (
-    USER,
-    Item,
-    ItemId,
-    Topic,
-)
+from mcp_memory.domain.model import USER, Item, ItemId, Topic
 from mcp_memory.exchange.importers.markdown import Note, blocks, parse_note
 from mcp_memory.exchange.importers.parsed import Malformed, decode
-from mcp_memory.markdown_folder.state import (
-    LAYOUT_KEY,
-    LAYOUT_VERSION,
-    Folder,
-    content_hash,
-)
+from mcp_memory.markdown_folder.state import LAYOUT_KEY, LAYOUT_VERSION, Folder, content_hash
 
 MAX_TITLE = 70
 """Characters of a title: a line of an index, or of a list of notes."""

@@ -11,12 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
-from mcp_memory.errors import (
-    Conflict,
-    InvalidInput,
-    NotFound,
-    Unusable,
-)
+from mcp_memory.errors import Conflict, InvalidInput, NotFound, Unusable
 from mcp_memory.markdown_folder.filenames import is_safe
 from mcp_memory.sqlite.files import permissions
 

@@ -30,12 +30,7 @@ from mcp_memory.markdown_folder.pages import (
     refresh_page,
     title,
 )
-from mcp_memory.markdown_folder.state import (
-    INDEX,
-    FileState,
-    Folder,
-    content_hash,
-)
+from mcp_memory.markdown_folder.state import INDEX, FileState, Folder, content_hash
 
 MAX_HINT = 100
 """Characters of what an index says of a topic."""

@@ -7,25 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from mcp_memory.domain.ids import id_number, id_text
-from mcp_memory.domain.model import (
-    USER,
-    Caller,
-    Filter,
-    Item,
-    OperationId,
-)
+from mcp_memory.domain.model import USER, Caller, Filter, Item, OperationId
 from mcp_memory.errors import InvalidInput
 from mcp_memory.language.dates.periods import to_ms, zone_offset
 from mcp_memory.language.tokenization import require_clean
 from mcp_memory.privacy.redaction import Redactor
-from mcp_memory.remember.intake import (
-    read_importance,
-    read_kind,
-    read_moment,
-    read_period,
-    read_scope,
-    read_tags,
-)
+from mcp_memory.remember.intake import read_importance, read_kind, read_moment, read_period, read_scope, read_tags
 
 MAX_LIMIT = 1_000
 MIN_BUDGET = 50

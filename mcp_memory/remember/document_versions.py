@@ -5,13 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mcp_memory.domain.model import (
-    Item,
-    ItemId,
-    Source,
-    Statement,
-    normal_hash,
-)
+from mcp_memory.domain.model import Item, ItemId, Source, Statement, normal_hash
 from mcp_memory.domain.planning import EarlierVersion
 from mcp_memory.domain.steps import Add, Decision, Revise
 from mcp_memory.language.dates.periods import DAY

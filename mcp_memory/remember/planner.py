@@ -6,21 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from mcp_memory.domain.model import (
-    USER,
-    Item,
-    ItemId,
-    Kind,
-    Statement,
-    normal_hash,
-)
-from mcp_memory.domain.steps import (
-    Add,
-    Confirm,
-    Decision,
-    Neighbour,
-    Revise,
-)
+from mcp_memory.domain.model import USER, Item, ItemId, Kind, Statement, normal_hash
+from mcp_memory.domain.steps import Add, Confirm, Decision, Neighbour, Revise
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.tokenization import compared_words
 from mcp_memory.remember.contradiction.comparison import COMPARED, CONFIRMED, change_probability, replaced_value

@@ -5,12 +5,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from mcp_memory.domain.call_hints import TO_TOOLS, Speech
-from mcp_memory.domain.model import (
-    Item,
-    Operation,
-    Revision,
-    Undoing,
-)
+from mcp_memory.domain.model import Item, Operation, Revision, Undoing
 from mcp_memory.language.dates.periods import format_moment
 from mcp_memory.language.scripts import CJK
 from mcp_memory.language.segmentation import shorten

@@ -7,12 +7,7 @@ from datetime import UTC
 
 from mcp_memory.domain.call_hints import TO_TOOLS, Speech
 from mcp_memory.domain.model import Item
-from mcp_memory.domain.results import (
-    Forgotten,
-    Remembered,
-    RememberedItem,
-    Withheld,
-)
+from mcp_memory.domain.results import Forgotten, Remembered, RememberedItem, Withheld
 from mcp_memory.domain.steps import KeepDigest
 from mcp_memory.language.dates.periods import format_day, to_ms
 from mcp_memory.language.segmentation import shorten

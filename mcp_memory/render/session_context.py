@@ -5,19 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mcp_memory.domain.model import (
-    USER,
-    Hit,
-    Item,
-    ItemId,
-    Topic,
-)
-from mcp_memory.language.dates.periods import (
-    DAY,
-    age,
-    format_day,
-    to_ms,
-)
+from mcp_memory.domain.model import USER, Hit, Item, ItemId, Topic
+from mcp_memory.language.dates.periods import DAY, age, format_day, to_ms
 from mcp_memory.language.token_count import count_tokens, counted
 from mcp_memory.language.tokenization import normal_form
 from mcp_memory.privacy.sanitizing import line as one_line

@@ -27,13 +27,7 @@ from mcp_memory.server.callers import Callers
 from mcp_memory.server.memory_host import MemoryHost
 from mcp_memory.server.stdio.early_responder import EarlyResponder
 from mcp_memory.server.stdio.transport import Message, StdioTransport, receive
-from mcp_memory.server.tools import (
-    INSTRUCTIONS,
-    TOOLS,
-    Answer,
-    Tool,
-    tool_named,
-)
+from mcp_memory.server.tools import INSTRUCTIONS, TOOLS, Answer, Tool, tool_named
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from mcp_memory.domain.logs import log_fault
-from mcp_memory.errors import (
-    MemoryProblem,
-    Repaired,
-    Replaced,
-    Unusable,
-)
+from mcp_memory.errors import MemoryProblem, Repaired, Replaced, Unusable
 
 if TYPE_CHECKING:
     from mcp_memory.memory import Memory

@@ -3,21 +3,11 @@
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from mcp_memory.domain.model import (
-    Caller,
-    Item,
-    Operation,
-    Source,
-)
+from mcp_memory.domain.model import Caller, Item, Operation, Source
 from mcp_memory.errors import NotFound
 from mcp_memory.language.dates.periods import format_moment
 from mcp_memory.memory import Memory
-from mcp_memory.privacy.provenance import (
-    INSTRUCTS,
-    holds_instructions,
-    origin_line,
-    source_holds_instructions,
-)
+from mcp_memory.privacy.provenance import INSTRUCTS, holds_instructions, origin_line, source_holds_instructions
 from mcp_memory.privacy.sanitizing import line as one_line
 from mcp_memory.privacy.sanitizing import neutralise
 from mcp_memory.render import digest_text

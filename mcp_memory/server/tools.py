@@ -5,35 +5,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mcp_memory.domain.model import (
-    KINDS,
-    Caller,
-    Item,
-    Operation,
-)
-from mcp_memory.domain.results import (
-    ALL_KEPT,
-    TOLD_OF_SUMMARY,
-    History,
-    Recall,
-    Summary,
-    Undone,
-    Withheld,
-)
+from mcp_memory.domain.model import KINDS, Caller, Item, Operation
+from mcp_memory.domain.results import ALL_KEPT, TOLD_OF_SUMMARY, History, Recall, Summary, Undone, Withheld
 from mcp_memory.errors import InvalidInput
 from mcp_memory.memory import LIMIT, Memory, Progress
 from mcp_memory.recall.filters import ItemQuery
 from mcp_memory.remember.intake import MAX_ENTRIES
 from mcp_memory.render import outcomes
-from mcp_memory.server.arguments import (
-    ENTRY_ALIASES,
-    ENTRY_FIELDS,
-    Arguments,
-    Raw,
-    entries_of,
-    entry_of,
-    turns_of,
-)
+from mcp_memory.server.arguments import ENTRY_ALIASES, ENTRY_FIELDS, Arguments, Raw, entries_of, entry_of, turns_of
 
 Schema = dict[str, Any]
 

@@ -7,14 +7,7 @@ from math import log10, sqrt
 import numpy as np
 
 from mcp_memory.domain.model import Item, Vector
-from mcp_memory.domain.topic_index import (
-    Assignment,
-    Cluster,
-    Description,
-    Place,
-    Terms,
-    UnassignedItem,
-)
+from mcp_memory.domain.topic_index import Assignment, Cluster, Description, Place, Terms, UnassignedItem
 from mcp_memory.topics.keywords import MIN_IDF, keywords, terms_of
 
 JOIN = 0.3

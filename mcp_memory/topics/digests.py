@@ -9,14 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcp_memory.domain.call_hints import TO_TOOLS, Speech
-from mcp_memory.domain.model import (
-    Filter,
-    Hit,
-    Item,
-    ItemId,
-    Topic,
-    Vector,
-)
+from mcp_memory.domain.model import Filter, Hit, Item, ItemId, Topic, Vector
 from mcp_memory.domain.results import Summary
 from mcp_memory.domain.steps import KeepDigest
 from mcp_memory.domain.topic_index import MEMBERS as LATEST

@@ -39,12 +39,7 @@ from mcp_memory.topics.clustering import (
     term_counts,
     tfidf,
 )
-from mcp_memory.topics.digests import (
-    DIGEST_TOKENS,
-    Digester,
-    Members,
-    is_filtered,
-)
+from mcp_memory.topics.digests import DIGEST_TOKENS, Digester, Members, is_filtered
 from mcp_memory.topics.keywords import choose_name, terms_of
 from mcp_memory.topics.zh_subjects import subjects_of
 

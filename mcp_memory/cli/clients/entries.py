@@ -5,13 +5,7 @@ from typing import Any, cast
 
 from mcp_memory.cli.clients.catalogue import Client
 from mcp_memory.cli.clients.command import starts_us
-from mcp_memory.cli.clients.editing import (
-    read,
-    table,
-    value_at,
-    with_entry,
-    without_entry,
-)
+from mcp_memory.cli.clients.editing import read, table, value_at, with_entry, without_entry
 from mcp_memory.cli.clients.files import Change
 from mcp_memory.errors import Conflict
 

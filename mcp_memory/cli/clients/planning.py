@@ -5,20 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mcp_memory.cli.clients.catalogue import (
-    CLIENTS,
-    Client,
-    Instructions,
-    found,
-)
+from mcp_memory.cli.clients.catalogue import CLIENTS, Client, Instructions, found
 from mcp_memory.cli.clients.claude_hooks import has_hooks, with_hooks, without_hooks
 from mcp_memory.cli.clients.command import Launch
-from mcp_memory.cli.clients.entries import (
-    added,
-    own_entries,
-    reverted,
-    taken_out,
-)
+from mcp_memory.cli.clients.entries import added, own_entries, reverted, taken_out
 from mcp_memory.cli.clients.environment import Machine
 from mcp_memory.cli.clients.files import Change, backup_of, read_text
 from mcp_memory.cli.clients.markdown_block import has_block, with_block, without_block

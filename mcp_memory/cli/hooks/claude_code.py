@@ -7,12 +7,7 @@ from typing import Any
 
 from mcp_memory.cli.hooks import transcripts
 from mcp_memory.cli.hooks.transcripts import Said
-from mcp_memory.domain.model import (
-    USER,
-    Filter,
-    Hit,
-    Turn,
-)
+from mcp_memory.domain.model import USER, Filter, Hit, Turn
 from mcp_memory.language.dates.periods import zone_offset
 from mcp_memory.render import packing, session_context
 from mcp_memory.render import session_start as render_session_start

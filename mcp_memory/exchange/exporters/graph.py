@@ -2,12 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from mcp_memory.domain.model import (
-    USER,
-    Item,
-    ItemId,
-    Topic,
-)
+from mcp_memory.domain.model import USER, Item, ItemId, Topic
 from mcp_memory.exchange.exporters.jsonl import encode
 
 OWNERS = {"person": "memories of a person", "project": "memories of a project"}

@@ -6,23 +6,9 @@ from dataclasses import replace
 from typing import Any, cast
 
 from mcp_memory.domain.model import USER, Entry
-from mcp_memory.exchange.importers.markdown import (
-    MARKDOWN,
-    Note,
-    blocks,
-    parse_note,
-    resolve_links,
-)
+from mcp_memory.exchange.importers.markdown import MARKDOWN, Note, blocks, parse_note, resolve_links
 from mcp_memory.exchange.importers.markdown_notes import DATES, note_record
-from mcp_memory.exchange.importers.parsed import (
-    File,
-    Malformed,
-    Package,
-    ParsedRecord,
-    ReadResult,
-    Skipped,
-    read_one,
-)
+from mcp_memory.exchange.importers.parsed import File, Malformed, Package, ParsedRecord, ReadResult, Skipped, read_one
 from mcp_memory.exchange.importers.server_memory import with_subject
 
 INDEX = "memory.md"

@@ -4,12 +4,7 @@ import re
 from collections.abc import Iterator
 
 from mcp_memory.domain.model import Entry
-from mcp_memory.exchange.importers.markdown import (
-    MARKDOWN,
-    Note,
-    parse_note,
-    resolve_links,
-)
+from mcp_memory.exchange.importers.markdown import MARKDOWN, Note, parse_note, resolve_links
 from mcp_memory.exchange.importers.markdown_notes import DATES, note_record
 from mcp_memory.exchange.importers.parsed import (
     MAX_TAG,

@@ -7,14 +7,7 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange import importers
 from mcp_memory.exchange.importers.generic import holds_memories
 from mcp_memory.exchange.importers.markdown import MARKDOWN
-from mcp_memory.exchange.importers.parsed import (
-    File,
-    Malformed,
-    Package,
-    ReadProblem,
-    ReadResult,
-    Skipped,
-)
+from mcp_memory.exchange.importers.parsed import File, Malformed, Package, ReadProblem, ReadResult, Skipped
 
 EXPORTS = ("mem0", "chatgpt", "claude")
 """Formats of a whole: what lies beside or below the file that tells them belongs to the export."""

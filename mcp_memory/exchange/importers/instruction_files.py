@@ -5,14 +5,7 @@ from collections.abc import Iterator
 
 from mcp_memory.domain.model import Entry
 from mcp_memory.exchange.importers.markdown import blocks, parse_note, resolve_links
-from mcp_memory.exchange.importers.parsed import (
-    File,
-    Package,
-    ParsedRecord,
-    ReadResult,
-    Skipped,
-    read_one,
-)
+from mcp_memory.exchange.importers.parsed import File, Package, ParsedRecord, ReadResult, Skipped, read_one
 from mcp_memory.exchange.importers.server_memory import with_subject
 
 OF_PROJECT = True

@@ -5,13 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from mcp_memory.domain.model import Entry
-from mcp_memory.exchange.importers.markdown import (
-    MARKDOWN,
-    Note,
-    link_targets,
-    parse_note,
-    resolve_links,
-)
+from mcp_memory.exchange.importers.markdown import MARKDOWN, Note, link_targets, parse_note, resolve_links
 from mcp_memory.exchange.importers.parsed import (
     MAX_TAG,
     File,

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_memory.domain.model import Entry
-from mcp_memory.exchange.exporters.graph import (
-    ABOUT,
-    BELONGS,
-    OWNERS,
-    SUBJECTS,
-)
+from mcp_memory.exchange.exporters.graph import ABOUT, BELONGS, OWNERS, SUBJECTS
 from mcp_memory.exchange.importers.parsed import (
     MAX_TAG,
     File,

@@ -9,12 +9,7 @@ from collections import deque
 from contextlib import suppress
 
 import mcp_memory
-from mcp_memory.server.stdio.handshake import (
-    LONGEST,
-    Handshake,
-    Subject,
-    results_of,
-)
+from mcp_memory.server.stdio.handshake import LONGEST, Handshake, Subject, results_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
