@@ -10,13 +10,22 @@ from mcp_memory.domain.model import USER, Item, ItemId, Kind, Statement, normal_
 from mcp_memory.domain.steps import Add, Confirm, Decision, Neighbour, Revise
 from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.tokenization import compared_words
+from mcp_memory.remember.contradiction.alignment import word_overlap
 from mcp_memory.remember.contradiction.comparison import COMPARED, CONFIRMED, change_probability, replaced_value
+from mcp_memory.remember.contradiction.newer_value import statements_of
+from mcp_memory.remember.contradiction.parsing import parse
 from mcp_memory.remember.echoes import quotes
 
-SURE = 0.85
-"""Probability from which a change replaces, though nothing but the scorer says so."""
-SHOWN = 0.18
+SURE = 0.88
+"""Probability from which a change replaces though no rule finds it.
+
+Fitted without the pairs that are judged (five folds by the old statement), of 100 replacements in natural wording 99 are
+right and 25 of 100 changes are found at 0.88; 97 and 42 at 0.75 (2026-12-01).
+"""
+SHOWN = 0.24
 """Probability from which a known item is shown beside a new one, with the call that would replace it."""
+SCORED = 5
+"""Candidates that are scored, the closest by words and cosine."""
 WIDESPREAD = 64
 """Statements of a call that may share a word for it to lead from one to another; more than that tell nothing apart."""
 BESIDE = 8
@@ -198,40 +207,53 @@ def decide(
     if statement.source.kind != "words" or state.repeats(statement):
         return Add(statement)
     candidates = [*(Neighbour(item, 0.0) for item in state.near(statement)), *near]
-    judged = [_judge(statement, each) for each in candidates if each.item.id not in state.gone]
-    allowed = [each for each in judged if each.reason and _may_replace(statement, each.item)]
-    if best := max(allowed, key=lambda each: each.certain, default=None):
-        return Revise(statement, best.item, best.reason)
+    candidates = [each for each in candidates if each.item.id not in state.gone and _is_short(statement, each.item)]
+    reasons: dict[ItemId, str] = {}
+    for candidate in candidates:
+        if reason := _certain(statement, candidate):
+            if _may_replace(statement, candidate.item):
+                return Revise(statement, candidate.item, reason)
+            reasons[candidate.item.id] = reason
+    likely = sorted(candidates, key=lambda each: -_closeness(statement, each))[:SCORED]
+    scored = [(each.item.id in reasons, _probability(statement, each), each) for each in likely]
+    _, probability, best = max(scored, key=lambda each: each[1], default=(False, 0.0, None))
+    if best and probability >= SURE and best.item.id not in reasons and _may_replace(statement, best.item):
+        return Revise(statement, best.item, "reads as a change of it")
     if statement.kind == "tool":
         return Add(statement)
     # Whoever made the call knows the statements of the same call.
-    ids = {neighbour.item.id for neighbour in near}
-    stored = [each for each in judged if each.item.id in ids and (each.reason or each.probability >= SHOWN)]
-    similar = max(stored, key=lambda each: (bool(each.reason), each.probability), default=None)
-    return Add(statement, similar=similar.item if similar else None)
+    stored = {neighbour.item.id for neighbour in near}
+    shown = [each for each in scored if each[2].item.id in stored and (each[0] or each[1] >= SHOWN)]
+    similar = max(shown, key=lambda each: each[:2], default=None)
+    return Add(statement, similar=similar[2].item if similar else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """How a statement stands to a candidate."""
-
-    item: Item
-    reason: str
-    """Why the statement replaces the candidate; empty where it does not."""
-    certain: bool
-    """The reason is a rule, not the scorer alone."""
-    probability: float
+def _is_short(statement: Statement, item: Item) -> bool:
+    return max(len(statement.text), len(item.text)) <= COMPARED
 
 
-def _judge(statement: Statement, candidate: Neighbour) -> _Judged:
+def _certain(statement: Statement, candidate: Neighbour) -> str | None:
+    """Return why a statement certainly replaces a candidate, where the scorer does not object."""
     old, new = candidate.item.text, statement.text
-    if max(len(old), len(new)) > COMPARED:
-        return _Judged(candidate.item, "", False, 0.0)
     reason = replaced_value(old, new)
-    probability = change_probability(old, new, reason=reason, cosine=candidate.cosine)
-    if reason and probability >= CONFIRMED:
-        return _Judged(candidate.item, reason, True, probability)
-    return _Judged(candidate.item, "reads as a change of it" if probability >= SURE else "", False, probability)
+    if reason and change_probability(old, new, reason=reason, cosine=candidate.cosine) >= CONFIRMED:
+        return reason
+    return None
+
+
+def _closeness(statement: Statement, candidate: Neighbour) -> float:
+    return candidate.cosine + word_overlap(parse(candidate.item.text), parse(statement.text))
+
+
+def _probability(statement: Statement, candidate: Neighbour) -> float:
+    """Return how likely a statement changes a candidate, or one of the sentences and clauses that it consists of."""
+    old, new = candidate.item.text, statement.text
+    probability = change_probability(old, new, reason=replaced_value(old, new), cosine=candidate.cosine)
+    parts = statements_of(old)
+    if probability >= SHOWN or len(parts) < 2:
+        return probability
+    # A part alone is no reason to replace the whole.
+    return min(0.5, max(change_probability(part, new, reason=replaced_value(part, new)) for part in parts))
 
 
 def _may_replace(statement: Statement, item: Item) -> bool:

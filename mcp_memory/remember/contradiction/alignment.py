@@ -27,17 +27,7 @@ def key(token: Token) -> str:
 def align(old: Sequence[Token], new: Sequence[Token]) -> list[Slot]:
     """Return the stretches where the statements differ, from left to right."""
     matcher = SequenceMatcher(None, [key(token) for token in old], [key(token) for token in new], autojunk=False)
-    slots = [Slot(*places) for operation, *places in matcher.get_opcodes() if operation != "equal"]
-    return [_with_surname_prefix(old, new, slot) for slot in slots]
-
-
-def _with_surname_prefix(old: Sequence[Token], new: Sequence[Token], slot: Slot) -> Slot:
-    """Widen a difference of Chinese names by what both have before the surname: 小赵, 小钱."""
-    before, after = old[slot.start - 1 : slot.start], new[slot.new_start - 1 : slot.new_start]
-    single = slot.end - slot.start == slot.new_end - slot.new_start == 1
-    if single and before and after and before[0].form == after[0].form and before[0].form in "老小阿":
-        return Slot(slot.start - 1, slot.end, slot.new_start - 1, slot.new_end)
-    return slot
+    return [Slot(*places) for operation, *places in matcher.get_opcodes() if operation != "equal"]
 
 
 def index_of(part: Sequence[str], whole: Sequence[str]) -> int | None:

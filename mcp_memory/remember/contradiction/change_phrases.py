@@ -4,73 +4,27 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mcp_memory.language.tokenization import STOP_WORDS
+from mcp_memory.remember.contradiction import vocabulary as lists
 from mcp_memory.remember.contradiction.alignment import content, index_of, key
 from mcp_memory.remember.contradiction.parsing import ParsedStatement, parse, root, surface_text
 from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token
-from mcp_memory.remember.contradiction.vocabulary import (
-    CHANGE_VERBS,
-    COPULAS,
-    PARTICIPLES,
-    PREPOSITIONS,
-    VERBS,
-    ZH_CUES,
-)
 
-_PART = r"[^,;()。，；（）]"
-_ZH_PART = r"[^，。；,;（）()]"
-_CHANGED = (
-    r"(?:chang|mov|switch|migrat|renam|rais|lower|increas|decreas|reduc|upgrad|downgrad|updat|bump|postpon|delay|"
-    r"reschedul|relocat|reassign|extend|shorten|transfer|convert|went|go|goes|rose|fell|grew|drop|jump|cut|hand|carri|"
-    r"brought|took|push|back|up|down)\w*\b"
-)
-_PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"^(?P<rest>.*?\b{_CHANGED}.*?)\bfrom (?P<old>{_PART}+?) (?:(?:back|over|up|down|across|out) )?to (?P<new>{_PART}+)",
-        rf"^(?P<new>{_PART}+?),? (?:instead of|rather than|in place of|in lieu of|as opposed to) (?P<old>{_PART}+?)\W*$",
-        rf"^(?:instead of|rather than) (?P<old>{_PART}+), (?P<new>{_PART}+)",
-        rf"\bnot (?P<old>{_PART}+?),? but (?:rather )?(?P<new>{_PART}+)",
-        rf"^(?P<new>.+?), (?:and )?(?:not|no longer|never) (?P<old>{_PART}+?)\W*$",
-        rf"\bnot (?P<old>{_PART}+?)(?:[,;:]|\.(?= ))[ -]*(?:it is |it's |but |rather )?(?P<new>.+)",
-        rf"^(?P<new>.+?)(?: ?[(,;] ?(?:it |which |this )?(?:was|were|not)|,? \(?(?:formerly|previously|used to be|until now|up from|"
-        rf"down from|earlier)) (?P<old>{_PART}+?)\)?\W*$",
-        rf"^(?P<new>{_PART}+?) (?:has |have )?(?:replaced|replaces|superseded|supersedes|succeeded|supplanted|"
-        rf"(?:took|taken|takes) over from|(?:took|taken) the place of) (?P<old>{_PART}+?)(?P<rest> (?:as|for|in|on|at) .+)?\W*$",
-        rf"^(?P<old>{_PART}+?) (?:has been|have been|was|is|got|were) (?:replaced|superseded|succeeded|swapped out) "
-        rf"(?:by|with|for) (?P<new>{_PART}+?)(?P<rest> (?:as|for|in|on) .+)?\W*$",
-        rf"^(?P<rest>{_PART}*?)\b(?:replaced|swapped|exchanged|ditched|dropped|abandoned|traded|dumped) "
-        rf"(?P<old>{_PART}+?) (?:with|for|by|in favou?r of|and (?:joined|started (?:at|with)|now uses?|switched to|went to)) "
-        rf"(?P<new>{_PART}+)",
-        rf"^(?P<rest>{_PART}*?)\bleft (?P<old>{_PART}+?) (?:for|and (?:joined|started (?:at|with))) (?P<new>(?-i:[A-Z]){_PART}+)",
-        r"(?P<old>\S+) ?(?:->|→|=>) ?(?P<new>\S+)",
-        rf"\b(?:was|used to be) (?P<old>{_PART}+?)[,;]? (?:but |and )?(?:is |it is |it's )?now (?P<new>{_PART}+)",
-        rf"^(?P<rest>{_ZH_PART}*?)(?:从|由)(?P<old>{_ZH_PART}+?)(?:更改|更换|变更|调整|切换|迁移|调|改|换|变|升级|升|降|涨|切|转|移|挪|"
-        rf"搬|推迟|提前|延长|增加|减少|缩短|提高|加|减)(?:成|为|到|至|去|用|回)了?(?P<new>{_ZH_PART}+?)了?[。！]?$",
-        rf"^(?P<rest>{_ZH_PART}*?)(?:把|将)(?P<old>{_ZH_PART}+?)(?:换|改|替换|更换)(?:成|为)了?(?P<new>{_ZH_PART}+?)了?[。！]?$",
-        rf"^(?P<rest>{_ZH_PART}*?)(?:不是|不再是|并非|不叫|不在|不再用|不用|弃用)(?P<old>{_ZH_PART}+?)了?[，；,;]\s*"
-        rf"(?:而是|应该是|应为|现在用的?是?|现在是|改用|换成|{_ZH_PART}*?(?:是|叫|在|用))(?P<new>{_ZH_PART}+?)了?[。！]?$",
-        rf"^(?P<rest>{_ZH_PART}*?)(?:是|为|叫|在|用)(?P<new>{_ZH_PART}+?)[，,]?(?:而)?(?:不是|不在|不叫|不用|不再是)"
-        rf"(?P<old>{_ZH_PART}+?)了?[。！]?$",
-        rf"^(?P<new>.+?)[（(，,](?:原来|之前|以前|原先|原)(?:是|为|叫|在|用)?(?P<old>{_ZH_PART}+?)[）)]?[。！]?$",
-        rf"^(?P<new>{_ZH_PART}{{1,8}}?)(?:接替|取代|代替|替代)了?(?P<old>{_ZH_PART}{{1,8}}?)"
-        rf"(?P<rest>(?:当上?|做|出任|担任|成为|任).+?)?了?[。！]?$",
-    )
-)
+_PATTERNS = [
+    re.compile(line.replace("PART", "[^,;()。，；（）]"), re.IGNORECASE)
+    for line in lists.lines_of("change_phrases.txt")
+]
 _DWELLING = frozenset("live reside stay sit sleep park store keep".split())
 """Verbs after which a place stands that one may move from."""
-_SPENT = frozenset(
+_SPENT = {root(word) for word in lists.CHANGE_VERBS | lists.VERBS | lists.COPULAS | lists.PREPOSITIONS} | {
     root(word)
-    for word in (
-        *CHANGE_VERBS, *VERBS, *COPULAS, *PREPOSITIONS, *"use host run live deploy manage lead do have work moved got".split(),
-        *"replaced swapped dropped left joined started took over place stead now handed".split(),
-    )
-)  # fmt: skip
+    for word in "host deploy manage lead do replaced swapped left joined started took over place stead handed".split()
+}
 _ZH_SPENT = frozenset("用使的是我们在了把将已叫为当做就都新")
 
 
 def explicit_change(old: ParsedStatement, text: str) -> str | None:
     """Return "A -> B" where a statement says that B holds instead of A, A stands in the old one and nothing else differs."""
-    if old.denied or len(old.tokens) < 2:
+    if old.denied or old.past or len(old.tokens) < 2:
         return None
     for was, now, rest in _named_changes(text):
         at = index_of([key(token) for token in was], [key(token) for token in old.tokens])
@@ -108,7 +62,7 @@ def _named_changes(text: str) -> Iterator[tuple[Sequence[Token], Sequence[Token]
             head = plain[: found.start()] if found.start() else ""
             rest = parse(f"{head} {groups.get('rest') or ''}").tokens
             was = [t for t in parse(groups["old"]).tokens if t.form not in ("it", ":")]
-            while was and was[0].form in PREPOSITIONS | COPULAS:
+            while len(was) > 1 and was[0].form in lists.PREPOSITIONS | lists.COPULAS | lists.VERBS:
                 was = was[1:]
             yield was, without_date(parse(groups["new"]).tokens), rest
 
@@ -128,9 +82,11 @@ def _without_frame(now: Sequence[Token], old: Sequence[Token]) -> Sequence[Token
     """Strip the subject and the verb that the clause of the new value repeats: "the port is 9090" is 9090."""
     cut = 0
     for place, token in enumerate(now):
-        if place + 1 < len(now) and (token.form in COPULAS or token.form in VERBS or token.form in "是叫在用为"):
+        if place + 1 < len(now) and (
+            token.form in lists.COPULAS or token.form in lists.VERBS or token.form in "是叫在用为"
+        ):
             cut = place + 1
-    while cut < len(now) - 1 and now[cut].form in PREPOSITIONS:
+    while cut < len(now) - 1 and now[cut].form in lists.PREPOSITIONS:
         cut += 1
     end = next((at for at in range(cut + 1, len(now)) if now[at].form in ("for", "as", "in", "on", "at")), len(now))
     return now[cut:end]
@@ -144,7 +100,7 @@ def as_state(tokens: Sequence[Token], old: Sequence[Token]) -> list[Token]:
     """
     told = list(tokens)
     for place, token in enumerate(told[:-1]):
-        if token.form not in CHANGE_VERBS or not place:
+        if token.form not in lists.CHANGE_VERBS or not place:
             continue
         to = next((at for at in range(place + 1, len(told) - 1) if told[at].form == "to"), None)
         if to is None:
@@ -173,15 +129,15 @@ def _cue(subject: Sequence[Token], verb: Token, old: Sequence[Token], value: Seq
         rest = surface_text(old[width:]).replace(" ", "") if same else ""
         if value and same and value[0].kind == "han" and rest.startswith(surface_text(value[:2])):
             return []
-        cue = next((cue for cue in ZH_CUES if rest.startswith(cue)), "住在" if verb.form == "relocated" else "是")
+        cue = next((cue for cue in lists.ZH_CUES if rest.startswith(cue)), "住在" if verb.form == "relocated" else "是")
         return [Token(character, "han", character) for character in cue]
-    if same and old[width].form in COPULAS:
+    if same and old[width].form in lists.COPULAS:
         end = width + 1
-        end += end < len(old) and old[end].form in PARTICIPLES
-        end += end < len(old) and old[end].form in PREPOSITIONS
+        end += end < len(old) and old[end].form in lists.PARTICIPLES
+        end += end < len(old) and old[end].form in lists.PREPOSITIONS
         return list(old[width:end])
     carried = same and verb.form in ("moved", "relocated") and old[width].form in _DWELLING
-    if carried and len(old) > width + 2 and old[width + 1].form in PREPOSITIONS:
+    if carried and len(old) > width + 2 and old[width + 1].form in lists.PREPOSITIONS:
         return list(old[width : width + 2])
     return [Token("is", "word", "is")]
 

@@ -1,5 +1,6 @@
 """Compare a new statement with an old one: the value it replaces, and how likely it changes anything."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -52,7 +53,10 @@ def replaced_value(old: str, new: str) -> str | None:
     if named := explicit_change(before, new):
         return named
     happened = all(text.rstrip("。.!！ ").endswith("了") for text in (old, new))
-    return None if happened else _value_between(before, after)
+    if happened:
+        return None
+    *first, last = re.split(r"[.;。；]\s+|[；。](?=.)", new.strip())
+    return _value_between(before, after) or (_value_between(before, parse(last)) if first else None)
 
 
 def change_probability(old: str, new: str, *, reason: str | None, cosine: float = 0.0) -> float:
@@ -77,8 +81,6 @@ def _value_between(old: ParsedStatement, new: ParsedStatement) -> str | None:
         return negated(was, slots, denied=new.denied)
     if not slots or new.adds or (new.rough and not old.rough):
         return None
-    if swapped := _swapped(was, now):
-        return swapped
     merged = Slot(slots[0].start, slots[-1].end, slots[0].new_start, slots[-1].new_end)
     if any(place <= merged.new_start for place in (*old.denials, *new.denials)):
         return None
@@ -109,8 +111,6 @@ def negated(old: Sequence[Token], slots: Sequence[Slot], *, denied: bool) -> str
 
     What is denied altogether is denied in its particulars, so an old statement may end in more than is denied.
     """
-    often = {"每天", "经常", "常", "一直", "每周", "often", "usually", "sometimes", "regularly", "daily"}
-    slots = [s for s in slots if s.new_start < s.new_end or surface_text(old[s.start : s.end]) not in often]
     if not slots:
         return "no longer so" if denied else "so by now"
     [first, *rest] = slots
@@ -120,20 +120,6 @@ def negated(old: Sequence[Token], slots: Sequence[Slot], *, denied: bool) -> str
     particular = begins.kind != "word" or begins.form in PREPOSITIONS | {"when", "while", "during", "each", "because"}
     joined = begins.form in ("and", "or", "but", "和", "跟", "与", "但", ":")
     return "no longer so" if particular and not joined and first.end - first.start <= first.start + 1 else None
-
-
-def _swapped(old: Sequence[Token], new: Sequence[Token]) -> str | None:
-    """Return two things that changed places around `over`, `to` or `than`: "tabs over spaces"."""
-    forms, other = [token.form for token in old], [token.form for token in new]
-    if sorted(forms) != sorted(other) or forms == other:
-        return None
-    for middle in ("over", "to", "than"):
-        if middle in forms and middle in other and forms.index(middle) == other.index(middle):
-            at = forms.index(middle)
-            width = len(forms) - at - 1
-            if forms[at + 1 :] == other[at - width : at] and forms[: at - width] == other[: at - width]:
-                return f"{surface_text(old[at - width : at])} -> {surface_text(new[at - width : at])}"
-    return None
 
 
 def _is_one_slot(old: Sequence[Token], new: Sequence[Token], slots: Sequence[Slot], merged: Slot) -> bool:

@@ -5,26 +5,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mcp_memory.language.tokenization import STOP_WORDS
+from mcp_memory.remember.contradiction import vocabulary as lists
 from mcp_memory.remember.contradiction.alignment import Slot, align, content, key
 from mcp_memory.remember.contradiction.parsing import ParsedStatement, root
+from mcp_memory.remember.contradiction.slots import has_single_head
 from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token
-from mcp_memory.remember.contradiction.vocabulary import (
-    COLOURS,
-    COPULAS,
-    HEAD_ENDINGS,
-    KIN,
-    PREPOSITIONS,
-    SEVERAL,
-    SINGLE_HEADS,
-    STATES,
-    STATIVE,
-    VERBS,
-    ZH_CUES,
-    ZH_KIN,
-    ZH_SEVERAL,
-    ZH_SINGLE_HEADS,
-    ZH_STATES,
-)
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[\u3400-\u9fff]+|\d")
 
@@ -126,11 +111,15 @@ def _moods(before: ParsedStatement, after: ParsedStatement) -> Iterator[str]:
             yield f"{name} {was:d}{now:d}"
     if before.denials or after.denials:
         yield f"denied {before.denied:d}{after.denied:d}"
+    if after.denials and after.denials[0] >= 0:
+        refused, known = content(after.tokens[after.denials[0] :][:4]), content(before.tokens)
+        share = len(refused & known) / max(1, len(refused))
+        yield f"denies {'the old' if share == 1 else 'part of the old' if share else 'something else'}"
     if after.tokens:
         first = after.tokens[0]
         if before.tokens and key(first) == key(before.tokens[0]):
             yield "same first"
-        elif first.form in PREPOSITIONS or first.form in ("when", "if", "during", "between"):
+        elif first.form in lists.PREPOSITIONS or first.form in ("when", "if", "during", "between"):
             yield "opens with a condition"
 
 
@@ -146,23 +135,23 @@ def _subjects(old: Sequence[Token], new: Sequence[Token]) -> Iterator[str]:
         yield f"new subject {'whole' if share == 1 else 'part' if share else 'missing'}"
     if mine and mine == theirs:
         yield "same subject"
-    kin = [{key(t) for t in tokens if t.form in KIN} for tokens in (old, new)]
+    kin = [{key(t) for t in tokens if t.form in lists.KIN} for tokens in (old, new)]
     text = ["".join(token.form for token in tokens) for tokens in (old, new)]
-    kin = [found | {word for word in ZH_KIN if word in said} for found, said in zip(kin, text, strict=True)]
+    kin = [found | {word for word in lists.ZH_KIN if word in said} for found, said in zip(kin, text, strict=True)]
     if kin[1] - kin[0]:
         yield "new relative"
     if kin[0] - kin[1]:
         yield "relative gone"
-    if was and (was[0].article in ("a", "an") or was[0].form in SEVERAL or any(t.form in SEVERAL for t in was)):
+    if was and (
+        was[0].article in ("a", "an") or was[0].form in lists.SEVERAL or any(t.form in lists.SEVERAL for t in was)
+    ):
         yield "one of several"
-    if any(word in text[0] for word in ZH_SEVERAL):
+    if any(word in text[0] for word in lists.ZH_SEVERAL):
         yield "one of several zh"
-    if _has_single_head(was):
+    if has_single_head(was):
         yield "single head"
     capitals = [{token.form for token in tokens if token.capital} for tokens in (old, new)]
     yield f"names {min(len(capitals[0] - capitals[1]), 2)}{min(len(capitals[1] - capitals[0]), 2)}"
-    if capitals[0] & capitals[1]:
-        yield "shared name"
     for name, subject in (("old", was), ("new", now)):
         if subject:
             first = subject[0]
@@ -173,26 +162,12 @@ _BEGINNINGS = frozenset("i my we our user it he she they you".split())
 
 
 def _verb(tokens: Sequence[Token]) -> int:
-    """Return where the first verb stands, the subject before it; 0 where none is known."""
+    """Return where the first verb stands, the subject before it; the first value where none is known, else 0."""
     for place, token in enumerate(tokens):
-        if place and token.kind == "word" and (token.form in COPULAS or (token.form in VERBS and not token.article)):
-            return place
-        if place and token.form in "是在用为叫由有归到":
+        known = token.form in lists.COPULAS or (token.form in lists.VERBS and not token.article)
+        if place and (known or token.form in "是在用为叫由有归到"):
             return place
     return next((at for at, token in enumerate(tokens) if at and token.kind in TYPED), 0)
-
-
-def _has_single_head(subject: Sequence[Token]) -> bool:
-    head = [token.form for token in subject]
-    cut = next((at for at, form in enumerate(head) if form in PREPOSITIONS and at), len(head))
-    last = head[cut - 1] if head else ""
-    text = "".join(head)
-    return (
-        last in SINGLE_HEADS
-        or last.endswith(HEAD_ENDINGS)
-        or bool(SINGLE_HEADS.intersection(head[:2]))
-        or text.endswith(ZH_SINGLE_HEADS)
-    )
 
 
 def _values(old: Sequence[Token], new: Sequence[Token]) -> Iterator[str]:
@@ -204,7 +179,7 @@ def _values(old: Sequence[Token], new: Sequence[Token]) -> Iterator[str]:
             yield f"{kind} {'same' if mine == theirs else 'more' if mine < theirs else 'less' if mine > theirs else 'differs' if not mine & theirs else 'overlaps'}"
         else:
             yield f"{kind} {'gone' if mine else 'comes'}"
-    for at, groups in enumerate((STATES, ZH_STATES)):
+    for at, groups in enumerate((lists.STATES, lists.ZH_STATES)):
         said, says = (
             {token.form for token in tokens} if not at else "".join(token.form for token in tokens)
             for tokens in (old, new)
@@ -213,9 +188,6 @@ def _values(old: Sequence[Token], new: Sequence[Token]) -> Iterator[str]:
             mine, theirs = ({state for state in group if state in text} for text in (said, says))
             if mine and theirs and mine != theirs:
                 yield "other state" if not at else "other state zh"
-    colours = [COLOURS & {token.form for token in tokens} for tokens in (old, new)]
-    if colours[0] and colours[1] and colours[0] != colours[1]:
-        yield "other colour"
 
 
 def _by_kind(tokens: Sequence[Token]) -> dict[str, set[str]]:
@@ -253,14 +225,14 @@ def _slot(old: Sequence[Token], new: Sequence[Token], slot: Slot) -> Iterator[st
     was, now = old[slot.start : slot.end], new[slot.new_start : slot.new_end]
     lead = old[slot.start - 1].form if slot.start else "nothing"
     text = "".join(token.form for token in old[: slot.start])
-    cue = next((cue for cue in ZH_CUES if text.endswith(cue)), None)
+    cue = next((cue for cue in lists.ZH_CUES if text.endswith(cue)), None)
     verb = _verb(old)
     stands = (
         "copula"
-        if lead in COPULAS
+        if lead in lists.COPULAS
         else "preposition"
-        if lead in PREPOSITIONS
-        else cue or ("verb" if lead in VERBS else "other")
+        if lead in lists.PREPOSITIONS
+        else cue or ("verb" if lead in lists.VERBS else "other")
     )
     yield f"slot after {stands}"
     if not was or not now:
@@ -271,17 +243,12 @@ def _slot(old: Sequence[Token], new: Sequence[Token], slot: Slot) -> Iterator[st
     yield f"slot {stands} {sort[0]}"
     if was[0].article != now[0].article or {was[0].article, now[0].article} & {"a", "an"}:
         yield "slot indefinite"
-    if verb and old[verb].form in STATIVE and stands == "preposition":
+    if verb and old[verb].form in lists.STATIVE and stands == "preposition":
         yield "slot after stative"
-    if verb and verb < len(old):
-        yield f"slot verb {old[verb].form}" if old[verb].form in _FREQUENT else "slot verb rare"
     if slot.end < len(old):
         yield "slot inside"
-    if _has_single_head(old[:verb]) and slot.start >= verb:
+    if has_single_head(old[:verb]) and slot.start >= verb:
         yield f"slot of single head {stands}"
-
-
-_FREQUENT = frozenset("use have like want need prefer live work be is are : get take go run cost last".split())
 
 
 def _sort(value: Sequence[Token]) -> str:

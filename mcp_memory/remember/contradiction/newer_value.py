@@ -14,7 +14,6 @@ from mcp_memory.remember.contradiction.alignment import content
 from mcp_memory.remember.contradiction.comparison import change_probability, replaced_value
 from mcp_memory.remember.contradiction.parsing import parse
 from mcp_memory.remember.contradiction.values import TYPED
-from mcp_memory.remember.contradiction.vocabulary import KIN, ZH_KIN
 
 LONGEST = 150
 """Tokens (token_count.count_tokens) of a text that is compared, at most: a longer one is a passage that states many things."""
@@ -22,7 +21,7 @@ PARTS = 8
 """Sentences or Chinese clauses of a text that are compared with those of the other, from its beginning."""
 SHARED = 2
 """Content words that both texts have in common, at least."""
-NEWER = 0.25
+NEWER = 0.28
 """Probability of a change (comparison.change_probability) from which one of its sentences gives the newer value."""
 
 _BEFORE = re.compile(
@@ -32,11 +31,6 @@ _BEFORE = re.compile(
 )
 """How a question refers to a former state."""
 _IF = re.compile(r"\W*(?:if|in case|suppose|unless)\b|如果|要是|假如", re.IGNORECASE)
-_OF_WHOM = re.compile(
-    rf"\s*(?:my|his|her|our) ((?:\w+ )?(?:{'|'.join(sorted(KIN))})(?:['’]s \w+)?)\b(?! and\b)|\s*[我他她]的?({'|'.join(ZH_KIN)})",
-    re.IGNORECASE,
-)
-_OF_ONESELF = re.compile(r"\s*(?:i\b|我)", re.IGNORECASE)
 _ZH_COMMA = re.compile(r"(?<=[，；])")
 
 
@@ -48,24 +42,15 @@ def is_newer_value(old: str, new: str) -> bool:
     >>> is_newer_value("The staging port is 8080.", "The production port is 9090 now.")
     False
     """
-    if _too_long(old) or _too_long(new) or names_other_person(old, new):
+    if _too_long(old) or _too_long(new):
         return False
     shared = len(_words(old) & _words(new)) >= SHARED
     return any(
         reason or (shared and change_probability(said, says, reason=None) >= NEWER)
-        for said in _statements(old)
-        for says in _statements(new)
+        for said in statements_of(old)
+        for says in statements_of(new)
         for reason in [replaced_value(said, says)]
     )
-
-
-def names_other_person(old: str, new: str) -> bool:
-    """Decide whether the texts begin with different persons: my sister and her boyfriend, myself and my brother."""
-    whose = [_OF_WHOM.match(text) for text in (old, new)]
-    named = ["" if found is None else (found[1] or found[2]).casefold() for found in whose]
-    if named[0] == named[1]:
-        return False
-    return all(name or _OF_ONESELF.match(text) for name, text in zip(named, (old, new), strict=True))
 
 
 def asks_for_previous(query: str, old: str, new: str) -> bool:
@@ -79,8 +64,8 @@ def asks_for_previous(query: str, old: str, new: str) -> bool:
     if max(len(query), len(old), len(new)) > LONGEST:
         return False
     names = {token.form for token in parse(old).tokens if token.kind in TYPED or token.capital}
-    for said in _statements(old):
-        for says in _statements(new):
+    for said in statements_of(old):
+        for says in statements_of(new):
             former, arrow, _ = (replaced_value(said, says) or "").partition(" -> ")
             names |= {word for word in former.split() if arrow and word.isascii() and word not in STOP_WORDS}
     return any(token.form in names - set(parse(new).forms) for token in parse(query).tokens)
@@ -97,7 +82,7 @@ def _too_long(text: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _statements(text: str) -> tuple[str, ...]:
+def statements_of(text: str) -> tuple[str, ...]:
     """Return the first sentences that state something; Chinese ones also cut at commas, as a question often follows one."""
     found = [text[start:end] for start, end in sentences(text)]
     parts = [part for sentence in found for part in _ZH_COMMA.split(sentence) if part.strip()][:PARTS]

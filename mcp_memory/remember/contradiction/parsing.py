@@ -7,25 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mcp_memory.language.stemming import stems
+from mcp_memory.remember.contradiction import vocabulary as lists
 from mcp_memory.remember.contradiction.values import WHEN, Token, join_values, to_digits, typed_word
-from mcp_memory.remember.contradiction.vocabulary import (
-    ADDS,
-    DISLIKE,
-    ENDED,
-    FILLERS,
-    HEDGES,
-    LIKE,
-    NEGATIONS,
-    ONCE,
-    OPENERS,
-    QUESTION_OPENERS,
-    ROUGH,
-    SPELLED,
-    ZH_FILLERS,
-    ZH_HEDGES,
-    ZH_PAST,
-    ZH_QUESTIONS,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,66 +51,13 @@ _TOKEN = re.compile(
     rf"|(?P<han>[{HAN}])"
     r"|(?P<sign>[%$€£¥=:：])"
 )
-_CONTRACTIONS = tuple(
-    (re.compile(pattern, re.IGNORECASE), becomes)
-    for pattern, becomes in (
-        (r"\bcan't\b|\bcannot\b", "can not"),
-        (r"\bwon't\b", "will not"),
-        (r"n't\b", " not"),
-        (r"\b(it|that|he|she|there|what|who)'s\b", r"\1 is"),
-        (r"'m\b", " am"),
-        (r"'re\b", " are"),
-        (r"'ve\b", " have"),
-        (r"'ll\b", " will"),
-        (r"'(?=s\b)|(?<=s)'(?=\s)", " "),
-        (
-            r"\b(?:has|have|had|was|were|is|are|been|got|be)\s+(?:just\s+|recently\s+)?(?:been\s+)?"
-            r"(?=(?:changed|moved|renamed|raised|lowered|upgraded|increased|reduced|switched|migrated|postponed|"
-            r"rescheduled|relocated|brought forward|pushed|put|bumped|cut|extended|shortened)\b)",
-            "",
-        ),
-        (
-            r"\b(?:(?:went|got|goes) (?:up|down)|brought forward|(?:pushed|put|moved) (?:back|forward|off|out|up)"
-            r"|(?:rose|fell|grew|dropped|climbed|increased|decreased) (?:up |down )?)(?= ?to\b)",
-            "changed",
-        ),
-        (r"\b(?:no longer|not any ?more)\b", "not"),
-        (r"(?<=\w) any (?:more|longer)(?=\W*$|[,;.])|(?<=\w) anymore(?=\W*$|[,;.])", ""),
-        (r"(?<=\w) (?:these days|nowadays|by now|at the moment|as of (?:now|today)|from now on)(?=\W*$|[,;.])", ""),
-        (r"\b(on|at|to) port (?=\d)", r"\1 "),
-        (r"\bha(?:s|ve) (?:just )?been (?=(?:merged|closed|resolved|released|approved|completed|removed)\b)", "is "),
-        (r"\b(?:no|not) (?:more|later|longer|greater|larger) than\b", "at most"),
-        (r"\b(?:no|not) (?:less|fewer|earlier|shorter|smaller) than\b", "at least"),
-        (r"\bnot only\b", "both"),
-        (r"\bcan not (?:stand|bear)\b", "dislike"),
-        (r"\bin favou?r of\b", "for"),
-        (r"\bper (?=month|year|week|day|hour)", "a "),
-    )
-)
-_ZH_CONTRACTIONS = tuple(
-    (re.compile(pattern), becomes)
-    for pattern, becomes in (
-        ("不必(?!须)", "不必须"),
-        ("无需|无须", "不需要"),
-        ("不超过|不多于|不晚于|不高于", "至多"),
-        ("不少于|不低于|不早于", "至少"),
-        ("不错|不过|不仅|不但|不同|不得不|对不起|未来|差不多|不锈钢|没关系|未婚", "＿"),
-        ("已婚", "结婚"),
-        ("戒(烟|酒)", r"不抽\1"),
-        ("讨厌|受不了|反感|厌恶", "不喜欢"),
-        ("住 在", "住在"),
-        ("(?:搬|迁)(?:家)?(?:到|去|至)了?", " relocated to "),
-        ("(?:跳槽|转行|转职)(?:到|去)了?(.{1,12}?)了?(?=$|[。，,；;！!])", r"在\1工作"),
-        ("在([^在是的，。]{1,12}?)(?:上班|任职|供职|就职)(?=$|[了。，,；;！!])", r"在\1工作"),
-        (
-            "(?:更改|更换|更新|变更|调整|调|改|换|变|升级|升|降低|降|上涨|涨|切换|切|转|迁移|移|挪|推迟|提前|延期|延长|延|"
-            "增加|减少|缩短|提高|扩大|改签|改约)(?:成|为|到|至|名为|用|回)了?",
-            " changed to ",
-        ),
-    )
-)
 _DONE = re.compile(r"(?<!changed to )(?<!to )(?<![为除])了(?=\w)")
 """了 within a clause reports what was done; at its end it says that things have changed."""
+_DATED_EVENT = re.compile(
+    r"\b(?:\w+ed|went|took|left|became|began|got|was|were)\b.*\bin (?:19|20)\d\d\b|(?:19|20)\d\d年.*[了过]",
+    re.IGNORECASE,
+)
+"""A past tense with its year, which ends nothing that holds now."""
 _FORMERLY = re.compile(r"(?<!am )(?<!is )(?<!are )(?<!be )(?<!get )\bused to\b|\bformerly\b|\bonce (?:was|had)\b")
 _ZH_ADDS = re.compile("^[^，；。]*(?:还(?=[有用会养要做学]|喜欢|支持|负责|需要)|也|另外|此外|另一)")
 
@@ -138,18 +68,20 @@ def parse(text: str) -> ParsedStatement:
     plain = unicodedata.normalize("NFKC", text).translate({0x2019: "'", 0x2018: "'", 0x2011: "-"})
     lower = plain.lower()
     words = set(re.findall(r"[a-z]+", plain.replace("May", "").lower()))
-    hedged = bool(HEDGES & words) or any(mark in lower for mark in ZH_HEDGES)
-    past = any(mark in lower for mark in ZH_PAST) or bool(ONCE & words or _FORMERLY.search(lower))
-    adds = bool(ADDS.intersection(re.findall(r"[a-z]+", re.split("[,;.]", lower)[0])) or _ZH_ADDS.search(lower))
-    rough = bool(words.intersection(ROUGH)) or any(mark in lower for mark in ROUGH if not mark.isascii())
-    for pattern, becomes in _CONTRACTIONS:
+    hedged = bool(lists.HEDGES & words) or any(mark in lower for mark in lists.ZH_HEDGES)
+    past = any(mark in lower for mark in lists.ZH_PAST) or bool(
+        lists.ONCE & words or _FORMERLY.search(lower) or _DATED_EVENT.search(lower)
+    )
+    adds = bool(lists.ADDS.intersection(re.findall(r"[a-z]+", re.split("[,;.]", lower)[0])) or _ZH_ADDS.search(lower))
+    rough = bool(words.intersection(lists.ROUGH)) or any(mark in lower for mark in lists.ROUGH if not mark.isascii())
+    for pattern, becomes in lists.REWRITES:
         plain = pattern.sub(becomes, plain)
     if _HAN_CHARACTER.search(plain):
         plain = to_digits(plain)
-        for pattern, becomes in _ZH_CONTRACTIONS:
+        for pattern, becomes in lists.ZH_REWRITES:
             plain = pattern.sub(becomes, plain)
         past = past or bool(_DONE.search(plain))
-        for filler in ZH_FILLERS:
+        for filler in lists.ZH_FILLERS:
             plain = plain.replace(filler, " ")
     tokens, denials = strip_negation(_after_opener(join_values(_tokens(plain))))
     return ParsedStatement(tuple(tokens), denials, _asks(lower), hedged, past, adds, rough)
@@ -184,12 +116,12 @@ def surface_text(tokens: Sequence[Token]) -> str:
 
 
 def _asks(text: str) -> bool:
-    if "?" in text or any(mark in text.rstrip(" 。.!")[-4:] for mark in ZH_QUESTIONS[:3]):
+    if "?" in text or any(mark in text.rstrip(" 。.!")[-4:] for mark in lists.ZH_QUESTIONS[:3]):
         return True
-    if any(mark in text for mark in ZH_QUESTIONS[3:]) and len(text) < 30:
+    if any(mark in text for mark in lists.ZH_QUESTIONS[3:]) and len(text) < 30:
         return True
     first = re.match(r"\W*(\w+)", text)
-    return bool(first and first[1] in QUESTION_OPENERS and not text.rstrip().endswith("."))
+    return bool(first and first[1] in lists.QUESTION_OPENERS and not text.rstrip().endswith("."))
 
 
 def _tokens(text: str) -> list[Token]:
@@ -229,7 +161,7 @@ def _after_opener(tokens: Sequence[Token]) -> list[Token]:
     while again:
         again = False
         forms = tuple(token.form for token in left)
-        for opener in OPENERS:
+        for opener in lists.OPENERS:
             if forms[: len(opener)] == opener and len(forms) > len(opener) + 1:
                 left, again = left[len(opener) :], True
                 break
@@ -257,19 +189,19 @@ def strip_negation(tokens: Sequence[Token]) -> tuple[list[Token], tuple[int, ...
                 kept.append(token)
         elif token.kind != "word":
             kept.append(token)
-        elif token.form in NEGATIONS and not (token.form == "no" and following in ("is", ":", ".")):
+        elif token.form in lists.NEGATIONS and not (token.form == "no" and following in ("is", ":", ".")):
             denials.append(len(kept))
             if kept and kept[-1].form in ("do", "did", "does"):
                 kept.pop()
-        elif token.form in ENDED and following.endswith("ing"):
+        elif token.form in lists.ENDED and following.endswith("ing"):
             denials.append(len(kept))
-        elif (base := stem(token.form)) in DISLIKE or token.form == "against":
+        elif (base := stem(token.form)) in lists.DISLIKE or token.form == "against":
             denials.append(len(kept))
             kept.append(token._replace(form="for" if token.form == "against" else "like"))
-        elif base in LIKE:
+        elif base in lists.LIKE:
             kept.append(token._replace(form="like"))
-        elif token.form in FILLERS:
+        elif token.form in lists.FILLERS:
             article = token.form if token.form in ("a", "an", "the", "our") else ""
         else:
-            kept.append(token._replace(form=SPELLED.get(base, base)))
+            kept.append(token._replace(form=lists.SPELLED.get(base, base)))
     return kept, tuple(denials)

@@ -2,27 +2,10 @@
 
 from collections.abc import Sequence
 
+from mcp_memory.remember.contradiction import vocabulary as lists
 from mcp_memory.remember.contradiction.alignment import Slot, index_of
 from mcp_memory.remember.contradiction.parsing import surface_text
 from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token
-from mcp_memory.remember.contradiction.vocabulary import (
-    COLOURS,
-    COPULAS,
-    HEAD_ENDINGS,
-    PARTICIPLES,
-    PAST_COPULAS,
-    PREPOSITIONS,
-    SEVERAL,
-    SINGLE_HEADS,
-    STATES,
-    STATIVE,
-    VERBS,
-    ZH_CUES,
-    ZH_PLACES,
-    ZH_SEVERAL,
-    ZH_SINGLE_HEADS,
-    ZH_STATES,
-)
 
 _CONDITIONS = frozenset("when if while during unless with without for in at on before after".split())
 _INDEFINITE = frozenset("some another other each half most many several this that it these those there".split())
@@ -32,16 +15,10 @@ _DECIMAL_KINDS = frozenset({"number", "quantity"})
 
 
 def is_single_valued(old: Sequence[Token], new: Sequence[Token], slot: Slot) -> bool:
-    """Decide whether what stands around a slot gives it one value at a time, and both values are of one type.
-
-    >>> from mcp_memory.remember.contradiction.parsing import parse
-    >>> one, other = parse("Anna lives in Riga.").tokens, parse("Anna lives in Oslo.").tokens
-    >>> is_single_valued(one, other, Slot(3, 4, 3, 4))
-    True
-    """
+    """Decide whether what stands around a slot gives it one value at a time, and both values are of one type."""
     before, after = old[: slot.start], old[slot.end :]
     was, now = old[slot.start : slot.end], new[slot.new_start : slot.new_end]
-    if not before or not was or not now or differs_in_day_and_time(was, now):
+    if not before or not was or not now:
         return False
     if any(token.kind == "han" for token in before):
         return _is_single_valued_zh(before, was, now, after)
@@ -49,7 +26,7 @@ def is_single_valued(old: Sequence[Token], new: Sequence[Token], slot: Slot) -> 
         return False
     verb = verb_index(before)
     if are_states(was, now):
-        return verb is not None and before[verb].form not in PAST_COPULAS and not _names_a_copula(after)
+        return verb is not None and before[verb].form not in lists.PAST_COPULAS and not _names_a_copula(after)
     if same_type(was, now):
         return _is_measure_slot(before, was, now, after, verb)
     if verb is None or any(token.kind in TYPED - {"name"} for token in (*was, *now)):
@@ -59,8 +36,8 @@ def is_single_valued(old: Sequence[Token], new: Sequence[Token], slot: Slot) -> 
 
 def verb_index(before: Sequence[Token]) -> int | None:
     """Return where a copula stands, else the first known verb after a subject; a colon counts as a copula."""
-    copulas = [place for place, token in enumerate(before) if place and token.form in COPULAS]
-    verbs = (place for place, token in enumerate(before) if place and token.form in VERBS and not token.article)
+    copulas = [place for place, token in enumerate(before) if place and token.form in lists.COPULAS]
+    verbs = (place for place, token in enumerate(before) if place and token.form in lists.VERBS and not token.article)
     return next(iter((*copulas, *verbs)), None)
 
 
@@ -68,13 +45,16 @@ def same_type(was: Sequence[Token], now: Sequence[Token]) -> bool:
     """Decide whether both values are numbers, dates or addresses of one type and dimension with nothing else in them."""
     kinds = [[token.kind for token in value if token.kind in TYPED] for value in (was, now)]
     if not all(kinds) or any(
-        token.kind not in TYPED and token.form not in PREPOSITIONS | {"and", "next", "到", "至", "下"}
+        token.kind not in TYPED and token.form not in lists.PREPOSITIONS | {"and", "next", "到", "至", "下"}
         for token in (*was, *now)
     ):
         return False
     sets = [frozenset(kind) for kind in kinds]
     joints = [[token.form for token in value if token.kind not in TYPED] for value in (was, now)]
     if joints[0] != joints[1] and not sets[0] | sets[1] <= WHEN:
+        return False
+    # Two numbers side by side are a reading, such as 128/82, and another one is a reading besides.
+    if len(kinds[0]) > 1 and not joints[0] and sets[0] <= {"number", "name"}:
         return False
     if not (sets[0] & sets[1] or sets[0] | sets[1] <= _DECIMAL_KINDS or sets[0] | sets[1] <= WHEN):
         return False
@@ -114,14 +94,6 @@ def same_value(was: Sequence[Token], now: Sequence[Token]) -> bool:
     return any(token.kind == "month" and token.form in date for token in (*was, *now) for date in dates)
 
 
-def differs_in_day_and_time(was: Sequence[Token], now: Sequence[Token]) -> bool:
-    """Decide whether both the weekday and the time differ: perhaps another turn of the same thing."""
-    return all(
-        {"day", "time"} <= (kinds := {token.kind for token in value}) and not kinds & {"date", "month", "ordinal"}
-        for value in (was, now)
-    )
-
-
 def are_states(was: Sequence[Token], now: Sequence[Token]) -> bool:
     """Decide whether the values are two states of which only one holds at a time."""
     if max(len(was), len(now)) > 4 or any(token.kind in TYPED for token in (*was, *now)):
@@ -129,7 +101,7 @@ def are_states(was: Sequence[Token], now: Sequence[Token]) -> bool:
     old, new = ({token.form for token in value} for value in (was, now))
     if {token.form for token in was[1:]} != {token.form for token in now[1:]} and len(was) > 1 and len(now) > 1:
         return False
-    return any((mine := old & group) and (other := new & group) and not mine & other for group in STATES)
+    return any((mine := old & group) and (other := new & group) and not mine & other for group in lists.STATES)
 
 
 def is_name(value: Sequence[Token]) -> bool:
@@ -145,56 +117,62 @@ _BESIDE_NAMES = frozenset("of and the de van von team".split())
 def has_single_head(subject: Sequence[Token]) -> bool:
     """Decide whether the subject is what something has one of at a time: "the owner of …", "my favourite …"."""
     forms = [token.form for token in subject]
-    head = forms[: next((place for place, form in enumerate(forms) if form in PREPOSITIONS and place), len(forms))]
+    head = forms[
+        : next((place for place, form in enumerate(forms) if form in lists.PREPOSITIONS and place), len(forms))
+    ]
+    if subject and subject[-1].kind == "han":
+        return "".join(forms).endswith(lists.ZH_SINGLE_HEADS)
     return bool(head) and (
-        head[-1] in SINGLE_HEADS or head[-1].endswith(HEAD_ENDINGS) or bool(SINGLE_HEADS.intersection(forms[:2]))
+        head[-1] in lists.SINGLE_HEADS
+        or head[-1].endswith(lists.HEAD_ENDINGS)
+        or bool(lists.SINGLE_HEADS.intersection(forms[:2]))
     )
 
 
 def _is_conditional(value: Sequence[Token]) -> bool:
     """Decide whether a value has a condition or an exception behind it: "30 seconds for uploads"."""
-    if all(token.kind in TYPED or token.form in PREPOSITIONS for token in value):
+    if all(token.kind in TYPED or token.form in lists.PREPOSITIONS for token in value):
         return False
     return any(token.form in _CONDITIONS for token in value[1:])
 
 
 def _is_indefinite(subject: Sequence[Token]) -> bool:
     """Decide whether the subject is one of several or may stand for another thing each time."""
-    head = subject[: next((at for at, token in enumerate(subject) if token.form in COPULAS), len(subject))]
+    head = subject[: next((at for at, token in enumerate(subject) if token.form in lists.COPULAS), len(subject))]
     forms = [token.form for token in head]
-    several = SEVERAL.intersection(form for form in forms if form not in PREPOSITIONS)
+    several = lists.SEVERAL.intersection(form for form in forms if form not in lists.PREPOSITIONS)
     chosen = {"favorite", "preferred", "default", "main", "primary", "current", "next"}.intersection(forms)
     article = subject[0].article in ("a", "an") or (forms[:1] == ["1"])
     return article or forms[:1] == [] or forms[0] in _INDEFINITE or bool(several and not chosen)
 
 
 def _names_a_copula(after: Sequence[Token]) -> bool:
-    return any(token.form in COPULAS for token in after)
+    return any(token.form in lists.COPULAS for token in after)
 
 
 def _is_measure_slot(
     before: Sequence[Token], was: Sequence[Token], now: Sequence[Token], after: Sequence[Token], verb: int | None
 ) -> bool:
     """Decide whether a number, a date or an address is the value of what stands before it."""
-    dated = all(token.kind in WHEN or token.form in PREPOSITIONS for token in (*was, *now))
+    dated = all(token.kind in WHEN or token.form in lists.PREPOSITIONS for token in (*was, *now))
     if verb is None:
         third = len(before) >= 2 and before[-1].kind == "word" and before[-1].surface.endswith("s")
         return third and not dated and not _names_a_copula(after)
     if [token.kind for token in was if token.kind in TYPED] == ["day"] and not _is_held_once(before, verb):
         return False
-    if dated and before[verb].form in PAST_COPULAS:
+    if dated and before[verb].form in lists.PAST_COPULAS:
         return False
-    if any(token.kind == "name" for token in (*was, *now)) and before[verb].form not in COPULAS:
+    if any(token.kind == "name" for token in (*was, *now)) and before[verb].form not in lists.COPULAS:
         return verb < len(before) - 1 or bool(after)
     return True
 
 
 def _is_held_once(before: Sequence[Token], verb: int) -> bool:
     """Decide whether something is held on a weekday: "the review is on", not "the shop is open on"."""
-    tail = [token.form for token in before[verb + 1 :] if token.form not in PREPOSITIONS]
+    tail = [token.form for token in before[verb + 1 :] if token.form not in lists.PREPOSITIONS]
     if any(token.kind == "day" for token in before) or before[verb].form in _HELD_ON:
         return True
-    return (before[verb].form in COPULAS and all(form in _HELD_ON for form in tail)) or "place" in tail
+    return (before[verb].form in lists.COPULAS and all(form in _HELD_ON for form in tail)) or "place" in tail
 
 
 def _is_name_slot(
@@ -202,7 +180,7 @@ def _is_name_slot(
 ) -> bool:
     """Decide whether a name or a word is the one value of the subject before it."""
     form, tail = before[verb].form, [token.form for token in before[verb + 1 :]]
-    if form in COPULAS:
+    if form in lists.COPULAS:
         return _is_copula_slot(before, was, now, after, verb)
     if form == "use":
         purpose = [token.form for token in after][:1] in (["for"], ["as"], ["to"]) and not any(
@@ -211,7 +189,7 @@ def _is_name_slot(
         return not tail and purpose and is_name(was) == is_name(now)
     if form in ("prefer", "choose", "want", "need"):
         return not tail and bool(after) and (was[0].article or "the") == (now[0].article or "the")
-    prepositions = STATIVE.get(form, frozenset[str]())
+    prepositions = lists.STATIVE.get(form, frozenset[str]())
     if abs(len(was) - len(now)) > 2 or is_name(was) != is_name(now) or was[0].article != now[0].article:
         return False
     if not tail:
@@ -225,12 +203,17 @@ def _is_copula_slot(
 ) -> bool:
     """Decide whether the value stands right after a copula, or after where or by whom it holds ("is kept in")."""
     subject, tail = before[:verb], [token.form for token in before[verb + 1 :]]
-    held = bool(tail) and tail[0] in PARTICIPLES
+    held = bool(tail) and tail[0] in lists.PARTICIPLES
     rest = tail[1:] if held else tail
-    if not held and not rest and was[0].form in PREPOSITIONS and now[0].form in PREPOSITIONS:
+    if not held and not rest and was[0].form in lists.PREPOSITIONS and now[0].form in lists.PREPOSITIONS:
         rest, was, now = [was[0].form], was[1:], now[1:]
-    placed = bool(rest) and rest[0] in PREPOSITIONS
-    if len(rest) > 1 + (len(rest) > 1 and rest[1] not in PREPOSITIONS) or not was or not now or _names_a_copula(after):
+    placed = bool(rest) and rest[0] in lists.PREPOSITIONS
+    if (
+        len(rest) > 1 + (len(rest) > 1 and rest[1] not in lists.PREPOSITIONS)
+        or not was
+        or not now
+        or _names_a_copula(after)
+    ):
         return False
     if any(value[0].article in ("a", "an") for value in (was, now)):
         return False
@@ -246,26 +229,9 @@ def _is_copula_slot(
         identifiers = [any(token.kind == "name" for token in value) for value in (was, now)]
         alike = pointed or (all(named) and identifiers[0] == identifiers[1])
         return definite and alike and tail[:1] not in (["for"], ["from"], ["with"], ["about"])
-    if {token.form for token in was[-1:]} <= COLOURS and {token.form for token in now[-1:]} <= COLOURS:
+    if {token.form for token in was[-1:]} <= lists.COLOURS and {token.form for token in now[-1:]} <= lists.COLOURS:
         return has_single_head(subject)
-    return has_single_head(subject) and named[0] == named[1] and (all(named) or _is_labelled(subject, was, now))
-
-
-def _is_labelled(subject: Sequence[Token], was: Sequence[Token], now: Sequence[Token]) -> bool:
-    """Decide whether the subject is called by any one word: a branch, a user name, a code name."""
-    labels = {
-        "branch",
-        "namespace",
-        "username",
-        "nickname",
-        "handle",
-        "password",
-        "prefix",
-        "codename",
-        "alias",
-        "language",
-    }
-    return len(was) == len(now) == 1 and bool(labels.intersection(token.form for token in subject))
+    return has_single_head(subject) and all(named)
 
 
 # Chinese
@@ -276,7 +242,7 @@ def _is_single_valued_zh(
 ) -> bool:
     """Decide the same for Chinese, where a cue stands right before the value or a number is one by itself."""
     lead, tail = (surface_text(tokens).replace(" ", "") for tokens in (before, after))
-    if any(copula in tail for copula in ("是", "为", "住在")) or any(mark in lead for mark in ZH_SEVERAL):
+    if any(copula in tail for copula in ("是", "为", "住在")) or any(mark in lead for mark in lists.ZH_SEVERAL):
         return False
     old, new = (surface_text(value).replace(" ", "") for value in (was, now))
     if "的" in (old[0], new[0]):
@@ -296,7 +262,7 @@ def _is_single_valued_zh(
         return len(lead) + len(tail) > 2
     if any(token.kind in TYPED - {"name"} for token in (*was, *now)):
         return False
-    cue = next((cue for cue in ZH_CUES if lead.endswith(cue)), None)
+    cue = next((cue for cue in lists.ZH_CUES if lead.endswith(cue)), None)
     subject = lead[: -len(cue)] if cue else ""
     if cue is None or not subject:
         return False
@@ -307,11 +273,13 @@ def _is_single_valued_zh(
         described = any(
             (value + tail).endswith(("人", "员")) or "的" in value or value[0] == "个" for value in (old, new)
         )
-        return subject.endswith(ZH_SINGLE_HEADS) and latin[0] == latin[1] and not described
+        return subject.endswith(lists.ZH_SINGLE_HEADS) and latin[0] == latin[1] and not described
     if cue == "在":
         level = [value[-1] if value.endswith(_ZH_SPOTS) else "" for value in (old + tail, new + tail)]
         return (
-            (not tail or tail.endswith(ZH_PLACES)) and level[0] == level[1] and not any("有" in v for v in (old, new))
+            (not tail or tail.endswith(lists.ZH_PLACES))
+            and level[0] == level[1]
+            and not any("有" in v for v in (old, new, tail))
         )
     if cue == "住在":
         return latin[0] == latin[1] and not any(
@@ -327,7 +295,7 @@ _ZH_STARTING = tuple("开始 结束 截止 到期 上线 发布 交付 召开 �
 
 def are_states_zh(old: str, new: str) -> bool:
     """Decide whether two Chinese texts hold different states of one closed set."""
-    for group in ZH_STATES:
+    for group in lists.ZH_STATES:
         mine = max((state for state in group if state in old), key=len, default="")
         other = max((state for state in group if state in new), key=len, default="")
         if mine and other and mine != other:

@@ -1,6 +1,7 @@
 """The word lists, units and closed sets of states that comparing statements goes by, read from vocabulary.json."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -9,6 +10,17 @@ from mcp_memory.language.kinship import relations
 from mcp_memory.language.number_words import WEEKDAYS
 
 _DATA: Mapping[str, Any] = json.loads(files(__package__).joinpath("vocabulary.json").read_text("utf-8"))
+
+
+def lines_of(name: str) -> list[str]:
+    """Return the lines of a data file of this package without comments."""
+    lines = files(__package__).joinpath(name).read_text("utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def _rewrites(language: str) -> list[tuple[re.Pattern[str], str]]:
+    rows = [line.split("\t") for line in lines_of("rewrites.tsv")]
+    return [(re.compile(pattern, re.IGNORECASE), becomes) for code, pattern, becomes in rows if code == language]
 
 
 def _words(name: str) -> frozenset[str]:
@@ -58,7 +70,8 @@ VERBS = _words("verbs")
 """Frequent verbs of what holds until it changes, in the base form."""
 STATIVE: Mapping[str, frozenset[str]] = {verb: frozenset(words.split()) for verb, words in _DATA["stative"].items()}
 """Verbs of a single place, employer or time, each with the prepositions that lead to it."""
-STATES: Sequence[frozenset[str]] = [frozenset(group.split()) for group in _DATA["states"]]
+COLOURS = _words("colours")
+STATES: Sequence[frozenset[str]] = [frozenset(group.split()) for group in _DATA["states"]] + [COLOURS]
 ZH_STATES: Sequence[tuple[str, ...]] = [tuple(group.split()) for group in _DATA["zh_states"]]
 """Sets of states of which only one holds at a time."""
 SINGLE_HEADS, HEAD_ENDINGS, ZH_SINGLE_HEADS = _words("heads"), _sequence("head_endings"), _sequence("zh_heads")
@@ -72,4 +85,5 @@ ZH_CUES, ZH_PLACES = _sequence("zh_cues"), _sequence("zh_places")
 KIN = frozenset(word for relation in relations() for word in relation.english)
 ZH_KIN = tuple(word for relation in relations() for word in relation.chinese if len(word) > 1)
 CHANGE_VERBS = _words("change_verbs")
-COLOURS = _words("colours")
+REWRITES, ZH_REWRITES = _rewrites("en"), _rewrites("zh")
+"""Contractions and phrases, each with what it is read as."""
