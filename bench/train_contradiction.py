@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bench.dedupe import UNSEEN, Pair, read_pairs
 from mcp_memory.encoders import bundled_model_directory, load_encoder
-from mcp_memory.encoders.embedding import reads
+from mcp_memory.language.detection import supports_language
 from mcp_memory.remember.contradiction.comparison import replaced_value
 from mcp_memory.remember.contradiction.features import cues, features
 from mcp_memory.remember.contradiction.parsing import parse
@@ -72,7 +72,7 @@ def describe(pairs: Sequence[Pair]) -> list[tuple[Features, ...]]:
     """Return the features of each pair, with its cosine and without."""
     encoder = load_encoder(bundled_model_directory())
     texts = sorted({text for pair in pairs for text in (pair.old, pair.new)})
-    vectors = {text: encoder.measure([text])[0].vector for text in texts if reads(encoder.languages, text)}
+    vectors = {text: encoder.measure([text])[0].vector for text in texts if supports_language(encoder.languages, text)}
     described: list[tuple[Features, ...]] = []
     for pair in pairs:
         read = (pair.old, pair.new, parse(pair.old), parse(pair.new))

@@ -282,7 +282,7 @@ def test_an_undecided_statement_replaces_nothing(memory: Memory) -> None:
     ("old", "new", "shown"),
     [
         ("我吃素。", "我又吃肉了。", True),
-        ("I work at Siemens.", "I took a job at Bosch.", True),
+        ("I work at Google.", "I just joined Microsoft.", True),
         ("The kettle is red.", "The cup is blue.", False),
         ("I am vegetarian.", "Ben eats meat again.", False),
         ("我现在住在深圳。", "我不再吃素了。", False),

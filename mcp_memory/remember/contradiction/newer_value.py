@@ -35,13 +35,7 @@ _ZH_COMMA = re.compile(r"(?<=[，；])")
 
 
 def is_newer_value(old: str, new: str) -> bool:
-    """Decide whether `new`, the later text, says otherwise of what `old` says, in one sentence of each.
-
-    >>> is_newer_value("I have three tomato plants on the balcony.", "I'm up to seven tomato plants on the balcony now.")
-    True
-    >>> is_newer_value("The staging port is 8080.", "The production port is 9090 now.")
-    False
-    """
+    """Decide whether `new`, the later text, says otherwise of what `old` says, in one sentence of each."""
     if _too_long(old) or _too_long(new):
         return False
     shared = len(_words(old) & _words(new)) >= SHARED
@@ -54,11 +48,7 @@ def is_newer_value(old: str, new: str) -> bool:
 
 
 def asks_for_previous(query: str, old: str, new: str) -> bool:
-    """Decide whether a question is about the older of two values: it names it, or asks for a former state.
-
-    >>> asks_for_previous("Since when is the port 8080?", "The port is 8080.", "The port is 9090.")
-    True
-    """
+    """Decide whether a question is about the older of two values: it names it, or asks for a former state."""
     if _BEFORE.search(query):
         return True
     if max(len(query), len(old), len(new)) > LONGEST:

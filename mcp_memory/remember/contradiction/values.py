@@ -180,11 +180,7 @@ def to_digits(text: str) -> str:
 
 
 def zh_number(text: str) -> str:
-    """Write a numeral in digits where it is one: 三千五 is 3500, 1.5万 is 15000; 千 alone stays.
-
-    >>> zh_number("三千五"), zh_number("1.5万"), zh_number("千")
-    ('3500', '15000', '千')
-    """
+    """Write a numeral in digits where it is one: 三千五 is 3500, 1.5万 is 15000; 千 alone stays."""
     number = None if text in ZH_SCALES and text != "十" else parse_number(text)
     return text if number is None else f"{number.normalize():f}"
 
