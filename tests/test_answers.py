@@ -14,7 +14,7 @@ from mcp_memory.errors import InvalidInput
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.memory import Memory
 from mcp_memory.recall.filters import MIN_BUDGET
-from mcp_memory.remember.pipeline import no_progress
+from mcp_memory.remember.recording import no_progress
 from mcp_memory.render import digest_text
 from mcp_memory.server.tools import Answer, tool_named
 

@@ -22,6 +22,8 @@ SURE = 0.88
 Fitted without the pairs that are judged (five folds by the old statement), of 100 replacements in natural wording 99 are
 right and 25 of 100 changes are found at 0.88; 97 and 42 at 0.75 (2026-12-01).
 """
+DOUBT = 0.5
+"""Probability from which another candidate makes it doubtful which one a statement changes: it replaces none then."""
 SHOWN = 0.24
 """Probability from which a known item is shown beside a new one, with the call that would replace it."""
 SCORED = 5
@@ -217,7 +219,8 @@ def decide(
     likely = sorted(candidates, key=lambda each: -_closeness(statement, each))[:SCORED]
     scored = [(each.item.id in reasons, _probability(statement, each), each) for each in likely]
     _, probability, best = max(scored, key=lambda each: each[1], default=(False, 0.0, None))
-    if best and probability >= SURE and best.item.id not in reasons and _may_replace(statement, best.item):
+    alone = all(each[1] < DOUBT or best is None or each[2].item.id == best.item.id for each in scored)
+    if best and alone and probability >= SURE and best.item.id not in reasons and _may_replace(statement, best.item):
         return Revise(statement, best.item, "reads as a change of it")
     if statement.kind == "tool":
         return Add(statement)
