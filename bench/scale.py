@@ -102,7 +102,7 @@ def keep(store: SqliteStore, base: Base, *, encoder: str, start: int, end: int) 
             steps.append(AddItem(ItemId(ids.next()), Statement(text, source, Span(0, len(text))), measured))
         operation = Operation(OperationId(ids.next()), "remember", int(time.time() * 1000), "bench", "", "")
         store.apply(operation, steps, encoder=encoder)
-        yield [id_number(step.id) for step in steps], np.stack([s.measured.vector for s in steps if s.measured])
+        yield [id_number(step.id) for step in steps], np.stack([s.embedding.vector for s in steps if s.embedding])
 
 
 class Plain:

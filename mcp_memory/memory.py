@@ -1,11 +1,10 @@
 """Memory: the verbs. Each plans with pure functions what the store then carries out in one transaction."""
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from mcp_memory.bulk_import import BulkImporter
 from mcp_memory.domain.ids import IdSequence
@@ -16,7 +15,7 @@ from mcp_memory.domain.steps import AmendItem, ConfirmItem, EraseItem, ForgetIte
 from mcp_memory.encoders import Encoder, bundled_model_directory, load_encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import embed_item
-from mcp_memory.errors import InvalidInput, MemoryProblem, Unusable
+from mcp_memory.errors import InvalidInput, Unusable
 from mcp_memory.language.dates.periods import clock_ms, to_ms, zone_offset
 from mcp_memory.language.token_count import count_tokens, counted
 from mcp_memory.language.tokenization import require_clean
@@ -27,7 +26,6 @@ from mcp_memory.maintenance.upkeep import Upkeep
 from mcp_memory.markdown_folder.sync import FolderSync
 from mcp_memory.privacy.policy import Policy
 from mcp_memory.privacy.redaction import Redactor
-from mcp_memory.recall import ranking
 from mcp_memory.recall.exact_match import names
 from mcp_memory.recall.filters import (
     ItemQuery,
@@ -42,7 +40,7 @@ from mcp_memory.recall.filters import (
 from mcp_memory.recall.pipeline import Recaller
 from mcp_memory.recall.salience import review_due, today
 from mcp_memory.recall.usage import UseCounts
-from mcp_memory.recall_answer import RecallRenderer
+from mcp_memory.recall_answer import RecallRenderer, with_notes
 from mcp_memory.remember.intake import CallContext, Intake, read_id
 from mcp_memory.remember.pipeline import Rememberer, require_known, require_present
 from mcp_memory.remember.recording import Progress, no_progress
@@ -57,14 +55,6 @@ from mcp_memory.topics.digests import Digester
 from mcp_memory.topics.indexer import TopicIndexer
 from mcp_memory.undo import Undo, left_behind
 
-log = logging.getLogger(__name__)
-
-BEHIND = "Some memories have no vector yet: they were found by their words alone."
-"""Told while vectors are still being made."""
-FEWER = (
-    f"A question is answered with {ranking.CANDIDATES} memories at most, not {{limit}}; "
-    "narrow it with since, until, tags or scope to see others."
-)
 LIMIT = 10
 """Items that answer a question, where no other number is asked for."""
 FORGET_LIMIT = 20
@@ -72,12 +62,12 @@ FORGET_LIMIT = 20
 
 
 def local_time() -> datetime:
-    """Now, in the zone of the machine."""
+    """Return the time now, in the zone of the machine."""
     return datetime.now().astimezone()
 
 
 class Memory:
-    """What is remembered, in one file. Thread-safe; several processes may have the same file open.
+    """A memory: its verbs, and the parts that look after it. Thread-safe; several processes may share one store.
 
     Every verb raises InvalidInput for what it cannot use, ReadOnly, Conflict and Unusable as the store does, and
     changes nothing then.
@@ -151,7 +141,7 @@ class Memory:
         synchronous: Synchronous = SYNCHRONOUS,
         search: Callable[[], VectorSearch] = VectorCache,
     ) -> Self:
-        """The memory kept in the file at `path`, which is made where there is none.
+        """Open the memory in the file at `path`, which is created where there is none.
 
         `model` is a directory with an encoder.json, or an encoder; None takes the one that comes with the package.
         It loads in a thread: until it is up, recall answers from words alone. `retention` is for tool calls, `secrets`
@@ -213,7 +203,7 @@ class Memory:
         by: Caller | None = None,
         progress: Progress = no_progress,
     ) -> Remembered:
-        """Keep one text, up to 1,000 entries, or the turns of a conversation; exactly one of the three.
+        """Remember one text, up to 1,000 entries, or the turns of a conversation; exactly one of the three.
 
         `like` carries what is the same for all of it (kind, tags, scope, occurred_at, importance, replaces, source).
         Answers in the order given what became of each; a long text gives several items. All of it is kept, or nothing.
@@ -239,15 +229,8 @@ class Memory:
         if result.pending:
             self._backfill.run_now()
         self._backfill.nudge()
-        return replace(result, at=now, withheld=redactor.withheld, notes=(*result.notes, *self._usage_notes()))
-
-    def _usage_notes(self) -> tuple[str, ...]:
-        """A note where the file is nearly full; none where that can't be read, as everything is stored by now."""
-        try:
-            return self.file.usage().notes if self._limited else ()
-        except MemoryProblem as problem:
-            log.warning("how full the store is could not be read: %s", problem)
-            return ()
+        full = self.file.usage_notes() if self._limited else ()
+        return replace(result, at=now, withheld=redactor.withheld, notes=(*result.notes, *full))
 
     # recall
 
@@ -261,7 +244,7 @@ class Memory:
         detail: str = "concise",
         by: Caller | None = None,
     ) -> Recall:
-        """The memories that answer a question, best first, within a token budget; never changes anything.
+        """Return the memories that answer a question, best first, within a token budget; never changes anything.
 
         Without a query: what a session should begin with. `detail="full"` adds what stands around each in its source,
         and the items before and after it. `limit` is 10 for a question, and without one as many as the budget holds.
@@ -276,12 +259,9 @@ class Memory:
             return self._renderer.session_start(
                 where=where, limit=limit, max_tokens=max_tokens, full=full, now=now, speech=caller.speech
             )
-        behind = self._backfill.pending
+        pending = self._backfill.pending
         found = self._recaller.find(read_query(query), where=where, limit=limit or LIMIT, now=now)
-        if behind and not found.notes:
-            found = replace(found, notes=(BEHIND,))
-        if limit and limit > ranking.CANDIDATES:
-            found = replace(found, notes=(*found.notes, FEWER.format(limit=limit)))
+        found = with_notes(found, limit=limit, pending=pending)
         result = self._renderer.answer(
             query, found, where=where, max_tokens=max_tokens, full=full, now=now, speech=caller.speech
         )
@@ -300,7 +280,7 @@ class Memory:
         digest: str | None = None,
         by: Caller | None = None,
     ) -> Summary:
-        """A digest of a topic (the items with that tag, else those that answer it), a question, or all of a scope.
+        """Summarise a topic (the items with that tag, else those that answer it), a question, or all of a scope.
 
         With `digest` the text given is kept as the topic's digest, with the items it stands for; it is answered from
         then on, and said to be stale once one of them changes.
@@ -345,10 +325,10 @@ class Memory:
         confirm: bool = False,
         by: Caller | None = None,
     ) -> tuple[Item, list[str]]:
-        """A new revision of an item, with what is given changed; the item as it is now, and the names of what changed.
+        """Change what is given of an item; return the item as it is now, and the names of what changed.
 
-        `confirm` says it is still true: it counts as said again, and a review that was due is done. A new content is
-        said now as well, and its importance estimated anew where none was ever given.
+        `confirm` says it is still true: it counts as said again, and a review that was due is done. The importance of new
+        content is estimated again where none was ever given.
         Raises NotFound for an unknown or forgotten item, Conflict where it was changed in the meantime.
         """
         identifier = read_id(item_id)
@@ -373,7 +353,7 @@ class Memory:
         )
         if confirm and "review_after" not in fields and review_due(item, now=self._clock()) is not None:
             fields["review_after"] = None
-        fields |= self._importance(item, fields)
+        fields |= self._rememberer.importance(item, fields)
         encoder = self._recaller.usable_encoder()[0] if "text" in fields else None
         measured = embed_item(encoder, item, fields["text"]) if encoder else None
         steps: list[Step] = [ConfirmItem(item.id)] if confirm else []
@@ -387,15 +367,6 @@ class Memory:
         except Unusable:  # it is changed, though it can't be read back just now
             return replace(item, **{field: value for field, value in fields.items() if hasattr(item, field)}), names
 
-    def _importance(self, item: Item, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """What a change makes of an item's importance: given from now on, or estimated from the new words."""
-        if "importance" in fields:
-            return {"importance_given": 1}
-        if item.importance_given or not fields.keys() & {"text", "kind"}:
-            return {}
-        text, kind = fields.get("text", item.text), fields.get("kind", item.kind)
-        return {"importance": self._rememberer.estimate(text, kind)}
-
     def forget(
         self,
         ids: Sequence[str] | None = None,
@@ -407,7 +378,7 @@ class Memory:
         reason: str | None = None,
         by: Caller | None = None,
     ) -> Forgotten:
-        """Take items away, by id or, with `confirm`, by query; without it a query only shows what would go.
+        """Forget items, by id or, with `confirm`, by query; without it a query only shows what would go.
 
         A query takes what holds all that it names; what only resembles it is named, and goes by its id alone.
 
@@ -443,7 +414,7 @@ class Memory:
         return Forgotten(items, done, erase and done, left, alike, redactor.withheld)
 
     def expired(self, older_than: str, select: ItemQuery | None = None, *, by: Caller | None = None) -> list[Item]:
-        """The items of some scopes and kinds last said longer ago than `older_than` (such as 90d), the oldest first.
+        """Return the items of some scopes and kinds last said longer ago than `older_than` (such as 90d), the oldest first.
 
         Whatever their status: the words of a tombstone are still in the file, for a rule of retention to take out.
         """
@@ -458,7 +429,7 @@ class Memory:
     def history(
         self, item_id: str | None = None, *, since: str | None = None, limit: int = 20, by: Caller | None = None
     ) -> History:
-        """An item's states and what each changed, a forgotten one's too; without an id the operations, the latest first.
+        """Return an item's states and what each changed; without an id the operations, the latest first.
 
         Raises NotFound for an unknown id.
         """
@@ -475,7 +446,7 @@ class Memory:
         return undone
 
     def undo_preview(self, operation: str | None = None, *, by: Caller | None = None) -> Undone:
-        """What undo would do; raises what it would raise."""
+        """Return what undo would do; raises what it would raise."""
         return self._undo.preview(operation, by=by or self._caller)
 
     # looking into it
@@ -489,7 +460,7 @@ class Memory:
         return replace(self.file.stats(), advice=self.maintenance.language_advice())
 
     def item(self, item_id: str) -> tuple[Item, Source, list[tuple[Item, Operation]]]:
-        """An item, its source, and every state it has been in with the operation that made it.
+        """Return an item, its source, and every state it has been in with the operation that made it.
 
         Raises NotFound, for a forgotten one too.
         """
@@ -504,32 +475,25 @@ class Memory:
         return self._store.source(SourceId(read_id(source_id)))
 
     def listing(self, select: ItemQuery, *, limit: int, offset: int = 0, by: Caller | None = None) -> list[Item]:
-        """Live items, the latest first."""
+        """Return live items, the latest first."""
         where = where_of(select, caller=by or self._caller, now=self._clock())
         return self._store.listing(where=where, limit=limit, offset=offset)
 
     def topics(self) -> tuple[list[Topic], list[tuple[str, str, int]]]:
-        """The topics, those that changed last first, and each tag in each scope with how many items carry it."""
+        """Return the topics, those that changed last first, and each tag in each scope with how many items carry it."""
         tags = self._store.counts(where=Filter(), by="tag")
         return self._topics.topics(), [(count.tag, count.scope, count.items) for count in tags]
 
     def fresh_topics(self, *, limit: int = 5, select: ItemQuery | None = None, by: Caller | None = None) -> list[Topic]:
-        """The topics of the caller's scopes that changed last, each with the sentence that carries the most as its digest."""
+        """Return the topics of the caller's scopes that changed last, each with the sentence that carries the most as its digest."""
         where = where_of(select or ItemQuery(), caller=by or self._caller, now=self._clock())
         return self._topics.topics(where.scopes, limit=limit)
 
     def operations(self, *, limit: int = 20) -> list[Operation]:
-        """What was done, the latest first."""
+        """Return what was done, the latest first."""
         return self._store.operations(limit=limit)
 
     def _operation(self, verb: str, summary: str, caller: Caller) -> Operation:
         now = self._clock()
-        return Operation(
-            OperationId(self._ids.next()),
-            verb,
-            to_ms(now),
-            caller.client,
-            caller.session,
-            summary,
-            zone_offset=zone_offset(now),
-        )
+        identifier, offset = OperationId(self._ids.next()), zone_offset(now)
+        return Operation(identifier, verb, to_ms(now), caller.client, caller.session, summary, zone_offset=offset)

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from mcp_memory.domain.call_hints import Speech
 from mcp_memory.domain.model import Filter, Item, ItemId, SourceId
 from mcp_memory.domain.results import Recall
 from mcp_memory.language.token_count import count_tokens
+from mcp_memory.recall import ranking
 from mcp_memory.recall.search import Searcher, SearchResult
 from mcp_memory.remember.scope_suggestions import unknown_scope_notes
 from mcp_memory.render import packing, session_context
@@ -20,6 +22,19 @@ from mcp_memory.topics.indexer import TopicIndexer
 
 TOPICS = 5
 """Topics that a session's start may name, those that changed last."""
+BEHIND = "Some memories have no vector yet: they were found by their words alone."
+FEWER = (
+    f"A question is answered with {ranking.CANDIDATES} memories at most, not {{limit}}; "
+    "narrow it with since, until, tags or scope to see others."
+)
+
+
+def with_notes(found: SearchResult, *, limit: int | None, pending: bool) -> SearchResult:
+    """Add notes to a result: that vectors were still pending, and that fewer than `limit` can be returned."""
+    notes = found.notes or ((BEHIND,) if pending else ())
+    if limit and limit > ranking.CANDIDATES:
+        notes = (*notes, FEWER.format(limit=limit))
+    return replace(found, notes=notes) if notes != found.notes else found
 
 
 class RecallRenderer:

@@ -138,6 +138,14 @@ class Rememberer:
             text, kind, rarity=dict(zip(words, idf[1:], strict=True)), rarest=idf[0], total=total
         )
 
+    def importance(self, item: Item, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the importance of an item with some fields changed: given from now on, or estimated from new words."""
+        if "importance" in fields:
+            return {"importance_given": 1}
+        if item.importance_given or not fields.keys() & {"text", "kind"}:
+            return {}
+        return {"importance": self.estimate(fields.get("text", item.text), fields.get("kind", item.kind))}
+
     def _plan(self, statements: Sequence[Statement], progress: Progress, inline: int) -> _Plan:
         encoder = self._writing_encoder()
         embeddings: list[Embedding | None] = [None] * len(statements)

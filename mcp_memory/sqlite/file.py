@@ -1,11 +1,13 @@
 """DatabaseFile: what only a store in one file has: its size, its statistics, its copies and its repair."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from mcp_memory.domain.size import Room
 from mcp_memory.domain.stats import Stats
+from mcp_memory.errors import MemoryProblem
 from mcp_memory.sqlite import quota
 from mcp_memory.sqlite import stats as sqlite_stats
 from mcp_memory.sqlite.database import Database
@@ -14,6 +16,8 @@ from mcp_memory.sqlite.index import postings, verify
 from mcp_memory.sqlite.paths import size_of
 from mcp_memory.sqlite.recovery import checks
 from mcp_memory.sqlite.rows import fetch
+
+log = logging.getLogger(__name__)
 
 DATED = 500
 """Texts between two commits whose dates are read: 0.1 s."""
@@ -41,6 +45,14 @@ class DatabaseFile:
         """Return how much of the file is in use, and how much may be."""
         with self._database.read() as connection:
             return quota.room(connection, self._max_size)
+
+    def usage_notes(self) -> tuple[str, ...]:
+        """Return a note where the file is nearly full; none where that can't be read, as nothing depends on it."""
+        try:
+            return self.usage().notes
+        except MemoryProblem as problem:
+            log.warning("how full the file is could not be read: %s", problem)
+            return ()
 
     def stats(self) -> Stats:
         with self._database.read() as connection:
