@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ class Slot(NamedTuple):
     new_end: int
 
 
+@lru_cache(maxsize=4096)
 def key(token: Token) -> str:
     """Return what tokens are aligned by: the root of a word, else its form."""
     return root(token.form) if token.kind == "word" else token.form
