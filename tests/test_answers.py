@@ -64,7 +64,7 @@ def test_a_kept_digest_is_told_as_of_a_moment_and_is_not_kept_for_one(memory: Me
 
 def test_erasing_what_replaced_something_names_what_stays_in_the_file(memory: Memory, tmp_path: Path) -> None:
     ids = [
-        call(memory, "remember", content=f"The safe opens with {code}.", replaces=None).data["items"][0]["id"]
+        call(memory, "remember", content=f"The deploy port is {code}.", replaces=None).data["items"][0]["id"]
         for code in ("4711", "4712", "4713")
     ]
 
@@ -80,7 +80,7 @@ def test_erasing_what_replaced_something_names_what_stays_in_the_file(memory: Me
 
 def test_an_erase_of_all_that_was_replaced_leaves_nothing_to_name(memory: Memory) -> None:
     ids = [
-        call(memory, "remember", content=f"The safe opens with {code}.").data["items"][0]["id"]
+        call(memory, "remember", content=f"The deploy port is {code}.").data["items"][0]["id"]
         for code in ("4711", "4712")
     ]
 

@@ -89,7 +89,15 @@ async def ask_about(attempt: str, number: int, call: Any, read: Any) -> None:
     identifier = newer["items"][0]["id"]
     await call("update", number, id=identifier, content=f"Changed {number}: {attempt}", tags=[attempt[:100]])
     await call("history", number, id=identifier)
-    await call("recall", number, query=f"Changed {number}: {attempt}"[:500], detail="full", scope="all", limit=190, max_tokens=100_000)
+    await call(
+        "recall",
+        number,
+        query=f"Changed {number}: {attempt}"[:500],
+        detail="full",
+        scope="all",
+        limit=190,
+        max_tokens=100_000,
+    )
     await read(f"memory://items/{identifier}", number)
     await call("forget", number, ids=[identifier], reason=attempt[:150])
     await call("undo", number)

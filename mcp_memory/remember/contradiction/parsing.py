@@ -200,7 +200,7 @@ def strip_negation(tokens: Sequence[Token]) -> tuple[list[Token], tuple[int, ...
             kept.append(token._replace(form="for" if token.form == "against" else "like"))
         elif base in lists.LIKE:
             kept.append(token._replace(form="like"))
-        elif token.form in lists.FILLERS:
+        elif token.form in lists.FILLERS and not (token.capital and token.form == "new"):  # New York
             article = token.form if token.form in ("a", "an", "the", "our") else ""
         else:
             kept.append(token._replace(form=lists.SPELLED.get(base, base)))

@@ -156,7 +156,8 @@ def _is_measure_slot(
     """Decide whether a number, a date or an address is the value of what stands before it."""
     dated = all(token.kind in WHEN or token.form in lists.PREPOSITIONS for token in (*was, *now))
     if verb is None:
-        third = len(before) >= 2 and before[-1].kind == "word" and before[-1].surface.endswith("s")
+        stated = before[:-1] if before[-1].form in lists.PREPOSITIONS else before
+        third = len(stated) >= 2 and stated[-1].kind == "word" and stated[-1].surface.endswith("s")
         return third and not dated and not _names_a_copula(after)
     if [token.kind for token in was if token.kind in TYPED] == ["day"] and not _is_held_once(before, verb):
         return False
