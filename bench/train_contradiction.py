@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bench.dedupe import UNSEEN, Pair, read_pairs
 from mcp_memory.encoders import bundled_model_directory, load_encoder
-from mcp_memory.language.detection import supports_language
+from mcp_memory.language.tokenization import supports_language
 from mcp_memory.remember.contradiction.comparison import replaced_value
 from mcp_memory.remember.contradiction.features import cues, features
 from mcp_memory.remember.contradiction.parsing import parse

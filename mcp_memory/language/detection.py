@@ -2,12 +2,11 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from mcp_memory.language.scripts import HAN, HANGUL, KANA
 from mcp_memory.language.stop_words import languages, stop_words
-from mcp_memory.language.tokenization import cjk_share, words
 
 _SCRIPTS = (
     ("ja", KANA),
@@ -40,8 +39,6 @@ SHORT = 60
 DOUBT = 2
 """By how much a language's score may lie below the best: one telling word."""
 LATIN = tuple(code for code in languages() if code != "ru")
-MOST_ALIKE = 3
-"""Languages that a text may be in whose function words are taken for such."""
 
 
 def language_of(text: str) -> str | None:
@@ -55,27 +52,14 @@ def language_of(text: str) -> str | None:
 
 def likely_languages(text: str) -> tuple[str, ...]:
     """Return the languages a text may be in: one where its script or its words tell, several where they leave it open."""
-    code = _by_script(text)
+    code = language_of_script(text)
     if code != "":
         return (code,) if code else ()
-    scores = _scores(text)
+    scores = latin_scores(text)
     best = max(scores.values())
     if not best:
         return LATIN
     return tuple(code for code, score in scores.items() if score == best)
-
-
-def function_words(text: str) -> frozenset[str]:
-    """Return the function words of the language that most of a text's words speak for.
-
-    As they are searched for, without accents. Those of several languages where they speak for these alike, and none
-    where that is anybody's guess.
-    """
-    if (script := _by_script(text)) != "":
-        return _folded(script or "")
-    scores = _scores(text)
-    best = [code for code, score in scores.items() if score and score == max(scores.values())]
-    return frozenset[str]().union(*map(_folded, best)) if len(best) <= MOST_ALIKE else frozenset()
 
 
 def possible_languages(text: str) -> tuple[str, ...]:
@@ -85,15 +69,9 @@ def possible_languages(text: str) -> tuple[str, ...]:
         return ("zh", "ja")  # a phrase of Han alone may be either
     if not set(likely) <= set(LATIN):
         return likely
-    scores = _scores(text[:SHORT])
+    scores = latin_scores(text[:SHORT])
     least = max(scores.values()) - DOUBT if len(text) < SHORT else max(scores.values())
     return tuple(dict.fromkeys((*likely, *(code for code, score in scores.items() if score >= least))))
-
-
-@cache
-def _folded(language: str) -> frozenset[str]:
-    """Return a language's function words without accents, as words are searched for."""
-    return frozenset(words(" ".join(stop_words(language))))
 
 
 @cache
@@ -106,7 +84,7 @@ def _languages_of_word() -> Mapping[str, list[str]]:
     return codes
 
 
-def _scores(text: str) -> dict[str, int]:
+def latin_scores(text: str) -> dict[str, int]:
     """Score each language: 2 for a function word of no other language, 1 for one that several share."""
     scores = dict.fromkeys(LATIN, 0)
     languages_of = _languages_of_word()
@@ -129,7 +107,7 @@ def unknown_share(texts: Iterable[str], languages: Iterable[str]) -> tuple[float
     return (sum(count for _, count in strange) / total if known and total else 0.0), [code for code, _ in strange]
 
 
-def _by_script(text: str) -> str | None:
+def language_of_script(text: str) -> str | None:
     """Return the language of the script that most letters are in; "" for Latin, None where there are no letters."""
     if text.isascii():
         return "" if _LATIN_LETTER.search(text) else None
@@ -150,15 +128,3 @@ NAMES = {
     "ru": "Russian or another language in Cyrillic", "el": "Greek", "he": "Hebrew", "ar": "Arabic", "hi": "Hindi", "bn": "Bengali",
     "ta": "Tamil", "th": "Thai", "lo": "Lao", "my": "Burmese", "km": "Khmer", "ka": "Georgian", "hy": "Armenian",
 }  # fmt: skip
-
-
-def supports_language(languages: Sequence[str], text: str) -> bool:
-    """Return whether an encoder of these languages, or of any where there are none, understands a text.
-
-    Vectors of an English encoder cost questions in Chinese 7 points of hit@5.
-    """
-    return not languages or bool({"zh", "ja", "ko"}.intersection(languages)) or cjk_share(text) <= CJK_SHARE
-
-
-CJK_SHARE = 0.3
-"""Share of Chinese, Japanese and Korean characters among a text's letters from which it counts as such."""

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mcp_memory.errors import InvalidInput
@@ -10,18 +11,13 @@ from mcp_memory.language.stop_words import stop_words
 
 STOP_WORDS = stop_words("en")
 """English function words, question words, and what a split contraction leaves behind (s, t, d, ll, m, re, ve)."""
-
-
+CJK_SHARE = 0.3
+"""Share of Chinese, Japanese and Korean characters among a text's letters from which it counts as such."""
 CJK_RUN = re.compile(f"[{CJK}]+")
-
-
 # unicode61 ends a word at each vowel mark of these scripts.
 _UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
-
-
 # unicode61 skips the marks in its own short list of combining diacritics without ending the word there.
 _MARKS = "\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331"
-
 
 WORD = re.compile(f"[^\\W_{CJK}{UNSPACED}](?:[^\\W_{CJK}{UNSPACED}]|[{_MARKS}])*")
 
@@ -81,6 +77,14 @@ def cjk_share(text: str) -> float:
     return min(1.0, ideographs / letters) if letters else 0.0
 
 
+def supports_language(languages: Sequence[str], text: str) -> bool:
+    """Return whether an encoder of these languages, or of any where there are none, understands a text.
+
+    Vectors of an English encoder cost questions in Chinese 7 points of hit@5.
+    """
+    return not languages or bool({"zh", "ja", "ko"}.intersection(languages)) or cjk_share(text) <= CJK_SHARE
+
+
 def _fold(word: str) -> str:
     folded = ""
     for character in word:
@@ -92,14 +96,8 @@ def _fold(word: str) -> str:
 
 
 _QUOTES_AND_DASHES = "“”„‟«»「」『』″‘’‚‛′`´‐‑‒–—―−"
-
-
 _UNIFIED = str.maketrans(_QUOTES_AND_DASHES, '"' * 11 + "'" * 7 + "-" * 7, "\u200b\u2060\ufeff\u00ad")
-
-
 _RAISED = re.compile("([²³¹⁰⁴-⁹¼-¾⅐-⅞]+)")
-
-
 _LIST_MARK = re.compile(r"[-*+•‣◦▪·>](?: [-*+•‣◦▪·>])* (?![\d.])")
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mcp_memory.language.dates.extraction import Moment, without_dates
 from mcp_memory.language.dates.periods import Period
-from mcp_memory.language.detection import function_words
+from mcp_memory.language.function_words import function_words
 from mcp_memory.language.number_words import MONTHS
 from mcp_memory.language.stop_words import stop_words, unspaced_words
 from mcp_memory.language.tokenization import STOP_WORDS, grams, words

@@ -11,8 +11,8 @@ from mcp_memory.encoders import Encoder, Noise
 from mcp_memory.encoders.pieces import content_tokens, reduce_states, token_words
 from mcp_memory.language.dates.extraction import Moment, asks_when
 from mcp_memory.language.dates.periods import Period
-from mcp_memory.language.detection import language_of, supports_language
-from mcp_memory.language.tokenization import words
+from mcp_memory.language.detection import language_of
+from mcp_memory.language.tokenization import supports_language, words
 from mcp_memory.recall.date_queries import read_dates
 from mcp_memory.recall.query_expansion import content_query, expand, has_no_terms
 

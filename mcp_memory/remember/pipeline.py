@@ -12,8 +12,8 @@ from mcp_memory.encoders import Encoder
 from mcp_memory.encoders.background import BackgroundEncoder
 from mcp_memory.encoders.embedding import embed
 from mcp_memory.errors import NotFound
-from mcp_memory.language.detection import supports_language
 from mcp_memory.language.token_count import count_tokens
+from mcp_memory.language.tokenization import supports_language
 from mcp_memory.remember import planner
 from mcp_memory.remember.document_versions import (
     ReplacedPassages,

@@ -24,8 +24,7 @@ from mcp_memory.domain.topic_index import (
     UnassignedItem,
 )
 from mcp_memory.language.dates.periods import to_ms
-from mcp_memory.language.detection import supports_language
-from mcp_memory.language.tokenization import Span
+from mcp_memory.language.tokenization import Span, supports_language
 from mcp_memory.recall.search import Searcher
 from mcp_memory.render.session_context import with_kept_digests
 from mcp_memory.store import Store

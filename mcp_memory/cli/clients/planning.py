@@ -150,8 +150,7 @@ def _add(machine: Machine, client: Client, wish: Wish, drafts: Drafts) -> list[s
             lambda draft: replace(
                 draft,
                 after=_unless_same(
-                    draft,
-                    with_hooks(draft.after or "", line, wish.options, windows=machine.platform == "win32"),
+                    draft, with_hooks(draft.after or "", line, wish.options, windows=machine.platform == "win32")
                 ),
             ),
         )

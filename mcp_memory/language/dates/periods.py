@@ -86,14 +86,7 @@ def age(ms: int, now_ms: int) -> str:
     return f"{spoken} ago" if ms < now_ms else f"in {spoken}"
 
 
-_AGES = (
-    ("year", 365 * DAY),
-    ("month", 30 * DAY),
-    ("week", 7 * DAY),
-    ("day", DAY),
-    ("hour", HOUR),
-    ("minute", _MINUTE),
-)
+_AGES = (("year", 365 * DAY), ("month", 30 * DAY), ("week", 7 * DAY), ("day", DAY), ("hour", HOUR), ("minute", _MINUTE))
 
 
 def date_of(ms: int) -> date:

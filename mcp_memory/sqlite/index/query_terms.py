@@ -10,7 +10,8 @@ from typing import Any
 import apsw
 
 from mcp_memory.domain.model import Filter, spoken
-from mcp_memory.language.detection import function_words, likely_languages
+from mcp_memory.language.detection import likely_languages
+from mcp_memory.language.function_words import function_words
 from mcp_memory.language.scripts import HIRAGANA
 from mcp_memory.language.stemming import stems
 from mcp_memory.language.tokenization import content_words, grams
