@@ -45,7 +45,6 @@ class ImportResult:
     kinds: dict[str, int]
     """How many of each kind are new, the commonest first."""
     known: int
-    """Statements that were known."""
     forgotten: int
     """Statements that were forgotten here, and stay so."""
     repeated: int
@@ -58,20 +57,16 @@ class ImportResult:
     withheld: Withheld
     """What was masked in them; records that were private as a whole are among those left out."""
     pending: int = 0
-    """Vectors still to be made."""
     not_read: tuple[str, ...] = ()
     """Names of columns and fields that hold something and were not read."""
     notes: tuple[Remark, ...] = ()
 
     def count(self, *statuses: str) -> int:
-        """How many statements became one of these."""
         return sum(item.status in statuses for item in self.items)
 
 
 @dataclass(slots=True)
 class _Read:
-    """What was read so far."""
-
     statements: list[Statement] = field(default_factory=list[Statement])
     records: int = 0
     left_out: Counter[str] = field(default_factory=Counter[str])
@@ -97,11 +92,11 @@ class BulkImporter:
         progress: Progress,
         dry_run: bool = False,
     ) -> ImportResult:
-        """Keep what is new of all records in one operation, which undo takes back as a whole; or nothing.
+        """Store what is new of all records in one operation, which undo takes back as a whole; or nothing.
 
-        What was told before in the same words and scope is passed over, whatever became of it since, unless it was
-        taken back: bringing in the same again makes no operation. A record that the intake refuses is told as a
-        problem, and nothing of it is kept. With `dry_run` all is worked out and nothing changed.
+        Statements that were recorded before in the same words and scope are skipped, whatever became of them since,
+        unless they were taken back: importing the same again makes no operation. A record that the intake refuses
+        becomes a problem, and nothing of it is stored. `dry_run` changes nothing.
         """
         read, named = _Read(), list[str]()
         intake = self._intake(by, self._clock())
@@ -110,9 +105,9 @@ class BulkImporter:
             for record in records:
                 self._take(read, record, origin, intake)
         statements, repeated = _distinct(read.statements)
-        told = self._store.known_before(statements)
-        before = Counter(told)
-        news = [statement for statement, known in zip(statements, told, strict=True) if known == "new"]
+        known_before = self._store.known_before(statements)
+        before = Counter(known_before)
+        news = [statement for statement, known in zip(statements, known_before, strict=True) if known == "new"]
         items, operation, pending = self._keep(news, named, by=by, progress=progress, dry_run=dry_run)
         made = {item.id for item in items if item.status != "known"}
         again = [item.id in made for item in items if item.status == "known"]
@@ -141,8 +136,8 @@ class BulkImporter:
         if dry_run:
             return self._rememberer.preview(news, progress=progress, inline=MEASURED), None, 0
         sources = len({statement.source.id for statement in news})
-        told = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
-        summary = f"{counted(len(news), 'statement')}, {counted(sources, 'source')} from {told}"
+        origins = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+        summary = f"{counted(len(news), 'statement')}, {counted(sources, 'source')} from {origins}"
         operation = self._operation("import", summary, by)
         result = self._rememberer.remember(news, operation=operation, progress=progress, inline=MEASURED)
         return result.items, result.operation_id, result.pending

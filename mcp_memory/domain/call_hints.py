@@ -11,13 +11,9 @@ PROGRAM = "mcp-memory"
 class Speech(Protocol):
     """The wording of hints on the next call."""
 
-    def name(self, option: str) -> str:
-        """Return an option without its value."""
-        ...
+    def name(self, option: str) -> str: ...
 
-    def option(self, option: str, value: object = True) -> str:
-        """Return an option with its value."""
-        ...
+    def option(self, option: str, value: object = True) -> str: ...
 
     def again(self, verb: str) -> str:
         """Return the same call again, to be followed by options."""

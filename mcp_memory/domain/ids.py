@@ -20,7 +20,6 @@ def id_text(number: int) -> str:
 
 
 def id_texts(numbers: Sequence[int]) -> list[str]:
-    """Format many ids."""
     return [id_text(number) for number in numbers]
 
 

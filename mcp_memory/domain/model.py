@@ -65,7 +65,6 @@ class Source:
 
     @property
     def sha256(self) -> bytes:
-        """32 bytes."""
         return sha256(self.text)
 
 
@@ -102,10 +101,8 @@ class Item:
     """Which state this is, from 1."""
     status: Status
     seen: int
-    """How often it was said."""
     last_seen_at: int
     importance_given: bool = False
-    """Whether someone said how important it is."""
     worded_at: int = 0
     """Transaction time since which it says what it says, in these words."""
     origin: str | None = None
@@ -169,7 +166,6 @@ class Operation:
     undoes: OperationId | None = None
     """Of an undo: the operation that it took back, or brought back."""
     undone: bool = False
-    """Whether it has been taken back."""
     erased: int = 0
     """How many memories it took out of the file for good."""
     zone_offset: int = 0
@@ -189,8 +185,6 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """The vectors that an encoder makes of an item."""
-
     vector: Vector
     """Of the text alone, unit length."""
     late_chunk: Vector | None = None
@@ -302,7 +296,6 @@ class Topic:
     """What tells it from other topics, best first."""
     importance: float = 0.5
     changed_at: int = 0
-    """When one of its items changed last."""
     newer: int = 0
     """Members that the digest does not know of."""
     sentences: tuple[Excerpt, ...] = ()
@@ -326,7 +319,6 @@ class Undoing:
 
     @property
     def brings_back(self) -> bool:
-        """Whether the operation counts again afterwards."""
         return self.operation.undone
 
 
@@ -338,13 +330,10 @@ class Caller:
     session: str = ""
     project: str | None = None
     speech: Speech = TO_TOOLS
-    """The wording of hints on the next call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A turn of a conversation."""
-
     content: str
     speaker: str | None = None
     at: str | None = None

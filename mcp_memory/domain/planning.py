@@ -72,7 +72,6 @@ class PlanningContext:
     rarest: float
     """That of a word that no state holds."""
     total: int
-    """How many states are indexed."""
     earlier: Sequence[EarlierVersion]
     """Documents that were recorded under one of the origins, the latest first, twenty of a name at most."""
     scopes: Sequence[str]

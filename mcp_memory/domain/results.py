@@ -7,8 +7,7 @@ from typing import Literal
 
 from mcp_memory.domain.model import Hit, Item, ItemId, Operation, OperationId, Revision, Undoing
 
-TOLD_OF_SUMMARY = ("text", "topic", "stale", "newer", "left_out", "tokens")
-"""The fields of a digest that stand in its data as they are."""
+SUMMARY_FIELDS = ("text", "topic", "stale", "newer", "left_out", "tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,6 @@ class Recall:
     more: int
     """How many further items matched but were cut by the limit or the budget."""
     text: str
-    """The answer as it is read, within the token budget."""
     tokens: int
     notes: tuple[str, ...] = ()
     """What the reader should know of how it was found."""
@@ -66,7 +64,6 @@ class Remembered:
     at: datetime | None = None
     """Local time of the operation."""
     notes: tuple[str, ...] = ()
-    """What the reader should know beside it."""
     withheld: Withheld = ALL_KEPT
 
 
@@ -98,7 +95,6 @@ class Forgotten:
     alike: list[Item] = field(default_factory=list[Item])
     """What resembles the query without holding all that it names, and is left alone."""
     withheld: Withheld = ALL_KEPT
-    """Of the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ class Room:
 
     used: int
     limit: int | None
-    """None where there is none."""
 
     @property
     def notes(self) -> tuple[str, ...]:

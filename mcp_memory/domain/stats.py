@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts of a store."""
-
     path: str
     bytes: int
     sources: int
@@ -18,17 +16,14 @@ class Stats:
     """Items whose coming into being was undone; they are not among the forgotten."""
     operations: int
     pending: int
-    """Items whose vector is still to be made."""
     encoder: str | None
     scopes: Mapping[str, int]
     kinds: Mapping[str, int]
     schema: int
     topics: int
-    """Those that items gathered into."""
     ungathered: int
     """Changed items and topics that wait until the topics are brought up to date."""
     digests: int
-    """Those that were handed in."""
     stale_digests: int
     languages: Mapping[str, int]
     """Live items but for tool calls by language (detection.language_of); `unknown` where the words do not tell."""
@@ -37,7 +32,6 @@ class Stats:
     per_day: float
     """Items recorded a day, over the last GROWTH_DAYS days or since the first."""
     source_bytes: int
-    """UTF-8 bytes of all sources."""
     digested_bytes: int
     """Those of the sources that the kept digests stand for."""
     digest_bytes: int
@@ -57,7 +51,6 @@ class Stats:
     tool_history: Mapping[str, int]
     """Tool calls kept whole, patterns they became, and calls that are hidden in these and can come back."""
     encryption: str | None = None
-    """What the file is encrypted with; None where it is not."""
     used: int = 0
     """Bytes in use: of the file without its free pages."""
     max_size: int | None = None

@@ -58,7 +58,7 @@ class AddItem:
     confirms: ItemId | None = None
     supersedes: tuple[ItemId, ...] = ()
     anew: bool = False
-    """Whether what was hidden of the same text counts as never told: it is told as the latest version of it."""
+    """Whether hidden items of the same text count as new: this one is of the latest version of a document."""
 
 
 @dataclass(frozen=True, slots=True)

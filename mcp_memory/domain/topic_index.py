@@ -74,7 +74,6 @@ class Description:
     mean: Vector
     measured: int
     changed_at: int
-    """When a member changed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,6 @@ class TopicWork:
     encoder: str | None
     """Whose vectors the topics were gathered by; None where by words alone."""
     pending: int
-    """How many items and clusters wait in all."""
     scope: str = ""
     batch: Batch | None = None
     dirty: tuple[DirtyCluster, ...] = ()
@@ -142,7 +140,6 @@ class Clusters:
     shared: dict[str, dict[int, float]]
     """For each of the terms asked for the clusters that hold it, with the sum of its weights there."""
     names: dict[int, str]
-    """Names that are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +195,6 @@ class Summarise:
     summarised: tuple[Summarised, ...]
     merged: tuple[tuple[int, int], ...]
     at: int
-    """When the digests were made."""
 
 
 TopicChange: TypeAlias = Rebuild | Release | Assign | Summarise

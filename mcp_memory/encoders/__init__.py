@@ -56,9 +56,7 @@ class Encoder(Protocol):
         ...
 
     @property
-    def dimensions(self) -> int:
-        """Length of a vector."""
-        ...
+    def dimensions(self) -> int: ...
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -90,10 +88,7 @@ class Encoder(Protocol):
         ...
 
 
-_ENCODERS = {
-    "onnx": "mcp_memory.encoders.onnx:OnnxEncoder",
-    "hashing": "mcp_memory.encoders.hashing:HashingEncoder",
-}
+_ENCODERS = {"onnx": "mcp_memory.encoders.onnx:OnnxEncoder", "hashing": "mcp_memory.encoders.hashing:HashingEncoder"}
 _BUNDLED = Path("models") / "all-minilm-l6-v2"
 
 

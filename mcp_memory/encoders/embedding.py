@@ -21,11 +21,7 @@ def embed(encoder: Encoder, passages: Sequence[PendingEmbedding]) -> list[Embedd
     readings = encoder.measure([passage.text for passage in passages])
     late = _late_vectors(encoder, passages, [len(reading.spans) for reading in readings])
     return [
-        Embedding(
-            vector=reading.vector,
-            late_chunk=late.get(number),
-            tokens=_pieces(passage.text, reading),
-        )
+        Embedding(vector=reading.vector, late_chunk=late.get(number), tokens=_pieces(passage.text, reading))
         for number, (passage, reading) in enumerate(zip(passages, readings, strict=True))
     ]
 

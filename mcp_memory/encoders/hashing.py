@@ -49,7 +49,6 @@ class HashingEncoder:
 
     @property
     def identity(self) -> str:
-        """Name, dimensions and version of the hashing scheme."""
         return f"{self._name}-{self._dimensions}-1"
 
     @property
@@ -58,7 +57,6 @@ class HashingEncoder:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """None: it knows spellings, in any language."""
         return ()
 
     @property

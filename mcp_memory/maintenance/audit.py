@@ -22,7 +22,6 @@ NEIGHBOURS = 6
 NEAR = 0.9
 """Cosine from which two items are near duplicates: above what remember calls similar (planner.SIMILAR)."""
 ASKED = 50
-"""Items the self-test asks for."""
 RAREST = 4
 """Words of an item that make its question."""
 FIRST = 5
@@ -66,8 +65,6 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The findings."""
-
     items: int
     """Live items."""
     checked: int
@@ -75,7 +72,6 @@ class Audit:
     duplicates: list[list[Item]]
     """Items that say the same word for word, the first first."""
     near: list[Pair]
-    """The nearest first."""
     contradictions: list[Pair]
     secrets: list[Suspect]
     stale: list[Doubtful]

@@ -67,7 +67,6 @@ class Backfill:
         return self._busy and encoder is not None and self._store.pending_embeddings(encoder.identity, limit=0)[0] > 0
 
     def run_now(self) -> None:
-        """Make the vectors that are missing."""
         self._busy = True
         self._wanted.set()
 

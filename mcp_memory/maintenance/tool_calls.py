@@ -15,7 +15,6 @@ EQUAL, FORM, KEY = 1.0, 0.8, 0.6
 VALUES = 5
 """Values of an argument that a pattern names."""
 MORE = "\u2026"
-"""What stands after those values where there were more."""
 LONGEST_VALUE = 60
 """Characters of a value that a pattern shows."""
 
@@ -36,13 +35,10 @@ class Retention:
 
 
 RETENTION = Retention()
-"""What holds where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A parsed call."""
-
     name: str
     arguments: Mapping[str, str]
     failed: bool
@@ -57,7 +53,6 @@ class Pattern:
     count: int
     succeeded: int
     duration_ms: float | None
-    """The median."""
     values: Mapping[str, tuple[str, ...]]
     """By argument the values it was given, the first VALUES of them, and MORE where there were more."""
 
@@ -82,8 +77,6 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """The folds that are due."""
-
     folds: tuple[Fold, ...]
     hide: tuple[tuple[Item, ItemId], ...]
     """Calls that a pattern counts already and that have been shown for long enough, with the pattern."""

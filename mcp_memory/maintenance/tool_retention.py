@@ -18,8 +18,6 @@ DUE_AT_ONCE = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The result of folding."""
-
     patterns: int
     """Patterns that were made or have grown."""
     hidden: int

@@ -45,8 +45,6 @@ class SyncConflict:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """An edited file of a memory."""
-
     path: str
     item: Item
     fields: MemoryFields
@@ -54,8 +52,6 @@ class Edit:
 
 @dataclass(slots=True)
 class Changes:
-    """What to import from a folder."""
-
     edits: list[Edit] = field(default_factory=list[Edit])
     gone: list[tuple[str, Item]] = field(default_factory=list[tuple[str, Item]])
     """Memories whose files were deleted, with where they were."""

@@ -54,7 +54,6 @@ class MemoryFields:
     tags: tuple[str, ...]
     scope: str
     importance: float | None
-    """Where it was given."""
     pinned: bool
     occurred_at: int | str | None
     valid_until: int | str | None
@@ -118,7 +117,6 @@ def fields_of(item: Item) -> MemoryFields:
 
 
 def digest_hash(digest: str) -> str:
-    """Return 32 hexadecimal digits, equal for equal digests."""
     return _print(normalize(digest))
 
 
@@ -248,7 +246,6 @@ def day_of(at: int) -> str:
 
 
 def stem(path: str) -> str:
-    """Return the link target of a file."""
     return path.rpartition("/")[2].removesuffix(".md")
 
 
@@ -396,7 +393,6 @@ class StoredState:
     items: Mapping[ItemId, Item]
     erased: Collection[ItemId]
     topics: Mapping[tuple[str, str], Topic]
-    """By scope and name."""
 
     def live(self, identifier: str) -> Item | None:
         """Return the item unless it is missing, forgotten or replaced."""

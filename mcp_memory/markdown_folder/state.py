@@ -24,7 +24,6 @@ STATE_FILE = ".mcp-memory.json"
 MAX_NOTE_BYTES = 10_000_000
 """Bytes of a note at most, as of what is remembered in a call."""
 MAX_NOTES = 200_000
-"""Notes of a folder at most."""
 
 Sort: TypeAlias = Literal["memory", "topic", "taken"]
 
@@ -38,7 +37,6 @@ class FileState:
     key: str
     """The memory's id, or the topic's scope and name with a line between; empty for what was taken in."""
     sha256: str
-    """SHA-256 of the file."""
     file_hash: str
     """The hash of its fields or digest at that time."""
     stored_hash: str
@@ -47,8 +45,6 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder with its files and state."""
-
     root: Path
     ours: bool
     """Whether it is one that was exported here."""

@@ -47,7 +47,6 @@ from mcp_memory.topics.digests import Digester
 from mcp_memory.topics.indexer import TopicIndexer
 
 EVERYTHING = 1 << 31
-"""As a limit: all there is."""
 MEASURED = 200
 """Edited memories that are measured before they are kept, some five seconds on two cores; the rest follows."""
 INLINE = 50_000
@@ -78,8 +77,6 @@ class SyncResult:
 
 @dataclass(slots=True)
 class _Plan:
-    """The steps of an import, and the state of the files afterwards."""
-
     steps: list[Step] = field(default_factory=list[Step])
     edits: list[Edit] = field(default_factory=list[Edit])
     digests: list[tuple[str, KeepDigest]] = field(default_factory=list[tuple[str, KeepDigest]])
@@ -283,12 +280,7 @@ class FolderSync:
             self._store.apply(operation, plan.steps, encoder=encoder.identity if encoder else None)
             return replace(result, operation=operation.id, pending=max(0, len(plan.edits) - MEASURED))
         remembered = self._rememberer.remember(
-            plan.statements,
-            operation=operation,
-            progress=progress,
-            inline=INLINE,
-            first=plan.steps,
-            fields=plan.fields,
+            plan.statements, operation=operation, progress=progress, inline=INLINE, first=plan.steps, fields=plan.fields
         )
         pending = remembered.pending + max(0, len(plan.edits) - MEASURED)
         return replace(result, operation=operation.id, new=remembered.items, pending=pending)

@@ -38,8 +38,6 @@ MAX_HINT = 100
 
 @dataclass(slots=True)
 class WriteResult:
-    """The result of an export."""
-
     written: int = 0
     removed: int = 0
     untouched: int = 0
@@ -49,8 +47,6 @@ class WriteResult:
 
 @dataclass(slots=True)
 class _Writing:
-    """A folder that is being written."""
-
     folder: Folder
     parsed: Mapping[str, Parsed]
     done: WriteResult
@@ -65,12 +61,10 @@ class _Writing:
             self.leave(path)
 
     def keep(self, path: str, entry: FileState) -> None:
-        """Record a file that is up to date."""
         self.entries[path] = entry
         self.done.untouched += 1
 
     def leave(self, path: str) -> None:
-        """Record a file that was edited by hand."""
         self.done.left.append(path)
         if path in self.folder.entries:
             self.entries[path] = self.folder.entries[path]

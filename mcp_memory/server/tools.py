@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mcp_memory.domain.model import KINDS, Caller, Item, Operation
-from mcp_memory.domain.results import ALL_KEPT, TOLD_OF_SUMMARY, History, Recall, Summary, Undone, Withheld
+from mcp_memory.domain.results import ALL_KEPT, SUMMARY_FIELDS, History, Recall, Summary, Undone, Withheld
 from mcp_memory.errors import InvalidInput
 from mcp_memory.memory import LIMIT, Memory, Progress
 from mcp_memory.recall.filters import ItemQuery
@@ -218,7 +218,7 @@ def _summarize(memory: Memory, arguments: Arguments, caller: Caller, progress: P
 
 def summary_data(result: Summary) -> dict[str, Any]:
     """A digest as data, with the memories it cites."""
-    return {name: getattr(result, name) for name in TOLD_OF_SUMMARY} | {"items": [item.id for item in result.items]}
+    return {name: getattr(result, name) for name in SUMMARY_FIELDS} | {"items": [item.id for item in result.items]}
 
 
 def _update(memory: Memory, arguments: Arguments, caller: Caller, progress: Progress) -> Answer:

@@ -23,7 +23,6 @@ OWN_TAG = 0.2
 FEW = 50
 """Items from which what all of a scope's items have in common tells nothing: without this, a conversation is one topic."""
 TERMS = 16
-"""An item's rarest words, which it is compared by."""
 TOPIC_TERMS = 64
 """The words a topic is compared by, those that weigh the most."""
 SESSION_BONUS = 0.2
@@ -165,8 +164,6 @@ def importance(members: Sequence[Item]) -> float:
 
 
 class _Field:
-    """The topics of a scope while newcomers join them."""
-
     def __init__(
         self,
         clusters: Sequence[Cluster],

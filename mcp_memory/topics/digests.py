@@ -48,8 +48,6 @@ STRENGTH = 0.5
 
 
 class Members(NamedTuple):
-    """The items that a digest is about."""
-
     hits: list[Hit]
     total: int
 
@@ -183,7 +181,6 @@ class Digester:
         return next((topic for topic in found if keyword_coverage(terms, topic.keywords) == 1), None)
 
     def _gathered(self, name: str, where: Filter) -> list[Item]:
-        """Return the topic's items that the filter lets through."""
         topic = self.topic_called(name, where.scopes)
         latest = topic.items[: -LATEST - 1 : -1] if topic else ()
         items = self._store.items(latest) if latest else {}
@@ -283,7 +280,6 @@ def _cost(sentence: Sentence, *, now: datetime) -> int:
 
 
 def _frame(members: Members, *, now: datetime, note: str = "") -> int:
-    """Return the tokens around the sentences."""
     return count_tokens("\n".join([digest_text.digest([], left_out=members.total, now=now), note])) + 2
 
 

@@ -19,7 +19,6 @@ NAME_WORDS = 3
 
 
 LONGEST_WORD = 4
-"""CJK characters a keyword is looked for in."""
 
 
 WITHIN = 0.8
