@@ -260,11 +260,7 @@ RECORDS: Mapping[str, RecordType] = {
             "restores": _optional(ID),
         },
     ),
-    "topic_revision": RecordType(
-        "topic_revisions",
-        {"topic_id": ID, "revision_id": ID},
-        ("topic_id", "revision_id"),
-    ),
+    "topic_revision": RecordType("topic_revisions", {"topic_id": ID, "revision_id": ID}, ("topic_id", "revision_id")),
     "erased": RecordType("erased", {"item_id": ID, "operation_id": ID, "at": TIME}, ("item_id",)),
 }
 """Every table that is truth, with all its columns; in this order they are exported."""

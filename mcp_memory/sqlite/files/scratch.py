@@ -14,10 +14,7 @@ from mcp_memory.sqlite.files.cipher import Key
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Generator[Path]:
     """Yield a directory for this user only on the file's own disk, deleted afterwards."""
-    with (
-        driver_errors(path),
-        tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder,
-    ):
+    with driver_errors(path), tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         yield Path(folder)
 
 

@@ -59,8 +59,7 @@ def truth_problems(connection: apsw.Connection) -> Iterator[str]:
         if normal_hash(spoken(text, speaker)) != digest:
             yield f"a state of memory #{id_text(number)} does not have the hash of its text"
     for (number,) in fetch(
-        connection,
-        "SELECT id FROM items WHERE id NOT IN (SELECT item_id FROM revisions WHERE until_time IS NULL)",
+        connection, "SELECT id FROM items WHERE id NOT IN (SELECT item_id FROM revisions WHERE until_time IS NULL)"
     ):
         yield f"memory #{id_text(number)} has no present state"
 
