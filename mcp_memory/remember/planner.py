@@ -12,8 +12,7 @@ from mcp_memory.language.dates.periods import DAY
 from mcp_memory.language.tokenization import compared_words
 from mcp_memory.remember.contradiction.alignment import word_overlap
 from mcp_memory.remember.contradiction.comparison import COMPARED, CONFIRMED, change_probability, replaced_value
-from mcp_memory.remember.contradiction.newer_value import statements_of
-from mcp_memory.remember.contradiction.parsing import parse
+from mcp_memory.remember.contradiction.parsing import parse, statements_of
 from mcp_memory.remember.echoes import quotes
 
 SURE = 0.88
@@ -245,7 +244,7 @@ def _certain(statement: Statement, candidate: Neighbour) -> str | None:
 
 
 def _closeness(statement: Statement, candidate: Neighbour) -> float:
-    return candidate.cosine + word_overlap(parse(candidate.item.text), parse(statement.text))
+    return candidate.cosine + word_overlap(parse(candidate.item.text).tokens, parse(statement.text).tokens)
 
 
 def _probability(statement: Statement, candidate: Neighbour) -> float:

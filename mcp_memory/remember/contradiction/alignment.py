@@ -7,8 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from mcp_memory.language.tokenization import STOP_WORDS
-from mcp_memory.remember.contradiction.parsing import ParsedStatement, root
-from mcp_memory.remember.contradiction.values import Token
+from mcp_memory.remember.contradiction.values import Token, root
 
 
 class Slot(NamedTuple):
@@ -47,8 +46,8 @@ def content(tokens: Sequence[Token]) -> frozenset[str]:
     return frozenset(pairs | rest)
 
 
-def word_overlap(old: ParsedStatement, new: ParsedStatement) -> float:
+def word_overlap(old: Sequence[Token], new: Sequence[Token]) -> float:
     """Return the share of the shorter statement's content that the other has too, 0.0 to 1.0."""
-    one, other = content(old.tokens), content(new.tokens)
+    one, other = content(old), content(new)
     least = min(len(one), len(other))
     return len(one & other) / least if least else 0.0

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from mcp_memory.language.tokenization import STOP_WORDS
 from mcp_memory.remember.contradiction import vocabulary as lists
 from mcp_memory.remember.contradiction.alignment import content, index_of, key
-from mcp_memory.remember.contradiction.parsing import ParsedStatement, parse, root, surface_text
-from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token
+from mcp_memory.remember.contradiction.parsing import ParsedStatement, parse
+from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token, root, surface_text
 
 _PATTERNS = [
     re.compile(line.replace("PART", "[^,;()。，；（）]"), re.IGNORECASE)

@@ -8,10 +8,10 @@ from mcp_memory.domain.model import Item
 from mcp_memory.remember.contradiction.alignment import Slot, align
 from mcp_memory.remember.contradiction.change_phrases import as_state, explicit_change
 from mcp_memory.remember.contradiction.features import features, is_code
-from mcp_memory.remember.contradiction.parsing import ParsedStatement, parse, surface_text
+from mcp_memory.remember.contradiction.parsing import ParsedStatement, parse
 from mcp_memory.remember.contradiction.scorer import probability
 from mcp_memory.remember.contradiction.slots import is_single_valued, same_value
-from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token
+from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token, surface_text
 from mcp_memory.remember.contradiction.vocabulary import CHANGE_VERBS, COPULAS, PARTICIPLES, PAST, PREPOSITIONS, VERBS
 
 VALUE_TOKENS = 8

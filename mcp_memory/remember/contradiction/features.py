@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from mcp_memory.language.tokenization import STOP_WORDS
 from mcp_memory.remember.contradiction import vocabulary as lists
 from mcp_memory.remember.contradiction.alignment import Slot, align, content, key
-from mcp_memory.remember.contradiction.parsing import ParsedStatement, root
+from mcp_memory.remember.contradiction.parsing import ParsedStatement
 from mcp_memory.remember.contradiction.slots import has_single_head
-from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token
+from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token, root
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[\u3400-\u9fff]+|\d")
 

@@ -7,18 +7,15 @@ replaces what: messages and notes are seldom the same sentence twice with one va
 import re
 from functools import lru_cache
 
-from mcp_memory.language.sentences import sentences
 from mcp_memory.language.token_count import count_tokens
 from mcp_memory.language.tokenization import STOP_WORDS
 from mcp_memory.remember.contradiction.alignment import content
 from mcp_memory.remember.contradiction.comparison import change_probability, replaced_value
-from mcp_memory.remember.contradiction.parsing import parse
+from mcp_memory.remember.contradiction.parsing import parse, statements_of
 from mcp_memory.remember.contradiction.values import TYPED
 
 LONGEST = 150
 """Tokens (token_count.count_tokens) of a text that is compared, at most: a longer one is a passage that states many things."""
-PARTS = 8
-"""Sentences or Chinese clauses of a text that are compared with those of the other, from its beginning."""
 SHARED = 2
 """Content words that both texts have in common, at least."""
 NEWER = 0.28
@@ -30,8 +27,6 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 """How a question refers to a former state."""
-_IF = re.compile(r"\W*(?:if|in case|suppose|unless)\b|如果|要是|假如", re.IGNORECASE)
-_ZH_COMMA = re.compile(r"(?<=[，；])")
 
 
 def is_newer_value(old: str, new: str) -> bool:
@@ -69,11 +64,3 @@ def _words(text: str) -> frozenset[str]:
 @lru_cache(maxsize=512)
 def _too_long(text: str) -> bool:
     return count_tokens(text) > LONGEST
-
-
-@lru_cache(maxsize=256)
-def statements_of(text: str) -> tuple[str, ...]:
-    """Return the first sentences that state something; Chinese ones also cut at commas, as a question often follows one."""
-    found = [text[start:end] for start, end in sentences(text)]
-    parts = [part for sentence in found for part in _ZH_COMMA.split(sentence) if part.strip()][:PARTS]
-    return tuple(part for part in parts if not _IF.match(part) and parse(part).tokens and not parse(part).asks)

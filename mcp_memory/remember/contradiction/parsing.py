@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mcp_memory.language.stemming import stems
+from mcp_memory.language.sentences import sentences
 from mcp_memory.remember.contradiction import vocabulary as lists
 from mcp_memory.remember.contradiction.values import WHEN, Token, join_values, to_digits, typed_word
 
@@ -100,21 +100,6 @@ def stem(word: str) -> str:
     return word
 
 
-@lru_cache(maxsize=4096)
-def root(word: str) -> str:
-    """Return the Snowball stem, which the forms of one word share."""
-    return stems(word, ["en"])[0]
-
-
-def surface_text(tokens: Sequence[Token]) -> str:
-    """Join the tokens as they were written, in lower case."""
-    text = ""
-    for token in tokens:
-        text += "" if not text or (token.kind == "han" and text[-1] > "\u3000") else " "
-        text += token.surface
-    return text.lower()
-
-
 def _asks(text: str) -> bool:
     if "?" in text or any(mark in text.rstrip(" 。.!")[-4:] for mark in lists.ZH_QUESTIONS[:3]):
         return True
@@ -205,3 +190,21 @@ def strip_negation(tokens: Sequence[Token]) -> tuple[list[Token], tuple[int, ...
         else:
             kept.append(token._replace(form=lists.SPELLED.get(base, base)))
     return kept, tuple(denials)
+
+
+PARTS = 8
+"""Sentences or Chinese clauses of a text that are compared with those of the other, from its beginning."""
+
+
+_IF = re.compile(r"\W*(?:if|in case|suppose|unless)\b|如果|要是|假如", re.IGNORECASE)
+
+
+_ZH_COMMA = re.compile(r"(?<=[，；])")
+
+
+@lru_cache(maxsize=256)
+def statements_of(text: str) -> tuple[str, ...]:
+    """Return the first sentences that state something; Chinese ones also cut at commas, as a question often follows one."""
+    found = [text[start:end] for start, end in sentences(text)]
+    parts = [part for sentence in found for part in _ZH_COMMA.split(sentence) if part.strip()][:PARTS]
+    return tuple(part for part in parts if not _IF.match(part) and parse(part).tokens and not parse(part).asks)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from mcp_memory.remember.contradiction import vocabulary as lists
 from mcp_memory.remember.contradiction.alignment import Slot, index_of
-from mcp_memory.remember.contradiction.parsing import surface_text
-from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token
+from mcp_memory.remember.contradiction.values import TYPED, WHEN, Token, surface_text
 
 _CONDITIONS = frozenset("when if while during unless with without for in at on before after".split())
 _INDEFINITE = frozenset("some another other each half most many several this that it these those there".split())

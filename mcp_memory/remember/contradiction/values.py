@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from mcp_memory.language.number_words import MONTHS, NUMBERS, ORDINALS, ZH_DIGITS, ZH_SCALES, ZH_WEEKDAYS, parse_number
+from mcp_memory.language.stemming import stems
 from mcp_memory.remember.contradiction.vocabulary import DAYS, SCALES, UNITS
 
 Kind = Literal["word", "han", "number", "quantity", "date", "time", "day", "month", "year", "ordinal", "name"]
@@ -191,3 +193,18 @@ def _hour(hour: int, part: str | None) -> int:
 
 def _minutes(minutes: str | None, half: str | None, quarter: str | None) -> str:
     return "30" if half else {"一": "15", "三": "45"}[quarter] if quarter else (minutes or "00").zfill(2)
+
+
+@lru_cache(maxsize=4096)
+def root(word: str) -> str:
+    """Return the Snowball stem, which the forms of one word share."""
+    return stems(word, ["en"])[0]
+
+
+def surface_text(tokens: Sequence[Token]) -> str:
+    """Join the tokens as they were written, in lower case."""
+    text = ""
+    for token in tokens:
+        text += "" if not text or (token.kind == "han" and text[-1] > "\u3000") else " "
+        text += token.surface
+    return text.lower()
