@@ -25,9 +25,8 @@ from mcp_memory.encoders.hashing import HashingEncoder
 from mcp_memory.errors import MemoryProblem
 from mcp_memory.exchange import importers
 from mcp_memory.exchange.exporters.jsonl import lines
-from mcp_memory.language.dates.extraction import asks_when, moments, tells_when
+from mcp_memory.language.dates.extraction import asks_when, moments, read_period, tells_when
 from mcp_memory.language.dates.fallback import read_foreign
-from mcp_memory.language.dates.written import read_period
 from mcp_memory.language.detection import language_of, possible_languages
 from mcp_memory.language.segmentation import segment, shorten
 from mcp_memory.language.sentences import sentences

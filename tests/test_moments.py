@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from phrases import CHINESE, ENGLISH, OTHERS
 
 from mcp_memory.errors import InvalidInput
-from mcp_memory.language.dates.extraction import Moment, moments, text_periods
+from mcp_memory.language.dates.extraction import Moment, moments, read_period, text_periods
 from mcp_memory.language.dates.periods import Period, format_day, to_ms
-from mcp_memory.language.dates.written import read_period
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

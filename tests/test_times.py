@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_memory.errors import InvalidInput
+from mcp_memory.language.dates.extraction import read_period
 from mcp_memory.language.dates.periods import Period, age, format_day, format_moment, to_ms
-from mcp_memory.language.dates.written import read_period
 
 NOW = datetime(2023, 5, 10, 14, 5, 30, 500_000, tzinfo=UTC)  # a Wednesday
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000

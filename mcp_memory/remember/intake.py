@@ -21,8 +21,8 @@ from mcp_memory.domain.model import (
     Turn,
 )
 from mcp_memory.errors import InvalidInput
+from mcp_memory.language.dates.extraction import read_period as read_time
 from mcp_memory.language.dates.periods import Period, to_ms
-from mcp_memory.language.dates.written import read_period as read_time
 from mcp_memory.language.kinship import relations
 from mcp_memory.language.segmentation import segment
 from mcp_memory.language.token_count import count_tokens

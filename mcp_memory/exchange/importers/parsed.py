@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 
 from mcp_memory.domain.model import KINDS, Entry, Turn
 from mcp_memory.errors import InvalidInput
-from mcp_memory.language.dates.written import read_period
+from mcp_memory.language.dates.extraction import read_period
 
 MAX_TAG = 200
 """Characters of a tag, as the intake takes them; what is longer is no label."""
