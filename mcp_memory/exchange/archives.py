@@ -16,26 +16,20 @@ from mcp_memory.exchange.importers.parsed import File, Malformed, Package, ReadP
 MAX_FILE = 512_000_000
 """Bytes of one file, unpacked: ten years of conversations fit, and its JSON takes five times as much memory."""
 MAX_TOTAL = 2_000_000_000
-"""Bytes of all the files of an archive, unpacked."""
 MAX_FILES = 100_000
 RATIO = 200
 """How much smaller a packed file may be, where it is long: JSON of conversations packs to a tenth, a bomb to a thousandth."""
-SMALL = 10_000_000
-"""Bytes up to which the ratio does not matter."""
+SMALL = 10_000_000  # Bytes up to which the ratio does not matter
 HIDDEN = (".cursor", ".cursorrules", ".windsurfrules", ".clinerules", ".github", ".claude", ".gemini")
 """What begins with a point and is looked at all the same."""
 READ = frozenset(
     (".md", ".markdown", ".mdc", ".txt", ".text", ".rst", ".org", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".af")
 )
-"""Ends of names that are looked at in a folder or an archive."""
 SKIPPED = ("node_modules", "__pycache__", "__MACOSX")
 
 
 def open_package(path: Path) -> Package:
-    """Return the package at a path; files are read on demand.
-
-    Raises NotFound, and InvalidInput for an archive that can't be opened or would unpack to too much.
-    """
+    """Return the package at a path, its files read on demand. Raises NotFound, and InvalidInput for an unusable archive."""
     if not path.exists():
         raise NotFound(f"There is no file or folder {path}.")
     if path.is_dir():
@@ -58,7 +52,7 @@ def resolve_dots(path: Path) -> Path:
 
 
 def package_from_stream(stream: BinaryIO, head: bytes, name: str) -> Package:
-    """Return the package in a stream of which `head` was read already. Raises InvalidInput where it is too large."""
+    """Return the package in a stream whose `head` was read already. Raises InvalidInput where it is too large."""
     data = head + stream.read(MAX_FILE + 1 - len(head))
     if len(data) > MAX_FILE:
         raise InvalidInput(f"{name} holds more than {MAX_FILE / 1e6:.0f} MB; import it in parts.")
@@ -81,10 +75,7 @@ def _archive_in(folder: Path, name: str, of: str) -> Package | ReadProblem | Non
 
 
 def _walk(folder: Path, others: list[str]) -> Iterator[File]:
-    """Yield the files of a folder in the order of their names, without following links to folders.
-
-    The names of files that are passed over go to `others`, except hidden ones.
-    """
+    """Yield a folder's files by name, without following links to folders; names passed over go to `others`."""
     count = 0
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if _wanted(name))
@@ -130,10 +121,7 @@ def _with_log(path: Path) -> bytes:
 
 
 def _members(opened: Callable[[], zipfile.ZipFile], name: str) -> tuple[list[File], list[str]]:
-    """List the files of an archive, each to be unpacked on demand and checked against its declared size.
-
-    Returns beside them the names of files that are passed over, except hidden ones.
-    """
+    """List an archive's files, unpacked on demand within their declared size, and the names that are passed over."""
     try:
         with opened() as archive:
             entries = archive.infolist()

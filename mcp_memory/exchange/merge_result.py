@@ -10,7 +10,6 @@ class MergeConflict:
 
     kind: Literal["changed", "replaced", "erased", "digest", "same"]
     ids: tuple[str, ...]
-    """Items and operations it is about."""
     told: str
 
 
@@ -18,13 +17,10 @@ class MergeConflict:
 class MergeResult:
     """How many records of each type were added, and the conflicts."""
 
-    added: dict[str, int]
-    """By record type; those that were known already are not counted."""
-    erased: int
-    """Items that were taken out because the other file had erased them, or that it brought and this one had erased."""
+    added: dict[str, int]  # By record type; those that were known already are not counted
+    erased: int  # Items erased on either side
     conflicts: list[MergeConflict]
-    skipped: int = 0
-    """Damaged lines of an import that were left out, and records that were nothing without them."""
+    skipped: int = 0  # Damaged lines, and records that were nothing without them
 
     @property
     def total(self) -> int:

@@ -14,9 +14,7 @@ EARLIEST, LATEST = -62_135_596_800_000, 253_402_300_799_999
 """The first and the last millisecond of the years 1 to 9999, in UTC."""
 
 Value: TypeAlias = str | int | float | bool | list[str] | None
-"""A field as it is exported."""
-ColumnValue: TypeAlias = str | int | float | bytes | None
-"""The same as it is kept in a row."""
+ColumnValue: TypeAlias = str | int | float | bytes | None  # The same as it is kept in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +23,7 @@ class FieldType:
 
     name: str
     write: Callable[[Any], Value]
-    read: Callable[[Any], ColumnValue]
-    """Raises ValueError or TypeError where it is not of this type."""
+    read: Callable[[Any], ColumnValue]  # Raises ValueError or TypeError where it is not of this type
     optional: bool = False
 
 
@@ -36,8 +33,7 @@ class RecordType:
 
     table: str
     fields: Mapping[str, FieldType]
-    key: tuple[str, ...] = ("id",)
-    """What tells two records apart, and the order in which they are exported."""
+    key: tuple[str, ...] = ("id",)  # What tells two records apart, and the order in which they are exported
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class Record:
 
 
 def to_row(record: Record) -> dict[str, ColumnValue]:
-    """Convert a record to a row, by column. Raises InvalidInput with what is wrong with it."""
+    """Convert a record to a row, by column. Raises InvalidInput."""
     known = RECORDS.get(record.type)
     if known is None:
         raise InvalidInput(f"{record.type!r} is no type of record; there are {', '.join(RECORDS)}.")

@@ -14,30 +14,20 @@ from mcp_memory.language.token_count import counted
 from mcp_memory.language.tokenization import compared_words, normal_form
 
 KEPT = 0.5
-"""Share of the sentences of a text that a later one from the same place says too, from which that is a version of it.
-
-Less is another part of it, or an excerpt: a client may send a long document in parts under one name. Not measured.
-"""
+"""Share of a text's sentences that a later one from the same place repeats as its version; excerpts share less. Not measured."""
 KEPT_UNDER_A_BARE_NAME = 0.8
-"""The same where the name has no folder: many projects have a README.md, and many of these begin from one pattern."""
-WIDESPREAD = 64
-"""Passages of a text that may share a word for it to tell them apart."""
-_PLACE = re.compile(r"[/\\]|\.[A-Za-z]\w{0,7}$")
-"""What the name of one file or page has, and "mail" or "meeting notes" has not."""
+"""For a name without a folder: many projects have a README.md, and many of these begin from one pattern."""
+WIDESPREAD = 64  # Passages that may share a word before it is ignored
+_PLACE = re.compile(r"[/\\]|\.[A-Za-z]\w{0,7}$")  # Matches names of files and pages, not "mail" or "meeting notes"
 
 
 @dataclass(frozen=True, slots=True)
 class ReplacedPassages:
-    """The passages of an earlier version that a statement of a later one replaces."""
-
-    reworded: tuple[Item, ...] = ()
-    """Passages that it says otherwise, the one that it has most in common with first."""
-    gone: tuple[Item, ...] = ()
-    """Passages that stood near it and that no statement says any more."""
+    reworded: tuple[Item, ...] = ()  # The one with most in common first
+    gone: tuple[Item, ...] = ()  # Passages that stood near it and that no statement says any more
 
     @property
     def items(self) -> tuple[ItemId, ...]:
-        """All of them."""
         return tuple(item.id for item in (*self.reworded, *self.gone))
 
 
@@ -50,7 +40,7 @@ def versioned_origins(statements: Sequence[Statement]) -> list[str]:
 
 
 def _has_versions(source: Source) -> bool:
-    """Whether a source is named by where it stands, and says enough to be known again when it has changed."""
+    """Return whether a source names its place and is long enough to be recognised after a change."""
     if source.kind == "transcript" or source.origin is None or not _PLACE.search(source.origin):
         return False
     return len(_said(source.text)) > 2
@@ -75,11 +65,7 @@ def _said(text: str) -> set[str]:
 def replaced_passages(
     statements: Sequence[Statement], earlier: Sequence[EarlierVersion]
 ) -> dict[int, ReplacedPassages]:
-    """Return, by the number of a statement, the passages it replaces, where its source is a later version of a document.
-
-    A passage that the later version has too stays, and so does one that was changed by hand, is pinned and gone, or was
-    recorded after the time that the later version names.
-    """
+    """Return, by number of a statement, what it replaces; passages still present, pinned, edited or newer stay."""
     found: dict[int, ReplacedPassages] = {}
     for source, numbers in _by_source(statements):
         said = {normal_hash(statements[number].spoken): number for number in numbers}
@@ -120,7 +106,7 @@ def _may_go(item: Item, source: Source, new: Statement) -> bool:
 
 
 class _Passages:
-    """Passages of a text by their words."""
+    """Index passages of a text by their words."""
 
     def __init__(self, passages: Sequence[tuple[int, str]]) -> None:
         self._numbers = [number for number, _ in passages]
@@ -130,10 +116,7 @@ class _Passages:
                 self._holding[word].append(number)
 
     def nearest(self, item: Item) -> tuple[int, bool]:
-        """Return the passage that shares most words with an item, and whether that is a fair part; else the one at its place.
-
-        Words of more than WIDESPREAD passages count for all of them.
-        """
+        """Return the passage sharing most words, and whether that is a fair part; else the one at the item's place."""
         words = set(compared_words(item.text))
         told = {word: numbers for word in words if (numbers := self._holding.get(word))}
         widespread = sum(len(numbers) > WIDESPREAD for numbers in told.values())

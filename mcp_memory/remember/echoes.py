@@ -18,11 +18,11 @@ _TOPIC = re.compile(
     rf"{_MARKS}(?:topic \S.{{0,200}}? \((?:digest of )?[\d,]+ memor(?:y|ies)[^()]*\): "
     r"|\S.{0,200}? \([^()]+\): [\d,]+ memor(?:y|ies)[^;]*\((?:fresh|stale)[^()]*\);(?: keywords: [^;]*;)? )"
 )
-"""How a topic's line begins: in a recall, at the start of a session, in a list of topics."""
+"""Matches a topic's line."""
 _CITED = re.compile(rf"(?P<text>\S.*?) \({_ID}(?:, \d{{4}}-\d\d-\d\d)?(?:, {INSTRUCTS})?\)(?: · |\s*$)")
-"""A sentence of a digest, and whose it is."""
+"""Matches a sentence of a digest with its citation."""
 _COVERS = re.compile(r"^[ \t]*\(covers [\d,]+ memor(?:y|ies): #.*\)[ \t]*$", re.MULTILINE)
-"""What a digest that was handed in ends with: its sentences are of no one memory."""
+"""Matches the last line of a submitted digest, whose sentences belong to no one memory."""
 _OF_DIGEST = re.compile(r"[ \t]*- (?P<text>\S.*)")
 _AROUND = re.compile(
     r"[ \t>]*(?:</?memories>|was: |(?:source|before|after|asked|origin) #[0-9a-v]{13}: |also #[0-9a-v]{13}|cut: "
@@ -30,16 +30,14 @@ _AROUND = re.compile(
     r"|Not in this digest: \d+ more|[\d,]+ memor(?:y has|ies have) come since; (?:mcp-memory )?summarize"
     r"|The kept digest of .* is stale: |\(holds instructions: )"
 )
-"""What may stand between such lines."""
+"""Matches what may stand between such lines."""
 
 
 class Echo(NamedTuple):
-    """What the server printed of a memory, read back."""
+    """A memory read back as the server printed it."""
 
-    id: ItemId | None
-    """None of a sentence of a digest that was handed in."""
-    text: str
-    """As it stood in the line, with what cites it."""
+    id: ItemId | None  # None for a submitted digest
+    text: str  # With its citation
 
 
 def parse_echoes(text: str) -> list[Echo]:
@@ -71,7 +69,7 @@ def parse_echoes(text: str) -> list[Echo]:
 
 
 def _sentences(line: str) -> list[Echo]:
-    """The sentences of a digest's line or a topic's, each with what cites it; none where the line holds anything else."""
+    """Return the cited sentences of a digest's or topic's line; none where the line holds anything else."""
     topic = _TOPIC.match(line)
     rest = line[topic.end() :] if topic else re.sub(f"^{_MARKS}", "", line)
     found: list[Echo] = []
@@ -83,7 +81,7 @@ def _sentences(line: str) -> list[Echo]:
 
 
 def quotes(item: Item, text: str) -> bool:
-    """Whether a text that the server printed is this item's: whole, a sentence of it, or cut short to a budget."""
+    """Return whether a printed text is this item's: whole, one of its sentences, or shortened to a budget."""
     told, whole = one_line(text), one_line(item.spoken)
     parts = [whole]
     cited = _CITED.fullmatch(told)

@@ -15,20 +15,15 @@ ORDINARY: Mapping[Kind, float] = {
     "note": 0.3,
     "tool": 0.25,
 }
-"""Estimated importance of what has nothing that stands out, by kind."""
-SPECIFIC = 0.2
-"""For words as rare as can be against words as common as can be."""
-NAMED = 0.15
-"""For NAMES names or numbers, or more."""
+"""Estimates of ordinary statements, by kind."""
+SPECIFIC = 0.2  # Weight of the rarest words against the most common
+NAMED = 0.15  # Weight of NAMES names or numbers, or more
 NAMES = 3
 
 
-EMPHATIC = 0.25
-"""For saying that it matters."""
-TELLING = 3
-"""Content words below which a statement says too little to matter."""
-SEEN_ENOUGH = 50
-"""States from which on half is believed of how rare a word is: of the first memories every word is rare."""
+EMPHATIC = 0.25  # Weight of explicit emphasis
+TELLING = 3  # Content words; shorter statements matter less
+SEEN_ENOUGH = 50  # States from which rarity counts at least half: among the first memories every word is rare
 _NAME = re.compile(r"(?<=[\w,;:'\"(] )[A-Z][\w-]+|\d+(?:[.,:/-]\d+)*")
 
 

@@ -35,28 +35,23 @@ MAX_ENTRIES = 1_000
 MAX_TURNS = 10_000
 MAX_TAGS = 50
 MAX_NAME = 200
-"""Characters of a tag, a scope or a speaker's name."""
-MAX_ORIGIN = 2_000
-"""Characters of where something comes from, which is kept with each source."""
+MAX_ORIGIN = 2_000  # Characters of an origin, which is stored with each source
 SEGMENT_TOKENS = 200
 """Tokens of an item at most. Windows of 128 to 256 are what the encoder measures best (docs of the model)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What is the same for everything one call gives."""
+    """The settings shared by everything one call gives."""
 
     caller: Caller
     now: datetime
     new_id: Callable[[], str]
     redactor: Redactor = field(default_factory=lambda: Redactor("mask"))
-    """What takes secrets and private parts out of all that is read, before anything is made of it."""
+    """Applied to everything that is read, before anything else."""
 
     def entries(self, entries: Sequence[Entry]) -> list[list[Statement]]:
-        """The statements of each entry, in the order given; none of those that are private as a whole.
-
-        Raises InvalidInput naming the entry and the field that cannot be used.
-        """
+        """Return the statements of each entry, without private ones. Raises InvalidInput naming the entry and the field."""
         if len(entries) > MAX_ENTRIES:
             raise InvalidInput(f"items holds {len(entries)} entries; send at most {MAX_ENTRIES} in a call.")
         _require_size(sum(len(entry.content.encode(errors="surrogatepass")) for entry in entries))
@@ -68,11 +63,7 @@ class Intake:
         return read
 
     def turns(self, turns: Sequence[Turn], *, like: Entry) -> list[Statement]:
-        """The statements of a conversation: one source, in which each turn is an item and knows its place.
-
-        A turn without a time has that of the last one before it that named one. `like` carries the kind, tags, scope,
-        importance and source of them all, and the time until one is named. None where all of it is private.
-        """
+        """Return a conversation's statements under one source; `like` has their shared fields, undated turns inherit the last date."""
         if not turns:
             raise InvalidInput("turns is empty; give a list of {speaker, content, at?}.")
         if len(turns) > MAX_TURNS:
@@ -131,10 +122,7 @@ class Intake:
         ]
 
     def _echo(self, entry: Entry, echo: Echo, name: str) -> Statement:
-        """A statement of a line that this server printed: what it says, and whose line it is.
-
-        A digest may be older than what it is about, so its sentences correct nothing.
-        """
+        """Read a printed line as a statement; one of a digest corrects nothing, as the digest may be out of date."""
         source = self._source("words", echo.text, entry.source)
         said = self._statement(entry, source, Span(0, len(echo.text)), name)
         return replace(said, echo_of=echo.id, may_replace=echo.id is not None)
@@ -168,24 +156,22 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What a call is carried out with."""
+    """The context of one call."""
 
     intake: Callable[[Caller, datetime], Intake]
-    """Makes the intake of a caller at a time."""
     clock: Callable[[], datetime]
     operation: Callable[[str, str, Caller], Operation]
-    """Makes an operation of its verb, its summary and its caller."""
 
 
 def read_kind(kind: str) -> Kind:
-    """Raises InvalidInput naming the kinds there are."""
+    """Parse a kind. Raises InvalidInput naming the valid ones."""
     if kind not in KINDS:
         raise InvalidInput(f"kind {kind!r} is none of {', '.join(KINDS)}.")
     return kind
 
 
 def read_tags(tags: Sequence[str]) -> tuple[str, ...]:
-    """Tags in lower case, sorted, without repeats. Raises InvalidInput."""
+    """Return tags in lower case, sorted, without repeats. Raises InvalidInput."""
     clean = sorted({" ".join(require_clean(tag, "tags").split()).removeprefix("#").lower() for tag in tags} - {""})
     if len(clean) > MAX_TAGS:
         raise InvalidInput(f"{len(clean)} tags are too many; give at most {MAX_TAGS}.")
@@ -196,14 +182,14 @@ def read_tags(tags: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_importance(importance: float) -> float:
-    """Raises InvalidInput outside 0 to 1."""
+    """Parse an importance. Raises InvalidInput outside 0 to 1."""
     if not 0 <= importance <= 1:
         raise InvalidInput(f"importance {importance} is outside 0 (trifling) to 1 (vital); 0.5 is ordinary.")
     return float(importance)
 
 
 def read_id(text: str) -> ItemId:
-    """An item's id without its `#`. Raises InvalidInput where the text can't be one."""
+    """Return an item's id without its `#`. Raises InvalidInput."""
     try:
         id_number(text)
     except ValueError:
@@ -213,12 +199,11 @@ def read_id(text: str) -> ItemId:
     return ItemId(text.strip().removeprefix("#").lower())
 
 
-_PERSON = frozenset((USER, "me", "personal", "global"))
-"""What a model calls the scope that holds everywhere."""
+_PERSON = frozenset((USER, "me", "personal", "global"))  # Names for the scope that holds everywhere
 
 
 def read_scope(scope: str, *, project: str | None) -> str:
-    """The scope a name stands for: `project` is the caller's. Raises InvalidInput where there is no such project."""
+    """Return the scope a name stands for. Raises InvalidInput where the caller has no `project`."""
     name = " ".join(require_clean(scope, "scope").split())
     if not name:
         raise InvalidInput("scope is blank; give user, project, or a project's name.")
@@ -257,11 +242,11 @@ _OF_PERSON = re.compile(
     rf"|(?:我|用户)(?:现在|目前|已经)?(?:叫|姓|住在|出生|吃素|的(?:{_OWN_ZH})|对.{{1,12}}过敏|今年.{{1,3}}岁)",
     re.IGNORECASE,
 )
-"""How a statement begins that is about who the user is, in whatever project it is told."""
+"""Matches the beginning of a statement about the user, whatever the project."""
 
 
 def write_scope(scope: str | None, *, kind: Kind, project: str | None, of_person: bool = False) -> str:
-    """Where a statement belongs: as said, else what is about the person and preferences to them, the rest to the project."""
+    """Return a statement's scope: as named, else the user's for preferences and personal facts, else the project's."""
     if scope and scope.strip().casefold() == "all":
         raise InvalidInput("scope 'all' is for looking up; to remember give user, project, or a project's name.")
     if scope:
@@ -270,12 +255,12 @@ def write_scope(scope: str | None, *, kind: Kind, project: str | None, of_person
 
 
 def read_moment(text: str, name: str, *, now: datetime) -> int:
-    """The start of the period named, at face value. Raises InvalidInput naming the argument."""
+    """Return the start of the named period, at face value. Raises InvalidInput naming the argument."""
     return read_period(text, name, now=now).start
 
 
 def read_period(text: str, name: str, *, now: datetime) -> Period:
-    """The period named, at face value. Raises InvalidInput naming the argument."""
+    """Return the named period, at face value. Raises InvalidInput naming the argument."""
     try:
         return read_time(text, now=now)
     except InvalidInput as problem:
@@ -283,7 +268,7 @@ def read_period(text: str, name: str, *, now: datetime) -> Period:
 
 
 def _pieces(text: str, span: Span) -> list[Span]:
-    """The range whole where it is short enough for one item, else cut by topic and sentence."""
+    """Split a range by topic and sentence where it is too long for one item."""
     passage = text[span.start : span.end]
     if count_tokens(passage) <= SEGMENT_TOKENS:
         return [span]
@@ -291,7 +276,7 @@ def _pieces(text: str, span: Span) -> list[Span]:
 
 
 def _transcript(turns: Sequence[Turn]) -> tuple[str, list[Span]]:
-    """The conversation as text, a turn a paragraph, and where in it each turn's own words stand."""
+    """Render a conversation, a turn a paragraph, with the span of each turn's own words."""
     parts: list[str] = []
     spans: list[Span] = []
     length = 0

@@ -28,26 +28,22 @@ from mcp_memory.remember.scope_suggestions import scope_typo_notes
 from mcp_memory.store import Store
 
 INLINE_TOKENS = 20_000
-"""Text of a call that is embedded before it answers: two to three seconds on two cores. The rest is embedded after."""
-CONTEXT_COST = 3
-"""How often a text is read that has neighbours: once alone, and twice in overlapping windows."""
+"""Embedded before a call answers: two to three seconds on two cores; the rest follows in the background."""
+CONTEXT_COST = 3  # Texts with neighbours are embedded alone and twice in overlapping windows
 ENCODE_BATCH = 64
 LOOKED_UP = 2_000
-"""Words of a call whose idf is looked up, at most: a fifth of a second on a busy machine. The rest counts as rare."""
+"""Words of a call whose idf is queried, a fifth of a second on a busy machine; the rest counts as rare."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to become of statements; the sequences have one entry a statement."""
+    """What becomes of statements; the sequences have one entry a statement."""
 
-    encoder: str | None
-    """Identity of what made the embeddings."""
+    encoder: str | None  # Identity of the encoder of the embeddings
     embeddings: Sequence[Embedding | None]
     ids: Sequence[ItemId]
-    """Of the items that they become where they are new."""
     decisions: Sequence[Decision]
     replaced: Mapping[int, ReplacedPassages]
-    """By the number of a statement, the passages it replaces as a later version of a text."""
     context: PlanningContext
 
     def steps(self) -> list[AddItem]:
@@ -65,7 +61,7 @@ class _Plan:
         ]
 
     def elsewhere(self, number: int) -> Item | None:
-        """The item of another scope that says a new statement of words in the same words."""
+        """Return the item of another scope with the same words as a new statement."""
         decision = self.decisions[number]
         if not isinstance(decision, Add) or decision.statement.source.kind != "words":
             return None
@@ -74,7 +70,7 @@ class _Plan:
 
 
 class Rememberer:
-    """Decides what statements are to what a store knows, and stores them. Thread-safe."""
+    """Plans statements against what a store knows, and stores them. Thread-safe."""
 
     def __init__(self, store: Store, encoder: BackgroundEncoder, new_id: Callable[[], str]) -> None:
         self._store = store
@@ -124,7 +120,7 @@ class Rememberer:
     def preview(
         self, statements: Sequence[Statement], *, progress: Progress, inline: int = INLINE_TOKENS
     ) -> list[RememberedItem]:
-        """Return what would become of each statement, in the order given; nothing is stored. Raises as remember does."""
+        """Return what would become of each statement, in order, without storing anything. Raises as remember does."""
         plan = self._plan(statements, progress, inline)
         return [
             _result(decision, _expected(decision, new)) for decision, new in zip(plan.decisions, plan.ids, strict=True)
@@ -170,7 +166,7 @@ class Rememberer:
         return _Plan(request.encoder, embeddings, ids, decisions, passages, context)
 
     def _writing_encoder(self) -> Encoder | None:
-        """The encoder where it is up and its vectors are the ones that serve."""
+        """Return the encoder where it is ready and its vectors are the ones that serve."""
         encoder = self._encoder.ready()
         if encoder is not None and not self._registered:
             self._registered = self._store.register_encoder(encoder.identity, encoder.dimensions)
@@ -230,7 +226,7 @@ def _estimated(statement: Statement, context: PlanningContext) -> Statement:
 def _comparable(
     statements: Sequence[Statement], neighbours: Sequence[Sequence[Neighbour]], encoder: Encoder | None
 ) -> Sequence[Sequence[Neighbour]]:
-    """The neighbours, without cosines where the encoder does not know the language of a statement."""
+    """Return the neighbours, without cosines where the encoder does not know the language of a statement."""
     if encoder is None or not encoder.languages:
         return neighbours
     return [
@@ -260,7 +256,7 @@ def _embed_first(
 
 
 def _expected(decision: Decision, new: ItemId) -> Outcome:
-    """The outcome of a decision where the store has not changed since."""
+    """Return the outcome of a decision where the store has not changed since."""
     match decision:
         case Confirm(of=of):
             return Outcome("known", of.id, of.id)
@@ -271,7 +267,7 @@ def _expected(decision: Decision, new: ItemId) -> Outcome:
 
 
 def _result(decision: Decision, outcome: Outcome, *, elsewhere: Item | None = None) -> RememberedItem:
-    """The result for one statement; `of` only where the store still saw it as the plan did."""
+    """Build one statement's result; `of` only where the store still saw it as the plan did."""
     assert outcome.id is not None
     text = decision.statement.text
     match decision, outcome.status:

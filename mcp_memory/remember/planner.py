@@ -23,21 +23,16 @@ right and 25 of 100 changes are found at 0.88; 97 and 42 at 0.75 (2026-12-01).
 """
 DOUBT = 0.5
 """Probability from which another candidate makes it doubtful which one a statement changes: it replaces none then."""
-SHOWN = 0.24
-"""Probability from which a known item is shown beside a new one, with the call that would replace it."""
-SCORED = 5
-"""Candidates that are scored, the closest by words and cosine."""
-WIDESPREAD = 64
-"""Statements of a call that may share a word for it to lead from one to another; more than that tell nothing apart."""
-BESIDE = 8
-"""Statements of the same call that one is compared with."""
+SHOWN = 0.24  # Probability from which a known item is shown next to a new one, with the call that would replace it
+SCORED = 5  # Scored candidates, the closest by words and cosine
+WIDESPREAD = 64  # Statements of a call that may share a word before it is ignored
+BESIDE = 8  # Statements of the same call that one is compared with
 LASTING: frozenset[Kind] = frozenset({"fact", "preference", "decision", "note"})
 """Kinds that may correct each other. A procedure corrects its own kind only."""
 HAPPENED: frozenset[Kind] = frozenset({"event", "tool"})
 """Kinds of what happened, which correct nothing: a call with another value is another call."""
 
-Key: TypeAlias = tuple[str, str]
-"""A scope and a word."""
+Key: TypeAlias = tuple[str, str]  # A scope and a word
 
 
 def plan(
@@ -65,13 +60,10 @@ def plan(
 
 @dataclass(slots=True)
 class BatchState:
-    """What became of the earlier statements of a call."""
-
     items: list[Item] = field(default_factory=list[Item])
-    gone: set[ItemId] = field(default_factory=set[ItemId])
-    """Items that they replaced."""
+    gone: set[ItemId] = field(default_factory=set[ItemId])  # Replaced items
     words: dict[Key, list[int]] = field(default_factory=lambda: defaultdict[Key, list[int]](list))
-    """By scope and word, the numbers of the items that contain it."""
+    """Numbers of the items with a word."""
     ids: dict[tuple[str, bytes], ItemId] = field(default_factory=dict[tuple[str, bytes], ItemId])
 
     def take(self, decision: Decision, identifier: ItemId) -> None:
@@ -90,7 +82,7 @@ class BatchState:
         self.items.append(item)
 
     def repeats(self, statement: Statement) -> bool:
-        """Decide whether the call has the same statement before, not replaced since."""
+        """Return whether the call already has the same statement, not replaced since."""
         known = self.ids.get((statement.scope, normal_hash(statement.spoken)))
         return known is not None and known not in self.gone
 
@@ -142,11 +134,7 @@ def choose_scope(
     named: Mapping[ItemId, Item],
     state: BatchState,
 ) -> Decision:
-    """What a statement is in its scope, or where nobody gave it one in the other that it may belong to.
-
-    It is the user's where it repeats what is known of them, and goes wherever it says of the user what changes something
-    there. What else it changes in the other scope may well still hold there: it is kept and shown as similar.
-    """
+    """Choose a statement's scope; one nobody named is the user's where it repeats or changes something known of them."""
     home, *others = [
         decide(
             replace(statement, scope=scope),
@@ -187,7 +175,7 @@ _OF_USER = re.compile(
     r"(?:i|my|the user|user)\b|\W*(?:更正|其实|现在|最近|今年|上周|上个月|刚刚?)?[，,：:]?(?:我(?!们)|用户)",
     re.IGNORECASE,
 )
-"""How a statement begins that says something of the user."""
+"""Matches the beginning of a statement about the user."""
 
 
 def decide(
@@ -259,7 +247,7 @@ def _probability(statement: Statement, candidate: Neighbour) -> float:
 
 
 def _may_replace(statement: Statement, item: Item) -> bool:
-    """Decide whether a statement of its kind, origin and time can take the place of an item."""
+    """Return whether a statement's kind, origin and time allow it to replace an item."""
     if not statement.may_replace or statement.kind in HAPPENED or "://" in (statement.source.origin or ""):
         return False
     if not (statement.kind == item.kind or {statement.kind, item.kind} <= LASTING):
@@ -274,10 +262,10 @@ def _may_replace(statement: Statement, item: Item) -> bool:
 _OTHER_WORDS = {"live": "moved", "lives": "moved", "moved": "live", "relocated": "live"} | dict.fromkeys(
     ["job", "started", "joined", "hired"], "work"
 )
-"""With which word else a home or a job is stated."""
+"""Alternative words for a home or a job."""
 
 
 def candidate_terms(text: str) -> list[str]:
-    """Return the words that find the statements which a text may replace: its own, and others for a home or a job."""
+    """Return the words to search for the statements a text may replace."""
     terms = compared_words(text)
     return list(dict.fromkeys([*terms, *(_OTHER_WORDS[term] for term in terms if term in _OTHER_WORDS)]))

@@ -8,7 +8,6 @@ from mcp_memory.domain.results import Remembered, RememberedItem
 from mcp_memory.domain.steps import Step
 
 Progress = Callable[[int, int], None]
-"""Gets how many are done, of how many."""
 
 
 def no_progress(done: int, total: int) -> None:

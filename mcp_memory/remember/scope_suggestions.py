@@ -7,8 +7,7 @@ from mcp_memory.domain.call_hints import Speech
 from mcp_memory.domain.model import USER, Caller
 from mcp_memory.privacy.sanitizing import line as one_line
 
-ALIKE = 0.8
-"""How alike two names must be for one to be asked about (difflib's ratio): a letter too few or two swapped, of five."""
+ALIKE = 0.8  # difflib's ratio: a letter too few or two swapped, of five
 
 
 def similar_scopes(asked: str, known: Sequence[str]) -> list[str]:
@@ -26,7 +25,7 @@ def similar_scopes(asked: str, known: Sequence[str]) -> list[str]:
 
 
 def scope_typo_notes(named: Collection[str], known: Sequence[str], caller: Caller) -> tuple[str, ...]:
-    """Return a note on each scope of new statements that is new itself and nearly named as a known one."""
+    """Return a note on each new scope of statements that closely resembles a known one."""
     return tuple(
         f"{one_line(name)} is a scope that nothing had before{_if_another(near, caller.speech)}"
         for name in sorted(set(named) - {USER, caller.project})
@@ -35,7 +34,7 @@ def scope_typo_notes(named: Collection[str], known: Sequence[str], caller: Calle
 
 
 def unknown_scope_notes(asked: Sequence[str], known: Sequence[str], speech: Speech) -> tuple[str, ...]:
-    """Return a note where nothing is in the one scope asked for, and another's name is nearly or in part the same."""
+    """Return a note where the one scope asked for is empty and another's name is similar."""
     near = similar_scopes(asked[0], known) if len(asked) == 1 else []
     return (f"Nothing has the scope {one_line(asked[0])}{_if_another(near, speech)}",) if near else ()
 

@@ -31,24 +31,17 @@ from mcp_memory.sqlite.schema import (
 log = logging.getLogger(__name__)
 
 Old: TypeAlias = Literal["back up and migrate", "migrate", "leave"]
-BUSY_TIMEOUT_MS = 30_000
-"""How long a statement waits for another process; a bulk import of another process holds the lock for under a second."""
-READERS = 4
-"""Connections kept open for the next to read, each with up to 2 MB of pages; more are closed after use."""
-LOG_KEPT = 64_000_000
-"""Bytes of the log that are kept once it is in the file: SQLite would leave the largest it ever was."""
+BUSY_TIMEOUT_MS = 30_000  # A bulk import of another process holds the lock for under a second
+READERS = 4  # Connections kept open for reading, each with up to 2 MB of pages; more are closed after use
+LOG_KEPT = 64_000_000  # Bytes of the log that are kept after a checkpoint; SQLite would leave its largest size
 Synchronous = Literal["full", "normal"]
-"""When a change is acknowledged: `full` once it is on the disk; `normal` once the system has it, so that losing power, or
-the system itself, may take the last ones back, none of them by half."""
-SYNCHRONOUS: Synchronous = "full"
-"""Nothing that was acknowledged may be lost; docs/reliability.md says what that costs."""
-EMPTYING_MS = 100
-"""How long emptying the log waits for those who read an old state of it: nobody can write meanwhile."""
+"""`full` acknowledges a change once it is on the disk; `normal` may lose the last ones, each as a whole, in a power cut."""
+SYNCHRONOUS: Synchronous = "full"  # Nothing acknowledged may be lost; docs/reliability.md states the cost
+EMPTYING_MS = 100  # Nobody can write while a checkpoint waits for readers of an old state
 EMPTYING_TRIES = 5
 WAL_RETRIES = 200
 """Times 25 ms. Switching a new file to WAL ignores the busy timeout, so processes that open it at once must retry."""
-REOPENINGS = 5
-"""Times that a file may be replaced while it is opened: encrypting it does that, once."""
+REOPENINGS = 5  # Retries where a file is replaced while it is opened: encrypting it does that, once
 
 
 WRITABLE = "Make it and its directory writable, or copy it to where they are."
@@ -112,15 +105,11 @@ class Database:
 
     @property
     def encryption(self) -> str | None:
-        """The cipher of the file; None where it is plain."""
+        """The cipher; None for a plain file."""
         return cipher.CIPHER_NAME if self.key else None
 
     def _open_writer(self) -> apsw.Connection:
-        """Return the connection that writes. It holds a lock on the file as long as it lasts, so that none takes its
-        place.
-
-        Where one did before there was the lock, the file of that name is opened again.
-        """
+        """Return the writing connection, whose lock keeps another file from taking this one's place; reopen where one just did."""
         given = self.key
         for _ in range(REOPENINGS):
             self.key = given
@@ -141,7 +130,6 @@ class Database:
         raise Conflict(f"{self.path} is replaced again and again by another process. Nothing was changed; try again.")
 
     def connect(self) -> apsw.Connection:
-        """Open a connection, which the caller closes."""
         if self.read_only:
             flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
             suffix = "?immutable=1" if self._immutable else ""
@@ -215,11 +203,7 @@ class Database:
 
     @contextlib.contextmanager
     def write(self) -> Generator[apsw.Connection]:
-        """Yield the writing connection inside one immediate transaction: committed at the end, rolled back on any
-        error.
-
-        Raises ReadOnly where the file may only be read.
-        """
+        """Yield the writing connection in one immediate transaction, rolled back on any error. Raises ReadOnly."""
         self._require_writable()
         with self._repairing(), self._write_lock, driver_errors(self.path):
             self._require_open()
@@ -242,10 +226,7 @@ class Database:
                 self._empty_log(0)
 
     def checkpoint(self) -> None:
-        """Move the WAL into the file and empty it, so that nothing erased stays behind in it.
-
-        Where others go on reading an old state for longer than a moment, it is done after a later change.
-        """
+        """Empty the WAL into the file, so that nothing erased stays in it; while others read an old state, after a later change."""
         with self._write_lock, driver_errors(self.path):
             self._require_open()
             self._log_to_empty = True
@@ -256,8 +237,7 @@ class Database:
         log.warning("someone is reading an old state of %s; its log still holds what was erased", self.path)
 
     def _empty_log(self, patience_ms: int) -> bool:
-        """Return whether the WAL could be emptied. Where the disk fails, what was changed is still in it, and
-        acknowledged."""
+        """Return whether the WAL could be emptied; what was changed is still acknowledged where the disk fails."""
         self._writer.set_busy_timeout(patience_ms)
         try:
             [(busy, *_)] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -277,10 +257,7 @@ class Database:
         raise ReadOnly(f"{self.path} is open for reading only, so nothing can be changed in it.")
 
     def require_same_file(self) -> None:
-        """Raise Unusable where the file is not where it was, and Replaced where another is there now.
-
-        What is written to a file that has lost its name goes to nobody.
-        """
+        """Raise Unusable where the file is gone, and Replaced where another has its name: writes to it would be lost."""
         found = identity(self.path)
         if found is None:
             raise Unusable(
@@ -322,10 +299,7 @@ class Database:
 
     @contextlib.contextmanager
     def index_writer(self) -> Generator[apsw.Connection]:
-        """Yield a writing connection for work on indexes, which begins and ends its transactions itself.
-
-        A loss of power may take its last ones back, and never one of the others' before them. Raises ReadOnly.
-        """
+        """Yield a writing connection with transactions of its own; a power cut may take its last ones. Raises ReadOnly."""
         self._require_writable()
         with self._repairing(), driver_errors(self.path):
             self.require_same_file()
@@ -337,16 +311,13 @@ class Database:
                 connection.close()
 
     def copy_to(self, target: Path) -> None:
-        """Write the file as it is at one moment to `target`, for this user only, while others write."""
+        """Write a snapshot to `target`, for this user only, while others write."""
         with driver_errors(target), contextlib.closing(self.connection()) as connection:
             make_file(target)
             connection.execute("VACUUM INTO ?", (str(target),))
 
     def copy_checked(self, target: Path, problems: Callable[[apsw.Connection], Iterable[str]]) -> None:
-        """Write a copy and put it at `target` only where `problems` finds nothing wrong in it.
-
-        Raises Conflict where `target` exists already, Unusable where it can't be written or the copy is not sound.
-        """
+        """Write a checked copy to `target`. Raises Conflict where it exists, Unusable where it fails or the copy is damaged."""
         if target.exists():
             raise Conflict(f"{target} exists already; name a file that does not.")
         unfinished = backup_names.unfinished(target)
@@ -388,7 +359,6 @@ class Database:
                 return target
 
     def connection(self) -> apsw.Connection:
-        """Open a connection outside every transaction, which the caller closes."""
         with driver_errors(self.path):
             self._require_open()
             return self.connect()
@@ -424,7 +394,7 @@ class Database:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Which file a name leads to now: its device and its number there; None where there is none."""
+    """Return the device and inode of a name now; None where there is no file."""
     try:
         found = os.stat(path)
     except OSError:

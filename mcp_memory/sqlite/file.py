@@ -19,12 +19,11 @@ from mcp_memory.sqlite.rows import fetch
 
 log = logging.getLogger(__name__)
 
-DATED = 500
-"""Texts between two commits whose dates are read: 0.1 s."""
+DATED = 500  # Texts dated per transaction: 0.1 s
 
 
 class DatabaseFile:
-    """The file that a SqliteStore keeps its memories in. Thread-safe."""
+    """The file of a SqliteStore. Thread-safe."""
 
     def __init__(self, database: Database, *, clock: Callable[[], int], max_size: int | None) -> None:
         self._database = database
@@ -33,12 +32,11 @@ class DatabaseFile:
 
     @property
     def is_limited(self) -> bool:
-        """Whether the file may grow to a certain size only."""
         return self._max_size is not None
 
     @property
     def encryption(self) -> str | None:
-        """The cipher that the file is encrypted with; None where it is not."""
+        """The cipher; None for a plain file."""
         return self._database.encryption
 
     def usage(self) -> Room:
@@ -70,25 +68,19 @@ class DatabaseFile:
         return iter(found)
 
     def backup(self, target: Path) -> None:
-        """Write a checked copy of the file as it is at one moment to `target`, while others write.
-
-        Raises Conflict where `target` exists, Unusable where it can't be written or the copy is damaged.
-        """
+        """Write a checked snapshot to `target`. Raises Conflict where it exists, Unusable where it fails or is damaged."""
         checks.backup(self._database, target)
 
     def compact(
         self, progress: Callable[[int, int], None] = lambda done, total: None, *, whole: bool = False
     ) -> tuple[int, int]:
-        """Give what is free in the file back to the disk, while others use it; return its bytes before and after.
-
-        Raises Conflict for a large file of an early version without `whole`: nobody can write while that is rewritten.
-        """
+        """Return free pages to the disk; return the bytes before and after. Raises Conflict for a large early file without `whole`."""
         before = size_of(self._database.path)
         vacuum.compact(self._database, progress, whole=whole)
         return before, size_of(self._database.path)
 
     def index_dates(self, *, zone_offset: int) -> bool:
-        """Index the dates of DATED texts that were stored before there was that index; return whether more may be left."""
+        """Index the dates of DATED texts that lack them; return whether more may be left."""
         with self._database.read() as connection:
             if not postings.lacks_dates(connection):
                 return False

@@ -13,16 +13,14 @@ from mcp_memory.sqlite.index.query_terms import HAPPENED, conditions
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, item_columns, items
 
 STATES = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id"
-PAGE = 1_000
-"""Items that a scan reads at once."""
-VAGUE = 100 * DAY
-"""A season, which may still tell of a day in it; a year does not."""
+PAGE = 1_000  # Items per read of a scan
+VAGUE = 100 * DAY  # A season, which may still concern a day in it; a year does not
 
 
 def listing(
     connection: apsw.Connection, *, where: Filter, limit: int, offset: int = 0, in_periods: Sequence[Period] = ()
 ) -> list[Item]:
-    """See store.Items. Columns are read only of the items that are returned, not of all that are sorted."""
+    """See store.Items. Columns are read of the returned items only, not of all that are sorted."""
     condition, bound = conditions(where)
     if in_periods:
         condition += f" AND ({_IN_PERIODS})"
@@ -85,7 +83,7 @@ _UNFOLDED = """
 def page(
     connection: apsw.Connection, after: int, *, scopes: Sequence[str], kinds: Sequence[Kind]
 ) -> list[tuple[Any, ...]]:
-    """Return the next rows of a scan that `scanned` reads, PAGE at most; each begins with its item's number."""
+    """Return the next PAGE rows of a scan for `scanned`; each begins with its item's number."""
     return fetch(
         connection,
         f"""

@@ -18,22 +18,20 @@ NETWORK = frozenset(
     "fuse.rclone fuse.s3fs fuse.sshfs gfs gfs2 glusterfs gpfs lustre ncpfs nfs nfs3 nfs4 ocfs2 orangefs remote smb3 smbfs "
     "webdav".split()
 )
-"""Filesystems that other machines write to as well: SQLite's log is shared through memory, which they do not share."""
+"""Filesystems shared between machines, which don't share the memory that a WAL needs."""
 
-SHARED = 32_768
-"""Bytes of the file that SQLite shares with other processes, at least."""
+SHARED = 32_768  # Bytes of the WAL's shared memory, at least
 
 Mounts = list[tuple[str, str]]
-"""Mount points and the types of their filesystems, the later over the earlier."""
 
 
 def place_of(path: Path) -> Path:
-    """Return where the file of a name lies, or will lie, with its WAL: elsewhere where the name is a symbolic link."""
+    """Return the real path of the file, where its WAL lies too."""
     return path.resolve() if path.is_symlink() else path
 
 
 def mounts_here() -> Mounts:
-    """Return the mounts of this machine, as far as the operating system tells."""
+    """Return this machine's mounts, as far as the operating system reports them."""
     if sys.platform == "linux":
         return read_mountinfo(Path("/proc/self/mountinfo").read_text("utf-8", "replace"))
     if sys.platform == "darwin":
@@ -73,7 +71,7 @@ def read_mount_command(text: str) -> Mounts:
 
 
 def network_filesystem(path: Path, mounts: Callable[[], Mounts] | None = None) -> str | None:
-    """Return the type of the network filesystem that `path` lies on; None where it is local, or unknown."""
+    """Return the type of the network filesystem of `path`; None where it is local or unknown."""
     if sys.platform == "win32":
         return _windows_share(path)
     try:
@@ -99,11 +97,7 @@ def _windows_share(path: Path) -> str | None:
 
 
 def prepare_path(path: Path, *, read_only: bool) -> bool:
-    """Create what must be there before opening; return whether the file may only be read.
-
-    An empty file is taken for a new one, as `touch` and `mktemp` make them, and the log says so. Raises Unusable where a
-    log lies beside it, which SQLite would throw away: that file was emptied.
-    """
+    """Prepare the path for opening; return whether it is read-only. Raises Unusable for an emptied file with a WAL."""
     if path.is_dir():
         raise Unusable(f"{path} is a directory. Name a file with --database, for example {path / 'memory.db'}.")
     place = place_of(path)
@@ -137,8 +131,7 @@ def _holds_something(path: Path) -> bool:
 
 
 def is_full(path: Path) -> bool:
-    """Return whether the disk has no room for the files SQLite makes next to a database: then not even reading can
-    begin."""
+    """Return whether the disk has no room for SQLite's side files, without which not even reading works."""
     there = next((above for above in (path, *path.absolute().parents) if above.is_dir()), path)
     try:
         return shutil.disk_usage(there).free < SHARED
@@ -152,14 +145,14 @@ def size_of(path: Path) -> int:
 
 
 def settle(unfinished: Path, target: Path) -> None:
-    """Rename a file once it is on the disk, so that a power cut leaves it whole or not there."""
+    """Rename a file once it is synced, so that a power cut leaves it whole or absent."""
     sync(unfinished)
     unfinished.replace(target)
     sync(target.parent)
 
 
 def settle_new(unfinished: Path, target: Path) -> None:
-    """Do the same for a name that is free. Raises Conflict where it is taken by now."""
+    """Rename a file to a free name once it is synced. Raises Conflict where the name is taken."""
     sync(unfinished)
     try:
         os.link(unfinished, target)
@@ -173,7 +166,7 @@ def settle_new(unfinished: Path, target: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a directory, are on the disk."""
+    """Sync a file, or the names in a directory."""
     if os.name == "nt" and path.is_dir():
         return  # a directory can't be opened there
     descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)

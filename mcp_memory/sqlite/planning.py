@@ -32,14 +32,13 @@ PRESENT = f"SELECT {ITEM_COLUMNS} FROM revisions AS r JOIN items AS i ON i.id = 
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """One request, answered from what one connection sees."""
+    """One request, answered from the snapshot of one connection."""
 
     connection: apsw.Connection
     request: PlanningRequest
     search: VectorSearch
     frequencies: DocumentFrequencies
-    encoder_id: int | None
-    """The number of the encoder that serves; None where it is not that of the request."""
+    encoder_id: int | None  # None where the request's encoder does not serve
 
     def context(self) -> PlanningContext:
         statements = self.request.statements
@@ -111,7 +110,7 @@ class Gathering:
             found[number] += near.items()
 
     def _nearest(self, vector: Vector | None, where: Filter) -> dict[int, float]:
-        """The states nearest to a vector with their cosines, best first."""
+        """Return the nearest states with their cosines, best first."""
         encoder = self.encoder_id
         if vector is None or encoder is None:
             return {}
@@ -125,7 +124,7 @@ class Gathering:
         return {one.revision_id: one.score for one in candidates}
 
     def _rarest(self, terms: Sequence[str]) -> str:
-        """The terms that the fewest states hold, up to TERMS, and TERM_STATES in all; none where nobody does."""
+        """Return the rarest terms, up to TERMS, and TERM_STATES in all; none where no state holds any."""
         held = self.frequencies.counts(self.connection, terms)
         chosen: list[str] = []
         left = TERM_STATES
@@ -151,7 +150,6 @@ class Gathering:
         return dict(zip(holding, idf, strict=True)), rarest, total
 
     def _scopes(self, asked: set[str]) -> list[str]:
-        """All scopes, where any of those asked for has no live item yet."""
         if all(self.connection.execute(f"SELECT 1 {_LIVE} AND scope = ? LIMIT 1", (scope,)).get for scope in asked):
             return []
         return [name for (name,) in fetch(self.connection, _SCOPES)]

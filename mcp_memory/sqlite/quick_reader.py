@@ -28,14 +28,12 @@ from mcp_memory.sqlite.index.query_terms import (
 from mcp_memory.sqlite.rows import fetch, item_columns
 from mcp_memory.sqlite.rows import item as item_of
 
-PLACES = 20_000
-"""Places of terms that are read before common terms are left out: 5 ms."""
-LOOKED_AT = 60
-"""States with the rarest words in common that are scored."""
+PLACES = 20_000  # Postings read before common terms are left out: 5 ms
+LOOKED_AT = 60  # States with the rarest common words that are scored
 
 
 class QuickReader:
-    """A file open for reading. Raises as SqliteStore does where it cannot be read, or has an older schema."""
+    """Reads one file. Raises as SqliteStore does where it cannot be read, or has an older schema."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, read_only=True, prepare=prepare)
@@ -64,21 +62,16 @@ class QuickReader:
             return lineage.replaced_by(connection, ids, as_of=as_of)
 
     def topics(self, *, scopes: Sequence[str], limit: int) -> tuple[list[Topic], list[Topic]]:
-        """Return the derived topics, the latest changed first, and the digests that were handed in."""
+        """Return the derived topics, the latest changed first, and the submitted digests."""
         with self._database.read() as connection:
             return topic_rows.topics(connection, scopes=scopes, limit=limit), topic_rows.digests(connection)
 
     def has_source(self, origin: str) -> bool:
-        """Return whether a source of this very origin is stored."""
         with self._database.read() as connection:
             return bool(connection.execute("SELECT 1 FROM sources WHERE origin = ? LIMIT 1", (origin,)).get)
 
     def found(self, query: str, *, where: Filter) -> list[Hit]:
-        """Return the states that share words with a query, best first, scored by their share of the query.
-
-        The share is its BM25 over that of a text of average length that holds each of the query's terms once; its parts
-        count the terms it shares, of how many.
-        """
+        """Return matching states, best first; their share of the query is BM25 relative to an average text with all its terms."""
         with self._database.read() as connection:
             terms = searched_terms(connection, query, self._frequencies)
             counts = {term: self._frequencies.of(connection, term) for term in terms}
@@ -110,8 +103,7 @@ class QuickReader:
 
 
 def _likeliest(connection: apsw.Connection, weights: Mapping[str, float], counts: Mapping[str, int]) -> list[int]:
-    """Return the states whose words in common with the query are rarest, of all scopes; rare words are looked up
-    first."""
+    """Return the states that share the rarest words with the query, of all scopes."""
     sums: dict[int, float] = defaultdict(float)
     places = 0
     for term in sorted(weights, key=lambda term: counts[term]):

@@ -8,21 +8,17 @@ from mcp_memory.domain.size import Room, format_size
 from mcp_memory.domain.steps import AddItem, AmendItem, KeepDigest, Step
 from mcp_memory.errors import Unusable
 
-TO_COME = 2_000
-"""Bytes that an item takes later, for its vector and in its topics (python -m bench.scale: 2,450 an item in all)."""
+TO_COME = 2_000  # Bytes an item takes later, for vector and topics (python -m bench.scale: 2,450 an item in all)
 
 
 def room(connection: apsw.Connection, limit: int | None) -> Room:
-    """Return how much is in use: the pages of the file without the free ones, which are reused before it grows."""
+    """Return the bytes in use: all pages but the free ones."""
     pages: int = connection.pragma("page_count") - connection.pragma("freelist_count")
     return Room(pages * int(connection.pragma("page_size")), limit)
 
 
 def require_room(connection: apsw.Connection, limit: int | None, steps: Sequence[Step]) -> None:
-    """Raise Unusable where the steps that were just carried out exceed the limit.
-
-    What takes away, takes back or only counts is let through, so that a full store can be emptied.
-    """
+    """Raise Unusable where the steps just carried out exceed the limit; deletions, undos and counts always pass."""
     if limit is None or not any(_keeps(step) for step in steps):
         return
     found = room(connection, limit)

@@ -26,19 +26,18 @@ REVISION_FIELDS = (
     "review_after",
     "normal_hash",
 )
-"""What a state says, beside which state it is and when."""
+"""The fields of a state besides its identity and time."""
 
 OPERATION_COLUMNS = """
     o.id, o.verb, o.at, o.client, o.session, o.summary, o.undoes, o.erased,
     coalesce((SELECT u.takes_back FROM operations AS u WHERE u.undoes = coalesce(o.undoes, o.id)
         ORDER BY u.at DESC, u.id DESC LIMIT 1), 0) <> coalesce(o.takes_back, 0)
 """
-"""What `operation` reads."""
+"""The columns that `operation` reads."""
 OPERATION_WIDTH = 9
 
 
 INDEXED = "FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE r.status = 'live'"
-"""The states that the indexes hold."""
 
 
 def holds(alias: str, as_of: int | None) -> str:
@@ -66,7 +65,6 @@ def item_columns(as_of: int | None = None) -> str:
 
 
 ITEM_COLUMNS = item_columns()
-"""The same, as it is now."""
 
 
 def item(row: tuple[Any, ...]) -> Item:
@@ -75,7 +73,6 @@ def item(row: tuple[Any, ...]) -> Item:
 
 
 def items(rows: Sequence[tuple[Any, ...]]) -> list[Item]:
-    """Return the items of rows of item_columns."""
     own, sources = id_texts([row[0] for row in rows]), id_texts([row[1] for row in rows])
     return [
         Item(
@@ -112,7 +109,7 @@ def items(rows: Sequence[tuple[Any, ...]]) -> list[Item]:
 
 
 def states(connection: apsw.Connection, revision_ids: Collection[int], *, as_of: int | None = None) -> dict[int, Item]:
-    """Return states by their ids; those that are gone are left out."""
+    """Return states by id; missing ones are left out."""
     found = fetch(
         connection,
         f"SELECT {item_columns(as_of)} FROM revisions AS r JOIN items AS i ON i.id = r.item_id "
@@ -123,7 +120,6 @@ def states(connection: apsw.Connection, revision_ids: Collection[int], *, as_of:
 
 
 def operation(row: tuple[Any, ...]) -> Operation:
-    """Return the operation that OPERATION_COLUMNS describe."""
     number, verb, at, client, session, summary, undoes, erased, undone = row
     return Operation(
         OperationId(id_text(number)),
@@ -139,7 +135,7 @@ def operation(row: tuple[Any, ...]) -> Operation:
 
 
 def number_of(identifier: str) -> int:
-    """Return the number of an id. Raises NotFound, since what is no id is nobody's id."""
+    """Return the number of an id. Raises NotFound for a malformed one, which nobody has."""
     try:
         return id_number(identifier)
     except ValueError:

@@ -8,11 +8,9 @@ import apsw
 
 from mcp_memory.errors import Unusable
 
-APPLICATION_ID = 0x6D6D656D
-"""`mmem`: what marks a SQLite file as ours."""
+APPLICATION_ID = 0x6D6D656D  # `mmem`, which marks a SQLite file as ours
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Gets how many are done of how many."""
 
 
 def no_progress(done: int, total: int) -> None:
@@ -20,7 +18,7 @@ def no_progress(done: int, total: int) -> None:
 
 
 def schema_version(connection: apsw.Connection) -> int:
-    """Return how many migrations the file has had."""
+    """Return the number of applied migrations."""
     version: int = connection.pragma("user_version")
     return version
 
@@ -38,11 +36,7 @@ def migrations() -> list[str]:
 
 
 def migrate(connection: apsw.Connection, *, before: Callable[[int], None], progress: Progress) -> None:
-    """Migrate a file in one transaction, or leave it as it was.
-
-    `before` gets the version of a file that holds something, while no other process can write to it, and refuses the
-    migration by raising. `progress` counts statements. Raises Unusable where the result would not be sound.
-    """
+    """Migrate in one transaction; `before` may refuse by raising, `progress` counts statements. Raises Unusable if unsound."""
     scripts = migrations()
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -18,15 +18,13 @@ from mcp_memory.sqlite.index.topic_rows import SHOWN
 from mcp_memory.sqlite.index.topics import WAITING
 from mcp_memory.sqlite.rows import fetch
 
-OPENING = 400
-"""Characters of a text whose language is detected: enough, and 100,000 items stay a matter of seconds."""
-GROWTH_DAYS = 30
-"""Days whose growth is counted one by one."""
+OPENING = 400  # Characters used for language detection: 100,000 items stay a matter of seconds
+GROWTH_DAYS = 30  # Days whose growth is counted daily
 AVOIDED = """
     SELECT (SELECT coalesce(sum(seen - 1), 0) FROM items) + (SELECT coalesce(sum(c.times), 0) FROM confirmations AS c
         JOIN operations AS o ON o.id = c.operation_id WHERE c.until_time IS NULL AND o.verb = 'remember')
 """
-"""How often something known was remembered again; an update that confirms avoids nothing."""
+"""Repetitions of known statements; an update that confirms avoids nothing."""
 REPLACEMENTS = """
     SELECT count(*) FROM (SELECT DISTINCT from_id, to_id FROM links WHERE type = 'replaces' AND until_time IS NULL)
 """
@@ -36,7 +34,7 @@ _TAKEN_BACK = (
     "SELECT count(*) FROM revisions AS r JOIN operations AS o ON o.id = r.operation_id "
     "WHERE r.until_time IS NULL AND r.status = 'forgotten' AND r.restores IS NULL AND o.undoes IS NOT NULL"
 )
-"""What an undo left no state to: nobody forgot it."""
+"""Items without a state left after an undo: nobody forgot them."""
 _DIGESTED = """
     SELECT DISTINCT i.source_id FROM topics AS t JOIN topic_revisions AS m ON m.topic_id = t.id
     JOIN revisions AS r ON r.id = m.revision_id JOIN items AS i ON i.id = r.item_id WHERE t.until_time IS NULL
@@ -55,11 +53,10 @@ _HOLDING = (
     ("truth", "topic"),
     ("topics", "cluster"),
 )
-"""What the tables whose names begin so hold, with their indexes."""
+"""Tables by prefix, and what they hold with their indexes."""
 
 
 def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: int) -> Stats:
-    """How much the file holds."""
     counts = dict(fetch(connection, "SELECT status, count(*) FROM revisions WHERE until_time IS NULL GROUP BY status"))
     log = Path(f"{path}-wal")
     live = counts.get("live", 0)
@@ -124,7 +121,7 @@ def _languages(connection: apsw.Connection) -> dict[str, int]:
 
 
 def _digests(connection: apsw.Connection) -> dict[str, Any]:
-    """The fields of Stats that tell what digests are kept and how much they stand for."""
+    """Return the fields of Stats about digests."""
     [(digests, digest_bytes, stale)] = fetch(
         connection,
         "SELECT count(*), coalesce(sum(octet_length(digest)), 0), coalesce(sum(EXISTS (SELECT 1 FROM topic_revisions AS m "
@@ -153,7 +150,7 @@ def _unindexed(connection: apsw.Connection) -> int:
 
 
 def _sizes(connection: apsw.Connection) -> dict[str, int]:
-    """Bytes of the file's pages by what they hold (SQLite's dbstat)."""
+    """Return bytes of pages by content (SQLite's dbstat)."""
     sizes = {"truth": 0, "words": 0, "vectors": 0, "topics": 0, "other": 0}
     indexes = dict(fetch(connection, "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'index'"))
     for name, size in fetch(connection, "SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE"):

@@ -39,15 +39,12 @@ from mcp_memory.sqlite.rows import REVISION_FIELDS, fetch, number_of
 
 
 class Steps:
-    """Carries out the steps of one operation. Lives as long as its transaction."""
+    """Carries out the steps of one operation, within its transaction."""
 
     def __init__(
         self, connection: apsw.Connection, operation: Operation, *, ids: IdSequence, encoder: str | None
     ) -> None:
-        """Records the operation. Its time is moved past the last one's, so that `as_of` tells any two apart.
-
-        `encoder` made the steps' vectors; they are kept where it serves.
-        """
+        """Record the operation, at a time later than the last one's; vectors are kept where `encoder` serves."""
         self._connection = connection
         self._ids = ids
         last = connection.execute("SELECT coalesce(max(at), 0) FROM operations").get
@@ -68,7 +65,7 @@ class Steps:
         )
 
     def finish(self) -> None:
-        """Do what is done once for all steps: take what was erased out of its sources."""
+        """Finish the operation: blank what was erased in its sources."""
         if self._gone:
             erase.redact(self._connection, self._gone, at=self._at)
 
@@ -129,7 +126,7 @@ class Steps:
         return Outcome("replaced", step.id, step.replaces)
 
     def _first_state(self, step: AddItem, words: bytes) -> dict[str, Any]:
-        """The state a new item begins in. What takes another's place keeps what was decided about that one."""
+        """Return the first state of a new item; a replacement inherits what was decided about its predecessor."""
         state = _first_state(step.statement) | {"normal_hash": words}
         if step.replaces is None:
             return state
@@ -147,7 +144,7 @@ class Steps:
         return state
 
     def _known_source(self, source: Source) -> tuple[int | None, bytes]:
-        """The number of the source where the file knew its text before this operation; and its SHA-256."""
+        """Return the number of a source with this text before the operation, and its SHA-256."""
         if source.id not in self._sources:
             digest = source.sha256
             known: int | None = self._connection.execute(
@@ -157,7 +154,7 @@ class Steps:
         return self._sources[source.id]
 
     def _grown_from(self, source: Source) -> int | None:
-        """The longest earlier conversation that this one begins with word for word: its turns have the same places."""
+        """Return the longest earlier conversation that this one extends word for word, with the same positions."""
         if source.kind != "transcript":
             return None
         if source.id not in self._shorter:
@@ -231,7 +228,7 @@ class Steps:
         return None
 
     def _repeat(self, step: AddItem, known: int, *, source: tuple[int | None, bytes]) -> Outcome:
-        """Count that an item was said again, and keep a longer source it was said in."""
+        """Count a repetition, and keep a longer source."""
         statement = step.statement
         identifier = ItemId(id_text(known))
         self._confirm(known)
@@ -257,7 +254,7 @@ class Steps:
             raise _no_item(number)
 
     def _replace(self, number: int, old: int, statement: Statement) -> bool:
-        """Hide the old item and link to it; False where it is gone since it was found to be out of date."""
+        """Hide the old item and link to it; False where it is gone meanwhile."""
         status = self._connection.execute(
             "SELECT status FROM revisions WHERE item_id = ? AND until_time IS NULL", (old,)
         ).get
@@ -339,7 +336,7 @@ class Steps:
         self._erase_with_tombstones(number)
 
     def _erase_with_tombstones(self, number: int) -> None:
-        """Erase an item, and what was forgotten or taken back of the same scope that says what it says or said."""
+        """Erase an item, and forgotten or undone ones of its scope with the same words."""
         tombstones = fetch(
             self._connection,
             "SELECT DISTINCT r.item_id FROM revisions AS said JOIN revisions AS r ON r.normal_hash = said.normal_hash "
@@ -371,7 +368,7 @@ class Steps:
             self._switch(number, "live", "replaced")
 
     def _show(self, number: int) -> None:
-        """Show an item that was hidden in a pattern again."""
+        """Show an item again that a pattern hid."""
         self._switch(number, "replaced", "live")
 
     def _switch(self, number: int, present: str, wanted: str) -> None:

@@ -51,8 +51,7 @@ from mcp_memory.sqlite.rows import operation as operation_of
 from mcp_memory.sqlite.steps import Steps
 from mcp_memory.store import Before
 
-DROPPED = 2_000
-"""Vectors of another encoder that are dropped in one transaction: 5 MB, 0.1 s in which nobody else can write."""
+DROPPED = 2_000  # Vectors dropped per transaction: 5 MB, 0.1 s without writers
 
 
 class SqliteStore:
@@ -89,7 +88,7 @@ class SqliteStore:
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be changed: asked for, or the file or its directory may not be written."""
+        """Whether nothing can be changed, by request or by permissions."""
         return self._database.read_only
 
     def apply(self, operation: Operation, steps: Sequence[Step], *, encoder: str | None = None) -> list[Outcome]:
@@ -299,7 +298,7 @@ class SqliteStore:
 
 
 def _prepare(connection: apsw.Connection) -> None:
-    """Give a reading connection what the searches need."""
+    """Prepare a reading connection for searches."""
     load_extension(connection)
     query_terms.prepare(connection)
 

@@ -13,6 +13,5 @@ FORMATS: Mapping[str, str] = {"jsonl": "mcp_memory.exchange.exporters.jsonl"}
 
 
 def exporter(name: str) -> Exporter:
-    """Return the function that encodes records in a format."""
     lines: Exporter = import_module(FORMATS[name]).lines
     return lines

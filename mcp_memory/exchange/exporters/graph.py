@@ -12,12 +12,7 @@ BELONGS, ABOUT = "belongs to", "is about"
 
 
 def lines(items: Sequence[Item], topics: Sequence[Topic]) -> Iterator[bytes]:
-    """Yield the lines of the file: entities with their observations, then relations; deterministic.
-
-    A memory is an observation of one entity: its topic, else its first tag, else the person or project it belongs to. Its
-    other tags become relations. A topic or a tag in several scopes is an entity in each. The format has no place for
-    history, kinds and dates.
-    """
+    """Yield entities with a memory each as observation, then relations; deterministic. History, kinds and dates are lost."""
     entities: dict[str, str] = {}
     observations: dict[str, list[str]] = {}
     relations: dict[tuple[str, str, str], None] = {}

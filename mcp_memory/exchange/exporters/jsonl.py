@@ -12,10 +12,7 @@ HEADER = {"format": "mcp-memory", "version": 1}
 
 
 def lines(records: Iterable[Record]) -> Iterator[bytes]:
-    """Yield the lines of the file; the same bytes for the same records in the same order.
-
-    The last line counts the records and has the SHA-256 of all bytes before it, so that truncation is detected.
-    """
+    """Yield the lines; the last counts the records and has the SHA-256 of all before it, which reveals truncation."""
     digest = hashlib.sha256()
     count = 0
     line = encode(HEADER)

@@ -32,13 +32,11 @@ FOREIGN: Mapping[str, str] = {
 }
 """Those of others, by name, and the module that reads each; the first that recognises something reads it."""
 NAMES = (*FORMATS, *FOREIGN)
-"""What --format may give."""
 HEAD = 4096
-"""Bytes that are looked at."""
 
 
 def ours(head: bytes) -> bool:
-    """Return whether a file with this head is in our own format."""
+    """Return whether a file is in our own format."""
     return any(import_module(module).recognises(head) for module in FORMATS.values())
 
 

@@ -12,8 +12,7 @@ from mcp_memory.exchange.importers.parsed import File, Malformed, Package, Parse
 from mcp_memory.exchange.importers.server_memory import with_subject
 
 INDEX = "memory.md"
-OF_PROJECT = True
-"""Such a folder belongs to a project, and so do the facts in it that are not about the person."""
+OF_PROJECT = True  # Facts in such a folder that are not about the person belong to a project
 TYPES: Mapping[str, tuple[str | None, str | None]] = {
     "user": (None, USER),
     "feedback": ("preference", None),

@@ -27,7 +27,7 @@ _TITLE = re.compile(r"\A\s*#[ \t]+[^\n]*\s*\Z")
 
 
 def recognises(package: Package) -> bool:
-    """Return whether a note has a permalink, and there is nothing but notes."""
+    """Return whether there is nothing but notes, and one has a permalink."""
     return any(_is_note(file) for file in package.with_suffix(*MARKDOWN))
 
 

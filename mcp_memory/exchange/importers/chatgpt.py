@@ -25,12 +25,10 @@ _NAME = re.compile(r"conversations(-[0-9]+)?\.json", re.IGNORECASE)
 
 
 def recognises(package: Package) -> bool:
-    """Return whether there are conversations whose messages form a tree."""
     return any(_conversations(file) for file in _files(package)[:1])
 
 
 def read(package: Package) -> Iterator[ReadResult]:
-    """Yield each conversation with its title and the text messages of both sides."""
     for file in _files(package):
         yield from read_each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
 
@@ -78,7 +76,6 @@ def _branch(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _latest(nodes: Mapping[str, Any]) -> str | None:
-    """Return the last leaf."""
     ends = [name for name, node in nodes.items() if not require_object(node).get("children")]
     return ends[-1] if ends else None
 

@@ -23,7 +23,6 @@ SPEAKERS = {"human": "user", "user": "user", "assistant": "assistant"}
 
 
 def recognises(package: Package) -> bool:
-    """Return whether there are conversations with a list of chat messages."""
     files = package.named("conversations.json") if package.whole else package.files
     return any(_conversations(file) for file in list(files)[:1])
 
@@ -76,7 +75,6 @@ def _turn(message: Mapping[str, Any]) -> Turn | None:
 
 
 def _project(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
-    """Yield the instructions and documents of a project, tagged with its name."""
     if record.get("is_starter_project"):
         yield Skipped("a project that Claude comes with")
         return

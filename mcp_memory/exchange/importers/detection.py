@@ -12,11 +12,10 @@ from mcp_memory.exchange.importers.parsed import File, Malformed, Package, ReadP
 EXPORTS = ("mem0", "chatgpt", "claude")
 """Formats of a whole: what lies beside or below the file that tells them belongs to the export."""
 NAMED = 5
-"""Files that are named of those that nothing reads."""
 
 
 def packages_by_format(package: Package) -> dict[str, list[Package]]:
-    """Return, by format, the packages it reads. Raises InvalidInput where nothing is recognised."""
+    """Return the packages by the format that reads them. Raises InvalidInput where nothing is recognised."""
     if not package.whole:
         return {importers.recognise(package): [package]}
     found: dict[str, list[Package]] = {}

@@ -41,10 +41,8 @@ WHEN = ("occurred_at", "date", "created_at", "created", "timestamp", "time", "up
 TAGS = ("tags", "labels", "categories", "keywords")
 KIND = ("kind", "type", "category", "memory_type")
 LISTS = ("memories", "items", "results", "records", "facts", "notes", "data")
-SAMPLE = 20
-"""Records that are looked at to tell whether a file of a folder holds memories."""
-MAX_FIELD = 10_000_000
-"""Characters of a CSV field; the intake takes no more."""
+SAMPLE = 20  # Records that are looked at to tell whether a file of a folder holds memories
+MAX_FIELD = 10_000_000  # Characters; the intake takes no more
 
 
 _OTHERS = re.compile(
@@ -88,9 +86,7 @@ def _says(said: Any) -> bool:
 
 
 def read(package: Package) -> Iterator[ReadResult]:
-    """Yield each string, or object with content, with its tags, kind, date and importance; messages with roles become one
-    conversation.
-    """
+    """Yield each text with its tags, kind, date and importance; messages with roles become one conversation."""
     for file in package.files:
         if file.suffix in (".csv", ".tsv"):
             yield from _csv(file)

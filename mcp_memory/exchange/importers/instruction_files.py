@@ -8,8 +8,7 @@ from mcp_memory.exchange.importers.markdown import blocks, parse_note, resolve_l
 from mcp_memory.exchange.importers.parsed import File, Package, ParsedRecord, ReadResult, Skipped, read_one
 from mcp_memory.exchange.importers.server_memory import with_subject
 
-OF_PROJECT = True
-"""Rules hold in the project that they lie in."""
+OF_PROJECT = True  # Rules hold in the project that they lie in
 NAMES = (
     "claude.md",
     "claude.local.md",
@@ -20,15 +19,13 @@ NAMES = (
     ".clinerules",
     "copilot-instructions.md",
 )
-GEMINI_HEADING = "gemini added memories"
-"""The heading under which Gemini CLI stores remembered facts: facts, not rules."""
+GEMINI_HEADING = "gemini added memories"  # The heading under which Gemini CLI stores remembered facts: facts, not rules
 SETUP_MARKERS = ("<!-- mcp-memory:begin -->", "<!-- mcp-memory:end -->")
 """Between these stands what setup tells a model of this server, which is no memory."""
 _REFERENCE = re.compile(r"@\S+")
 
 
 def recognises(package: Package) -> bool:
-    """Return whether all files are instruction files by their names."""
     return bool(package.files) and all(file.base.lower() in NAMES or file.suffix == ".mdc" for file in package.files)
 
 

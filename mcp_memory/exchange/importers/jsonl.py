@@ -13,18 +13,13 @@ from mcp_memory.exchange.records import ColumnValue, Record, to_row
 
 @dataclass(frozen=True, slots=True)
 class ParsedRow:
-    """A parsed row: the type of its record, and its columns."""
-
-    line: int
-    """From 1."""
+    line: int  # From 1
     type: str
     row: dict[str, ColumnValue]
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A problem with a line, or with the file at that line."""
-
     line: int
     problem: str
 
@@ -33,7 +28,6 @@ class Damage:
 
 
 def recognises(head: bytes) -> bool:
-    """Return whether a file begins with our header, in any version."""
     try:
         first: Any = json.loads(head.partition(b"\n")[0])
     except (ValueError, RecursionError):
@@ -42,11 +36,7 @@ def recognises(head: bytes) -> bool:
 
 
 def read(lines: Iterable[bytes]) -> Iterator[ParsedRow | Damage]:
-    """Yield a record or a problem for each line after the header; empty lines are skipped.
-
-    Raises InvalidInput where the header is not ours or of a newer version. A file that was cut off or changed since its
-    export ends with a Damage.
-    """
+    """Yield a record or a problem for each line; a truncated or changed file ends with a Damage. Raises InvalidInput."""
     rest = iter(enumerate(lines, start=1))
     _, header = next(rest, (1, b""))
     _require_version(header)

@@ -18,8 +18,7 @@ from mcp_memory.exchange.importers.parsed import (
     require_object,
 )
 
-PERSONA = "persona"
-"""The label of the block about the agent itself, which says nothing of the person."""
+PERSONA = "persona"  # The label of the block about the agent itself, which says nothing of the person
 
 
 def recognises(package: Package) -> bool:
@@ -103,7 +102,6 @@ def _spoken(text: str) -> str:
 
 
 def _sent(call: Any) -> str:
-    """Return what an agent said to the person through its messaging tool."""
     function = require_object(call).get("function")
     if not isinstance(function, dict) or cast("dict[str, Any]", function).get("name") != "send_message":
         return ""

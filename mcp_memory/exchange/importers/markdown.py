@@ -19,8 +19,6 @@ _LINK = re.compile(r"!?\[\[([^\[\]|]{1,300})(?:\|([^\[\]]{0,300}))?\]\]")
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A Markdown file: its front matter and its body."""
-
     front: Mapping[str, Any]
     body: str
 
@@ -59,11 +57,9 @@ class Block:
     """A list item with its continuation, or a paragraph; code keeps its lines and stays with the text before it."""
 
     text: str
-    heading: str
-    """What it stands under; empty at the beginning."""
+    heading: str  # What it stands under; empty at the beginning
     item: bool
-    line: int
-    """From 1, in the body."""
+    line: int  # From 1, in the body
 
 
 def parse_note(text: str) -> Note:

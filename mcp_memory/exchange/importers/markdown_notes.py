@@ -32,8 +32,7 @@ _EMBEDDED = re.compile(
 """A picture, a recording or another file that a note shows and that is no note."""
 _COMMENT = re.compile(r"(?<![ \t])[ \t]*%%.*?%%", re.DOTALL)
 _BLOCK_ID = re.compile(r"(?:^|(?<![ \t])[ \t]+)\^[A-Za-z0-9-]+[ \t]*$", re.MULTILINE)
-_FILE = re.compile(r"\.(?!md$)[A-Za-z][A-Za-z0-9]{1,4}$")
-"""How the name of a file ends that is no note."""
+_FILE = re.compile(r"\.(?!md$)[A-Za-z][A-Za-z0-9]{1,4}$")  # How the name of a file ends that is no note
 METADATA_FIELDS = (
     "title",
     "name",
@@ -48,9 +47,8 @@ METADATA_FIELDS = (
     "permalink",
     "uid",
 )
-"""Properties that are read, or say how a note is shown and not what it says."""
-MAX_TAGS = 50
-"""Tags of a note at most, as the intake takes them."""
+"""Properties that are read, or only control how a note is displayed."""
+MAX_TAGS = 50  # As the intake takes them
 DATES = ("date", "created", "created_at", "updated", "modified", "last_modified", "updated_at")
 
 
@@ -74,7 +72,6 @@ def _note(file: File) -> Iterator[ReadResult]:
 
 
 def note_record(file: File, found: Note, *, body: str, tags: tuple[str, ...] = ()) -> ParsedRecord:
-    """Build the record of a note: its body under its title, as one memory or as a document."""
     title = found.text("title") or found.text("name") or file.stem
     kind, also = map_kind(found.text("type"))
     linking = tuple(name for name in link_targets(body) if len(name) <= MAX_TAG and not _FILE.search(name))
@@ -99,7 +96,6 @@ def _shown(text: str) -> str:
 
 
 def _aliases(found: Note) -> tuple[str, ...]:
-    """Return the aliases of a note as tags."""
     with suppress(Malformed):
         return parse_tags(found.front.get("aliases") or found.front.get("alias"))
     return ()

@@ -22,8 +22,7 @@ from mcp_memory.exchange.importers.parsed import (
     text_field,
 )
 
-UNTAGGED = "untagged"
-"""The tag that it gives what has none."""
+UNTAGGED = "untagged"  # The tag of records that have none
 SQLITE = b"SQLite format 3\0"
 DAMAGED = (sqlite3.Error, UnicodeDecodeError)
 """What a damaged database raises; the second is of the names in its errors."""

@@ -12,10 +12,8 @@ from mcp_memory.domain.model import KINDS, Entry, Turn
 from mcp_memory.errors import InvalidInput
 from mcp_memory.language.dates.extraction import read_period
 
-MAX_TAG = 200
-"""Characters of a tag, as the intake takes them; what is longer is no label."""
-MAX_DATE = 100
-"""Characters of a date; what is longer is a text."""
+MAX_TAG = 200  # Characters; a longer one is no label
+MAX_DATE = 100  # Characters; a longer one is a text
 _COUNTED = re.compile(r"(?!(?:19|20)[0-9]{12}$)[0-9]{9,16}(?:\.[0-9]{1,9})?")
 _PACKED = re.compile(r"^((?:19|20)[0-9]{6})([0-9]{6})$")
 _DASHED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -24,7 +22,7 @@ _DAILY = re.compile(
     r"(?:[ _-]+[^\W\d].*)?"
 )
 _DAYS = (datetime(2031, 2, 4, 3, tzinfo=UTC), datetime(2032, 9, 15, 17, tzinfo=UTC))
-"""Two moments that share neither year, season, day of the week nor hour: what means the same on both is a date."""
+"""Two moments that share neither year, season, weekday nor hour: a date means the same on both."""
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -44,12 +42,11 @@ _ALIKE = {
     "workflow": "procedure",
     "choice": "decision",
 }
-"""What other tools call a kind of ours."""
+"""Kinds of other tools, and ours."""
 
 
 _NOT = ("", "0", "false", "no", "null", "none")
-TITLE_FIELDS = ("title", "name")
-"""Fields of what a text is about, which stands before it."""
+TITLE_FIELDS = ("title", "name")  # Put before the text
 BOOKKEEPING_FIELDS = frozenset(
     (
         *(
@@ -70,23 +67,21 @@ BOOKKEEPING_FIELDS = frozenset(
         *("state", "deleted", "is_deleted", "deleted_at", "created_at_iso", "updated_at_iso"),
     )
 )
-"""Fields that say how a tool keeps a record and not what it says, and dates, of which one is enough."""
+"""Bookkeeping fields that say nothing of the content, and dates beyond the one that is read."""
 
 
 class Malformed(Exception):
-    """A record violates its format; the message says how, in words that follow its place."""
+    """A violation of the format; the message follows the record's place."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedRecord:
     """A record: a text, or with `turns` a conversation, whose `entry` has the fields that all turns share."""
 
-    where: str
-    """Its file and its place in it, as a person would look it up."""
+    where: str  # Its file and its place in it, as a person would look it up
     entry: Entry
     turns: tuple[Turn, ...] = ()
-    not_read: tuple[str, ...] = ()
-    """Names of its fields that say something and were not read."""
+    not_read: tuple[str, ...] = ()  # Names of its fields that say something and were not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +104,6 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A remark on how a file was read."""
-
     where: str
     note: str
 
@@ -125,10 +118,8 @@ ReadResult: TypeAlias = ParsedRecord | ReadProblem | Skipped | Remark
 class File:
     """A file that is read on demand, once."""
 
-    name: str
-    """Relative to what was named on the command line, with `/`."""
-    load: Callable[[], bytes]
-    """Raises Malformed where it cannot be read or is too big."""
+    name: str  # Relative to what was named on the command line, with `/`
+    load: Callable[[], bytes]  # Raises Malformed where it cannot be read or is too big
 
     @cached_property
     def data(self) -> bytes:
@@ -173,10 +164,8 @@ class Package:
 
     name: str
     files: Sequence[File]
-    whole: bool
-    """Whether it is a folder or an archive."""
-    others: Sequence[str] = ()
-    """The names of what lies there too and is no text by its name."""
+    whole: bool  # Whether it is a folder or an archive
+    others: Sequence[str] = ()  # The names of what lies there too and is no text by its name
     within: Sequence["Package | ReadProblem"] = ()
     """The archives in a folder, each by itself, or why it can't be opened."""
 
@@ -202,7 +191,6 @@ def decode(data: bytes) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON. Raises Malformed."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -243,7 +231,6 @@ def read_each(
 
 
 def read_one(read: Callable[[], Iterator[ReadResult]], where: str) -> Iterator[ReadResult]:
-    """Yield everything that a reader makes of one record, or one problem: never a part."""
     try:
         found = list(read())
     except Malformed as problem:
@@ -268,7 +255,7 @@ def list_or_empty(value: object, name: str) -> list[Any]:
 
 
 def require_object(value: object, wanted: str = "no JSON object") -> Mapping[str, Any]:
-    """Return a JSON object. Raises Malformed, naming what it should be, for anything else."""
+    """Return a JSON object. Raises Malformed with the name of what was expected."""
     if not isinstance(value, dict):
         raise Malformed(f"it is {wanted} but {_shown(value)}.")
     return cast("dict[str, Any]", value)
@@ -345,11 +332,7 @@ def map_kind(name: str | None) -> tuple[str | None, tuple[str, ...]]:
 
 
 def parse_time(value: object, name: str = "the date") -> str | None:
-    """Normalise a date or time for the intake: a number since 1970, or a text that names it completely.
-
-    A number counts seconds, milliseconds or microseconds, or is itself a year or a day such as 20260331. Relative texts,
-    such as "yesterday" or "13 February", are no dates here. None where there is none. Raises Malformed.
-    """
+    """Normalise seconds, milli- or microseconds since 1970, a year, a day (20260331) or an absolute text. Raises Malformed."""
     if value is None or value == "":
         return None
     if isinstance(value, datetime):

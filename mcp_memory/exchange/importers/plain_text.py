@@ -17,8 +17,7 @@ from mcp_memory.exchange.importers.parsed import (
 )
 
 SUFFIXES = (".txt", ".text", ".log", ".rst", ".org", "")
-MAX_SENTENCE = 200
-"""Characters of a line that is taken for one sentence."""
+MAX_SENTENCE = 200  # Characters of a line that is taken for one sentence
 _SENTENCE = re.compile(r"""["'“«‹„(]?[^\Wa-zà-öø-ÿ_](?:(?![.!?]["'”»]?\s|[。！？]).)*[.!?。！？]["'”»)]?""")
 """A line that begins like a sentence, and that ends where its first sentence ends."""
 _GOES_ON = re.compile(

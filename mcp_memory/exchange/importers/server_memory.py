@@ -41,10 +41,7 @@ def recognises(package: Package) -> bool:
 
 
 def read(package: Package) -> Iterator[ReadResult]:
-    """Yield each observation with its entity's name, tagged with the entity and its type; each relation as a sentence.
-
-    In a graph that mcp-memory wrote, each observation becomes the memory it was, in its scope, and relations give tags.
-    """
+    """Yield observations with their entity's name, and relations as sentences; of our own export the memories as they were."""
     for file in package.files:
         if (whole := _whole(file)) is not None:
             ours = _Ours.of([*_objects(whole["entities"]), *_objects(whole["relations"])])
@@ -62,10 +59,8 @@ def read(package: Package) -> Iterator[ReadResult]:
 class _Ours:
     """A graph that mcp-memory wrote (exporters.graph)."""
 
-    sorts: Mapping[str, str]
-    """The types of its entities, by their names."""
+    sorts: Mapping[str, str]  # The types of its entities, by their names
     owners: Mapping[str, str]
-    """The scope that the memories of each topic and tag belong to."""
     about: Mapping[str, tuple[str, ...]]
 
     @classmethod
@@ -118,7 +113,6 @@ _SORTS = frozenset((*OWNERS.values(), *SUBJECTS.values()))
 
 
 def _objects(values: object) -> list[Mapping[str, Any]]:
-    """Return the objects of a list; others are reported where it is read."""
     return [found for value in list_or_none(values) or () if (found := object_or_none(value)) is not None]
 
 

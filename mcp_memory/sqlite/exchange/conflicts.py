@@ -12,11 +12,9 @@ from mcp_memory.sqlite.rows import fetch
 
 Row = Mapping[str, Any]
 SAYS = ("status", "text", "kind", "scope", "tags", "importance", "occurred_at", "valid_until", "pinned", "review_after")
-"""What two states may differ in so that it matters which of them is kept."""
+"""Fields in which a difference between two states matters."""
 SHOWN = 80
-"""Characters of a text that are shown."""
-LISTED = 1000
-"""Items in the same words on both sides that are reported at most."""
+LISTED = 1000  # Repeated items reported at most
 
 
 def changed(connection: apsw.Connection, ours: Row, theirs: Row) -> list[MergeConflict]:
@@ -118,7 +116,7 @@ def twice_replaced(connection: apsw.Connection, other: apsw.Connection) -> list[
 
 
 def said_twice(connection: apsw.Connection, new: Collection[int]) -> list[MergeConflict]:
-    """Report live items that were added and repeat another of the same scope word for word."""
+    """Report added live items that repeat another of the same scope word for word."""
     found: list[MergeConflict] = []
     for item in sorted(new):
         rows = fetch(

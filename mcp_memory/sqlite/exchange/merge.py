@@ -25,16 +25,11 @@ from mcp_memory.sqlite.index.postings import insert_words
 from mcp_memory.sqlite.rows import fetch
 
 Row = dict[str, Any]
-PASSING = 1 << 40
-"""Added to the numbers of states while they are put into another order, as no two may be the same meanwhile."""
+PASSING = 1 << 40  # Added to revision numbers while they are reordered, to keep them unique
 
 
 def merge(connection: apsw.Connection, other: apsw.Connection) -> MergeResult:
-    """Add all that `other` holds to the file that `connection` is writing to, inside its transaction.
-
-    Both are of today's schema. The indexes of words follow at once. Dates that were read there are taken over, and so
-    are vectors of the encoder that serves here; what is missing then is to be made up later.
-    """
+    """Merge the truth, words, dates and served vectors of `other`, of the same schema, inside the current transaction."""
     connection.pragma("defer_foreign_keys", True)
     merging = _Merging(connection, other)
     merging.operations()
@@ -54,8 +49,6 @@ def merge(connection: apsw.Connection, other: apsw.Connection) -> MergeResult:
 
 
 class _Merging:
-    """One merge, table after table. Lives as long as its transaction."""
-
     def __init__(self, connection: apsw.Connection, other: apsw.Connection) -> None:
         self.connection = connection
         self.other = other
@@ -83,8 +76,7 @@ class _Merging:
                 )
 
     def sources(self) -> None:
-        """Merge the sources; two with the same text become the one with the smaller id, and what is blanked in one is
-        blanked."""
+        """Merge the sources; of two with the same text the smaller id stays, and what either blanks is blanked."""
         for row in self._rows("source"):
             if self._has("sources", row["id"]):
                 self._blank(row)
@@ -105,7 +97,7 @@ class _Merging:
                 self._execute("UPDATE OR REPLACE repeats SET source_id = ? WHERE source_id = ?", row["id"], same)
 
     def _blank(self, row: Row) -> None:
-        """Blank in a source that both have what either has blanked; `_fill` restores what an item still says."""
+        """Blank in a shared source what either side has blanked; `_fill` restores what an item still says."""
         [(text, at)] = fetch(self.connection, "SELECT text, redacted_at FROM sources WHERE id = ?", (row["id"],))
         if text == row["text"] or len(text) != len(row["text"]):
             if (row["redacted_at"] or 0) > (at or 0):
@@ -181,8 +173,7 @@ class _Merging:
         return [dict(zip(fields, row, strict=True)) for row in rows]
 
     def _reorder(self, item: int, ours: list[Row], new: list[Row]) -> None:
-        """Renumber all states of an item and set their ends; those that are here in the file, the new ones as they
-        are."""
+        """Renumber all states of an item and set their ends; ours are in the file, the new ones as they are."""
         states = sorted(ours + new, key=lambda row: (row["from_time"], row["operation_id"], row["number"], row["id"]))
         for number, state in enumerate(states, start=1):
             state["number"] = number
@@ -348,7 +339,7 @@ class _Merging:
         return len(due)
 
     def tidy(self) -> None:
-        """Delete what refers to erased items, and sources that nothing refers to any more; count what stays."""
+        """Delete what refers to erased items, and unreferenced sources; count what stays."""
         self._execute(
             "DELETE FROM topic_revisions WHERE topic_id NOT IN (SELECT id FROM topics) "
             "OR revision_id NOT IN (SELECT id FROM revisions)"
@@ -373,7 +364,7 @@ class _Merging:
             yield dict(zip(columns, row, strict=True))
 
     def _insert(self, type_: str, row: Row) -> bool:
-        """Insert a row; return whether it was not there yet."""
+        """Insert a row; return whether it is new."""
         known = RECORDS[type_]
         self.connection.execute(
             f"INSERT INTO {known.table} ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)}) "
@@ -406,7 +397,7 @@ _ITEMS: dict[str, tuple[str, ...]] = defaultdict(
     repeat=("item_id",),
     confirmation=("item_id",),
 )
-"""The columns of each type of record that name items: what is about an erased one does not count as having come."""
+"""Columns that name items, by record type; rows about an erased item are not counted as added."""
 
 
 def _first(*times: int | None) -> int | None:

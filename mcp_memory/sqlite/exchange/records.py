@@ -20,10 +20,7 @@ def records(connection: apsw.Connection) -> Iterator[Record]:
 
 
 def insert(connection: apsw.Connection, rows: Iterable[ParsedRow | Damage]) -> list[Damage]:
-    """Insert rows into an empty file's tables; return the lines that could not be read or stored.
-
-    References are checked at the end of the transaction: see `drop_dangling`.
-    """
+    """Insert rows into an empty file and return damaged lines; references are checked at the end (drop_dangling)."""
     connection.pragma("defer_foreign_keys", True)
     damaged: list[Damage] = []
     for found in rows:
@@ -47,10 +44,7 @@ def dangling(connection: apsw.Connection) -> list[tuple[str, int | None, str]]:
 
 
 def drop_dangling(connection: apsw.Connection) -> int:
-    """Delete rows with a broken reference, and items without a present state or source, until none is left.
-
-    How many were taken away.
-    """
+    """Delete rows with a broken reference, and items without a state or source; return how many."""
     before = connection.total_changes()
     while True:
         changes = connection.total_changes()

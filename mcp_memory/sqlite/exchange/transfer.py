@@ -23,23 +23,17 @@ from mcp_memory.sqlite.recovery import checks
 log = logging.getLogger(__name__)
 
 TOLD = 20
-"""Damaged lines that are named; of more the rest is counted."""
-DATED = 500
-"""States between two commits whose dates are read: 0.1 s."""
+DATED = 500  # States dated per transaction: 0.1 s
 
 
 def export(database: Database) -> Iterator[Record]:
-    """Yield every record of truth as it is at one moment, while others write."""
+    """Yield every record of one moment, while others write."""
     with database.read() as connection:
         yield from records.records(connection)
 
 
 def merge_file(database: Database, other: Path, *, zone_offset: int, dry_run: bool = False) -> MergeResult:
-    """Merge another memory file into this one; the other is only read, and may be in use.
-
-    It may be of an older schema. Raises Unusable where it is no sound memory file, Conflict where it is encrypted and
-    this one is not. With `dry_run` nothing is changed.
-    """
+    """Merge another memory file of any schema, which is only read. Raises Unusable or Conflict; `dry_run` changes nothing."""
     with scratch_folder(database.path) as folder:
         key = copy_of(other, folder / "other.db")
         if key is not None and database.key is None and not dry_run:
@@ -54,10 +48,7 @@ def merge_file(database: Database, other: Path, *, zone_offset: int, dry_run: bo
 def import_lines(
     database: Database, lines: Iterable[bytes], *, zone_offset: int, skip_damaged: bool = False, dry_run: bool = False
 ) -> MergeResult:
-    """Merge exported lines: all of them, or nothing where one is damaged and `skip_damaged` is not given.
-
-    Without a damaged line, and what is nothing without it, the rest is brought in. Raises InvalidInput naming the lines.
-    """
+    """Merge exported lines, all or nothing unless `skip_damaged`. Raises InvalidInput naming the damaged ones."""
     with scratch_folder(database.path) as folder, scratch_database(folder / "import.db", key=database.key) as staging:
         with staging.write() as connection:
             damaged = records.insert(connection, read(lines))
@@ -119,10 +110,7 @@ def _damage_told(damaged: list[Damage]) -> str:
 
 
 def copy_of(other: Path, target: Path) -> Key | None:
-    """Copy another memory file to `target` as it is at one moment; return the key that opens both.
-
-    Raises Unusable where it is empty, which no memory file is, or can't be read.
-    """
+    """Copy another memory file at one moment and return the key of both. Raises Unusable where it is empty or unreadable."""
     if other.is_file() and not size_of(other):
         raise Unusable(
             f"{other} is empty (0 bytes), and a memory file never is. Nothing was changed; name another file."

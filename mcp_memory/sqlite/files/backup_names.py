@@ -8,12 +8,10 @@ from pathlib import Path
 
 from mcp_memory.errors import InvalidInput
 
-FOLDER = "backups"
-"""Beside the memory file."""
+FOLDER = "backups"  # Next to the memory file
 PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m", "yearly": "%Y"}
-"""What a rule may count, and what is the same for two moments of one such period (ISO weeks, UTC)."""
+"""Periods of a rule, and the format that is equal for two moments of one period (ISO weeks, UTC)."""
 UNFINISHED = ".unfinished"
-"""How the name of a file ends that is being written."""
 _STAMP = "%Y-%m-%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<at>\d{4}-\d\d-\d\dT\d{6}Z)(?:-(?P<again>\d+))?\.db")
 
@@ -36,12 +34,12 @@ def target(database: Path, at: datetime, *, before: str | None = None, folder: P
 
 
 def unfinished(target: Path) -> Path:
-    """Return the name of a file while it is written: unique, as another process may be writing at the same name."""
+    """Return a unique name for a file while it is written."""
     return target.with_name(f"{target.name}.{secrets.token_hex(4)}{UNFINISHED}")
 
 
 def latest_before(database: Path, before: str) -> Path | None:
-    """Return the last copy of a memory file that was made before something and is still there."""
+    """Return the last existing copy that was made before something."""
     stem = f"{database.stem}-before-{before}-"
     found = [
         path
@@ -87,11 +85,7 @@ def read_rule(text: str) -> dict[str, int]:
 
 
 def expendable(paths: Iterable[Path], database: Path, rule: Mapping[str, int]) -> list[Path]:
-    """Return the backups of a memory file that a rule deletes, the oldest first; never the newest, nor other files.
-
-    Of each period the newest backup is kept, for as many periods, counted back from the newest, as the rule says; a
-    period without a backup is not counted.
-    """
+    """Return the backups a rule deletes, the oldest first; never the newest, nor other files. Empty periods don't count."""
     dated = {path: at for path in paths if (at := made_at(path, database)) is not None}
     newest = sorted(dated, key=lambda path: dated[path], reverse=True)
     keep = set(newest[:1])

@@ -31,16 +31,13 @@ log = logging.getLogger(__name__)
 Read = TypeVar("Read")
 
 CIPHER = "aegis"
-"""Of those that SQLite3 Multiple Ciphers has the one that costs least (bench/encryption.py) and stretches a passphrase best."""
+"""The cheapest of SQLite3 Multiple Ciphers' ciphers (bench/encryption.py), with the best stretching of passphrases."""
 CIPHER_NAME = "AEGIS-256"
 KEY_VARIABLE = "MCP_MEMORY_KEY"
 NEW_KEY_VARIABLE = "MCP_MEMORY_NEW_KEY"
-SERVICE = "mcp-memory"
-"""What the keys are kept under in the keychain; the account is the file's salt in hexadecimal."""
+SERVICE = "mcp-memory"  # The service in the keychain; the account is the file's salt in hexadecimal
 KEYCHAIN = "the keychain"
-"""The origin of a key that is kept there."""
-MIN_PASSPHRASE = 8
-"""Characters; the shortest passphrase that NIST SP 800-63B lets a person choose."""
+MIN_PASSPHRASE = 8  # The shortest that NIST SP 800-63B allows
 
 _PLAIN = b"SQLite format 3\x00"
 _HEAD = 24
@@ -49,27 +46,19 @@ _RAW = re.compile(r"raw:[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What opens a file: `raw:` and 64 hexadecimal digits, or a passphrase."""
+    """A raw key (`raw:` and 64 hexadecimal digits) or a passphrase."""
 
     secret: str = field(repr=False)
-    origin: str
-    """Where it came from, for a message: never the key itself."""
+    origin: str  # For messages: never the key itself
 
 
 def head_of(connection: apsw.Connection) -> bytes:
-    """Return the first bytes of the file as they are on the disk; empty for an empty file.
-
-    SQLite reads them, because another descriptor of this process, once closed, would take SQLite's locks with it.
-    """
+    """Return the file's first bytes, read by SQLite: closing another descriptor would drop its locks."""
     return connection.read("main", 0, 0, _HEAD)[1]
 
 
 def is_encrypted(head: bytes) -> bool:
-    """Return whether a file that begins so is an encrypted memory file.
-
-    The cipher leaves eight bytes of SQLite's header as they are: the size of a page, the way of journaling, the bytes
-    of a page it keeps to itself, and three constants.
-    """
+    """Return whether a file's head is an encrypted memory file's: the cipher leaves eight known bytes in clear."""
     if len(head) < _HEAD or head.startswith(_PLAIN):
         return False
     size = int.from_bytes(head[16:18], "big")
@@ -77,11 +66,7 @@ def is_encrypted(head: bytes) -> bool:
 
 
 def unlock(connection: apsw.Connection, path: Path, key: Key | None) -> Key | None:
-    """Give a new connection the key of an encrypted file; return the key that opened it, None where it is plain.
-
-    Without a `key` it is looked for (keys_for). The keychain is not touched where the file is not encrypted.
-    Raises Unusable where there is no key and where this SQLite has no ciphers, WrongKey where it does not open the file.
-    """
+    """Give a connection its file's key and return it, None for a plain file. Raises Unusable and WrongKey."""
     head = head_of(connection)
     if not is_encrypted(head):
         return None
@@ -92,10 +77,7 @@ def unlock(connection: apsw.Connection, path: Path, key: Key | None) -> Key | No
 
 
 def opening(connection: apsw.Connection, path: Path) -> tuple[Key | None, bytes]:
-    """Return the key of a file, None where it is plain, and its header in clear, however damaged the other pages are.
-
-    Raises as unlock does.
-    """
+    """Return a file's key, None where it is plain, and its header in clear. Raises as unlock does."""
     head = head_of(connection)
     if not is_encrypted(head):
         return None, _header_of(connection)
@@ -145,12 +127,7 @@ def require_ciphers(what: str) -> None:
 
 
 def keys_for(path: Path, head: bytes, *, environment: Mapping[str, str]) -> Iterator[Key]:
-    """Yield the keys that may open an encrypted file: from the environment, then the keychain, else asked for on a
-    terminal.
-
-    A server never asks: it opens its memory outside the main thread, and its terminal is not a person's.
-    Raises Unusable, with what to do, where none of them has it, InvalidInput where it can be no key.
-    """
+    """Yield candidate keys: environment, keychain, else a terminal (never for a server). Raises Unusable and InvalidInput."""
     given, account = environment.get(KEY_VARIABLE), salt_of(head)
     if given:
         yield read_key(given, KEY_VARIABLE)
@@ -180,23 +157,20 @@ def read_key(text: str, origin: str) -> Key:
 
 
 def read_new_key(text: str, origin: str) -> Key:
-    """Parse a key to encrypt with. Raises InvalidInput for what cannot be one, or is too easily guessed."""
+    """Parse a key to encrypt with. Raises InvalidInput where it is invalid or too weak."""
     if len(text) < MIN_PASSPHRASE:
         raise InvalidInput(f"The passphrase from {origin} is too short; take {MIN_PASSPHRASE} characters or more.")
     return read_key(text, origin)
 
 
 def random_key() -> Key:
-    """Return a new raw key, which opens a file without the time that stretching a passphrase takes."""
+    """Return a new raw key, which needs no stretching."""
     return Key(f"raw:{secrets.token_hex(32)}", KEYCHAIN)
 
 
 @contextlib.contextmanager
 def kept(key: Key, salt: str, *, variable: str = KEY_VARIABLE) -> Generator[None]:
-    """Store a random key in the keychain before a file is encrypted with it, and remove it where that fails.
-
-    Raises Unusable, with what to do, where there is no keychain; `variable` may hold a passphrase instead.
-    """
+    """Keep a random key in the keychain, removed where encrypting fails. Raises Unusable where there is no keychain."""
     if key.origin != KEYCHAIN:
         yield
         return
@@ -255,14 +229,14 @@ def copy_with_key(connection: apsw.Connection, target: Path, *, key: Key | None,
 
 
 def begin_beside(connection: apsw.Connection, target: Path) -> None:
-    """Make the empty file `target` a database without tables, under the key and the salt of an encrypted one."""
+    """Make the empty file `target` a database without tables, under the key and salt of an encrypted one."""
     connection.execute("ATTACH ? AS fresh", (str(target),))
     connection.execute("PRAGMA fresh.auto_vacuum = incremental")
     connection.execute("CREATE TABLE fresh.begun (a); DROP TABLE fresh.begun; DETACH fresh").fetchall()
 
 
 def _from_keychain(account: str) -> tuple[str | None, str]:
-    """Return the key that the keychain has under a name, and why there is none."""
+    """Return a key of the keychain, and why there is none."""
     if problem := _keychain_problem():
         return None, problem
     keyring = _keyring()

@@ -8,27 +8,22 @@ from pathlib import Path
 
 from mcp_memory.sqlite.files import backup_names
 
-ABANDONED = 3600.0
-"""Seconds that nothing was written into an unfinished backup, from which on nobody is at it."""
+ABANDONED = 3600.0  # Seconds without a write after which an unfinished backup is abandoned
 _BLOCK = bytes(1 << 20)
 
 
 def new_file_of(path: Path) -> Path:
-    """Return where the new file is written before it takes the place of `path`."""
+    """Return the name of the new file until it replaces `path`."""
     return path.with_name(f"{path.name}.rewriting")
 
 
 def old_file_of(path: Path) -> Path:
-    """Return the name of the old file from then on until it is overwritten."""
+    """Return the name of the old file until it is overwritten."""
     return path.with_name(f"{path.name}.leaving")
 
 
 def clear_leftovers(path: Path) -> None:
-    """Overwrite and remove what a killed rekey of `path` left, and remove unfinished backups.
-
-    Only for who has the file open, which keeps it from being rewritten: what is there then belongs to nobody, and the
-    second name leads to a file that was replaced, or to `path` itself where the kill came before that.
-    """
+    """Overwrite and remove leftovers of a killed rekey and unfinished backups, while this process has the file locked."""
     fresh, leaving = new_file_of(path), old_file_of(path)
     for left in (fresh, *(Path(f"{fresh}{end}") for end in ("-wal", "-shm", "-journal")), leaving):
         with contextlib.suppress(FileNotFoundError):  # there is none, or its owner was about to remove it
@@ -45,10 +40,7 @@ def clear_leftovers(path: Path) -> None:
 
 
 def overwrite(descriptor: int) -> None:
-    """Write zeros over every byte of a file, on the disk when this returns.
-
-    A journaling, copying or compressing file system, and a flash disk, may keep what was there elsewhere.
-    """
+    """Write zeros over a file and sync; file systems that journal, copy or compress may keep the old bytes elsewhere."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     left = os.fstat(descriptor).st_size
     while left > 0:

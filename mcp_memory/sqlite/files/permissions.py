@@ -14,15 +14,13 @@ log = logging.getLogger(__name__)
 
 FILE, DIRECTORY = 0o600, 0o700
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-"""The rights of the group and of everybody else."""
-SYSTEM = "*S-1-5-18"
-"""Windows' own account, by the identifier that is the same in every language; backups and the index run as it."""
+SYSTEM = "*S-1-5-18"  # Windows' own account in every language; backups and the index run as it
 
 Run = Callable[[Sequence[str]], object]
 
 
 def make_directory(directory: Path) -> None:
-    """Create a directory and its missing parents for this user only; an existing one is left as it is."""
+    """Create a missing directory and its parents for this user only."""
     if directory.is_dir():
         return
     for missing in reversed([above for above in (directory, *directory.parents) if not above.exists()]):
@@ -44,11 +42,7 @@ def make_file(path: Path) -> bool:
 
 
 def protect(database: Path, *, own: bool) -> None:
-    """Restrict the permissions of a memory that is there already, or warn where others can read it.
-
-    In our `own` directory rights that are too wide are taken back, of the directory and of the files of this memory.
-    Elsewhere whoever named the file may share it on purpose: it stays as it is, and the log says so.
-    """
+    """Restrict wide permissions in our `own` directory; elsewhere, where sharing may be meant, only log them."""
     if sys.platform == "win32":  # what lies in a user's own data directory is theirs alone there
         return
     files = [path for path in (database, *(Path(f"{database}{end}") for end in ("-wal", "-shm"))) if path.is_file()]
@@ -76,10 +70,7 @@ def _mode(path: Path) -> int:
 
 
 def restrict_on_windows(path: Path, run: Run | None = None) -> None:
-    """Grant only this user and the system rights on a path, and on what is created in a directory.
-
-    By icacls, which comes with Windows; where it fails the path keeps the rights it inherits, and the log says so.
-    """
+    """Restrict a path to this user and the system by icacls; a failure is logged."""
     try:
         (run or _run)(icacls_command(path, user=_account(), directory=path.is_dir()))
     except (OSError, subprocess.SubprocessError) as error:
@@ -87,7 +78,7 @@ def restrict_on_windows(path: Path, run: Run | None = None) -> None:
 
 
 def icacls_command(path: Path, *, user: str, directory: bool) -> list[str]:
-    """Return the command that removes inherited rights and grants all to the user and the system alone."""
+    """Return the command that replaces inherited rights by full ones of the user and the system."""
     rights = "(OI)(CI)F" if directory else "F"
     return ["icacls", str(path), "/inheritance:r", "/grant:r", f"{user}:{rights}", f"{SYSTEM}:{rights}", "/q"]
 

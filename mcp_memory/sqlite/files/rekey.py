@@ -18,15 +18,11 @@ from mcp_memory.sqlite.files.cleanup import clear_leftovers, new_file_of, old_fi
 from mcp_memory.sqlite.paths import sync
 from mcp_memory.sqlite.recovery.checks import problems
 
-WAIT = 5.0
-"""Seconds to wait for others to close the file: a command that is just ending does, a server does not."""
+WAIT = 5.0  # Seconds to wait for others to close the file
 
 
 def encrypt(path: Path, key: Key, *, salt: str) -> None:
-    """Encrypt a file, created where there is none, under `key`; `salt` is 32 hexadecimal digits, for a raw key.
-
-    Raises Conflict where it is encrypted already or another process has it open; nothing was changed then.
-    """
+    """Encrypt a file, created where missing; `salt` is for a raw key. Raises Conflict where it is encrypted or in use."""
     cipher.require_ciphers(f"{path} cannot be encrypted")
     require_plain(path)
     opening_key(path)
@@ -58,10 +54,7 @@ def decrypt(path: Path) -> Key:
 
 
 def opening_key(path: Path) -> Key | None:
-    """Return the key that opens the file as it is, None where it is plain; migrate the file first.
-
-    Raises what Database raises, and ReadOnly where it may not be written.
-    """
+    """Return the file's key, None where it is plain, after migration. Raises as Database does, and ReadOnly."""
     database = Database(path)
     try:
         if database.read_only:
@@ -107,11 +100,7 @@ def _rewrite(path: Path, old: Key | None, new: Key | None, *, salt: str) -> None
 
 
 def _replace(path: Path, fresh: Path, connection: apsw.Connection) -> None:
-    """Put `fresh` in the place of `path`, and overwrite what was there.
-
-    The old file has a second name until then, so that it is found after a kill, and a descriptor, so that it is this
-    file and no other that is overwritten; closing that gives up the connection's locks, and therefore comes last.
-    """
+    """Put `fresh` in the place of `path` and overwrite the old file, which has a second name for the case of a kill."""
     leaving = old_file_of(path)
     for end in ("-wal", "-shm"):  # empty, and SQLite does not remove them once the name leads to another file
         Path(f"{path}{end}").unlink(missing_ok=True)
@@ -135,10 +124,7 @@ def _replace(path: Path, fresh: Path, connection: apsw.Connection) -> None:
 
 @contextlib.contextmanager
 def _alone(path: Path, key: Key | None) -> Generator[apsw.Connection]:
-    """Yield a connection that keeps every other process out of the file until it is closed, here at the latest.
-
-    Raises Conflict where one has it open for longer than WAIT: in WAL each holds a shared lock as long as it lasts.
-    """
+    """Yield a connection that excludes every other process. Raises Conflict where one stays for longer than WAIT."""
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
     file = identity(path)
     connection = apsw.Connection(f"file:{quote(path.as_posix())}", flags=flags)
@@ -171,7 +157,7 @@ def _alone(path: Path, key: Key | None) -> Generator[apsw.Connection]:
 
 
 def _empty_log(connection: apsw.Connection, path: Path) -> None:
-    """Move the WAL into the file and overwrite the WAL, which is no longer needed then."""
+    """Checkpoint the WAL and overwrite it."""
     connection.execute("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(RESTART)").fetchall()
     with contextlib.suppress(FileNotFoundError), Path(f"{path}-wal").open("r+b", buffering=0) as written:
         overwrite(written.fileno())

@@ -33,29 +33,19 @@ from mcp_memory.sqlite.rows import operation as operation_of
 
 log = logging.getLogger(__name__)
 
-NAMED = 10
-"""Operations that a refusal names, the latest; of more the rest is counted."""
+NAMED = 10  # The latest operations that a refusal names; the rest is counted
 _COUNTERS = ("revision_log", "cluster_queue", "clusters")
-"""Tables whose numbers other processes go by: after a restore they go on, and never come a second time."""
+"""Tables whose numbers other processes follow: a restore never reuses one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The result of a restore."""
-
-    kept_at: Path | None
-    """Where the file that was replaced is kept; None where there was none."""
-    lost: int
-    """How many operations of it the backup does not have."""
+    kept_at: Path | None  # The copy of the replaced file
+    lost: int  # Operations missing from the backup
 
 
 def restore(path: Path, backup: Path, *, now: datetime, force: bool = False) -> Restored:
-    """Make the file at `path` what it was when `backup` was made; processes that have it open see that at once.
-
-    The file as it was is kept beside the other backups. Raises NotFound where there is no backup, Unusable where it is
-    damaged or of a newer schema, and Conflict where the file holds operations that the backup lacks and `force` is not
-    given, or is damaged so that it can't be told; nothing is changed then.
-    """
+    """Restore a backup over `path`, which is kept as a copy. Raises NotFound, Unusable, and Conflict where work would be lost."""
     if not backup.exists():
         raise NotFound(f"There is no backup {backup}.")
     if path.exists() and backup.samefile(path):
@@ -98,7 +88,7 @@ def _sound_copy(backup: Path, target: Path) -> tuple[Path, Key | None]:
 
 
 def _as_encrypted(database: Database, sound: Path, key: Key | None) -> Key | None:
-    """Encrypt the copy where the file is encrypted; return the key that opens the copy then."""
+    """Encrypt the copy where the file is encrypted; return the copy's key."""
     if database.key is None and key is not None:
         raise Conflict(
             f"The backup is encrypted and {database.path} is not, so nothing was restored. `mcp-memory encrypt` the file "
@@ -142,7 +132,7 @@ def _require_page_size(target: apsw.Connection, source: Database) -> None:
 
 
 def _require_nothing_newer(database: Database, source: Database, *, force: bool) -> int:
-    """Return how many operations would be lost; raises Conflict naming them, unless that is wanted."""
+    """Return the number of operations that would be lost. Raises Conflict naming them, unless forced."""
     try:
         newer = _newer(database, source)
     except MemoryProblem as problem:
@@ -172,8 +162,7 @@ def _newer(database: Database, source: Database) -> list[Operation]:
     return [operation_of(row[1:]) for row in rows if row[0] not in known]
 
 
-_PLAIN = "o.id, o.verb, o.at, o.client, o.session, o.summary, NULL, 0, 0"
-"""The same of a file of an older schema."""
+_PLAIN = "o.id, o.verb, o.at, o.client, o.session, o.summary, NULL, 0, 0"  # Columns of an older schema
 
 
 @contextlib.contextmanager
@@ -183,7 +172,7 @@ def _reading(database: Database) -> Generator[apsw.Connection]:
 
 
 def _keep(database: Database, now: datetime, *, force: bool) -> Path:
-    """Copy the file that is to be replaced, a damaged one byte by byte; return where the copy is."""
+    """Copy the file to be replaced, a damaged one byte by byte; return the copy's path."""
     try:
         return database.copy_dated(now, lambda connection: [], before="restore")
     except MemoryProblem as problem:
@@ -203,7 +192,7 @@ def _copy_files(path: Path, kept_at: Path) -> None:
 
 
 def _go_on_counting(database: Database, source: Database) -> None:
-    """Set the copy's counters past the file's, so that other processes notice that all of it is new to them."""
+    """Advance the copy's counters past the file's, so that other processes read everything anew."""
     with _reading(database) as connection:
         ours = _counters(connection)
     with source.write() as connection:
@@ -219,7 +208,7 @@ def _go_on_counting(database: Database, source: Database) -> None:
 
 
 def _counters(connection: apsw.Connection) -> dict[str, int]:
-    """Return the last number of each counter, as far as a file of its schema has it."""
+    """Return the last number of each counter that the file's schema has."""
     tables = {row[0] for row in fetch(connection, "SELECT name FROM sqlite_schema")}
     found: dict[str, int] = {}
     if "sqlite_sequence" in tables:
@@ -230,7 +219,7 @@ def _counters(connection: apsw.Connection) -> dict[str, int]:
 
 
 def _replace_damaged(path: Path, sound: Path, kept_at: Path, *, force: bool, problem: Unusable) -> Restored:
-    """Replace a file that SQLite does not know as a database; nobody can be using it."""
+    """Replace a file that SQLite does not recognise as a database."""
     if not force:
         raise Conflict(
             f"{problem} So it can't be told what it holds that the backup does not. Restore with --force: the damaged "
@@ -243,7 +232,7 @@ def _replace_damaged(path: Path, sound: Path, kept_at: Path, *, force: bool, pro
 
 
 def _set_aside(path: Path, kept_at: Path) -> None:
-    """Move a file out of the way with its WAL, which would else be taken for that of the file in its place."""
+    """Move a file away with its WAL, which SQLite would apply to its successor."""
     for suffix in ("-wal", "-shm", ""):
         if Path(f"{path}{suffix}").exists():
             make_directory(kept_at.parent)

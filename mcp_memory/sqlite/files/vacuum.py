@@ -9,26 +9,16 @@ from mcp_memory.errors import Conflict
 from mcp_memory.sqlite.database import Database
 from mcp_memory.sqlite.rows import fetch
 
-PAGES = 500
-"""Pages given back in a step: 2 MB, some 20 ms in which nobody else can write."""
-PAUSE = 0.02
-"""Seconds between two steps, in which others write; they look for the lock every 1 to 100 ms."""
-MERGED = 100
-"""Pages of the index of words that are merged in a step."""
-STEPS = 100_000
-"""More than any file needs: merging ends where a step changes nothing."""
-WHOLE = 32 * 1024 * 1024
-"""Bytes of a file made by an early version up to which it is rewritten at once: about half a second."""
+PAGES = 500  # Pages freed per step: 2 MB, some 20 ms without writers
+PAUSE = 0.02  # Seconds between two steps; waiting writers retry every 1 to 100 ms
+MERGED = 100  # Index pages merged per step
+STEPS = 100_000  # An upper bound: merging ends where a step changes nothing
+WHOLE = 32 * 1024 * 1024  # Bytes up to which an early file is rewritten at once: about half a second
 INCREMENTAL = 2
 
 
 def compact(database: Database, progress: Callable[[int, int], None], *, whole: bool) -> None:
-    """Merge the full-text index and give free pages back to the disk, with others reading and writing between the
-    steps.
-
-    A file made before files gave pages back in steps is rewritten once; above WHOLE bytes only with `whole`, as nobody
-    can write to it meanwhile. Raises Conflict without. Killed at any point it is as it was, or smaller.
-    """
+    """Merge the full-text index and free pages in steps; an early file above WHOLE needs `whole`. Raises Conflict."""
     with database.index_writer() as connection:
         if connection.pragma("auto_vacuum") == INCREMENTAL:
             _merge(connection)
@@ -48,7 +38,7 @@ def compact(database: Database, progress: Callable[[int, int], None], *, whole: 
 
 
 def _merge(connection: apsw.Connection) -> None:
-    """Merge the segments of the full-text index, a few pages at a time."""
+    """Merge the segments of the full-text index in steps."""
     pages = -MERGED  # at first all segments are to be merged, then what that left to be done
     for _ in range(STEPS):
         before = connection.total_changes()

@@ -12,10 +12,7 @@ from mcp_memory.sqlite.rows import fetch
 
 
 def erase(connection: apsw.Connection, number: int, *, operation: int, at: int) -> list[tuple[int, Span]] | None:
-    """Erase an item as `operation` at transaction time `at`; return the places in sources that are to be blanked.
-
-    Digests made later than `at` never saw its words, and stay. None where there is no such item.
-    """
+    """Erase an item; return the source spans to blank, or None where it is missing. Digests made after `at` stay."""
     states = fetch(
         connection,
         "SELECT r.id, r.text, r.status, i.speaker FROM revisions AS r JOIN items AS i ON i.id = r.item_id WHERE i.id = ?",

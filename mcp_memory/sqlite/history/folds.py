@@ -13,10 +13,7 @@ _CALLS = f"""
 
 
 def parts_of(connection: apsw.Connection, number: int) -> dict[int, list[int]]:
-    """Return an item where it is a pattern, and the patterns that were derived from it, each with what it stands for.
-
-    A pattern whose fold was undone still has the words of its calls, and stands for none.
-    """
+    """Return the calls that an item and the patterns derived from it stand for; none where the fold was undone."""
     rows = fetch(
         connection,
         "SELECT from_id, to_id, until_time IS NULL FROM links WHERE type = 'derived-from' AND from_id IN "

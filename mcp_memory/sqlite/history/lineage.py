@@ -46,10 +46,7 @@ def replaced_by(connection: apsw.Connection, ids: Sequence[ItemId], *, as_of: in
 
 
 def source(connection: apsw.Connection, source_id: SourceId, *, as_of: int | None) -> Source:
-    """Return a source, with what was forgotten of it blanked, now or at `as_of`.
-
-    Raises NotFound where there is none, or nothing else is left of it.
-    """
+    """Return a source, with what was forgotten blanked, now or at `as_of`. Raises NotFound where nothing is left."""
     number = number_of(source_id)
     rows = fetch(connection, "SELECT kind, text, origin, recorded_at FROM sources WHERE id = ?", (number,))
     if not rows:
@@ -63,7 +60,7 @@ def source(connection: apsw.Connection, source_id: SourceId, *, as_of: int | Non
 
 
 def history(connection: apsw.Connection, item_id: ItemId) -> list[Revision]:
-    """Return every state of an item with the operation that made it, the first first. Raises NotFound."""
+    """Return every state of an item with its operation, the earliest first. Raises NotFound."""
     rows = fetch(
         connection,
         f"""
@@ -95,7 +92,7 @@ def history(connection: apsw.Connection, item_id: ItemId) -> list[Revision]:
 
 
 def _said_again(connection: apsw.Connection, number: int) -> list[Operation]:
-    """Return the operations that repeated an item and still count, the first first."""
+    """Return the operations that repeated an item and still count, the earliest first."""
     rows = fetch(
         connection,
         f"SELECT {OPERATION_COLUMNS} FROM operations AS o WHERE o.id IN "

@@ -7,15 +7,11 @@ import apsw
 from mcp_memory.language.tokenization import Span
 from mcp_memory.sqlite.rows import fetch, holds
 
-BLANK = "_"
-"""Stands in a source's text for each character that is gone, so that the spans of the others stay right.
-
-Of one byte, as the shortest character is: what is erased must not make a full file larger.
-"""
+BLANK = "_"  # One byte, as a redacted text must not be longer; one for each character, which keeps other spans right
 
 
 def places_of(connection: apsw.Connection, item: int) -> list[tuple[int, Span]]:
-    """Return each source that states an item, or did before that was taken back, with where."""
+    """Return the sources and spans that state an item, or did before an undo."""
     rows = fetch(
         connection,
         "SELECT source_id, span_start, span_end FROM items WHERE id = :item "
@@ -26,7 +22,7 @@ def places_of(connection: apsw.Connection, item: int) -> list[tuple[int, Span]]:
 
 
 def spans_in(connection: apsw.Connection, source: int, *, as_of: int | None = None) -> tuple[list[Span], list[Span]]:
-    """Return where a source states forgotten items, and where it states any others; or did at `as_of`."""
+    """Return the spans of forgotten items in a source and those of others; or as of `as_of`."""
     rows = fetch(
         connection,
         f"""

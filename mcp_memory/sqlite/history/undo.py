@@ -30,7 +30,7 @@ TIMED = {
     "repeats": ("item_id", "source_id", "span_start", "span_end"),
     "confirmations": ("item_id", "times", "said_at"),
 }
-"""Tables whose rows have a transaction time and belong to the operation that first made them, with what they say."""
+"""Tables whose rows have a transaction time and belong to an operation, with their key columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,15 @@ class Change:
 
     item: int
     present: int
-    target: int | None
-    """The state it gets again; None for a tombstone, where the operation brought the item into being."""
-    live: bool
-    """Whether its present state is live."""
+    target: int | None  # The state to restore; None for a tombstone
+    live: bool  # Whether its present state is live
     becomes_live: bool
-    says_the_same: bool
-    """Whether the target has the words of the present state."""
+    says_the_same: bool  # Whether the target has the words of the present state
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A topic whose digest changes; numbers of its rows, None where it has or gets none."""
+    """A topic whose digest changes; numbers of its rows, None where there is none."""
 
     name: str
     present: int | None
@@ -59,37 +56,30 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What turns an operation's effects off, or on again."""
+    """The changes that turn an operation's effects off, or on again."""
 
     origin: Operation
-    tip: Operation
-    """The last undo of the chain, or the operation itself."""
+    tip: Operation  # The last undo of the chain, or the operation itself
     changes: list[Change]
     digests: list[Digest]
-    rows: dict[str, int]
-    """How many rows of each of TIMED end or begin anew."""
+    rows: dict[str, int]  # Rows of each TIMED table that end or begin anew
 
     @property
     def since(self) -> int:
-        """What came after this may depend on what is turned."""
+        """The time after which operations may depend on the chain."""
         return self.tip.at if self.origin.undone else self.origin.at
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A later operation that depends on what is to be turned."""
+    """A later operation that depends on the chain."""
 
     operation: int
     reason: str
 
 
 def last_operation(connection: apsw.Connection, *, client: str, session: str) -> OperationId:
-    """Return the last operation of the session, or of its client where the session has none, that still counts.
-
-    Raises NotFound where there is none: what came before the session is taken back by name only, once the session's
-    own operations are. Raises Conflict where another file has been brought in since: the same client may have done it
-    there.
-    """
+    """Return the last active operation of the session, else of the client. Raises NotFound, and Conflict after a merge."""
     since = last_merge.last_merge_at(connection)
     for whose in ("o.client = :client AND o.session = :session AND o.session <> ''", "o.client = :client"):
         found = False
@@ -123,11 +113,7 @@ def _may_be_elsewhere(connection: apsw.Connection, since: int) -> Conflict:
 
 
 def plan(connection: apsw.Connection, number: int) -> Plan:
-    """Plan what taking the operation back changes.
-
-    Raises NotFound where there is none of that id; Conflict where it is taken back already, erased something, left
-    nothing that could be taken back, or where later operations depend on it: the message names the last of them.
-    """
+    """Plan an undo. Raises NotFound, and Conflict where it is undone, erased, empty, or later operations depend on it."""
     named = _operation(connection, number)
     origin = named if named.undoes is None else _operation(connection, id_number(named.undoes))
     tip = _tip(connection, origin)
@@ -224,7 +210,6 @@ def carry_out(connection: apsw.Connection, found: Plan, *, operation: int, at: i
 
 
 def describe_operation(operation: Operation) -> str:
-    """Return verb, id, time and client of an operation."""
     return f"{operation.verb} #{operation.id} ({format_moment(operation.at)} UTC, {operation.client})"
 
 
@@ -236,10 +221,7 @@ def _operation(connection: apsw.Connection, number: int) -> Operation:
 
 
 def _tip(connection: apsw.Connection, origin: Operation) -> Operation:
-    """Return the undo that made the operation as it is, or the operation itself.
-
-    Where two files that became one had both taken it back, the first of these did; the other changed nothing more.
-    """
+    """Return the first undo that has no undo itself, or the operation."""
     number: int | None = connection.execute(
         "SELECT id FROM operations WHERE undoes = :origin AND at > coalesce("
         "(SELECT max(at) FROM operations WHERE undoes = :origin AND takes_back <> :undone), 0) ORDER BY at, id LIMIT 1",

@@ -10,8 +10,7 @@ from mcp_memory.sqlite.index.query_terms import indexed
 from mcp_memory.sqlite.rows import INDEXED, fetch
 
 UNDATED = f"{INDEXED} AND NOT EXISTS (SELECT 1 FROM text_dates AS t WHERE t.revision_id = r.id)"
-SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"
-"""A state's own date at face value, given the zone offset."""
+SAID = "coalesce(r.occurred_at, i.recorded_at + ?)"  # A state's own date at face value, given the zone offset
 
 
 def insert_words(connection: apsw.Connection, revision_id: int, text: str, speaker: str | None) -> None:
@@ -46,7 +45,7 @@ def copy_dates(connection: apsw.Connection, old: int, new: int) -> None:
 
 
 def lacks_dates(connection: apsw.Connection) -> bool:
-    """Return whether there are states whose dates are not indexed; counted first, which is ten times as fast."""
+    """Return whether there are states whose dates are not indexed, by a count, which is ten times as fast."""
     counted = "SELECT (SELECT count(*) FROM text_index_docsize) = (SELECT count(*) FROM text_dates)"
     return not connection.execute(counted).get and bool(fetch(connection, f"SELECT 1 {UNDATED} LIMIT 1"))
 

@@ -17,22 +17,15 @@ from mcp_memory.language.stemming import stems
 from mcp_memory.language.tokenization import content_words, grams
 from mcp_memory.recall.bm25 import UNIGRAM_WEIGHT
 
-QUERY_WORDS = 64
-"""Words of a query that are searched for: a question has fewer, and time grows with each."""
+QUERY_WORDS = 64  # Time grows with each; a question has fewer
 HAPPENED = "coalesce(r.occurred_at, i.recorded_at + :zone_offset)"
-"""When it happened, at face value."""
-COUNTED = 20_000
-"""Terms whose states are counted that are remembered: 3 MB."""
+COUNTED = 20_000  # Cached document frequencies: 3 MB
 
 
-SHORTEST = 4
-"""Letters of a word whose forms are looked for, and of the beginning that they have in common, at least."""
-COMPOUND = 5
-"""Letters of a word that may begin another, at least: Zahnarzt, Zahnarzttermin."""
-FORM_WEIGHT = 0.7
-"""What a form of a word counts for, beside the word itself at 1: any of .4 to 1 finds the same (python -m bench.languages)."""
-FORMS_READ = 200
-"""Terms of one beginning that are looked at."""
+SHORTEST = 4  # Letters of a word whose forms are searched, and of the common prefix
+COMPOUND = 5  # Letters of a word that may begin another: Zahnarzt, Zahnarzttermin
+FORM_WEIGHT = 0.7  # Any of .4 to 1 finds the same (python -m bench.languages)
+FORMS_READ = 200  # Terms of one prefix that are read
 _WORD = re.compile(rf"[^\W\d_]{{{SHORTEST},}}")
 # Hiragana join and bend the words of a Japanese question; what it is about is in its Kanji and Katakana.
 _KANA = re.compile(f"[{HIRAGANA}ー]+")
@@ -75,8 +68,7 @@ def prepare(connection: apsw.Connection) -> None:
 
 
 def query_terms(query: str) -> dict[str, float]:
-    """Return the terms of a query with their weights: words without stop words, CJK bigrams, and CJK characters at
-    less."""
+    """Return a query's terms with their weights: words without stop words, CJK bigrams, single CJK characters at less."""
     content = content_words(query)
     idle = function_words(query)
     words = list(dict.fromkeys(word for word in content if word not in idle) or dict.fromkeys(content))[:QUERY_WORDS]
@@ -128,7 +120,7 @@ def _begins(word: str, other: str) -> bool:
 
 
 def match_expression(terms: Iterable[str]) -> str:
-    """Return the FTS5 expression for any of the terms; each is quoted, so that nothing a user writes is an operator."""
+    """Return the FTS5 expression for any of the terms, quoted, so that no user input is an operator."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
@@ -155,7 +147,7 @@ class DocumentFrequencies:
         return counts[term]
 
     def counts(self, connection: apsw.Connection, terms: Iterable[str]) -> dict[str, int]:
-        """How many states hold each term."""
+        """Return the document frequency of each term."""
         return {term: self.of(connection, term) for term in terms}
 
     def total(self, connection: apsw.Connection) -> int:

@@ -12,20 +12,15 @@ from mcp_memory.sqlite.index.postings import indexed
 from mcp_memory.sqlite.index.verify import damaged_vectors
 from mcp_memory.sqlite.rows import INDEXED, fetch
 
-BATCH = 1_000
-"""States between two moments at which others may write: 10 ms of writing."""
+BATCH = 1_000  # States per transaction: 10 ms of writing
 SHADOWS = ("text_index_data", "text_index_idx", "text_index_docsize", "text_index_config")
-"""The tables an index of words consists of."""
+"""The shadow tables of an FTS5 index."""
 
 _LACKING = f"{INDEXED} AND r.id NOT IN (SELECT id FROM fresh.kept)"
 
 
 def reindex_words(database: Database, progress: Callable[[int, int], None], *, zone_offset: int) -> None:
-    """Rebuild the indexes of words and of dates; `progress` gets how many states are done of how many.
-
-    The words are indexed in memory, and what they are kept in is changed in one transaction: nobody finds less
-    meanwhile, others wait for that transaction alone, and after a kill all is as it was.
-    """
+    """Rebuild words and dates in memory and swap them in by one transaction; `progress` gets states done of all."""
     with database.index_writer() as connection:
         connection.execute("ATTACH ':memory:' AS fresh KEY ''")
         schema: str = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'text_index'").get
@@ -83,7 +78,7 @@ def _write_dates(connection: apsw.Connection, states: Sequence[tuple[int, str, i
 
 
 def _put_in_place(connection: apsw.Connection) -> None:
-    """Replace the index of the file by the one built in memory, without what was erased in the meantime."""
+    """Replace the file's index by the one built in memory, without what was erased meanwhile."""
     gone = fetch(
         connection,
         "SELECT id, words, grams FROM fresh.kept WHERE id NOT IN (SELECT id FROM main.revisions WHERE status = 'live')",
@@ -100,7 +95,7 @@ def _put_in_place(connection: apsw.Connection) -> None:
 
 
 def drop_damaged_vectors(connection: apsw.Connection) -> None:
-    """Delete vectors that cannot be used, so that they are computed anew."""
+    """Delete unusable vectors, to be computed anew."""
     wrong = list(damaged_vectors(connection))
     for table in ("vectors", "binary_vectors"):
         connection.executemany(f"DELETE FROM {table} WHERE encoder_id = ? AND revision_id = ?", wrong)

@@ -22,16 +22,14 @@ from mcp_memory.sqlite.index.query_terms import (
 from mcp_memory.sqlite.index.vectors import Mask, Nearest, Numbers
 from mcp_memory.sqlite.rows import fetch
 
-NEAR = 2_000
-"""Nearest by the signs of both, state and query, that are looked at again with the query as it is."""
+NEAR = 2_000  # Nearest by binary query and state, rescored with the exact query
 RESCORED = 300
 """Nearest by that second look that are scored by their int8 codes.
 
 Of the ten nearest by an exact scan these 300 hold .998 among 100,000 states and .993 among 1,000,000; the 300 nearest by
 the signs of both would hold .98 and .93 (40 questions over the stores of python -m bench.scale, 2026-11-21).
 """
-PLACES = 50_000
-"""Places of terms that are read before common terms are left out: 10 ms."""
+PLACES = 50_000  # Postings read before common terms are left out: 10 ms
 
 
 def search_text(
@@ -42,10 +40,7 @@ def search_text(
     admits: Callable[[Numbers], Mask],
     limit: int,
 ) -> list[Candidate]:
-    """Return the states that hold a term of the query, by the sum of the terms' IDF; rare terms are looked up first.
-
-    Once PLACES have been read and enough states found, what is left are terms so common that they tell little.
-    """
+    """Return states by the sum of the query terms' IDF, rare terms first; common ones are skipped after PLACES postings."""
     terms = searched_terms(connection, query, frequencies)
     counts = frequencies.counts(connection, terms)
     weights = dict(zip(counts, bm25.idfs(counts.values(), total=frequencies.total(connection)), strict=True))
@@ -61,7 +56,7 @@ def search_text(
 
 
 def _best(postings: Sequence[tuple[Numbers, float]], admits: Callable[[Numbers], Mask], limit: int) -> list[Candidate]:
-    """Return the admitted states of the highest sums, ties by their numbers; the filter sees the best first."""
+    """Return the admitted states of the highest sums, ties by number."""
     if not postings:
         return []
     numbers = np.unique(np.concatenate([held for held, _ in postings]))
@@ -119,8 +114,7 @@ def bm25_scores(
     *,
     frequencies: DocumentFrequencies,
 ) -> tuple[Vector, float]:
-    """BM25 (bm25_arrays.bm25) of texts with who says each, shape (len(texts),), and of a text of average length that holds
-    each term once."""
+    """Return BM25 of texts with their speakers, and of an average text that holds each term once."""
     terms = searched_terms(connection, query, frequencies)
     tokenize = tokenizer(connection)
     told = [tokenize(" ".join(indexed(text, speaker))) for text, speaker in texts]
@@ -139,7 +133,7 @@ def bm25_scores(
 
 
 def _frequencies(told: Sequence[Sequence[str]], terms: Sequence[Sequence[str]]) -> NDArray[np.float32]:
-    """How often each text holds each term, shape (texts, terms); a term of several tokens as often as the rarest of them."""
+    """Count each term in each text, shape (texts, terms); of a term of several tokens the rarest."""
     columns: dict[str, int] = {}
     for token in (token for term in terms for token in term):
         columns.setdefault(token, len(columns))
@@ -156,7 +150,7 @@ def _frequencies(told: Sequence[Sequence[str]], terms: Sequence[Sequence[str]]) 
 
 
 def revisions_at(connection: apsw.Connection, places: Sequence[tuple[int, int]], *, where: Filter) -> dict[int, bool]:
-    """The states at places, each the number of a source and a position there; whether the filter lets each through."""
+    """Return the states at positions of sources, and whether the filter admits each."""
     visible, _ = conditions(Filter(scopes=where.scopes, as_of=where.as_of))
     condition, bound = conditions(where)
     rows = fetch(
@@ -194,7 +188,7 @@ def text_dates(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict
 
 
 def _numbers_holding(connection: apsw.Connection, term: str) -> NDArray[np.int64]:
-    """The numbers of the states that hold a term, ascending. As one text: a row each would cost five times as much."""
+    """Return the states that hold a term, ascending; read as one text, five times as fast as rows."""
     found: str | None = connection.execute(
         "SELECT group_concat(rowid) FROM text_index WHERE text_index MATCH ?", (match_expression([term]),)
     ).get

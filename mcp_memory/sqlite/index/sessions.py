@@ -9,10 +9,8 @@ import apsw
 from mcp_memory.language.dates.periods import HOUR
 from mcp_memory.sqlite.rows import fetch
 
-FEW = 12
-"""Statements of a session at most for that to say something of what they are about: more are a list, or an import."""
-BARE = 200
-"""Characters of each that are looked at: what says more names what it is about."""
+FEW = 12  # Statements of a session up to which they give context: more are a list, or an import
+BARE = 200  # Characters read of each: longer texts name their subject
 
 _TOLD = f"""operations AS p JOIN revisions AS t ON t.operation_id = p.id AND t.number = 1
     AND p.client = o.client AND p.session = o.session AND p.verb = 'remember'
@@ -21,23 +19,16 @@ _TOLD = f"""operations AS p JOIN revisions AS t ON t.operation_id = p.id AND t.n
 
 
 class Session(NamedTuple):
-    """Statements that were stored together."""
-
     name: str
-    texts: tuple[str, ...]
-    """Their first BARE characters, as they were first stated, in that order."""
-    place: int
-    """Of the item that was asked for."""
+    texts: tuple[str, ...]  # Their first BARE characters as first stated, in order
+    place: int  # Index of the requested item
 
 
 ALONE = Session("", (), 0)
 
 
 def session_of(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict[int, Session]:
-    """Return, by state, what its item was stored together with; nothing for passages, turns and lone statements.
-
-    A session is named by its client; without a name, each call is one.
-    """
+    """Return, by state, what its item was stored with; none for passages, turns and lone statements."""
     rows = fetch(
         connection,
         f"""

@@ -15,9 +15,9 @@ MEMBERSHIP = (
     f"cluster_items AS m JOIN revisions AS r ON r.item_id = m.item_id AND {LIVE} JOIN clusters AS c "
     "ON c.id = m.cluster_id AND c.scope = r.scope"
 )
-"""Members that are live still, in the state they are in now."""
+"""Live members in their present state."""
 SHOWN = "c.name <> '' AND c.size >= iif(c.tag IS NULL, 3, 2)"
-"""A topic worth telling: a tag that two items carry, or three items that resemble each other."""
+"""Topics worth showing: a tag of two items, or three similar items."""
 STALE = (
     "EXISTS (SELECT 1 FROM cluster_revisions AS d JOIN revisions AS s ON s.id = d.revision_id "
     "WHERE d.cluster_id = c.id AND (s.until_time IS NOT NULL OR s.status <> 'live'))"
@@ -33,7 +33,7 @@ def topics(
     terms: Sequence[str] = (),
     members: Sequence[ItemId] = (),
 ) -> list[Topic]:
-    """See store.Topics. Which topics are returned is decided first: their members are many."""
+    """See store.Topics. Topics are chosen before their many members are read."""
     conditions = [SHOWN]
     if scopes:
         conditions.append("c.scope IN (SELECT value FROM json_each(:scopes))")

@@ -32,14 +32,11 @@ from mcp_memory.sqlite.index.topic_rows import LIVE, MEMBERSHIP
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
 from mcp_memory.sqlite.rows import item as item_of
 
-REACH = 2
-"""Turns on either side whose words are read with a turn's."""
-LATE = 0.5
-"""Weight of how a turn reads among its neighbours beside how it reads alone."""
+REACH = 2  # Turns on either side that are read with one
+LATE = 0.5  # Weight of a turn's context against its own text
 PARTS = ("cluster_items", "cluster_terms", "cluster_sentences", "cluster_revisions")
 WAITING = "SELECT (SELECT count(*) FROM cluster_queue) + (SELECT count(*) FROM clusters WHERE dirty > 0)"
 CHANGED, LOST_MEMBER = 1, 2
-"""Values of clusters.dirty."""
 
 
 def work(connection: apsw.Connection, *, encoder: str | None, items: int, clusters: int) -> TopicWork:
@@ -79,7 +76,7 @@ def _dirty(connection: apsw.Connection, *, least: int, limit: int) -> list[tuple
 
 
 def _batch(connection: apsw.Connection, *, encoder: str | None, limit: int) -> tuple[str, Batch] | None:
-    """The scope and the items that have waited the longest."""
+    """Return the scope and the items that have waited the longest."""
     queue = fetch(
         connection,
         f"""
@@ -186,7 +183,7 @@ def _summarise(connection: apsw.Connection, change: Summarise) -> None:
 
 
 def _clusters(rows: Sequence[tuple[Any, ...]]) -> list[Cluster]:
-    """Of rows that begin with id, tag, size, measured and mean."""
+    """Build clusters from rows that begin with id, tag, size, measured and mean."""
     joined = np.frombuffer(b"".join([row[4] for row in rows]), np.float16).astype(np.float32)
     clusters: list[Cluster] = []
     at = 0
@@ -201,7 +198,7 @@ def _blob(mean: Vector) -> bytes:
 
 
 def _latest(connection: apsw.Connection, cluster: int) -> list[int]:
-    """Present states of a topic's live members, the latest MEMBERS."""
+    """Return the present states of a topic's latest MEMBERS live members."""
     return [
         row[0]
         for row in fetch(
@@ -213,7 +210,7 @@ def _latest(connection: apsw.Connection, cluster: int) -> list[int]:
 
 
 def _members(connection: apsw.Connection, revision_ids: Sequence[int], encoder: str | None) -> list[Member]:
-    """The states, in the order given, with vectors of the encoder, if it serves, and what is said around turns."""
+    """Return the states, in order, with the serving encoder's vectors and the text around turns."""
     wanted = json.dumps(list(revision_ids))
     rows = fetch(
         connection,
@@ -255,7 +252,7 @@ def _members(connection: apsw.Connection, revision_ids: Sequence[int], encoder: 
 
 
 def _leave(connection: apsw.Connection, items: Sequence[int]) -> None:
-    """Take items out of all topics; those lose what described them."""
+    """Remove items from all topics, whose descriptions become out of date."""
     wanted = json.dumps(list(items))
     connection.execute(
         "UPDATE clusters SET dirty = 2 WHERE id IN "
@@ -274,7 +271,7 @@ def _insert_cluster(connection: apsw.Connection, scope: str, tag: str | None) ->
 
 
 def _enter(connection: apsw.Connection, cluster: int, revision_id: int, terms: Mapping[str, float]) -> None:
-    """Let a state's item be a member, unless it was erased in the meantime."""
+    """Add a state's item as a member, unless it was erased meanwhile."""
     connection.execute(
         "INSERT INTO cluster_items (cluster_id, item_id, revision_id) SELECT ?, item_id, id FROM revisions WHERE id = ?",
         (cluster, revision_id),
@@ -311,7 +308,7 @@ def _describe(connection: apsw.Connection, each: Summarised, *, at: int) -> None
 
 
 def _unite(connection: apsw.Connection, source: int, target: int) -> None:
-    """Move all members of a topic into another, which is to be described anew."""
+    """Move a topic's members into another, to be described anew."""
     connection.execute("UPDATE OR IGNORE cluster_items SET cluster_id = ? WHERE cluster_id = ?", (target, source))
     connection.execute("DELETE FROM clusters WHERE id = ?", (source,))
     connection.execute(

@@ -22,7 +22,7 @@ def uses(connection: apsw.Connection, ids: Sequence[ItemId], *, before: int) -> 
 
 
 def add_uses(connection: apsw.Connection, counts: Mapping[ItemId, int], *, day: int) -> None:
-    """Count that items were returned on a day; one that is gone is skipped."""
+    """Count items returned on a day; missing ones are skipped."""
     connection.executemany(
         "INSERT INTO uses (item_id, count, day, earlier) SELECT id, :count, :day, 0 FROM items WHERE id = :item "
         "ON CONFLICT DO UPDATE SET earlier = CASE WHEN excluded.day > day THEN count ELSE earlier END, "

@@ -15,16 +15,11 @@ from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.vectors import Mask, Nearest, Numbers
 from mcp_memory.sqlite.rows import fetch
 
-LOADED_ROWS = 16_384
-"""Rows read at once while everything is read."""
-BLOCK = 32_768
-"""States whose distances are counted at once: what stays in a core's cache."""
-MASKS = 4
-"""Filters whose masks are cached: a session asks with the same again and again."""
-SPARE = 1024
-"""States that can be appended before everything is copied."""
-OPEN = np.iinfo(np.int64).max
-"""The end of a state that is present."""
+LOADED_ROWS = 16_384  # Rows per read while everything is loaded
+BLOCK = 32_768  # States per block of distances: a core's cache
+MASKS = 4  # Cached filter masks: a session repeats its filters
+SPARE = 1024  # Capacity for appended states before everything is copied
+OPEN = np.iinfo(np.int64).max  # The end of a present state
 
 _STATES = """
     SELECT r.id, r.from_time, r.until_time, coalesce(r.occurred_at, i.recorded_at), r.occurred_at IS NULL, r.pinned,
@@ -39,45 +34,41 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """The live states of a file, present and past, by ascending number; each field has one entry a state."""
+    """Columns of the live states, present and past, by ascending number."""
 
     numbers: Numbers
     began: NDArray[np.int64]
-    ended: NDArray[np.int64]
-    """OPEN for the present state; 0 for one that was erased."""
+    ended: NDArray[np.int64]  # OPEN where present, 0 where erased
     happened: NDArray[np.int64]
-    by_clock: Mask
-    """True where `happened` is the time of recording, in UTC, and not a time that was stated."""
+    by_clock: Mask  # True where `happened` is the time of recording, in UTC
     pinned: Mask
     scopes: NDArray[np.int32]
     kinds: NDArray[np.int32]
     tags: NDArray[np.int32]
     has_vector: Mask
-    bits: NDArray[np.uint64]
-    """Binary vectors, shape (words, states)."""
+    bits: NDArray[np.uint64]  # Binary vectors, shape (words, states)
 
     def take(self, rows: Rows | Mask | slice) -> "States":
         """Return some rows; a slice shares their memory."""
         return States(*(getattr(self, field.name)[..., rows] for field in fields(self)))
 
     def put(self, rows: Rows | slice, fresh: "States") -> None:
-        """Overwrite some rows."""
         for field in fields(self):
             getattr(self, field.name)[..., rows] = getattr(fresh, field.name)
 
     def rows_of(self, numbers: Numbers) -> Rows:
-        """Return the rows of states by their numbers in ascending order; numbers that are not there are left out."""
+        """Return the rows of ascending state numbers; missing ones are left out."""
         rows = np.searchsorted(self.numbers, numbers)
         inside = rows < len(self.numbers)
         rows, numbers = rows[inside], numbers[inside]
         return rows[self.numbers[rows] == numbers]
 
     def contains(self, numbers: Numbers) -> Mask:
-        """Return which of these numbers, in ascending order, are those of states here."""
+        """Return which of these ascending numbers are states here."""
         return np.isin(numbers, self.numbers[self.rows_of(numbers)], assume_unique=True)
 
     def distances(self, bits: NDArray[np.uint64]) -> NDArray[np.uint16]:
-        """Return the Hamming distance of each state, shape (states,)."""
+        """Return Hamming distances, shape (states,)."""
         total = np.zeros(len(self.numbers), np.uint16)
         for start in range(0, len(total), BLOCK):
             part = total[start : start + BLOCK]
@@ -87,10 +78,7 @@ class States:
 
 
 class VectorCache:
-    """Caches the states of one file and follows what any process changes. Thread-safe. A VectorSearch.
-
-    A `States` that was handed out keeps its length; only what became of its states shows in it.
-    """
+    """Caches the states of one file and follows changes of any process; a returned `States` keeps its length. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -121,7 +109,7 @@ class VectorCache:
         return mask[rows] & (states.numbers[rows] == numbers) if len(mask) else np.zeros(len(numbers), np.bool_)
 
     def _states(self, connection: apsw.Connection, encoder: int | None, where: Filter) -> tuple[States, Mask]:
-        """Return all states as the connection sees them, or as they became since, and which of them the filter admits."""
+        """Return all states as the connection sees them or later, and which of them the filter admits."""
         change: int = connection.execute("SELECT coalesce(max(number), 0) FROM revision_log").get
         with self._lock:
             if not self._loaded or self._encoder != encoder:
@@ -172,7 +160,7 @@ class VectorCache:
         self._encoder, self._loaded = encoder, True
 
     def _catch_up(self, connection: apsw.Connection) -> None:
-        """Read again what changed, or everything where the log no longer reaches back so far."""
+        """Read changes, or everything where the log no longer reaches back."""
         oldest: int = connection.execute("SELECT min(number) FROM revision_log").get
         if oldest > self._change + 1:
             self._load(connection, self._encoder)
@@ -203,7 +191,7 @@ class VectorCache:
             self._move(np.argsort(self._present().numbers), len(self._buffer.numbers))
 
     def _move(self, rows: Rows | slice, size: int) -> None:
-        """Copy some of the states, in the order given, into a new buffer: what was handed out stays as it is."""
+        """Copy states in the given order into a new buffer: returned ones stay as they are."""
         moved = self._buffer.take(rows)
         self._buffer = _empty(self._buffer, size)
         self._buffer.put(slice(len(moved.numbers)), moved)
@@ -238,7 +226,7 @@ class VectorCache:
 
 
 def _empty(like: States, count: int) -> States:
-    """Return columns of the same types for a number of states."""
+    """Allocate columns of the same types."""
     columns: list[NDArray[Any]] = [getattr(like, field.name) for field in fields(States)]
     empty = [np.zeros((*column.shape[:-1], count), column.dtype) for column in columns]
     return States(*cast("list[Any]", empty))

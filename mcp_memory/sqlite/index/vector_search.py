@@ -16,12 +16,11 @@ from mcp_memory.sqlite.index.vector_cache import VectorCache
 from mcp_memory.sqlite.index.vectors import Mask, Nearest, Numbers
 from mcp_memory.sqlite.rows import fetch
 
-SCANS = 8
-"""Scans after which a process reads all binary vectors into memory, which takes as long as ten to twenty of them."""
+SCANS = 8  # Scans before loading all vectors, which costs ten to twenty scans
 
 
 class VectorSearch(Protocol):
-    """Both implementations give the same states in the same order, and apply the filter inside the search."""
+    """Exact nearest-neighbour search by binary vectors with the filter inside; implementations agree in results and order."""
 
     def nearest(
         self, connection: apsw.Connection, query: Vector, *, encoder_id: int, where: Filter, limit: int
@@ -35,7 +34,7 @@ class VectorSearch(Protocol):
 
 
 class VectorScan:
-    """Scans the file, for a process that lives for one answer; after SCANS searches a VectorCache takes over."""
+    """Scans the file, for a short-lived process; after SCANS searches a VectorCache takes over."""
 
     def __init__(self) -> None:
         self._left = SCANS
@@ -71,7 +70,7 @@ class VectorScan:
 
 
 def load_extension(connection: apsw.Connection) -> None:
-    """Give a connection sqlite-vec's functions. Raises Unusable where the package is not installed."""
+    """Load sqlite-vec. Raises Unusable where the package is not installed."""
     connection.enable_load_extension(True)
     connection.load_extension(extension_path())
     connection.enable_load_extension(False)

@@ -15,16 +15,14 @@ from mcp_memory.sqlite.rows import fetch
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
-"""Revision ids."""
 Words = NDArray[np.uint64]
 
 
 class Nearest(NamedTuple):
-    """States by their Hamming distance, the nearest first, those as near by their numbers."""
+    """States by Hamming distance, ties by number."""
 
     numbers: Numbers
-    words: Words
-    """Their binary vectors, shape (words, states)."""
+    words: Words  # Binary vectors, shape (words, states)
 
 
 def binary(vector: Vector) -> bytes:
@@ -41,10 +39,7 @@ def words(blobs: Sequence[bytes | None], dimensions: int) -> Words:
 
 
 def estimate(words: Words, query: Vector) -> Vector:
-    """Return the products of a query with binary vectors, each bit taken as 1 or -1; shape (states,).
-
-    One look-up a byte, in a table of what the eight numbers of the query there add up to.
-    """
+    """Return the products of a query with binary vectors of 1 and -1, by a look-up table per byte; shape (states,)."""
     padded = np.zeros(64 * len(words), np.float32)
     padded[: len(query)] = query
     eights = padded.reshape(-1, 8)
@@ -81,7 +76,7 @@ def query_codes(query: Vector) -> list[tuple[bytes, float]]:
 
 
 def _quantised(vector: Vector) -> tuple[NDArray[np.int8], float]:
-    """Return int8 codes and what one step of them is worth."""
+    """Return int8 codes and the size of one step."""
     scale = float(np.abs(vector).max()) / 127
     return np.rint(vector / (scale or 1)).astype(np.int8), scale
 
@@ -97,7 +92,7 @@ def decode(blobs: list[bytes]) -> Vector:
 
 
 def embeddings(connection: apsw.Connection, revision_ids: Sequence[int], *, encoder: str) -> dict[int, Embedding]:
-    """Return the embeddings of states, where `encoder` serves and has made them."""
+    """Return embeddings of states by the serving `encoder`."""
     rows = fetch(
         connection,
         "SELECT revision_id, codes, late, pieces FROM vectors "
@@ -111,7 +106,7 @@ def embeddings(connection: apsw.Connection, revision_ids: Sequence[int], *, enco
 
 
 def insert(connection: apsw.Connection, encoder_id: int, embeddings: Mapping[int, Embedding]) -> None:
-    """Store embeddings by revision id; a state that is gone or has one already is skipped."""
+    """Store embeddings by revision id; missing states and duplicates are skipped."""
     connection.executemany(
         "INSERT OR IGNORE INTO vectors (encoder_id, revision_id, codes, late, pieces) "
         "SELECT ?, id, ?, ?, ? FROM revisions WHERE id = ?",
@@ -137,7 +132,7 @@ _MISSING = """
         SELECT 1 FROM vectors AS v WHERE v.encoder_id = (SELECT id FROM encoders WHERE identity = ?)
         AND v.revision_id = r.id)
 """
-"""Live states without a vector of an encoder, past ones included: `as_of` searches them."""
+"""Live states without a vector of an encoder, past ones included for `as_of`."""
 
 
 def pending(connection: apsw.Connection, identity: str, *, limit: int) -> tuple[int, list[PendingEmbedding]]:
@@ -158,7 +153,7 @@ def pending(connection: apsw.Connection, identity: str, *, limit: int) -> tuple[
 
 
 def count_pending(connection: apsw.Connection, identity: str) -> int:
-    """Return how many live states, past ones included, have no vector of the encoder."""
+    """Count live states, past ones included, without a vector of the encoder."""
     return connection.execute(
         "SELECT (SELECT count(*) FROM text_index_docsize) - (SELECT count(*) FROM vectors "
         "WHERE encoder_id = (SELECT id FROM encoders WHERE identity = ?))",
@@ -180,7 +175,7 @@ def copy(connection: apsw.Connection, old: int, new: int) -> None:
 
 
 def drop_unserved(connection: apsw.Connection, *, limit: int) -> bool:
-    """Delete up to `limit` vectors of encoders that do not serve, then those encoders; return whether there are more."""
+    """Delete up to `limit` vectors of unused encoders, then the encoders; return whether more are left."""
     others = "encoder_id IN (SELECT id FROM encoders WHERE serving = 0)"
     connection.execute(
         f"DELETE FROM vectors WHERE rowid IN (SELECT rowid FROM vectors WHERE {others} LIMIT ?)", (limit,)
@@ -198,7 +193,7 @@ def drop_unserved(connection: apsw.Connection, *, limit: int) -> bool:
 
 
 def add_embeddings(connection: apsw.Connection, identity: str, embeddings: Mapping[int, Embedding]) -> None:
-    """Store vectors of states that are still there and have none of this encoder."""
+    """Store vectors of existing states that have none of this encoder."""
     encoder = connection.execute("SELECT id FROM encoders WHERE identity = ?", (identity,)).get
     if encoder is None:
         raise Conflict(f"The vectors of the encoder {identity} were dropped in the meantime: another one serves now.")

@@ -15,9 +15,7 @@ from mcp_memory.sqlite.recovery.checks import counted_problems, guarded
 from mcp_memory.sqlite.rows import INDEXED, fetch
 
 COMPARED = 4096
-"""Vectors read at once."""
-ZONES = [timedelta(minutes=15 * quarters) for quarters in range(-48, 57)]
-"""Where clocks on the wall may have stood when something was said: -12 to +14 hours."""
+ZONES = [timedelta(minutes=15 * quarters) for quarters in range(-48, 57)]  # Time zones from -12 to +14 hours
 
 _ZERO = timedelta(0)
 
@@ -49,7 +47,7 @@ def _differing_words(connection: apsw.Connection) -> set[int]:
 
 
 def _by_state(connection: apsw.Connection) -> dict[int, int]:
-    """Return, for each indexed state, a hash of its words, columns and places."""
+    """Return a hash of each indexed state's words, columns and positions."""
     connection.execute("CREATE VIRTUAL TABLE temp.said USING fts5vocab(main, text_index, instance)")
     hashes: dict[int, int] = {}
     try:
@@ -61,7 +59,7 @@ def _by_state(connection: apsw.Connection) -> dict[int, int]:
 
 
 def dates_problems(connection: apsw.Connection) -> Iterator[str]:
-    """Compare the indexed dates with those that are read now. States without any are dated in the background."""
+    """Compare the indexed dates with those parsed now. States without any are dated in the background."""
     rows = connection.execute(
         "SELECT r.text, t.periods, coalesce(r.occurred_at, i.recorded_at), r.occurred_at IS NOT NULL "
         "FROM text_dates AS t JOIN revisions AS r ON r.id = t.revision_id JOIN items AS i ON i.id = r.item_id "
@@ -73,14 +71,14 @@ def dates_problems(connection: apsw.Connection) -> Iterator[str]:
 
 
 def _matches(text: str, periods: str, said: int, *, exact: bool) -> bool:
-    """Return whether these are the periods that a text names; where its own zone is unknown, in any zone."""
+    """Return whether the periods are those of a text, in any zone unless `exact`."""
     moment = datetime.fromtimestamp(said / 1000, UTC)
     zones = (_ZERO,) if exact else chain((_ZERO,), ZONES)
     return any(json.dumps(text_periods(text, said=moment + zone)) == periods for zone in zones)
 
 
 def vectors_problems(connection: apsw.Connection) -> Iterator[str]:
-    """Report vectors that have another length than their encoder, or other bits than their codes."""
+    """Report vectors whose length differs from the encoder's, or bits from the codes."""
     wrong = len(damaged_vectors(connection))
     if wrong:
         which = counted(wrong, "vector does", "vectors do")
@@ -88,7 +86,7 @@ def vectors_problems(connection: apsw.Connection) -> Iterator[str]:
 
 
 def damaged_vectors(connection: apsw.Connection) -> set[tuple[int, int]]:
-    """Return encoder and state of each vector that cannot be used."""
+    """Return encoder and state of each unusable vector."""
     wrong: set[tuple[int, int]] = set(
         fetch(
             connection,

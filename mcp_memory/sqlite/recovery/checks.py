@@ -15,15 +15,12 @@ from mcp_memory.sqlite.schema import broken_references, integrity_problems
 
 
 def backup(database: Database, target: Path) -> None:
-    """Copy the file as it is at one moment to `target`, and put it there only where the copy proves sound.
-
-    Raises Conflict where `target` exists already, Unusable where it can't be written or the copy is damaged.
-    """
+    """Write a checked snapshot to `target`. Raises Conflict where it exists, Unusable where it fails or is damaged."""
     database.copy_checked(target, problems)
 
 
 def backup_dated(database: Database, at: datetime, *, before: str | None = None, folder: Path | None = None) -> Path:
-    """Do the same under a dated name (backup_names.target), and return its path."""
+    """Write a checked snapshot under a dated name (backup_names.target); return its path."""
     return database.copy_dated(at, problems, before=before, folder=folder)
 
 
@@ -41,7 +38,7 @@ def guarded(connection: apsw.Connection, *looks: Callable[[apsw.Connection], Ite
 
 
 def truth_problems(connection: apsw.Connection) -> Iterator[str]:
-    """Yield what is wrong with the truth: texts that are not those that were recorded, items without a state."""
+    """Yield problems of the truth: texts that fail their hash, items without a state."""
     for source, digest, text in connection.execute("SELECT id, sha256, text FROM sources"):
         if sha256(text) != digest:
             yield f"the text of source #{id_text(source)} does not have the SHA-256 it was recorded with"
@@ -65,7 +62,7 @@ def truth_problems(connection: apsw.Connection) -> Iterator[str]:
 
 
 def counted_problems(connection: apsw.Connection) -> Iterator[str]:
-    """Count the states that the full-text index lacks, and those it holds that are not there."""
+    """Count states missing from the full-text index, and those it holds too many."""
     missing: int = connection.execute(
         f"SELECT count(*) {INDEXED} AND r.id NOT IN (SELECT id FROM text_index_docsize)"
     ).get

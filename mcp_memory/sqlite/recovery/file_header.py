@@ -8,19 +8,13 @@ import apsw
 from mcp_memory.sqlite.recovery.schema_page import HEADER, MAGIC
 from mcp_memory.sqlite.schema import APPLICATION_ID
 
-_SIZES = tuple(1 << power for power in range(9, 17))
-"""Bytes that a page may have: SQLite's file format, 1.3.2."""
-_KINDS = {2: 12, 5: 12, 10: 8, 13: 8}
-"""What the first byte of a page of a table or an index may be, with how long that page's own header is."""
+_SIZES = tuple(1 << power for power in range(9, 17))  # Page sizes of SQLite's file format, 1.3.2
+_KINDS = {2: 12, 5: 12, 10: 8, 13: 8}  # First bytes of table and index pages, with the length of the page's header
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
 
 def rebuild_header(path: Path, version: int) -> bool:
-    """Write the header of a memory file of a schema to a plain copy; return False where its pages are not SQLite's.
-
-    What is free and how pages may be moved is not said, as nothing tells it. The size of a page is that of the log, else
-    the one at which most pages begin as pages do.
-    """
+    """Write a memory file's header to a plain copy; return False where its pages are not SQLite's."""
     size = page_size(path)
     if size is None:
         return False
@@ -61,7 +55,7 @@ def page_size(path: Path) -> int | None:
 
 
 def _share(path: Path, size: int) -> float:
-    """Return which share of the pages after the first begins as one of a table or an index does."""
+    """Return the share of pages after the first that begin as a table's or an index's."""
     pages = list(_beginnings(path, size))
     return sum(_is_one(page, size) for page in pages) / len(pages)
 
@@ -74,7 +68,7 @@ def _beginnings(path: Path, size: int) -> Iterator[bytes]:
 
 
 def _is_one(page: bytes, size: int) -> bool:
-    """Return whether a page's kind, its number of cells and where they begin agree."""
+    """Return whether a page's kind, number of cells and their start agree."""
     length = _KINDS.get(page[0])
     if length is None:
         return False

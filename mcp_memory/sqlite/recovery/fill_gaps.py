@@ -34,12 +34,7 @@ _FIRST_TEXT = "(SELECT r.text FROM revisions AS r WHERE r.item_id = i.id AND r.n
 
 
 def fill_gaps(connection: apsw.Connection, clock: Callable[[], int]) -> list[str]:
-    """Complete what was salvaged; return in words what was made up and what is lost. Foreign keys must be off.
-
-    An operation that is lost keeps its place without a summary. A source that is lost is put together from the
-    memories that were said in it, blank between them. A memory whose states are lost says what its source says at its
-    place; one whose present state is lost is as it was before that.
-    """
+    """Rebuild lost records that others refer to; return what was reconstructed and lost. Foreign keys must be off."""
     notes: list[str] = []
     connection.execute(
         "INSERT INTO operations (id, verb, at, client, session, summary) "
@@ -72,7 +67,6 @@ def fill_gaps(connection: apsw.Connection, clock: Callable[[], int]) -> list[str
 
 
 def _note(notes: list[str], number: int, noun: str, one: str, many: str) -> None:
-    """Note what became of a number of things, with the words for one of them and for more."""
     if number:
         notes.append(f"{counted(number, noun, _PLURALS.get(noun, ''))} {one if number == 1 else many}")
 
@@ -112,7 +106,7 @@ def _restore_texts(connection: apsw.Connection, notes: list[str]) -> None:
 
 
 def _make_items(connection: apsw.Connection, ids: IdSequence, notes: list[str]) -> None:
-    """Give states whose item is lost an item of their own, in a source of its first known words."""
+    """Give states without an item one of its own, in a source of its first known words."""
     rows = fetch(
         connection,
         "SELECT item_id, operation_id, text, min(number), min(from_time) FROM revisions "
@@ -132,7 +126,7 @@ def _make_items(connection: apsw.Connection, ids: IdSequence, notes: list[str]) 
 
 
 def _make_first_states(connection: apsw.Connection, notes: list[str]) -> None:
-    """Let an item whose first state is lost begin with what its source says there, or with its next known state."""
+    """Give items without a first state what their source says there, or their next known state."""
     made = 0
     for item, source, start, end, recorded_at in fetch(connection, _WITHOUT_FIRST):
         row: tuple[Any, ...] | None = connection.execute(
@@ -173,7 +167,7 @@ def _make_first_states(connection: apsw.Connection, notes: list[str]) -> None:
 
 
 def _make_sources(connection: apsw.Connection, ids: IdSequence, notes: list[str]) -> None:
-    """Put lost sources together from the items that were stated in them."""
+    """Reconstruct lost sources from the items stated in them."""
     lost = fetch(
         connection, "SELECT DISTINCT source_id FROM items WHERE source_id NOT IN (SELECT id FROM sources) ORDER BY 1"
     )
@@ -204,7 +198,7 @@ def _make_sources(connection: apsw.Connection, ids: IdSequence, notes: list[str]
 
 
 def _insert_source(connection: apsw.Connection, number: int, operation: int, text: str, *, at: int) -> int:
-    """Insert a source that was made up. As a redacted one it is never taken for the one of these very words."""
+    """Insert a reconstructed source, redacted so that it is never matched by text."""
     connection.execute(
         "INSERT INTO sources (id, operation_id, sha256, kind, text, recorded_at, redacted_at) "
         "VALUES (?, ?, ?, 'words', ?, ?, ?)",

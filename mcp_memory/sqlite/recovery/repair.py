@@ -23,38 +23,26 @@ from mcp_memory.sqlite.rows import INDEXED, fetch
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3
-"""Times that others may write while indexes are rebuilt from what was there before."""
+ATTEMPTS = 3  # Retries where others write during a rebuild
 CARRIED = ("encoders", "vectors", "binary_vectors", "text_dates", "uses", "last_merge")
-"""Indexes that are long in the making, of which each row is worth saving."""
-CORE = frozenset({"operations", "sources", "items", "revisions"})
-"""Tables that every memory file has."""
-CHANGES_AHEAD = 1 << 20
-"""How far the count of changes moves on, so that each process reads again what it holds in memory."""
+"""Indexes that are expensive to derive, of which each row is worth saving."""
+CORE = frozenset({"operations", "sources", "items", "revisions"})  # Tables that every memory file has
+CHANGES_AHEAD = 1 << 20  # Advance of the change counter, so that each process reloads its caches
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was salvaged of a damaged file."""
+    """The result of a salvage."""
 
-    saved: dict[str, int]
-    """Rows by table of truth."""
-    lost: dict[str, int]
-    """Rows that something still names and that can't be read, by table of truth: at least these."""
-    notes: tuple[str, ...]
-    """What was made up and what was let go, in words."""
-    missing: int = 0
-    """Pages that the file's end lacks: what stood in them is lost, and nobody can name it."""
-    pages: int = 0
-    """Pages that the file had, where some are missing."""
+    saved: dict[str, int]  # Rows by table
+    lost: dict[str, int]  # Referenced rows that can't be read, by table: at least these
+    notes: tuple[str, ...]  # Reconstructed and dropped records
+    missing: int = 0  # Pages that a truncated file lacks
+    pages: int = 0  # Pages it had before it was truncated
 
 
 def repair(database: Database) -> None:
-    """Rebuild everything but the truth, in one transaction, where the truth is whole.
-
-    What can be read is brought into a file beside it, which is checked and then written back page by page under the lock
-    of a writer: others wait meanwhile, and go on. Raises Unusable where truth itself is damaged, with what to do.
-    """
+    """Rebuild all indexes in one transaction from whole truth. Raises Unusable, with the way out, where truth is damaged."""
     with scratch_folder(place_of(database.path)) as folder:
         for attempt in range(ATTEMPTS):
             beside = folder / f"{attempt}.db"
@@ -75,7 +63,7 @@ def repair(database: Database) -> None:
 
 
 def damage(connection: apsw.Connection) -> list[tuple[str, bool]]:
-    """Return what SQLite finds wrong, each with whether it is in a table of truth itself."""
+    """Return SQLite's findings, each with whether it is in a table of truth itself."""
     roots = dict(fetch(connection, "SELECT rootpage, name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0"))
     lines: list[str] = []
     try:
@@ -101,7 +89,7 @@ def damage(connection: apsw.Connection) -> list[tuple[str, bool]]:
 
 
 def _copy_whole(damaged: apsw.Connection, path: Path, *, key: cipher.Key | None) -> list[str]:
-    """Copy all that can be read into a sound file; return, in words, what of the truth cannot be."""
+    """Copy all readable rows into a sound file; return what of the truth cannot be read."""
     with scratch_database(path, key=key) as fresh, closing(fresh.connect()) as target:
         target.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
         target.execute("BEGIN IMMEDIATE")
@@ -128,7 +116,7 @@ def _last_change(connection: apsw.Connection) -> int:
 
 
 def _carry_indexes(damaged: apsw.Connection, target: apsw.Connection) -> None:
-    """Copy what can be read of costly indexes; the rest is derived in the background."""
+    """Copy the readable rows of expensive indexes; the rest is derived in the background."""
     for table in CARRIED:
         with suppress(apsw.Error):
             salvage.copy_table(damaged, target, table)
@@ -146,7 +134,7 @@ def _index_words(target: apsw.Connection) -> None:
 
 
 def _write_back(database: Database, path: Path, *, watcher: apsw.Connection, seen: int) -> bool:
-    """Write a file's pages over the database's in one transaction; return False where others have written since."""
+    """Overwrite the database's pages in one transaction; return False where others have written since."""
     beside = Database(path, key=database.key)
     with (
         closing(beside),
@@ -171,11 +159,7 @@ def _beyond(path: Path, found: Sequence[tuple[str, bool]]) -> Unusable:
 
 
 def recover(damaged: Path, target: Path, *, clock: Callable[[], int]) -> Recovered:
-    """Salvage what can be read of a damaged file, with its WAL, into a new one, which is completed and serves at once.
-
-    Works on a copy: the damaged file is only read. What is saved of an encrypted file is encrypted under its key. `clock`
-    gives milliseconds since 1970. Raises NotFound, Conflict where `target` exists, Unusable where nothing can be read.
-    """
+    """Salvage a damaged file, read only, into a new one. Raises NotFound, Conflict, and Unusable where nothing is readable."""
     if not damaged.is_file():
         raise NotFound(f"There is no file {damaged}.")
     if target.exists():
@@ -254,10 +238,7 @@ def _recover(damaged: Path, path: Path, clock: Callable[[], int], *, named: Path
 
 
 def _rebuild_schema_page(path: Path) -> int | None:
-    """Rebuild the list of tables of a copy where it cannot be read whole, and return its schema; None where it can.
-
-    Raises Unusable where too little is known.
-    """
+    """Rebuild an unreadable schema page and return its schema, None where it is readable. Raises Unusable."""
     try:
         return _rebuild_where_needed(path)
     except apsw.NotADBError as error:
@@ -292,11 +273,7 @@ def _rebuild_where_needed(path: Path) -> int | None:
 
 
 def _rebuild_header(path: Path) -> int | None:
-    """Rebuild a copy's header, and the list of its tables where needed; return its schema, None where none fits.
-
-    The schema is the one whose tables the list has, else the one of whose tables and indexes most begin where a new or a
-    rewritten file has them: the latest of those.
-    """
+    """Rebuild a copy's header, and its schema page where needed, by the best fitting schema; return it, None where none fits."""
     if not file_header.rebuild_header(path, len(migrations())):
         return None
     versions = range(len(migrations()), 0, -1)

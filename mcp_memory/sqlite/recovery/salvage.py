@@ -9,9 +9,8 @@ import apsw
 from mcp_memory.sqlite.rows import fetch
 
 INDEXES = frozenset("binary_vectors encoders last_merge revision_log text_dates uses vectors".split())
-"""The tables that are made from truth, beside those of topics, the full-text index and SQLite itself."""
-EARLIER_INDEXES = frozenset("changes gathering signs told ungathered".split())
-"""The same in files of schema 8 and earlier."""
+"""Tables derived from truth, besides those of topics, the full-text index and SQLite itself."""
+EARLIER_INDEXES = frozenset("changes gathering signs told ungathered".split())  # Those of schema 8 and earlier
 
 Key = tuple[Any, ...]
 Sink = Callable[[Sequence[Any]], None]
@@ -19,13 +18,9 @@ Sink = Callable[[Sequence[Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What became of the rows of a table."""
-
     saved: int
-    lost: tuple[Key, ...]
-    """The keys of rows that something still names, and that can't be read."""
-    whole: bool
-    """Whether nothing stood in the way."""
+    lost: tuple[Key, ...]  # The keys of referenced rows that can't be read
+    whole: bool  # Whether every row could be read
 
 
 def is_index(table: str) -> bool:
@@ -40,12 +35,7 @@ def tables(connection: apsw.Connection) -> list[str]:
 
 
 def copy_table(damaged: apsw.Connection, target: apsw.Connection, table: str) -> Read:
-    """Copy each row that can be read into the table of that name in `target`, in the columns both have.
-
-    From the beginning, passing over rows whose text lies in damaged pages, then from the end, then each that an index or
-    another table names. A row that `target` does not take, as its values are none that may stand there, is lost too, and
-    so is one whose text runs into a blank page. Of a table that the damaged file does not list nothing is known.
-    """
+    """Copy each readable row of a table, from both ends and by references; rows that `target` rejects are lost too."""
     both = {name for (name,) in fetch(target, "SELECT name FROM pragma_table_info(?)", (table,))}
     columns = [name for (name,) in fetch(damaged, "SELECT name FROM pragma_table_info(?)", (table,)) if name in both]
     if not columns:
@@ -86,7 +76,7 @@ def _key_of(connection: apsw.Connection, table: str) -> list[str]:
 def _read(
     connection: apsw.Connection, table: str, keys: Sequence[str], columns: Sequence[str], keep: Sink
 ) -> tuple[set[Key], bool]:
-    """Read from either end; return the keys that were read, and whether anything could not be."""
+    """Read from either end; return the keys read, and whether anything could not be."""
     found: set[Key] = set()
     failed = False
     for order, beyond in (("", ">"), ("DESC", "<")):
@@ -119,7 +109,7 @@ def _read(
 
 
 def _named(connection: apsw.Connection, table: str, keys: Sequence[str]) -> set[Key]:
-    """Return the keys that the table's indexes and references know of."""
+    """Return the keys that the table's indexes and references contain."""
     named: set[Key] = set()
     for query in (*_by_indexes(connection, table, keys), *_by_references(connection, table, keys)):
         for order in ("", " DESC"):

@@ -12,14 +12,11 @@ import apsw
 from mcp_memory.sqlite.rows import fetch
 from mcp_memory.sqlite.schema import APPLICATION_ID, migrations
 
-HEADER = 100
-"""Bytes before the content of the first page: SQLite's file format, 1.3."""
+HEADER = 100  # SQLite's file format, 1.3
 MAGIC = b"SQLite format 3\x00"
-PAGES = 1 << 22
-"""Pages that a header may say there are, to be believed: 16 GB."""
+PAGES = 1 << 22  # A plausible number of pages: 16 GB
 _OF_TABLE = (5, 13)
-_OF_INDEX = (2, 10)
-"""The first byte of a page that begins a table; of one that begins an index, or a table sorted as one."""
+_OF_INDEX = (2, 10)  # First bytes of a page that begins a table, and an index or a table sorted as one
 _ROWS = (
     "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema "
     "WHERE rootpage > 0 AND name NOT LIKE 'text_index%' ORDER BY rowid"
@@ -47,11 +44,7 @@ def version_in_header(path: Path) -> int | None:
 
 
 def missing_pages(path: Path, head: bytes) -> tuple[int, int]:
-    """Return how many pages are missing at the end of a file, and how many its header states; 0, 0 where none is.
-
-    `head` is its header, in clear. What the log holds is not missing. A header that is not sound, or says more than can
-    be, says nothing.
-    """
+    """Return the missing pages at a file's end and how many its sound `head` states; 0, 0 where none is missing."""
     size, pages = _page_size(head), int.from_bytes(head[28:32], "big")
     if not head.startswith(MAGIC) or len(head) < HEADER or head[24:28] != head[92:96] or not size or pages > PAGES:
         return 0, 0
@@ -61,7 +54,7 @@ def missing_pages(path: Path, head: bytes) -> tuple[int, int]:
 
 
 def _logged(log: Path, size: int) -> set[int]:
-    """Return the pages that a WAL has a version of."""
+    """Return the pages that a WAL holds."""
     if not log.exists():
         return set()
     with log.open("rb") as file:
@@ -73,7 +66,7 @@ def _logged(log: Path, size: int) -> set[int]:
 
 
 def pad_missing_pages(path: Path, head: bytes) -> None:
-    """Append blank pages to a truncated copy: what is written now must not stand where a table still looks."""
+    """Append blank pages to a truncated copy, so that new ones never land where a table still points."""
     _, pages = missing_pages(path, head)
     if pages:
         with path.open("r+b") as file:
@@ -81,12 +74,7 @@ def pad_missing_pages(path: Path, head: bytes) -> None:
 
 
 def rebuild_schema_page(path: Path, version: int, make: Callable[[apsw.Connection], None]) -> bool:
-    """Rewrite sqlite_schema where it is known in which page each table begins; return whether it is.
-
-    For a copy: what is free and how pages may be moved is forgotten, as both may be damaged. What is left of the list
-    says which of the layouts it was that a new file may have; without any agreement, only what is left is listed.
-    `make` runs the migrations of `version` in an empty file. The log, if any, is written into the file first.
-    """
+    """Rewrite a copy's sqlite_schema from `make`'s layouts and what is readable; return whether its tables are located."""
     left = _left(path)
     kinds = _kinds(path)
     known = [layout for layout in _layouts(make) if _agrees(layout, left) and _fits(layout, kinds)]
@@ -117,14 +105,14 @@ def schema_matches(path: Path, make: Callable[[apsw.Connection], None]) -> bool:
 
 
 def layout_fit(path: Path, make: Callable[[apsw.Connection], None]) -> float:
-    """Return which share of tables and indexes begins where the layout that fits best has them; 0 where none fits."""
+    """Return the share of tables and indexes at their place in the best fitting layout; 0 where none fits."""
     left, kinds = _left(path), _kinds(path)
     known = [layout for layout in _layouts(make) if _agrees(layout, left) and _fits(layout, kinds)]
     return max((_fitting(layout, kinds) / len(layout) for layout in known), default=0)
 
 
 def _left(path: Path) -> dict[str, Entry]:
-    """Return the rows that can still be read, from either end, and with the WAL applied."""
+    """Return the readable rows, from either end and with the WAL applied."""
     found: dict[str, Entry] = {}
     with closing(apsw.Connection(str(path))) as connection:
         connection.pragma("writable_schema", True)  # goes on with what can be read
@@ -139,7 +127,7 @@ def _left(path: Path) -> dict[str, Entry]:
 
 
 def _layouts(make: Callable[[apsw.Connection], None]) -> Iterator[list[Entry]]:
-    """Yield what a file of the schema lists: new or rewritten, with incremental vacuum or none."""
+    """Yield the schema's layouts: new or rewritten, with and without incremental vacuum."""
     for vacuum, rewritten in product(("incremental", "none"), (False, True)):
         with closing(apsw.Connection(":memory:")) as connection:
             connection.pragma("auto_vacuum", vacuum)
@@ -168,7 +156,7 @@ def _is_sorted(entry: Entry) -> bool:
 
 
 def _kinds(path: Path) -> dict[int, int]:
-    """Return the first byte of each page but the first, which says what it is a page of."""
+    """Return the first byte, the type, of each page but the first."""
     with path.open("rb") as file:
         size = _page_size(file.read(HEADER))
         found: dict[int, int] = {}
