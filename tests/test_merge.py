@@ -204,7 +204,7 @@ def two(paths: Callable[[], Path]) -> tuple[Path, Path, str]:
 
 
 def told(path: Path, other: Path) -> list[tuple[str, str]]:
-    return [(conflict.kind, conflict.told) for conflict in merged(path, other).conflicts]
+    return [(conflict.kind, conflict.description) for conflict in merged(path, other).conflicts]
 
 
 def test_of_two_changes_the_later_is_kept_and_the_other_told(two: tuple[Path, Path, str]) -> None:

@@ -270,7 +270,7 @@ def merge_report(merged: MergeResult, *, named: str, dry_run: bool) -> list[str]
         lines.append(f"Left out, as damaged or nothing without what is: {counted(merged.skipped, 'record')}.")
     if merged.conflicts:
         lines.append(f"{counted(len(merged.conflicts), 'thing')} to look at:")
-        lines += [f"  {conflict.told}" for conflict in merged.conflicts[:SHOWN]]
+        lines += [f"  {conflict.description}" for conflict in merged.conflicts[:SHOWN]]
         if len(merged.conflicts) > SHOWN:
             lines.append(f"  and {len(merged.conflicts) - SHOWN} more, which --json lists.")
     return lines

@@ -10,7 +10,7 @@ class MergeConflict:
 
     kind: Literal["changed", "replaced", "erased", "digest", "same"]
     ids: tuple[str, ...]
-    told: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,9 +118,9 @@ class _Passages:
     def nearest(self, item: Item) -> tuple[int, bool]:
         """Return the passage sharing most words, and whether that is a fair part; else the one at the item's place."""
         words = set(compared_words(item.text))
-        told = {word: numbers for word in words if (numbers := self._holding.get(word))}
-        widespread = sum(len(numbers) > WIDESPREAD for numbers in told.values())
-        shared = Counter(number for numbers in told.values() if len(numbers) <= WIDESPREAD for number in numbers)
+        holding = {word: numbers for word in words if (numbers := self._holding.get(word))}
+        widespread = sum(len(numbers) > WIDESPREAD for numbers in holding.values())
+        shared = Counter(number for numbers in holding.values() if len(numbers) <= WIDESPREAD for number in numbers)
         best = max(shared, key=lambda number: (shared[number], -number), default=None)
         if best is not None and shared[best] + widespread >= max(KEPT * len(words), 1):
             return best, True

@@ -44,7 +44,7 @@ def parse_echoes(text: str) -> list[Echo]:
     """The memories of a text that is nothing but what this server prints, whole or in part; none for any other text.
 
     The lines of recall with their fence and `source`, those of a digest, of a topic, and a `was` that stands alone;
-    list marks in front may be there or not. No memory is told twice, and a digest that was handed in by its sentences.
+    list marks in front may be there or not. No memory is repeated; a submitted digest counts by its sentences.
 
     >>> parse_echoes("- #06p7v2q0000ab 2026-11-21 (just now) fact [infra]: The port is 9090.")
     [Echo(id='06p7v2q0000ab', text='The port is 9090.')]
@@ -59,8 +59,8 @@ def parse_echoes(text: str) -> list[Echo]:
             found.append(Echo(ItemId(said["id"]), said["text"].strip()))
         elif said := _WAS.fullmatch(line):
             former.append(Echo(ItemId(said["id"]), said["text"].strip()))
-        elif told := _sentences(line):
-            found += told
+        elif cited := _sentences(line):
+            found += cited
         elif handed_in and (said := _OF_DIGEST.fullmatch(line)):
             found.append(Echo(None, said["text"].strip()))
         elif line.strip() and not _AROUND.match(line) and not _TOPIC.match(line) and not _COVERS.match(line):
@@ -82,15 +82,15 @@ def _sentences(line: str) -> list[Echo]:
 
 def quotes(item: Item, text: str) -> bool:
     """Return whether a printed text is this item's: whole, one of its sentences, or shortened to a budget."""
-    told, whole = one_line(text), one_line(item.spoken)
+    printed, whole = one_line(text), one_line(item.spoken)
     parts = [whole]
-    cited = _CITED.fullmatch(told)
+    cited = _CITED.fullmatch(printed)
     if cited is not None and cited["id"] == item.id:
-        told = cited["text"]
+        printed = cited["text"]
         spans = sentences(item.spoken)
         quoted = [one_line(item.spoken[span.start : span.end]) for span in spans]
-        if told in quoted or told.endswith(tuple(f" -> {sentence}" for sentence in (whole, *quoted))):
+        if printed in quoted or printed.endswith(tuple(f" -> {sentence}" for sentence in (whole, *quoted))):
             return True
         parts += [one_line(item.spoken[span.start :]) for span in spans]
-    cut = told.removesuffix("…").rstrip()
-    return told == whole or (len(told) >= SHORTEST and any(part.startswith(cut) for part in parts))
+    cut = printed.removesuffix("…").rstrip()
+    return printed == whole or (len(printed) >= SHORTEST and any(part.startswith(cut) for part in parts))

@@ -43,14 +43,14 @@ def estimate_importance(text: str, kind: Kind, *, rarity: Mapping[str, float], r
     The estimate of its kind, raised for rare words (inverse document frequency by word, of which `rarest` is that of a
     word that none of the `total` states holds), for names and numbers, and for saying that it matters.
     """
-    told = terms(text)
+    words = terms(text)
     estimate = ORDINARY[kind]
-    if told and rarest > 0:
-        mean = sum(rarity.get(word, rarest) for word in told) / len(told) / rarest
+    if words and rarest > 0:
+        mean = sum(rarity.get(word, rarest) for word in words) / len(words) / rarest
         estimate += SPECIFIC * (mean - 0.5) * total / (total + SEEN_ENOUGH)
     estimate += NAMED * min(len(set(_NAME.findall(text))), NAMES) / NAMES
     estimate += EMPHATIC * bool(_EMPHASIS.search(text) or _SHOUTED.search(text))
-    if len(told) < TELLING:
+    if len(words) < TELLING:
         estimate -= SPECIFIC / 2
     return round(min(max(estimate, 0.1), 0.9), 2)
 

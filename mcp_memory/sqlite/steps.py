@@ -130,13 +130,12 @@ class Steps:
         state = _first_state(step.statement) | {"normal_hash": words}
         if step.replaces is None:
             return state
-        rows = fetch(
+        for tags, pinned, review_after, importance, given in fetch(
             self._connection,
             "SELECT tags, pinned, review_after, importance, importance_given FROM revisions "
             "WHERE item_id = ? AND until_time IS NULL AND status <> 'forgotten'",
             (number_of(step.replaces),),
-        )
-        for tags, pinned, review_after, importance, given in rows:
+        ):
             state |= {"tags": tags_json([*json.loads(tags), *step.statement.tags]), "pinned": pinned}
             state["review_after"] = review_after
             if given and not state["importance_given"]:

@@ -29,8 +29,7 @@ def recognises(package: Package) -> bool:
 
 def read(package: Package) -> Iterator[ReadResult]:
     """Yield each conversation with its name; of an archive also Claude's own memories and the projects."""
-    files = package.named("conversations.json") if package.whole else package.files
-    for file in files:
+    for file in package.named("conversations.json") if package.whole else package.files:
         yield from read_each(file.value, lambda number, file=file: f"{file.name} conversation {number}", _conversation)
     for file in package.named("memories.json") if package.whole else ():
         yield from read_each(file.value, lambda number, file=file: f"{file.name} account {number}", _memories)

@@ -36,8 +36,7 @@ def recognises(package: Package) -> bool:
 
 def read(package: Package) -> Iterator[ReadResult]:
     """Yield each memory that is not deleted, with its categories as tags and its last change."""
-    backups = [file for file in package.named("memories.json") if _backup(file)] if package.whole else package.files
-    for file in backups:
+    for file in [file for file in package.named("memories.json") if _backup(file)] if package.whole else package.files:
         if _backup(file):
             yield from _backed_up(file)
             continue

@@ -35,8 +35,7 @@ def recognises(package: Package) -> bool:
 
 def read(package: Package) -> Iterator[ReadResult]:
     """Yield each list item or sentence of a file that is nothing but those, one a line; else the file."""
-    files = package.files if not package.whole else [file for file in package.files if _is_text(file)]
-    for file in files:
+    for file in package.files if not package.whole else [file for file in package.files if _is_text(file)]:
         yield from read_one(lambda file=file: _text(file), file.name)
 
 

@@ -119,15 +119,14 @@ def said_twice(connection: apsw.Connection, new: Collection[int]) -> list[MergeC
     """Report added live items that repeat another of the same scope word for word."""
     found: list[MergeConflict] = []
     for item in sorted(new):
-        rows = fetch(
+        for other, text in fetch(
             connection,
             "SELECT o.item_id, r.text FROM revisions AS r JOIN revisions AS o ON o.normal_hash = r.normal_hash "
             "AND o.scope = r.scope AND o.item_id <> r.item_id AND o.until_time IS NULL AND o.status = 'live' "
             "WHERE r.item_id = ? AND r.until_time IS NULL AND r.status = 'live' AND (SELECT s.kind FROM items AS i "
             "JOIN sources AS s ON s.id = i.source_id WHERE i.id = r.item_id) <> 'transcript' ORDER BY o.item_id",
             (item,),
-        )
-        for other, text in rows:
+        ):
             if other not in new:
                 found.append(
                     MergeConflict(

@@ -211,12 +211,11 @@ class _Merging:
         said: dict[tuple[int, tuple[Any, ...]], int] = {}
         known: set[tuple[int, tuple[Any, ...]]] = set()
         for operation in self._undone:
-            rows = fetch(
+            for *what, start in fetch(
                 self.connection,
                 f"SELECT {', '.join(columns)}, from_time FROM {table} WHERE operation_id = ?",
                 (operation,),
-            )
-            for *what, start in rows:
+            ):
                 known.add((operation, tuple(what)))
                 said[operation, tuple(what)] = min(start, said.get((operation, tuple(what)), start))
         for row in theirs:
@@ -301,12 +300,11 @@ class _Merging:
         for table, columns in (("vectors", "codes, late, pieces"), ("binary_vectors", "bits")):
             marks = ", ?" * (columns.count(",") + 1)
             for state in self._new_states:
-                rows = fetch(
+                for row in fetch(
                     self.other,
                     f"SELECT {columns} FROM {table} WHERE encoder_id = ? AND revision_id = ?",
                     (theirs, state),
-                )
-                for row in rows:
+                ):
                     self.connection.execute(
                         f"INSERT INTO {table} (encoder_id, revision_id, {columns}) VALUES (?, ?{marks})",
                         (ours, state, *row),

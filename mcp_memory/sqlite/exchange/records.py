@@ -12,10 +12,9 @@ from mcp_memory.sqlite.rows import fetch
 def records(connection: apsw.Connection) -> Iterator[Record]:
     """Yield every record of truth, type by type and by its key: the same order for the same truth."""
     for type_, known in RECORDS.items():
-        rows = connection.execute(
+        for row in connection.execute(
             f"SELECT {', '.join(known.fields)} FROM {known.table} ORDER BY {', '.join(known.key)}"
-        )
-        for row in rows:
+        ):
             yield to_record(type_, row)
 
 

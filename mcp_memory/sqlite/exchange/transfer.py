@@ -22,7 +22,7 @@ from mcp_memory.sqlite.recovery import checks
 
 log = logging.getLogger(__name__)
 
-TOLD = 20
+NAMED = 20
 DATED = 500  # States dated per transaction: 0.1 s
 
 
@@ -53,7 +53,7 @@ def import_lines(
         with staging.write() as connection:
             damaged = records.insert(connection, read(lines))
             if damaged and not skip_damaged:
-                raise InvalidInput(_damage_told(damaged))
+                raise InvalidInput(_damage_report(damaged))
             lost = records.drop_dangling(connection)
             if lost and not skip_damaged:
                 raise InvalidInput(
@@ -100,11 +100,11 @@ def _require_whole(connection: apsw.Connection) -> None:
         )
 
 
-def _damage_told(damaged: list[Damage]) -> str:
-    more = f"\nand {len(damaged) - TOLD} more" if len(damaged) > TOLD else ""
+def _damage_report(damaged: list[Damage]) -> str:
+    more = f"\nand {len(damaged) - NAMED} more" if len(damaged) > NAMED else ""
     return (
         f"The file was not imported, because {len(damaged)} of its lines can't be used:\n"
-        + "\n".join(str(damage) for damage in damaged[:TOLD])
+        + "\n".join(str(damage) for damage in damaged[:NAMED])
         + f"{more}\nExport it again, or use --skip-damaged to leave them out."
     )
 

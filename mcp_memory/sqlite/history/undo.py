@@ -254,7 +254,7 @@ def _changes(connection: apsw.Connection, origin: Operation, tip: Operation) -> 
 
 
 def _digests(connection: apsw.Connection, origin: Operation, tip: Operation) -> Iterator[Digest]:
-    rows = fetch(
+    for name, kept, present, before in fetch(
         connection,
         """
         SELECT k.name, k.id,
@@ -263,8 +263,7 @@ def _digests(connection: apsw.Connection, origin: Operation, tip: Operation) -> 
         FROM topics AS k WHERE k.operation_id = :origin
         """,
         {"origin": id_number(origin.id), "at": tip.at},
-    )
-    for name, kept, present, before in rows:
+    ):
         yield Digest(name, present, kept if origin.undone else before)
 
 
@@ -288,7 +287,7 @@ def _obstacles(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
 
 def _moved_on(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
     """Find items that are no longer in the state that the chain left them in."""
-    rows = fetch(
+    for number, operation in fetch(
         connection,
         """
         SELECT p.item_id, (SELECT operation_id FROM revisions WHERE id = coalesce(p.restores, p.id))
@@ -299,14 +298,13 @@ def _moved_on(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
         )
         """,
         {"present": json.dumps([change.present for change in found.changes]), "tip": id_number(found.tip.id)},
-    )
-    for number, operation in rows:
+    ):
         yield Obstacle(operation, f"#{id_text(number)} was changed later")
 
 
 def _newer_digests(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
     """Find topics that have another digest than the one that the chain left them."""
-    rows = fetch(
+    for name, operation in fetch(
         connection,
         """
         SELECT p.name, (SELECT operation_id FROM topics WHERE id = coalesce(p.restores, p.id))
@@ -316,14 +314,13 @@ def _newer_digests(connection: apsw.Connection, found: Plan) -> Iterator[Obstacl
         )
         """,
         {"present": json.dumps([d.present for d in found.digests]), "tip": id_number(found.tip.id)},
-    )
-    for name, operation in rows:
+    ):
         yield Obstacle(operation, f"the digest of {name} was written anew")
 
 
 def _gone(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
     """Find items that the operation repeated, and that were forgotten or taken back since."""
-    rows = fetch(
+    for number, operation in fetch(
         connection,
         """
         SELECT p.item_id, (SELECT operation_id FROM revisions WHERE id = coalesce(p.restores, p.id))
@@ -336,8 +333,7 @@ def _gone(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
             "until": found.tip.at if found.origin.undone else None,
             "changed": json.dumps([change.item for change in found.changes]),
         },
-    )
-    for number, operation in rows:
+    ):
         yield Obstacle(operation, f"#{id_text(number)} was taken away later")
 
 
@@ -346,32 +342,30 @@ def _said_again(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
     losing = [
         change.item for change in found.changes if change.live and not (change.becomes_live and change.says_the_same)
     ]
-    rows = fetch(
+    for number, operation in fetch(
         connection,
         "SELECT item_id, operation_id FROM confirmations WHERE item_id IN (SELECT value FROM json_each(?)) "
         "AND until_time IS NULL AND operation_id <> ? AND said_at > ?",
         (json.dumps(losing), id_number(found.origin.id), found.since),
-    )
-    for number, operation in rows:
+    ):
         yield Obstacle(operation, f"#{id_text(number)} was said again")
 
 
 def _replaced_too(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
     """Find items that would come back although something else has taken their place since."""
-    rows = fetch(
+    for number, newer, operation in fetch(
         connection,
         "SELECT l.to_id, l.from_id, l.operation_id FROM links AS l JOIN operations AS o ON o.id = l.operation_id "
         "WHERE l.to_id IN (SELECT value FROM json_each(?)) AND l.type = 'replaces' AND l.until_time IS NULL "
         "AND o.id <> ? AND o.at > ?",
         (json.dumps(_returning(found)), id_number(found.origin.id), found.since),
-    )
-    for number, newer, operation in rows:
+    ):
         yield Obstacle(operation, f"#{id_text(number)} was replaced by #{id_text(newer)}")
 
 
 def _remembered_anew(connection: apsw.Connection, found: Plan) -> Iterator[Obstacle]:
     """Find items that would come back although the same was stored anew since; turns of a conversation may repeat."""
-    rows = fetch(
+    for number, other, operation in fetch(
         connection,
         """
         SELECT g.item_id, r.item_id, coalesce(b.operation_id, r.operation_id)
@@ -394,8 +388,7 @@ def _remembered_anew(connection: apsw.Connection, found: Plan) -> Iterator[Obsta
             "turned": json.dumps([change.item for change in found.changes]),
             "since": found.since,
         },
-    )
-    for number, other, operation in rows:
+    ):
         yield Obstacle(operation, f"what #{id_text(number)} says was remembered anew as #{id_text(other)}")
 
 

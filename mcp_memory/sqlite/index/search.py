@@ -117,13 +117,13 @@ def bm25_scores(
     """Return BM25 of texts with their speakers, and of an average text that holds each term once."""
     terms = searched_terms(connection, query, frequencies)
     tokenize = tokenizer(connection)
-    told = [tokenize(" ".join(indexed(text, speaker))) for text, speaker in texts]
+    tokens = [tokenize(" ".join(indexed(text, speaker))) for text, speaker in texts]
     holding = np.array([frequencies.of(connection, term) for term in terms], np.float32)
     weights = np.array(list(terms.values()), np.float32)
     total = frequencies.total(connection)
     scores = bm25_arrays.bm25(
-        _frequencies(told, [tokenize(term) for term in terms]),
-        lengths=np.array([len(text) for text in told], np.float32),
+        _frequencies(tokens, [tokenize(term) for term in terms]),
+        lengths=np.array([len(text) for text in tokens], np.float32),
         average=frequencies.average_length(connection),
         holding=holding,
         total=total,
@@ -132,17 +132,17 @@ def bm25_scores(
     return scores, float(weights @ bm25_arrays.idf(holding, total=total))
 
 
-def _frequencies(told: Sequence[Sequence[str]], terms: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+def _frequencies(tokens: Sequence[Sequence[str]], terms: Sequence[Sequence[str]]) -> NDArray[np.float32]:
     """Count each term in each text, shape (texts, terms); of a term of several tokens the rarest."""
     columns: dict[str, int] = {}
     for token in (token for term in terms for token in term):
         columns.setdefault(token, len(columns))
-    counts = np.zeros((len(told), len(columns)), np.float32)
-    for row, text in zip(counts, told, strict=True):
+    counts = np.zeros((len(tokens), len(columns)), np.float32)
+    for row, text in zip(counts, tokens, strict=True):
         for token in text:
             if token in columns:
                 row[columns[token]] += 1
-    found = np.zeros((len(told), len(terms)), np.float32)
+    found = np.zeros((len(tokens), len(terms)), np.float32)
     for number, term in enumerate(terms):
         if term:
             found[:, number] = counts[:, [columns[token] for token in term]].min(axis=1)

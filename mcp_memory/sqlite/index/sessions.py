@@ -12,7 +12,7 @@ from mcp_memory.sqlite.rows import fetch
 FEW = 12  # Statements of a session up to which they give context: more are a list, or an import
 BARE = 200  # Characters read of each: longer texts name their subject
 
-_TOLD = f"""operations AS p JOIN revisions AS t ON t.operation_id = p.id AND t.number = 1
+_SESSION_STATEMENTS = f"""operations AS p JOIN revisions AS t ON t.operation_id = p.id AND t.number = 1
     AND p.client = o.client AND p.session = o.session AND p.verb = 'remember'
     AND p.at BETWEEN o.at / {HOUR} * {HOUR} AND (o.at / {HOUR} + 1) * {HOUR} - 1 AND (o.session <> '' OR p.id = o.id)"""
 """The statements of the session of the operation `o`."""
@@ -33,7 +33,7 @@ def session_of(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict
         connection,
         f"""
         SELECT r.id, r.item_id, o.id, o.client, o.session, o.at / {HOUR},
-            (SELECT count(*) FROM (SELECT 1 FROM {_TOLD} LIMIT {FEW + 1}))
+            (SELECT count(*) FROM (SELECT 1 FROM {_SESSION_STATEMENTS} LIMIT {FEW + 1}))
         FROM revisions AS r JOIN items AS i ON i.id = r.item_id
         JOIN sources AS s ON s.id = i.source_id AND s.kind = 'words'
         JOIN revisions AS f ON f.item_id = r.item_id AND f.number = 1 JOIN operations AS o ON o.id = f.operation_id
@@ -51,7 +51,7 @@ def session_of(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict
         if name not in texts:
             rows = fetch(
                 connection,
-                f"SELECT t.item_id, substr(t.text, 1, {BARE}) FROM operations AS o JOIN {_TOLD} "
+                f"SELECT t.item_id, substr(t.text, 1, {BARE}) FROM operations AS o JOIN {_SESSION_STATEMENTS} "
                 "WHERE o.id = ? ORDER BY t.item_id",
                 (operation,),
             )

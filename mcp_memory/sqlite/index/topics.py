@@ -285,22 +285,22 @@ def _enter(connection: apsw.Connection, cluster: int, revision_id: int, terms: M
 
 
 def _describe(connection: apsw.Connection, each: Summarised, *, at: int) -> None:
-    told = each.description
+    description = each.description
     connection.execute("DELETE FROM cluster_terms WHERE cluster_id = ?", (each.id,))
     connection.executemany(
         "INSERT INTO cluster_terms (term, cluster_id, weight) VALUES (?, ?, ?)",
-        [(term, each.id, weight) for term, weight in told.terms.items()],
+        [(term, each.id, weight) for term, weight in description.terms.items()],
     )
     connection.execute(
         "UPDATE clusters SET name = ?, keywords = ?, importance = ?, mean = ?, vector_count = ?, changed_at = ?, dirty = 0, "
         "size = (SELECT count(*) FROM cluster_items WHERE cluster_id = clusters.id) WHERE id = ?",
         (
             each.name,
-            json.dumps(told.keywords, ensure_ascii=False),
-            told.importance,
-            _blob(told.mean),
-            told.measured,
-            told.changed_at,
+            json.dumps(description.keywords, ensure_ascii=False),
+            description.importance,
+            _blob(description.mean),
+            description.measured,
+            description.changed_at,
             each.id,
         ),
     )

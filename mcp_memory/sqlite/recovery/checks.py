@@ -42,12 +42,11 @@ def truth_problems(connection: apsw.Connection) -> Iterator[str]:
     for source, digest, text in connection.execute("SELECT id, sha256, text FROM sources"):
         if sha256(text) != digest:
             yield f"the text of source #{id_text(source)} does not have the SHA-256 it was recorded with"
-        first_states = connection.execute(
+        for number, start, end, said in connection.execute(
             "SELECT i.id, i.span_start, i.span_end, r.text FROM items AS i "
             "LEFT JOIN revisions AS r ON r.item_id = i.id AND r.number = 1 WHERE i.source_id = ?",
             (source,),
-        )
-        for number, start, end, said in first_states:
+        ):
             if said != text[start:end]:
                 yield f"memory #{id_text(number)} does not say what its source says at its place"
     for number, text, speaker, digest in connection.execute(
