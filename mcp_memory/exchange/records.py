@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
 from mcp_memory.domain.ids import LENGTH, id_number, id_text
@@ -33,7 +33,7 @@ class RecordType:
 
     table: str
     fields: Mapping[str, FieldType]
-    key: tuple[str, ...] = ("id",)  # What tells two records apart, and the order in which they are exported
+    key: tuple[str, ...]  # What tells two records apart, and the order in which they are exported
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,137 +126,69 @@ def _tags(value: Any) -> str:
     return tags_json([_text(tag) for tag in cast("list[Any]", value)])
 
 
-def _optional(field: FieldType) -> FieldType:
-    return FieldType(f"{field.name} or null", field.write, field.read, optional=True)
+TYPES: Mapping[str, FieldType] = {
+    "ID": FieldType("an id of 13 letters and digits", id_text, _identifier),
+    "TEXT": FieldType("a text", str, _text),
+    "INT": FieldType("a whole number", int, _integer),
+    "TIME": FieldType("a time in milliseconds since 1970, in the years 1 to 9999", int, _time),
+    "REAL": FieldType("a number", float, _number),
+    "FLAG": FieldType("true or false", bool, _truth),
+    "TAGS": FieldType("a list of texts", json.loads, _tags),
+    "HEX": FieldType("a text of hexadecimal digits", bytes.hex, _bytes),
+}
 
 
-ID = FieldType("an id of 13 letters and digits", id_text, _identifier)
-TEXT = FieldType("a text", str, _text)
-INT = FieldType("a whole number", int, _integer)
-TIME = FieldType("a time in milliseconds since 1970, in the years 1 to 9999", int, _time)
-REAL = FieldType("a number", float, _number)
-FLAG = FieldType("true or false", bool, _truth)
-TAGS = FieldType("a list of texts", json.loads, _tags)
-HEX = FieldType("a text of hexadecimal digits", bytes.hex, _bytes)
+def _type(table: str, columns: str, key: str = "id") -> RecordType:
+    """Declare a type of record; `columns` are names with types, where a `?` marks one that may be null."""
+    fields: dict[str, FieldType] = {}
+    for column in columns.split(","):
+        name, sort = column.split()
+        field = TYPES[sort.removesuffix("?")]
+        fields[name] = replace(field, name=f"{field.name} or null", optional=True) if sort.endswith("?") else field
+    return RecordType(table, fields, tuple(key.split()))
+
 
 RECORDS: Mapping[str, RecordType] = {
-    "operation": RecordType(
+    "operation": _type(
         "operations",
-        {
-            "id": ID,
-            "verb": TEXT,
-            "at": TIME,
-            "client": TEXT,
-            "session": TEXT,
-            "summary": TEXT,
-            "undoes": _optional(ID),
-            "takes_back": _optional(FLAG),
-            "erased": INT,
-        },
+        "id ID, verb TEXT, at TIME, client TEXT, session TEXT, summary TEXT, undoes ID?, takes_back FLAG?, erased INT",
     ),
-    "source": RecordType(
+    "source": _type(
         "sources",
-        {
-            "id": ID,
-            "operation_id": ID,
-            "sha256": HEX,
-            "kind": TEXT,
-            "origin": _optional(TEXT),
-            "text": TEXT,
-            "recorded_at": TIME,
-            "redacted_at": _optional(TIME),
-        },
+        "id ID, operation_id ID, sha256 HEX, kind TEXT, origin TEXT?, text TEXT, recorded_at TIME, redacted_at TIME?",
     ),
-    "item": RecordType(
+    "item": _type(
         "items",
-        {
-            "id": ID,
-            "source_id": ID,
-            "position": INT,
-            "span_start": INT,
-            "span_end": INT,
-            "speaker": _optional(TEXT),
-            "recorded_at": TIME,
-            "seen": INT,
-            "last_seen_at": TIME,
-        },
+        "id ID, source_id ID, position INT, span_start INT, span_end INT, speaker TEXT?, recorded_at TIME, "
+        "seen INT, last_seen_at TIME",
     ),
-    "revision": RecordType(
+    "revision": _type(
         "revisions",
-        {
-            "id": ID,
-            "item_id": ID,
-            "operation_id": ID,
-            "number": INT,
-            "from_time": TIME,
-            "until_time": _optional(TIME),
-            "status": TEXT,
-            "text": TEXT,
-            "kind": TEXT,
-            "scope": TEXT,
-            "tags": TAGS,
-            "importance": REAL,
-            "importance_given": FLAG,
-            "confidence": REAL,
-            "occurred_at": _optional(TIME),
-            "valid_until": _optional(TIME),
-            "pinned": FLAG,
-            "review_after": _optional(TIME),
-            "normal_hash": HEX,
-            "restores": _optional(ID),
-        },
+        "id ID, item_id ID, operation_id ID, number INT, from_time TIME, until_time TIME?, status TEXT, "
+        "text TEXT, kind TEXT, scope TEXT, tags TAGS, importance REAL, importance_given FLAG, "
+        "confidence REAL, occurred_at TIME?, valid_until TIME?, pinned FLAG, review_after TIME?, "
+        "normal_hash HEX, restores ID?",
     ),
-    "link": RecordType(
+    "link": _type(
         "links",
-        {
-            "from_id": ID,
-            "to_id": ID,
-            "type": TEXT,
-            "operation_id": ID,
-            "from_time": TIME,
-            "until_time": _optional(TIME),
-        },
-        ("from_id", "to_id", "type", "operation_id", "from_time"),
+        "from_id ID, to_id ID, type TEXT, operation_id ID, from_time TIME, until_time TIME?",
+        "from_id to_id type operation_id from_time",
     ),
-    "repeat": RecordType(
+    "repeat": _type(
         "repeats",
-        {
-            "item_id": ID,
-            "source_id": ID,
-            "span_start": INT,
-            "span_end": INT,
-            "operation_id": ID,
-            "from_time": TIME,
-            "until_time": _optional(TIME),
-        },
-        ("item_id", "source_id", "span_start", "operation_id", "from_time"),
+        "item_id ID, source_id ID, span_start INT, span_end INT, operation_id ID, from_time TIME, until_time TIME?",
+        "item_id source_id span_start operation_id from_time",
     ),
-    "confirmation": RecordType(
+    "confirmation": _type(
         "confirmations",
-        {
-            "item_id": ID,
-            "operation_id": ID,
-            "times": INT,
-            "said_at": TIME,
-            "from_time": TIME,
-            "until_time": _optional(TIME),
-        },
-        ("item_id", "operation_id", "from_time"),
+        "item_id ID, operation_id ID, times INT, said_at TIME, from_time TIME, until_time TIME?",
+        "item_id operation_id from_time",
     ),
-    "topic": RecordType(
+    "topic": _type(
         "topics",
-        {
-            "id": ID,
-            "operation_id": ID,
-            "name": TEXT,
-            "scope": TEXT,
-            "digest": TEXT,
-            "from_time": TIME,
-            "until_time": _optional(TIME),
-            "restores": _optional(ID),
-        },
+        "id ID, operation_id ID, name TEXT, scope TEXT, digest TEXT, from_time TIME, until_time TIME?, restores ID?",
     ),
-    "topic_revision": RecordType("topic_revisions", {"topic_id": ID, "revision_id": ID}, ("topic_id", "revision_id")),
-    "erased": RecordType("erased", {"item_id": ID, "operation_id": ID, "at": TIME}, ("item_id",)),
+    "topic_revision": _type("topic_revisions", "topic_id ID, revision_id ID", "topic_id revision_id"),
+    "erased": _type("erased", "item_id ID, operation_id ID, at TIME", "item_id"),
 }
 """Every table that is truth, with all its columns; in this order they are exported."""
