@@ -35,24 +35,17 @@ _TAKEN_BACK = (
     "WHERE r.until_time IS NULL AND r.status = 'forgotten' AND r.restores IS NULL AND o.undoes IS NOT NULL"
 )
 """Items without a state left after an undo: nobody forgot them."""
+_UNINDEXED = "SELECT count(*) FROM revisions WHERE status = 'live' AND id NOT IN (SELECT id FROM text_index_docsize)"
 _DIGESTED = """
     SELECT DISTINCT i.source_id FROM topics AS t JOIN topic_revisions AS m ON m.topic_id = t.id
     JOIN revisions AS r ON r.id = m.revision_id JOIN items AS i ON i.id = r.item_id WHERE t.until_time IS NULL
 """
-_HOLDING = (
-    ("words", "text_index"),
-    ("vectors", "vectors"),
-    ("vectors", "binary_vectors"),
-    ("vectors", "encoders"),
-    ("truth", "sources"),
-    ("truth", "items"),
-    ("truth", "repeats"),
-    ("truth", "revisions"),
-    ("truth", "links"),
-    ("truth", "operations"),
-    ("truth", "topic"),
-    ("topics", "cluster"),
-)
+_HOLDING = {
+    "words": ("text_index",),
+    "vectors": ("vectors", "binary_vectors", "encoders"),
+    "truth": ("sources", "items", "repeats", "revisions", "links", "operations", "topic"),
+    "topics": ("cluster",),
+}
 """Tables by prefix, and what they hold with their indexes."""
 
 
@@ -88,7 +81,7 @@ def stats(connection: apsw.Connection, path: Path, *, encoder: str | None, now: 
         replacements=connection.execute(REPLACEMENTS).get,
         recalled=recalled,
         never_recalled=1 - recalled / live if live else 0.0,
-        unindexed=_unindexed(connection),
+        unindexed=connection.execute(_UNINDEXED).get,
         topics=connection.execute(f"SELECT count(*) FROM clusters AS c WHERE {SHOWN}").get,
         ungathered=connection.execute(WAITING).get,
         tool_history=folds.counts(connection),
@@ -142,20 +135,13 @@ def _digests(connection: apsw.Connection) -> dict[str, Any]:
     }
 
 
-def _unindexed(connection: apsw.Connection) -> int:
-    number: int = connection.execute(
-        "SELECT count(*) FROM revisions WHERE status = 'live' AND id NOT IN (SELECT id FROM text_index_docsize)"
-    ).get
-    return number
-
-
 def _sizes(connection: apsw.Connection) -> dict[str, int]:
     """Return bytes of pages by content (SQLite's dbstat)."""
     sizes = {"truth": 0, "words": 0, "vectors": 0, "topics": 0, "other": 0}
     indexes = dict(fetch(connection, "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'index'"))
     for name, size in fetch(connection, "SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE"):
         table = indexes.get(name, name)
-        holds = next((what for what, start in _HOLDING if table.startswith(start)), "other")
+        holds = next((what for what, starts in _HOLDING.items() if table.startswith(starts)), "other")
         sizes[holds] += size
     page: int = connection.pragma("page_size")
     sizes["free"] = connection.pragma("freelist_count") * page

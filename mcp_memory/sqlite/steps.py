@@ -329,7 +329,7 @@ class Steps:
         if not keep_patterns:
             parts = folds.parts_of(self._connection, number)
             for part in {part for found in parts.values() for part in found} - {number}:
-                self._show(part)
+                self._switch(part, "replaced", "live")
             for pattern in parts.keys() - {number} - self._erased:
                 self._erase_with_tombstones(pattern)
         self._erase_with_tombstones(number)
@@ -365,10 +365,6 @@ class Steps:
         )
         if step.hide:
             self._switch(number, "live", "replaced")
-
-    def _show(self, number: int) -> None:
-        """Show an item again that a pattern hid."""
-        self._switch(number, "replaced", "live")
 
     def _switch(self, number: int, present: str, wanted: str) -> None:
         status = self._connection.execute(

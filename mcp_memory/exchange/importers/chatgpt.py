@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from mcp_memory.domain.model import Entry, Turn
+from mcp_memory.domain.model import Turn
 from mcp_memory.exchange.importers.parsed import (
     File,
     Malformed,
     Package,
-    ParsedRecord,
     ReadResult,
-    Skipped,
+    conversation,
+    is_list_of,
     label_field,
     object_or_none,
     parse_time,
@@ -25,7 +25,7 @@ _NAME = re.compile(r"conversations(-[0-9]+)?\.json", re.IGNORECASE)
 
 
 def recognises(package: Package) -> bool:
-    return any(_conversations(file) for file in _files(package)[:1])
+    return any(is_list_of(file, "mapping") for file in _files(package)[:1])
 
 
 def read(package: Package) -> Iterator[ReadResult]:
@@ -39,21 +39,11 @@ def _files(package: Package) -> list[File]:
     return [file for file in package.files if _NAME.fullmatch(file.base)]
 
 
-def _conversations(file: File) -> bool:
-    value = file.json_or_none()
-    if not isinstance(value, list):
-        return False
-    return any(isinstance(found, dict) and "mapping" in found for found in cast("list[Any]", value)[:3])
-
-
 def _conversation(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
     title = label_field(record, "title")
     started = parse_time(record.get("create_time"), "create_time")
     turns = [turn for message in _branch(record) if (turn := _turn(message))]
-    if not turns:
-        yield Skipped("a conversation without text")
-        return
-    yield ParsedRecord(f"{where}, {title}" if title else where, Entry("", occurred_at=started), tuple(turns))
+    yield conversation(where, title, turns, started=started)
 
 
 def _branch(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -61,7 +51,8 @@ def _branch(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     nodes = require_object(record.get("mapping"))
     here = record.get("current_node")
     if here is None:
-        here = _latest(nodes)
+        leaves = [name for name, node in nodes.items() if not require_object(node).get("children")]
+        here = leaves[-1] if leaves else None
     messages: list[Mapping[str, Any]] = []
     seen: set[str] = set()
     while here is not None:
@@ -73,11 +64,6 @@ def _branch(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             messages.append(require_object(node["message"]))
         here = node.get("parent")
     return messages[::-1]
-
-
-def _latest(nodes: Mapping[str, Any]) -> str | None:
-    ends = [name for name, node in nodes.items() if not require_object(node).get("children")]
-    return ends[-1] if ends else None
 
 
 def _turn(message: Mapping[str, Any]) -> Turn | None:

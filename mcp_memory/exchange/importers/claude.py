@@ -6,12 +6,13 @@ from typing import Any, cast
 from mcp_memory.domain.model import Entry, Turn
 from mcp_memory.exchange.importers.parsed import (
     MAX_TAG,
-    File,
     Malformed,
     Package,
     ParsedRecord,
     ReadResult,
     Skipped,
+    conversation,
+    is_list_of,
     label_field,
     list_or_empty,
     parse_time,
@@ -24,7 +25,7 @@ SPEAKERS = {"human": "user", "user": "user", "assistant": "assistant"}
 
 def recognises(package: Package) -> bool:
     files = package.named("conversations.json") if package.whole else package.files
-    return any(_conversations(file) for file in list(files)[:1])
+    return any(is_list_of(file, "chat_messages") for file in list(files)[:1])
 
 
 def read(package: Package) -> Iterator[ReadResult]:
@@ -37,13 +38,6 @@ def read(package: Package) -> Iterator[ReadResult]:
         yield from read_each(file.value, lambda number, file=file: f"{file.name} project {number}", _project)
 
 
-def _conversations(file: File) -> bool:
-    value = file.json_or_none()
-    if not isinstance(value, list):
-        return False
-    return any(isinstance(found, dict) and "chat_messages" in found for found in cast("list[Any]", value)[:3])
-
-
 def _conversation(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]:
     name = label_field(record, "name")
     started = parse_time(record.get("created_at"), "created_at")
@@ -51,10 +45,7 @@ def _conversation(record: Mapping[str, Any], where: str) -> Iterator[ReadResult]
     if not isinstance(messages, list):
         raise Malformed("chat_messages is no list.")
     turns = [turn for message in cast("list[Any]", messages) if (turn := _turn(require_object(message)))]
-    if not turns:
-        yield Skipped("a conversation without text")
-        return
-    yield ParsedRecord(f"{where}, {name}" if name else where, Entry("", occurred_at=started), tuple(turns))
+    yield conversation(where, name, turns, started=started)
 
 
 def _turn(message: Mapping[str, Any]) -> Turn | None:

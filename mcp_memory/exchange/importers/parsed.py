@@ -246,6 +246,17 @@ def list_or_none(value: object) -> list[Any] | None:
     return cast("list[Any]", value) if isinstance(value, list) else None
 
 
+def is_list_of(file: File, field: str) -> bool:
+    """Return whether a file is a JSON list whose first objects have a field."""
+    return any(field in (object_or_none(found) or ()) for found in (list_or_none(file.json_or_none()) or ())[:3])
+
+
+def conversation(where: str, name: str | None, turns: Sequence[Turn], *, started: str | None) -> ReadResult:
+    if not turns:
+        return Skipped("a conversation without text")
+    return ParsedRecord(f"{where}, {name}" if name else where, Entry("", occurred_at=started), tuple(turns))
+
+
 def list_or_empty(value: object, name: str) -> list[Any]:
     """Return a list, empty for a missing one. Raises Malformed naming it for anything else."""
     found = [] if value is None else list_or_none(value)
