@@ -14,7 +14,7 @@ from mcp_memory.language.token_count import counted
 from mcp_memory.language.tokenization import compared_words, normal_form
 
 KEPT = 0.5
-"""Share of a text's sentences that a later one from the same place repeats as its version; excerpts share less. Not measured."""
+"""Share of sentences from which a later text from the same place is a version, and no excerpt. Not measured."""
 KEPT_UNDER_A_BARE_NAME = 0.8
 """For a name without a folder: many projects have a README.md, and many of these begin from one pattern."""
 WIDESPREAD = 64  # Passages that may share a word before it is ignored

@@ -63,7 +63,7 @@ class Intake:
         return read
 
     def turns(self, turns: Sequence[Turn], *, like: Entry) -> list[Statement]:
-        """Return a conversation's statements under one source; `like` has their shared fields, undated turns inherit the last date."""
+        """Return a conversation's statements; `like` has their shared fields, and undated turns inherit the last date."""
         if not turns:
             raise InvalidInput("turns is empty; give a list of {speaker, content, at?}.")
         if len(turns) > MAX_TURNS:

@@ -109,7 +109,7 @@ class Database:
         return cipher.CIPHER_NAME if self.key else None
 
     def _open_writer(self) -> apsw.Connection:
-        """Return the writing connection, whose lock keeps another file from taking this one's place; reopen where one just did."""
+        """Return the writing connection, whose lock keeps other files out of this one's place; reopen where one came first."""
         given = self.key
         for _ in range(REOPENINGS):
             self.key = given
@@ -226,7 +226,7 @@ class Database:
                 self._empty_log(0)
 
     def checkpoint(self) -> None:
-        """Empty the WAL into the file, so that nothing erased stays in it; while others read an old state, after a later change."""
+        """Empty the WAL into the file, so that nothing erased stays in it; put off while others read an old state."""
         with self._write_lock, driver_errors(self.path):
             self._require_open()
             self._log_to_empty = True
@@ -317,7 +317,7 @@ class Database:
             connection.execute("VACUUM INTO ?", (str(target),))
 
     def copy_checked(self, target: Path, problems: Callable[[apsw.Connection], Iterable[str]]) -> None:
-        """Write a checked copy to `target`. Raises Conflict where it exists, Unusable where it fails or the copy is damaged."""
+        """Write a checked copy. Raises Conflict where `target` exists, Unusable where the copy fails or is damaged."""
         if target.exists():
             raise Conflict(f"{target} exists already; name a file that does not.")
         unfinished = backup_names.unfinished(target)

@@ -74,7 +74,7 @@ class DatabaseFile:
     def compact(
         self, progress: Callable[[int, int], None] = lambda done, total: None, *, whole: bool = False
     ) -> tuple[int, int]:
-        """Return free pages to the disk; return the bytes before and after. Raises Conflict for a large early file without `whole`."""
+        """Compact the file; return its bytes before and after. Raises Conflict for a large early file without `whole`."""
         before = size_of(self._database.path)
         vacuum.compact(self._database, progress, whole=whole)
         return before, size_of(self._database.path)

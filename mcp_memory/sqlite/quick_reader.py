@@ -71,7 +71,7 @@ class QuickReader:
             return bool(connection.execute("SELECT 1 FROM sources WHERE origin = ? LIMIT 1", (origin,)).get)
 
     def found(self, query: str, *, where: Filter) -> list[Hit]:
-        """Return matching states, best first; their share of the query is BM25 relative to an average text with all its terms."""
+        """Return matching states, best first, with their BM25 relative to an average text that holds every term."""
         with self._database.read() as connection:
             terms = searched_terms(connection, query, self._frequencies)
             counts = {term: self._frequencies.of(connection, term) for term in terms}

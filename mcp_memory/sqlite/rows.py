@@ -11,20 +11,11 @@ from mcp_memory.domain.model import Item, ItemId, Operation, OperationId, Source
 from mcp_memory.errors import NotFound
 from mcp_memory.language.tokenization import Span
 
-REVISION_FIELDS = (
-    "status",
-    "text",
-    "kind",
-    "scope",
-    "tags",
-    "importance",
-    "importance_given",
-    "confidence",
-    "occurred_at",
-    "valid_until",
-    "pinned",
-    "review_after",
-    "normal_hash",
+REVISION_FIELDS = tuple(
+    (
+        "status text kind scope tags importance importance_given confidence occurred_at valid_until pinned "
+        "review_after normal_hash"
+    ).split()
 )
 """The fields of a state besides its identity and time."""
 

@@ -12,7 +12,7 @@ BELONGS, ABOUT = "belongs to", "is about"
 
 
 def lines(items: Sequence[Item], topics: Sequence[Topic]) -> Iterator[bytes]:
-    """Yield entities with a memory each as observation, then relations; deterministic. History, kinds and dates are lost."""
+    """Yield entities with memories as observations, then relations, in a fixed order; history, kinds and dates are lost."""
     entities: dict[str, str] = {}
     observations: dict[str, list[str]] = {}
     relations: dict[tuple[str, str, str], None] = {}

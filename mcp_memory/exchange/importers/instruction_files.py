@@ -9,15 +9,10 @@ from mcp_memory.exchange.importers.parsed import File, Package, ParsedRecord, Re
 from mcp_memory.exchange.importers.server_memory import with_subject
 
 OF_PROJECT = True  # Rules hold in the project that they lie in
-NAMES = (
-    "claude.md",
-    "claude.local.md",
-    "agents.md",
-    "gemini.md",
-    ".cursorrules",
-    ".windsurfrules",
-    ".clinerules",
-    "copilot-instructions.md",
+NAMES = tuple(
+    (
+        "claude.md claude.local.md agents.md gemini.md .cursorrules .windsurfrules .clinerules copilot-instructions.md"
+    ).split()
 )
 GEMINI_HEADING = "gemini added memories"  # The heading under which Gemini CLI stores remembered facts: facts, not rules
 SETUP_MARKERS = ("<!-- mcp-memory:begin -->", "<!-- mcp-memory:end -->")

@@ -33,20 +33,7 @@ _EMBEDDED = re.compile(
 _COMMENT = re.compile(r"(?<![ \t])[ \t]*%%.*?%%", re.DOTALL)
 _BLOCK_ID = re.compile(r"(?:^|(?<![ \t])[ \t]+)\^[A-Za-z0-9-]+[ \t]*$", re.MULTILINE)
 _FILE = re.compile(r"\.(?!md$)[A-Za-z][A-Za-z0-9]{1,4}$")  # How the name of a file ends that is no note
-METADATA_FIELDS = (
-    "title",
-    "name",
-    "type",
-    "tags",
-    "tag",
-    "aliases",
-    "alias",
-    "cssclass",
-    "cssclasses",
-    "publish",
-    "permalink",
-    "uid",
-)
+METADATA_FIELDS = tuple("title name type tags tag aliases alias cssclass cssclasses publish permalink uid".split())
 """Properties that are read, or only control how a note is displayed."""
 MAX_TAGS = 50  # As the intake takes them
 DATES = ("date", "created", "created_at", "updated", "modified", "last_modified", "updated_at")

@@ -30,42 +30,20 @@ _BOMS = (
     (b"\xfe\xff", "utf-16"),
 )
 _ALIKE = {
-    "task": "note",
-    "observation": "note",
-    "idea": "note",
-    "meeting": "event",
-    "milestone": "event",
-    "how-to": "procedure",
-    "howto": "procedure",
-    "process": "procedure",
-    "technique": "procedure",
-    "workflow": "procedure",
+    **dict.fromkeys(("task", "observation", "idea"), "note"),
+    **dict.fromkeys(("meeting", "milestone"), "event"),
+    **dict.fromkeys(("how-to", "howto", "process", "technique", "workflow"), "procedure"),
     "choice": "decision",
 }
 """Kinds of other tools, and ours."""
-
-
 _NOT = ("", "0", "false", "no", "null", "none")
 TITLE_FIELDS = ("title", "name")  # Put before the text
 BOOKKEEPING_FIELDS = frozenset(
     (
-        *(
-            "id",
-            "uuid",
-            "hash",
-            "content_hash",
-            "user",
-            "user_id",
-            "agent_id",
-            "run_id",
-            "app_id",
-            "actor_id",
-            "org_id",
-        ),
-        *("project_id", "category_ids", "session_id", "score", "embedding", "vector", "structured_attributes"),
-        *("occurred_at", "date", "created_at", "created", "timestamp", "time", "updated_at", "archived_at"),
-        *("state", "deleted", "is_deleted", "deleted_at", "created_at_iso", "updated_at_iso"),
-    )
+        "id uuid hash content_hash user user_id agent_id run_id app_id actor_id org_id project_id category_ids "
+        "session_id score embedding vector structured_attributes occurred_at date created_at created timestamp "
+        "time updated_at archived_at state deleted is_deleted deleted_at created_at_iso updated_at_iso"
+    ).split()
 )
 """Bookkeeping fields that say nothing of the content, and dates beyond the one that is read."""
 

@@ -41,7 +41,7 @@ def recognises(package: Package) -> bool:
 
 
 def read(package: Package) -> Iterator[ReadResult]:
-    """Yield observations with their entity's name, and relations as sentences; of our own export the memories as they were."""
+    """Yield observations with their entity's name, relations as sentences, and the memories of our own export unchanged."""
     for file in package.files:
         if (whole := _whole(file)) is not None:
             ours = _Ours.of([*_objects(whole["entities"]), *_objects(whole["relations"])])

@@ -45,7 +45,7 @@ class Restored:
 
 
 def restore(path: Path, backup: Path, *, now: datetime, force: bool = False) -> Restored:
-    """Restore a backup over `path`, which is kept as a copy. Raises NotFound, Unusable, and Conflict where work would be lost."""
+    """Restore a backup over a copied `path`. Raises NotFound, Unusable, and Conflict where operations would be lost."""
     if not backup.exists():
         raise NotFound(f"There is no backup {backup}.")
     if path.exists() and backup.samefile(path):

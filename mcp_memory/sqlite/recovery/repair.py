@@ -273,7 +273,7 @@ def _rebuild_where_needed(path: Path) -> int | None:
 
 
 def _rebuild_header(path: Path) -> int | None:
-    """Rebuild a copy's header, and its schema page where needed, by the best fitting schema; return it, None where none fits."""
+    """Rebuild a copy's header, and its schema page where needed; return the best fitting schema, None where none fits."""
     if not file_header.rebuild_header(path, len(migrations())):
         return None
     versions = range(len(migrations()), 0, -1)
