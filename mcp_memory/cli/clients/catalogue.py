@@ -12,8 +12,8 @@ from mcp_memory.cli.clients.editing import Format
 from mcp_memory.cli.clients.environment import Machine, existing
 
 Places = Callable[[Machine], Sequence[Path]]
+Folder = Callable[[Machine], Path]
 Shape = Callable[[str, str, Sequence[str]], dict[str, Any]]
-"""From the name of the entry, the command and its arguments to the entry."""
 
 RULE_HEAD = "---\ndescription: When to use the long-term memory\nalwaysApply: true\n---\n\n"
 """What makes Cursor read a rule in every request."""
@@ -31,26 +31,27 @@ class Instructions:
     """What a file that is only ours begins with."""
 
 
-def _plain(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
-    return {"command": command, "args": list(arguments)}
+def _entry(before: Sequence[tuple[str, Any]] = (), after: Sequence[tuple[str, Any]] = ()) -> Shape:
+    return lambda name, command, arguments: {**dict(before), "command": command, "args": list(arguments), **dict(after)}
+
+
+_PLAIN = _entry()
+_TYPED = _entry([("type", "stdio")])
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client, as setup writes for it."""
-
     name: str
-    """As it is named on the command line."""
     title: str
-    signs: Places
-    """Files and folders of which one is there where the client is installed."""
     files: Places
     """The user's configuration files: those that count on this machine."""
     next: str
     """What to do after a change."""
+    signs: Places | None = None
+    """Files and folders of which one exists where the client is installed; None for the folders of `files`."""
     path: tuple[str, ...] = ("mcpServers",)
     """The keys under which its servers stand."""
-    shape: Shape = _plain
+    shape: Shape = _PLAIN
     format: Format = "json"
     project_file: str | None = None
     """The project's configuration file, from the project's folder; None where the client reads none."""
@@ -63,25 +64,12 @@ class Client:
     no_instructions: str = ""
     """What to do where it reads no file of instructions."""
     hooks: Callable[[Machine], Path] | None = None
-    """The user's settings file for hooks, where the client has hooks that setup writes."""
     project_hooks: str | None = None
     """The project's settings file for hooks: the one that is not shared, since it names a command of this machine."""
 
 
-def _typed(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
-    return {"type": "stdio", "command": command, "args": list(arguments)}
-
-
-def _copilot(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
-    return {"type": "local", "command": command, "args": list(arguments), "tools": ["*"]}
-
-
 def _opencode(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
     return {"type": "local", "command": [command, *arguments], "enabled": True}
-
-
-def _zed(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
-    return {"source": "custom", "command": command, "args": list(arguments), "env": {}}
 
 
 def _goose(name: str, command: str, arguments: Sequence[str]) -> dict[str, Any]:
@@ -125,7 +113,6 @@ def _copilot_folder(machine: Machine) -> Path:
 
 
 def _opencode_files(machine: Machine) -> list[Path]:
-    """Return the existing file, with or without the c; else the plain name."""
     folder = machine.config / "opencode"
     return (existing([folder / "opencode.jsonc", folder / "opencode.json"]) or [folder / "opencode.json"])[:1]
 
@@ -173,8 +160,14 @@ def _cline_project(machine: Machine) -> Instructions:
     return Instructions(rules if rules.is_file() else rules / "mcp-memory.md")
 
 
-def _at_home(*parts: str, folder: Callable[[Machine], Path], head: str = "") -> Callable[[Machine], Instructions]:
+def _at_home(
+    *parts: str, folder: Folder = lambda machine: machine.home, head: str = ""
+) -> Callable[[Machine], Instructions]:
     return lambda machine: Instructions(folder(machine).joinpath(*parts), head)
+
+
+def _files(*parts: str, folder: Folder = lambda machine: machine.home) -> Places:
+    return lambda machine: [folder(machine).joinpath(*parts)]
 
 
 def _in_project(name: str, head: str = "") -> Callable[[Machine], Instructions]:
@@ -183,6 +176,7 @@ def _in_project(name: str, head: str = "") -> Callable[[Machine], Instructions]:
 
 RESTART = "Quit {title} entirely and start it again."
 NEW_SESSION = "Start a new session of {title}."
+SHOWN_BY_MCP = NEW_SESSION + " /mcp shows the server."
 IN_SETTINGS = (
     "{title} keeps its standing instructions in its own settings, not in a file: paste the text that "
     "`mcp-memory setup --show-instructions` prints there"
@@ -190,166 +184,92 @@ IN_SETTINGS = (
 
 CLIENTS: tuple[Client, ...] = (
     Client(
-        "claude-desktop",
-        "Claude Desktop",
-        signs=lambda machine: [file.parent for file in _claude_desktop(machine)],
-        files=_claude_desktop,
-        next=RESTART,
-        window=True,
+        "claude-desktop", "Claude Desktop", _claude_desktop, RESTART, window=True,
         no_instructions=IN_SETTINGS + " (Settings, Profile).",
     ),
     Client(
-        "claude-code",
-        "Claude Code",
+        "claude-code", "Claude Code", _claude_code, SHOWN_BY_MCP, shape=_TYPED,
         signs=lambda machine: [_claude_folder(machine), *_claude_code(machine)],
-        files=_claude_code,
-        shape=_typed,
-        next=NEW_SESSION + " /mcp shows the server.",
-        project_file=".mcp.json",
-        project_note="Claude Code asks once whether it may use the servers of .mcp.json.",
-        instructions=_at_home("CLAUDE.md", folder=_claude_folder),
-        project_instructions=_in_project("CLAUDE.md"),
-        hooks=lambda machine: _claude_folder(machine) / "settings.json",
-        project_hooks=".claude/settings.local.json",
+        project_file=".mcp.json", project_note="Claude Code asks once whether it may use the servers of .mcp.json.",
+        instructions=_at_home("CLAUDE.md", folder=_claude_folder), project_instructions=_in_project("CLAUDE.md"),
+        hooks=lambda machine: _claude_folder(machine) / "settings.json", project_hooks=".claude/settings.local.json",
     ),
     Client(
-        "cursor",
-        "Cursor",
+        "cursor", "Cursor", _files(".cursor", "mcp.json"), RESTART + " Settings, Tools & MCP shows the server.",
         signs=lambda machine: [machine.home / ".cursor", machine.application("Cursor")],
-        files=lambda machine: [machine.home / ".cursor" / "mcp.json"],
-        next=RESTART + " Settings, Tools & MCP shows the server.",
-        project_file=".cursor/mcp.json",
-        window=True,
+        project_file=".cursor/mcp.json", window=True,
         project_instructions=_in_project(".cursor/rules/mcp-memory.mdc", RULE_HEAD),
         no_instructions=IN_SETTINGS + " (Rules), or use --project.",
     ),
     Client(
-        "vscode",
-        "VS Code",
-        signs=_vscode,
-        files=lambda machine: [folder / "mcp.json" for folder in _vscode(machine)],
-        path=("servers",),
-        shape=_typed,
-        next='Run "MCP: List Servers" in VS Code and start the server; chat needs agent mode.',
-        project_file=".vscode/mcp.json",
+        "vscode", "VS Code", lambda machine: [folder / "mcp.json" for folder in _vscode(machine)],
+        'Run "MCP: List Servers" in VS Code and start the server; chat needs agent mode.',
+        path=("servers",), shape=_TYPED, window=True, project_file=".vscode/mcp.json",
         project_note="VS Code asks once whether it trusts the servers of .vscode/mcp.json.",
-        window=True,
-        instructions=lambda machine: Instructions(
-            _vscode(machine)[0] / "prompts" / "mcp-memory.instructions.md", INSTRUCTIONS_HEAD
+        instructions=_at_home(
+            "prompts", "mcp-memory.instructions.md", folder=lambda machine: _vscode(machine)[0], head=INSTRUCTIONS_HEAD
         ),
         project_instructions=_in_project(".github/copilot-instructions.md"),
     ),
     Client(
-        "codex",
-        "Codex",
-        signs=lambda machine: [_codex_folder(machine)],
-        files=lambda machine: [_codex_folder(machine) / "config.toml"],
-        path=("mcp_servers",),
-        format="toml",
-        next=NEW_SESSION + " /mcp shows the server.",
-        project_file=".codex/config.toml",
-        project_note="Codex reads .codex/config.toml in projects it trusts.",
-        instructions=_at_home("AGENTS.md", folder=_codex_folder),
-        project_instructions=_in_project("AGENTS.md"),
+        "codex", "Codex", _files("config.toml", folder=_codex_folder), SHOWN_BY_MCP, path=("mcp_servers",), format="toml",
+        project_file=".codex/config.toml", project_note="Codex reads .codex/config.toml in projects it trusts.",
+        instructions=_at_home("AGENTS.md", folder=_codex_folder), project_instructions=_in_project("AGENTS.md"),
     ),
     Client(
-        "gemini",
-        "Gemini CLI",
-        signs=lambda machine: [machine.home / ".gemini"],
-        files=lambda machine: [machine.home / ".gemini" / "settings.json"],
-        next=NEW_SESSION + " /mcp shows the server.",
-        project_file=".gemini/settings.json",
-        project_note="Gemini CLI reads .gemini/settings.json in folders it trusts.",
-        instructions=_at_home(".gemini", "GEMINI.md", folder=lambda machine: machine.home),
-        project_instructions=_in_project("GEMINI.md"),
+        "gemini", "Gemini CLI", _files(".gemini", "settings.json"), SHOWN_BY_MCP,
+        project_file=".gemini/settings.json", project_note="Gemini CLI reads .gemini/settings.json in folders it trusts.",
+        instructions=_at_home(".gemini", "GEMINI.md"), project_instructions=_in_project("GEMINI.md"),
     ),
     Client(
-        "windsurf",
-        "Windsurf",
-        signs=lambda machine: [machine.home / ".codeium" / "windsurf"],
-        files=lambda machine: [machine.home / ".codeium" / "windsurf" / "mcp_config.json"],
-        next="Refresh the servers in Windsurf's Cascade panel, or restart it.",
-        window=True,
-        instructions=_at_home(
-            ".codeium", "windsurf", "memories", "global_rules.md", folder=lambda machine: machine.home
-        ),
+        "windsurf", "Windsurf", _files(".codeium", "windsurf", "mcp_config.json"),
+        "Refresh the servers in Windsurf's Cascade panel, or restart it.", window=True,
+        instructions=_at_home(".codeium", "windsurf", "memories", "global_rules.md"),
         project_instructions=_in_project(".windsurf/rules/mcp-memory.md", WINDSURF_HEAD),
     ),
     Client(
-        "zed",
-        "Zed",
-        signs=lambda machine: [_zed_folder(machine)],
-        files=lambda machine: [_zed_folder(machine) / "settings.json"],
-        path=("context_servers",),
-        shape=_zed,
-        next="Zed starts the server by itself; the Agent Panel's settings show it.",
-        project_file=".zed/settings.json",
-        project_note="Zed starts servers of a project's settings in worktrees it trusts.",
-        window=True,
-        instructions=_at_home("AGENTS.md", folder=_zed_folder),
-        project_instructions=_zed_project,
+        "zed", "Zed", _files("settings.json", folder=_zed_folder),
+        "Zed starts the server by itself; the Agent Panel's settings show it.",
+        path=("context_servers",), shape=_entry([("source", "custom")], [("env", {})]), window=True,
+        project_file=".zed/settings.json", project_note="Zed starts servers of a project's settings in worktrees it trusts.",
+        instructions=_at_home("AGENTS.md", folder=_zed_folder), project_instructions=_zed_project,
     ),
     Client(
-        "cline",
-        "Cline",
+        "cline", "Cline", _cline, "Cline starts the server by itself; its MCP Servers panel shows it.", window=True,
         signs=lambda machine: [_cline_folder(machine), *(f for f in _cline(machine) if "globalStorage" in f.parts)],
-        files=_cline,
-        next="Cline starts the server by itself; its MCP Servers panel shows it.",
-        window=True,
-        instructions=_at_home("rules", "mcp-memory.md", folder=_cline_folder),
-        project_instructions=_cline_project,
+        instructions=_at_home("rules", "mcp-memory.md", folder=_cline_folder), project_instructions=_cline_project,
     ),
     Client(
-        "opencode",
-        "opencode",
-        signs=lambda machine: [machine.config / "opencode"],
-        files=_opencode_files,
-        path=("mcp",),
-        shape=_opencode,
-        next=NEW_SESSION,
-        project_file="opencode.json",
+        "opencode", "opencode", _opencode_files, NEW_SESSION,
+        path=("mcp",), shape=_opencode, project_file="opencode.json",
         instructions=_at_home("opencode", "AGENTS.md", folder=lambda machine: machine.config),
         project_instructions=_in_project("AGENTS.md"),
     ),
     Client(
-        "copilot",
-        "Copilot CLI",
-        signs=lambda machine: [_copilot_folder(machine)],
-        files=lambda machine: [_copilot_folder(machine) / "mcp-config.json"],
-        shape=_copilot,
-        next=NEW_SESSION + " /mcp shows the server.",
-        project_file=".github/mcp.json",
-        project_note="Copilot CLI reads .github/mcp.json in folders it trusts.",
+        "copilot", "Copilot CLI", _files("mcp-config.json", folder=_copilot_folder), SHOWN_BY_MCP,
+        shape=_entry([("type", "local")], [("tools", ["*"])]),
+        project_file=".github/mcp.json", project_note="Copilot CLI reads .github/mcp.json in folders it trusts.",
         instructions=_at_home("copilot-instructions.md", folder=_copilot_folder),
         project_instructions=_in_project(".github/copilot-instructions.md"),
     ),
     Client(
-        "lmstudio",
-        "LM Studio",
-        signs=lambda machine: [_lm_studio_folder(machine)],
-        files=lambda machine: [_lm_studio_folder(machine) / "mcp.json"],
-        next="Switch the server on in LM Studio: Program, mcp/mcp-memory.",
-        window=True,
+        "lmstudio", "LM Studio", _files("mcp.json", folder=_lm_studio_folder),
+        "Switch the server on in LM Studio: Program, mcp/mcp-memory.", window=True,
         no_instructions=IN_SETTINGS + " (the system prompt).",
     ),
     Client(
-        "goose",
-        "Goose",
-        signs=lambda machine: [_goose_folder(machine)],
-        files=lambda machine: [_goose_folder(machine) / "config.yaml"],
-        path=("extensions",),
-        shape=_goose,
-        format="yaml",
-        next=NEW_SESSION,
-        window=True,
-        instructions=_at_home(".goosehints", folder=_goose_folder),
-        project_instructions=_in_project(".goosehints"),
+        "goose", "Goose", _files("config.yaml", folder=_goose_folder), NEW_SESSION,
+        path=("extensions",), shape=_goose, format="yaml", window=True,
+        instructions=_at_home(".goosehints", folder=_goose_folder), project_instructions=_in_project(".goosehints"),
     ),
-)
+)  # fmt: skip
 
 NAMES: Mapping[str, Client] = {client.name: client for client in CLIENTS}
 
 
 def found(machine: Machine) -> list[Client]:
-    """Return the clients that are installed here, as far as their files tell."""
-    return [client for client in CLIENTS if existing(client.signs(machine))]
+    return [client for client in CLIENTS if existing(_signs(client, machine))]
+
+
+def _signs(client: Client, machine: Machine) -> Sequence[Path]:
+    return client.signs(machine) if client.signs else [file.parent for file in client.files(machine)]
