@@ -4,6 +4,7 @@ import io
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from typing import Any
 
 import anyio
@@ -37,17 +38,16 @@ MAX_PROBLEM_CHARACTERS = 1_000
 """How much of a refusal is said; more is what the caller sent, said back."""
 
 Context = ServerRequestContext[Any, Any]
+Page = mcp_types.PaginatedRequestParams | None
 
 
 class Handlers:
-    """Handlers of the protocol's requests. One for each process."""
-
     def __init__(self, host: MemoryHost, callers: Callers) -> None:
         self._host = host
         self._callers = callers
         self._changing = anyio.Lock()
 
-    async def list_tools(self, _: Context, __: mcp_types.PaginatedRequestParams | None) -> mcp_types.ListToolsResult:
+    async def list_tools(self, _: Context, __: Page) -> mcp_types.ListToolsResult:
         return mcp_types.ListToolsResult(
             tools=[
                 mcp_types.Tool(
@@ -107,82 +107,41 @@ class Handlers:
 
         return await anyio.to_thread.run_sync(run)
 
-    async def list_resources(
-        self, _: Context, __: mcp_types.PaginatedRequestParams | None
-    ) -> mcp_types.ListResourcesResult:
-        return mcp_types.ListResourcesResult(
-            resources=[
-                mcp_types.Resource(
-                    uri=found.uri,
-                    name=found.name,
-                    title=found.title,
-                    description=found.description,
-                    mime_type="text/plain",
-                )
-                for found in resources.RESOURCES
-            ]
-        )
+    async def list_resources(self, _: Context, __: Page) -> mcp_types.ListResourcesResult:
+        listed = [mcp_types.Resource(**asdict(found), mime_type="text/plain") for found in resources.RESOURCES]
+        return mcp_types.ListResourcesResult(resources=listed)
 
-    async def list_resource_templates(
-        self, _: Context, __: mcp_types.PaginatedRequestParams | None
-    ) -> mcp_types.ListResourceTemplatesResult:
-        return mcp_types.ListResourceTemplatesResult(
-            resource_templates=[
-                mcp_types.ResourceTemplate(
-                    uri_template=found.uri,
-                    name=found.name,
-                    title=found.title,
-                    description=found.description,
-                    mime_type="text/plain",
-                )
-                for found in resources.TEMPLATES
-            ]
-        )
+    async def list_resource_templates(self, _: Context, __: Page) -> mcp_types.ListResourceTemplatesResult:
+        described = [asdict(found) for found in resources.TEMPLATES]
+        listed = [
+            mcp_types.ResourceTemplate(uri_template=fields.pop("uri"), **fields, mime_type="text/plain")
+            for fields in described
+        ]
+        return mcp_types.ListResourceTemplatesResult(resource_templates=listed)
 
     async def read_resource(
         self, context: Context, params: mcp_types.ReadResourceRequestParams
     ) -> mcp_types.ReadResourceResult:
         caller = await self._callers.caller(context)
         uri = str(params.uri)
-        try:
-            text = await anyio.to_thread.run_sync(
-                lambda: self._host.ask(lambda memory: resources.read(memory, uri, caller=caller))
-            )
-        except (NotFound, InvalidInput) as problem:
-            raise MCPError(mcp_types.INVALID_PARAMS, neutralise(str(problem)), {"uri": uri}) from problem
-        except MemoryProblem as problem:
-            raise MCPError(mcp_types.INTERNAL_ERROR, neutralise(str(problem)), {"uri": uri}) from problem
+        text = await _text_of(
+            lambda: self._host.ask(lambda memory: resources.read(memory, uri, caller=caller)), {"uri": uri}
+        )
         contents = mcp_types.TextResourceContents(uri=params.uri, mime_type="text/plain", text=text)
         return mcp_types.ReadResourceResult(contents=[contents])
 
-    async def list_prompts(
-        self, _: Context, __: mcp_types.PaginatedRequestParams | None
-    ) -> mcp_types.ListPromptsResult:
-        return mcp_types.ListPromptsResult(
-            prompts=[
-                mcp_types.Prompt(
-                    name=prompt.name,
-                    title=prompt.title,
-                    description=prompt.description,
-                    arguments=[
-                        mcp_types.PromptArgument(name=name, description=text, required=False)
-                        for name, text in prompt.arguments.items()
-                    ],
-                )
-                for prompt in prompts.PROMPTS
-            ]
-        )
+    async def list_prompts(self, _: Context, __: Page) -> mcp_types.ListPromptsResult:
+        listed = [
+            mcp_types.Prompt(name=one.name, title=one.title, description=one.description, arguments=_arguments(one))
+            for one in prompts.PROMPTS
+        ]
+        return mcp_types.ListPromptsResult(prompts=listed)
 
     async def get_prompt(self, context: Context, params: mcp_types.GetPromptRequestParams) -> mcp_types.GetPromptResult:
         caller = await self._callers.caller(context)
-        try:
-            text = await anyio.to_thread.run_sync(
-                lambda: prompts.compose_prompt(params.name, params.arguments or {}, self._host.memory, caller=caller)
-            )
-        except InvalidInput as problem:
-            raise MCPError(mcp_types.INVALID_PARAMS, neutralise(str(problem))) from problem
-        except MemoryProblem as problem:
-            raise MCPError(mcp_types.INTERNAL_ERROR, neutralise(str(problem))) from problem
+        text = await _text_of(
+            lambda: prompts.compose_prompt(params.name, params.arguments or {}, self._host.memory, caller=caller)
+        )
         message = mcp_types.PromptMessage(role="user", content=mcp_types.TextContent(type="text", text=text))
         return mcp_types.GetPromptResult(messages=[message])
 
@@ -232,6 +191,20 @@ async def _serve_stdio(host: MemoryHost, front: EarlyResponder, project: str | N
         tasks.start_soon(wire.carry_in, receive(front), to_server, to_client.clone())
         tasks.start_soon(wire.carry_out, from_server, writing.send)
         await server.run(from_client, to_client, server.create_initialization_options())
+
+
+async def _text_of(read: Callable[[], str], data: Mapping[str, str] | None = None) -> str:
+    """Read a text in a worker thread. Raises MCPError with the `data` for what can't be read."""
+    try:
+        return await anyio.to_thread.run_sync(read)
+    except MemoryProblem as problem:
+        code = mcp_types.INVALID_PARAMS if isinstance(problem, NotFound | InvalidInput) else mcp_types.INTERNAL_ERROR
+        raise MCPError(code, neutralise(str(problem)), data) from problem
+
+
+def _arguments(prompt: prompts.Prompt) -> list[mcp_types.PromptArgument]:
+    described = prompt.arguments.items()
+    return [mcp_types.PromptArgument(name=name, description=text, required=False) for name, text in described]
 
 
 def _problem(problem: MemoryProblem) -> mcp_types.CallToolResult:

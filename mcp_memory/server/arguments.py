@@ -163,7 +163,6 @@ def turns_of(values: Sequence[object]) -> list[Turn]:
 
 
 def _only_calls(value: object) -> bool:
-    """Return whether a turn holds tool calls and no text."""
     return isinstance(value, Mapping) and "tool_calls" in value and not cast(Raw, value).get("content")
 
 

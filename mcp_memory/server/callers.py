@@ -34,16 +34,12 @@ Context = ServerRequestContext[Any, Any]
 
 @dataclass(slots=True)
 class _Place:
-    """The project of a session, once resolved."""
-
     finding: anyio.Lock = field(default_factory=anyio.Lock)
     known: bool = False
     project: str | None = None
 
 
 class Callers:
-    """Identifies who makes a request. One for each server process."""
-
     def __init__(self, *, project: str | None, elsewhere: Callable[[], str | None]) -> None:
         """`project` is the configured one; `elsewhere` finds one for clients that report none."""
         self._session = secrets.token_hex(6)

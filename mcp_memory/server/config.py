@@ -16,13 +16,10 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of this process."""
-
     database: Path
     project: str | None
     """The project that was named, by an option or by the client that started us."""
     model: Path | None
-    """A directory with an encoder.json; None for the encoder that comes with the package."""
     read_only: bool
     log_level: str
     max_size: int | None = None

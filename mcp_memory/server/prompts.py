@@ -11,8 +11,6 @@ from mcp_memory.privacy.sanitizing import line
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt's name, its purpose, and its arguments with their meaning."""
-
     name: str
     title: str
     description: str

@@ -27,22 +27,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool, as clients see it and as it is carried out."""
-
     name: str
     title: str
     description: str
     properties: Mapping[str, Schema]
-    required: Sequence[str]
-    read_only: bool
-    destructive: bool
-    idempotent: bool
     aliases: Mapping[str, str]
     run: Callable[[Memory, Arguments, Caller, Progress], Answer]
+    required: Sequence[str] = ()
+    read_only: bool = False
+    destructive: bool = False
+    idempotent: bool = True
 
     @property
     def input_schema(self) -> Schema:
-        """JSON Schema of the arguments."""
         schema: Schema = {"type": "object", "properties": dict(self.properties)}
         if self.required:
             schema["required"] = list(self.required)
@@ -164,7 +161,6 @@ def _recall(memory: Memory, arguments: Arguments, caller: Caller, progress: Prog
 
 
 def recall_data(found: Recall) -> dict[str, Any]:
-    """A recall as data, best first."""
     return {
         "hits": [
             item_data(hit.item)
@@ -217,7 +213,6 @@ def _summarize(memory: Memory, arguments: Arguments, caller: Caller, progress: P
 
 
 def summary_data(result: Summary) -> dict[str, Any]:
-    """A digest as data, with the memories it cites."""
     return {name: getattr(result, name) for name in SUMMARY_FIELDS} | {"items": [item.id for item in result.items]}
 
 
@@ -302,15 +297,9 @@ def undo_data(done: Undone) -> dict[str, Any]:
 
 
 _SELECTION = {
-    "type": "kinds",
-    "kind": "kinds",
-    "tag": "tags",
-    "project": "scope",
-    "after": "since",
-    "from": "since",
-    "before": "until",
-    "to": "until",
-}
+    "type": "kinds", "kind": "kinds", "tag": "tags", "project": "scope",
+    "after": "since", "from": "since", "before": "until", "to": "until",
+}  # fmt: skip
 _QUERY = {"q": "query", "search": "query", "text": "query", "question": "query"}
 _LIMIT = dict.fromkeys(("k", "n", "top_k", "max_results", "count", "n_results"), "limit")
 _BUDGET = {"tokens": "max_tokens", "budget": "max_tokens"}
@@ -347,10 +336,6 @@ TOOLS: tuple[Tool, ...] = (
             "replaces": _text("id of the memory this takes the place of"),
             "source": _text("where it comes from: title, path or address"),
         },
-        required=(),
-        read_only=False,
-        destructive=False,
-        idempotent=True,
         aliases={name: field for name, field in ENTRY_ALIASES.items() if name not in ENTRY_FIELDS}
         | {"memories": "items", "facts": "items", "contents": "items", "messages": "turns", "conversation": "turns"},
         run=_remember,
@@ -374,10 +359,7 @@ TOOLS: tuple[Tool, ...] = (
             "max_tokens": _number("integer", 2000),
             "detail": {"type": "string", "enum": ["concise", "full"], "description": "full adds the source passage"},
         },
-        required=(),
         read_only=True,
-        destructive=False,
-        idempotent=True,
         aliases=_QUERY | _LIMIT | _BUDGET | _SELECTION,
         run=_recall,
     ),
@@ -399,10 +381,6 @@ TOOLS: tuple[Tool, ...] = (
             "max_tokens": _number("integer", 600),
             "digest": _text("your own digest of the topic, to keep"),
         },
-        required=(),
-        read_only=False,
-        destructive=False,
-        idempotent=True,
         aliases={"q": "query", "search": "query", "question": "query", "tag": "topic", "name": "topic"}
         | _BUDGET
         | {name: field for name, field in _SELECTION.items() if field in ("scope", "since", "until", "as_of")},
@@ -425,9 +403,6 @@ TOOLS: tuple[Tool, ...] = (
             "confirm": {"type": "boolean"},
         },
         required=("id",),
-        read_only=False,
-        destructive=False,
-        idempotent=True,
         aliases={"memory_id": "id", "item_id": "id", "text": "content", "type": "kind", "tag": "tags"},
         run=_update,
     ),
@@ -446,10 +421,7 @@ TOOLS: tuple[Tool, ...] = (
             "erase": {"type": "boolean", "default": False},
             "reason": _text(),
         },
-        required=(),
-        read_only=False,
         destructive=True,
-        idempotent=True,
         aliases={"id": "ids", "memory_id": "ids", "item_id": "ids", "project": "scope"} | _QUERY,
         run=_forget,
     ),
@@ -458,10 +430,7 @@ TOOLS: tuple[Tool, ...] = (
         title="History",
         description="What a memory has been, with what each change was; without id what was done lately, by whom.",
         properties={"id": _text(), "since": _text(_DATE), "limit": _number("integer", 20)},
-        required=(),
         read_only=True,
-        destructive=False,
-        idempotent=True,
         aliases={"memory_id": "id", "item_id": "id", "after": "since", "from": "since"} | _LIMIT,
         run=_history,
     ),
@@ -472,9 +441,6 @@ TOOLS: tuple[Tool, ...] = (
             "Take back your last operation, or the one whose id history shows; an undo too. What was erased stays gone."
         ),
         properties={"operation": _text()},
-        required=(),
-        read_only=False,
-        destructive=False,
         idempotent=False,
         aliases={"id": "operation", "operation_id": "operation"},
         run=_undo,

@@ -47,7 +47,6 @@ class EarlyResponder:
         self._changed = threading.Condition()
 
     def start(self) -> None:
-        """Start reading and answering."""
         threading.Thread(target=self._read, name="read-input", daemon=True).start()
         threading.Thread(target=self._write, name="answer-first", daemon=True).start()
 

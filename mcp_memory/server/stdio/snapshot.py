@@ -45,7 +45,6 @@ def opening(version: str) -> list[dict[str, Any]]:
 
 
 def request(method: str, version: str) -> dict[str, Any]:
-    """Return a request without arguments, in the era of a protocol version."""
     if version not in MODERN_PROTOCOL_VERSIONS:
         return {"jsonrpc": "2.0", "id": method, "method": method}
     params: dict[str, Any] = {"_meta": {PROTOCOL: version, CAPABILITIES: {}}}

@@ -41,8 +41,6 @@ _ID_LAST = re.compile(
 
 
 class Lines(Protocol):
-    """A source of lines."""
-
     def readline(self, size: int, /) -> bytes:
         """Return the next line with its end, at most `size` bytes of it; empty at the end."""
         ...
@@ -59,8 +57,6 @@ class LineTooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A parsed line and its size in bytes."""
-
     message: Message
     size: int
 
@@ -138,7 +134,6 @@ class StdioTransport:
     async def carry_out(
         self, from_server: MemoryObjectReceiveStream[SessionMessage], send: Callable[[SessionMessage], Any]
     ) -> None:
-        """Pass the server's messages to the client."""
         async with from_server:
             async for message in from_server:
                 if isinstance(message.message, mcp_types.JSONRPCRequest):
