@@ -53,12 +53,9 @@ COMMANDS = {
 }
 """The commands. The module of one is imported when it runs: `--help` takes a tenth of what importing them all takes."""
 FUNCTIONS = {"import": "import_", "list": "list_items"}
-"""Commands whose function has another name."""
 
 
 class CommandGroup(click.Group):
-    """A group that imports each command's module when the command is asked for."""
-
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

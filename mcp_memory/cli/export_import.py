@@ -35,7 +35,6 @@ from mcp_memory.sqlite.paths import settle_new
 from mcp_memory.sqlite.recovery import checks
 
 SHOWN = 20
-"""Conflicts that are listed as text; --json has them all."""
 NOUNS = {
     "operation": ("operation", ""),
     "source": ("source", ""),
@@ -176,8 +175,6 @@ def import_(
 def import_ours(
     config: Config, lines: Iterable[bytes], *, named: str, skip_damaged: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """Merge an export of mcp-memory, line by line."""
-
     def merge(database: Database, zone_offset: int) -> MergeResult:
         return import_lines(database, lines, zone_offset=zone_offset, skip_damaged=skip_damaged, dry_run=dry_run)
 
@@ -260,7 +257,6 @@ def _discard(path: Path | None) -> None:
 
 
 def merge_report(merged: MergeResult, *, named: str, dry_run: bool) -> list[str]:
-    """Report what was merged, what was left out, and what conflicted, line by line."""
     came = ", ".join(counted(merged.added[type_], *noun) for type_, noun in NOUNS.items() if merged.added.get(type_))
     would = "would come" if dry_run else "came"
     lines = [f"From {named} {would}: {came}." if came else f"All that {named} holds is known here already."]

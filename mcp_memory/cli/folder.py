@@ -29,7 +29,6 @@ from mcp_memory.server.config import Config
 from mcp_memory.server.stdio.early_responder import STOP_SIGNALS
 
 SHOWN = 20
-"""Entries of a list that are shown as text; --json has them all."""
 INTERVAL = 2.0
 """Seconds between two looks at a folder: 10,000 notes are looked at in a tenth of a second."""
 
@@ -85,7 +84,6 @@ def sync(
 
 
 def export_folder(config: Config, folder: Path) -> None:
-    """Write the memories into a folder, with their topics up to date."""
     memory, _ = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
@@ -96,7 +94,6 @@ def export_folder(config: Config, folder: Path) -> None:
 
 
 def export_graph(config: Config) -> list[bytes]:
-    """Return the lines of the reference server's graph."""
     memory, caller = open_existing(config)
     with memory, progress_bar() as progress:
         memory.wait_for_encoder()
@@ -110,7 +107,6 @@ def export_graph(config: Config) -> list[bytes]:
 def import_folder(
     config: Config, folder: Path, *, keep: str | None, confirm: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """Import the edits of an exported folder."""
     folder = resolve_dots(folder)
     require_writable(config)
     memory, caller = open_memory_for(config)
@@ -128,7 +124,6 @@ def import_folder(
 
 
 def import_report(taken: SyncResult, folder: Path, *, dry_run: bool) -> list[str]:
-    """Report what was imported, what was not and why, line by line."""
     new = [item for item in taken.new if item.status != "known"]
     parts = [f"{len(found)} {word}" for word, found in (("edited", taken.edited), ("new", new)) if found]
     parts += [f"{len(taken.forgotten)} forgotten"] if taken.forgotten else []
@@ -158,7 +153,6 @@ def import_report(taken: SyncResult, folder: Path, *, dry_run: bool) -> list[str
 
 
 def export_report(written: WriteResult, folder: Path) -> list[str]:
-    """Report what was written to the folder, line by line."""
     lines = [
         f"{folder}: {counted(written.written, 'file')} written, {written.removed} removed, {written.untouched} as they were."
     ]

@@ -20,7 +20,6 @@ from mcp_memory.server.memory_host import open_memory
 HOOKS = ("session-start", "prompt", "pre-compact", "stop")
 CLIENT = "Claude Code"
 TAG = "transcript"
-"""What the turns of a kept session are tagged with."""
 log = logging.getLogger(__name__)
 
 

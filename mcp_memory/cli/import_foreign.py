@@ -26,13 +26,10 @@ from mcp_memory.server.config import Config
 _Sorted: TypeAlias = tuple[Package, dict[str, list[Package]]]
 """A package, and what is read of it by format."""
 SHOWN = 20
-"""Problems, and memories that resemble or replace others, that are shown as text; --json has them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """The options of an import."""
-
     format: str | None
     scope: str | None
     tags: tuple[str, ...]
@@ -148,7 +145,6 @@ def _where_to(config: Config, *, dry_run: bool) -> Generator[Config]:
 
 
 def import_report(imported: ImportResult, formats: dict[str, str], *, dry_run: bool) -> list[str]:
-    """Report what was imported, what was not and why, line by line."""
     named = ", ".join(f"{name} ({format_})" for name, format_ in formats.items())
     new = imported.count("created", "similar", "replaces")
     would = "would come" if dry_run else "came"
@@ -193,7 +189,6 @@ def _memories(number: int) -> str:
 
 
 def _beside(imported: ImportResult, status: str, words: tuple[str, str]) -> list[str]:
-    """Report the memories of a status, each with the one it relates to."""
     found = [item for item in imported.items if item.status == status]
     if not found:
         return []

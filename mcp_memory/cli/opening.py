@@ -42,15 +42,12 @@ def require_file(config: Config) -> None:
 
 
 def require_writable(config: Config) -> None:
-    """Raise ReadOnly where nothing may be changed."""
     if config.read_only:
         raise ReadOnly(f"{config.database} is open for reading only, so nothing can be changed in it.")
 
 
 @contextmanager
 def open_database(config: Config) -> Generator[Database]:
-    """Open the file alone, without an encoder. Raises Unusable and ReadOnly."""
-
     database = Database(config.database, read_only=config.read_only)
     try:
         yield database
@@ -67,7 +64,6 @@ def open_memory_for(config: Config) -> tuple[Memory, Caller]:
 
 
 def call_tool(config: Config, tool: str, arguments: Mapping[str, Any], *, as_json: bool) -> None:
-    """Call a tool as a client would, and print its answer."""
     answer = answer_of(config, tool, arguments)
     print_answer(answer.data if as_json else answer.text)
 

@@ -19,11 +19,9 @@ LISTED = 20
 """Findings of a sort that are named one by one; beyond them the text counts, and --json has them all."""
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 NAMED = 6
-"""Scopes, kinds, languages and days that are named in a line."""
 
 
 def stats_lines(stats: Stats) -> list[tuple[str, str]]:
-    """Return a name and a value for each line."""
     digests = f"{stats.digests} handed in, {stats.stale_digests} stale"
     if stats.compression is not None:
         digests += (

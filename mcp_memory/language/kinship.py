@@ -11,8 +11,6 @@ Circle = Literal["family", "partner", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One relation, such as a mother, with its words."""
-
     name: str
     circle: Circle
     single: bool

@@ -20,21 +20,16 @@ TEMPORARY = ("archive-v0", "builds-v0", "environments-v0", "environments-v1", "e
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """How this program was started."""
-
     prefix: Path
-    """The environment it runs in."""
     virtual: bool
     """Whether that is a virtual one, whose commands may be on the path in this shell alone."""
     scripts: Path
-    """Where that environment keeps its commands."""
     python: Path
     windows: bool
     source: str | None
     """What it was installed from, as `uvx --from` takes it; None where a package index was."""
     version: str
     which: Callable[[str], str | None]
-    """The path of a command, as the shell finds it."""
     uv: str | None
     """The uv that started it, where one did."""
 
@@ -54,7 +49,6 @@ class Launch:
 
 
 def running(environment: Mapping[str, str]) -> Running:
-    """Describe how this process was started."""
     windows = sys.platform == "win32"
     prefix = Path(sys.prefix)
     return Running(

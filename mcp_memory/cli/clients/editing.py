@@ -26,14 +26,12 @@ def read(text: str, form: Format) -> Mapping[str, Any]:
 
 
 def value_at(document: Any, path: Path) -> Any:
-    """Return the value under a path of keys; None where there is none."""
     for key in path:
         document = table(document).get(key)
     return document
 
 
 def table(value: Any) -> Mapping[str, Any]:
-    """Return a value as a table; an empty one where it is something else."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 

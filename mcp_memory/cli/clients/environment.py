@@ -37,12 +37,10 @@ class Machine:
 
     @property
     def roaming(self) -> Path:
-        """Return the roaming application data of Windows."""
         return self.variable("APPDATA", self.home / "AppData" / "Roaming")
 
     @property
     def local(self) -> Path:
-        """Return the local application data of Windows."""
         return self.variable("LOCALAPPDATA", self.home / "AppData" / "Local")
 
     def application(self, name: str) -> Path:

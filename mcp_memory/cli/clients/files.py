@@ -11,7 +11,6 @@ from pathlib import Path
 from mcp_memory.errors import InvalidInput, ReadOnly
 
 BACKUP = ".before-mcp-memory"
-"""What is added to the name of a file for the copy of how it was before the last change."""
 BOM = "\ufeff"
 
 
@@ -51,7 +50,6 @@ def backup_of(path: Path) -> Path:
 
 
 def difference(change: Change) -> str:
-    """Return a change as a unified diff."""
     old = (change.before or "").splitlines(keepends=True)
     new = (change.after or "").splitlines(keepends=True)
     there = str(change.path)

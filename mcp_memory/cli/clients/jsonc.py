@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 from mcp_memory.errors import InvalidInput
 
 Path = Sequence[str]
-"""The keys that lead to a value from the outermost object."""
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
@@ -203,12 +202,10 @@ def _nested(path: Path, value: Any) -> Any:
 
 
 def _written(value: Any, indent: str, unit: str, newline: str) -> str:
-    """Format a value as JSON over several lines, the lines after the first indented by `indent` more."""
     return json.dumps(value, ensure_ascii=False, indent=unit).replace("\n", newline + indent)
 
 
 def _indent_at(text: str, at: int) -> str:
-    """Return the leading blanks of the line at a position."""
     start = text.rfind("\n", 0, at) + 1
     found = re.match(r"[ \t]*", text[start:at])
     return found[0] if found else ""
@@ -239,7 +236,6 @@ def _inserted(text: str, holder: Node, key: str, value: Any, *, unit: str, newli
 
 
 def _cut(text: str, holder: Node, index: int) -> str:
-    """Return the text without a part of a container, its comma and its line."""
     part = holder.parts[index]
     after = _skipped(text, part.node.end)
     comma = text[after : after + 1] == ","

@@ -20,28 +20,21 @@ NAME = "mcp-memory"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The options of setup."""
-
     launch: Launch
     name: str = NAME
     options: tuple[str, ...] = ()
-    """Options of the server that every entry is to name."""
     project: bool = False
-    """Write the project's files instead of the user's."""
     instructions: bool = False
     hooks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The changes for one client."""
-
     client: Client
     changes: tuple[Change, ...] = ()
     """In the order they are to be made; those that change nothing among them."""
     notes: tuple[str, ...] = ()
     problem: str | None = None
-    """Why nothing is done for it."""
 
     @property
     def changed(self) -> bool:
@@ -55,7 +48,6 @@ class Drafts:
     texts: dict[Path, Change] = field(default_factory=dict[Path, Change])
 
     def of(self, path: Path) -> Change:
-        """Return a file as it is on the disk and will be."""
         if path not in self.texts:
             text = read_text(path)
             return Change(path, text, text)
@@ -65,9 +57,7 @@ class Drafts:
 def plan_setup(machine: Machine, clients: Sequence[Client], wish: Wish) -> list[Plan]:
     """Plan adding this server to clients. A client whose file can't be used has a problem instead."""
     drafts = Drafts()
-    return [
-        _planned(client, drafts, lambda client, changes: _add(machine, client, wish, changes)) for client in clients
-    ]
+    return [_planned(client, drafts, lambda client, mine: _add(machine, client, wish, mine)) for client in clients]
 
 
 def plan_removal(machine: Machine, clients: Sequence[Client], *, project: bool) -> list[Plan]:
@@ -131,11 +121,8 @@ def _add(machine: Machine, client: Client, wish: Wish, drafts: Drafts) -> list[s
         _edit(
             drafts,
             path,
-            lambda draft: replace(
-                draft,
-                after=_unless_same(
-                    draft, added(draft.after or "", client, name=wish.name, words=words, options=wish.options)
-                ),
+            lambda draft: _with_text(
+                draft, added(draft.after or "", client, name=wish.name, words=words, options=wish.options)
             ),
         )
     if wish.project and client.project_note and files:
@@ -147,19 +134,16 @@ def _add(machine: Machine, client: Client, wish: Wish, drafts: Drafts) -> list[s
         _edit(
             drafts,
             path,
-            lambda draft: replace(
-                draft,
-                after=_unless_same(
-                    draft, with_hooks(draft.after or "", line, wish.options, windows=machine.platform == "win32")
-                ),
+            lambda draft: _with_text(
+                draft, with_hooks(draft.after or "", line, wish.options, windows=machine.platform == "win32")
             ),
         )
     return notes
 
 
-def _unless_same(draft: Change, text: str) -> str | None:
-    """Return the new text, or the old one where they are equal, so that a missing file is not created empty."""
-    return draft.after if text == (draft.after or "") else text
+def _with_text(draft: Change, text: str) -> Change:
+    """Return the change to a text; a missing file is not created empty."""
+    return draft if text == (draft.after or "") else replace(draft, after=text)
 
 
 def _add_instructions(machine: Machine, client: Client, wish: Wish, drafts: Drafts) -> list[str]:
@@ -177,7 +161,7 @@ def _remove(machine: Machine, leaving: Sequence[Client], client: Client, project
     if file and not _read_by_another(machine, file.path, leaving, project=project):
         _edit(drafts, file.path, lambda draft: _without_block(draft, file))
     if path := _hooks_file(machine, client, project=project):
-        _edit(drafts, path, lambda draft: _without_hooks(draft))
+        _edit(drafts, path, _without_hooks)
     return []
 
 
@@ -218,7 +202,6 @@ def _without_hooks(draft: Change) -> Change:
 
 
 def _same_settings(one: str, other: str) -> bool:
-    """Return whether two settings are equal, blanks and an empty object aside."""
     return "".join(one.split()).strip("{}") == "".join(other.split()).strip("{}")
 
 

@@ -83,7 +83,6 @@ def _without(lines: Sequence[str], blocks: Sequence[tuple[int, int]]) -> list[st
 
 
 def _put(text: str, path: Path, entry: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the data that the edit must result in."""
     document = parse(text)
     holder = document
     for key in path[:-1]:

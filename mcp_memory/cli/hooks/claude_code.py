@@ -16,7 +16,6 @@ from mcp_memory.sqlite.quick_reader import QuickReader
 SESSION_TOKENS = 1_000
 """Of a session's start: half of what recall gives, since it is paid in every session."""
 PROMPT_TOKENS = 300
-"""Of what comes with a prompt."""
 PROMPT_HITS = 3
 PROMPT_CHARACTERS = 1_500
 """Of a prompt that are searched for, from its start: what comes after is most often pasted."""
@@ -88,15 +87,12 @@ def unkept(event: Mapping[str, Any], reader: QuickReader) -> tuple[list[Said], s
 
 
 def turns(messages: Sequence[Said]) -> list[Turn]:
-    """Return messages as turns of a conversation."""
     return [Turn(message.text, message.role, message.at) for message in messages]
 
 
 def scopes_of(project: str | None) -> tuple[str, ...]:
-    """Return the scopes of a session: the user's, and its project's."""
     return (USER, project) if project else (USER,)
 
 
 def _added(event: str, text: str) -> str:
-    """Format text as context that Claude Code adds to the conversation."""
     return json.dumps({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}, ensure_ascii=False)

@@ -19,8 +19,6 @@ _ID = re.compile(r"#([0-9a-z]{13})\b")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message of a session."""
-
     id: str
     role: Literal["user", "assistant"]
     text: str
@@ -31,7 +29,6 @@ class Said:
 
 
 def file_of(event: Mapping[str, Any]) -> Path | None:
-    """Return the transcript that a hook's event names, where it exists."""
     path = Path(str(event.get("transcript_path") or "."))
     return path if path.is_file() else None
 
@@ -103,7 +100,6 @@ def _records(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
 
 
 def _content(record: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Return the text of a message and the tools it calls."""
     message = record.get("message")
     content = cast("Mapping[str, Any]", message).get("content") if isinstance(message, Mapping) else None
     blocks = cast("list[Any]", content) if isinstance(content, list) else [{"type": "text", "text": content or ""}]

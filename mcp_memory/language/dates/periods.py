@@ -54,7 +54,6 @@ def to_ms(moment: datetime) -> int:
 
 
 def clock_ms(clock: Callable[[], datetime]) -> Callable[[], int]:
-    """Return a clock that gives milliseconds since 1970."""
     return lambda: to_ms(clock())
 
 
@@ -141,7 +140,6 @@ def second_period(moment: datetime) -> Period:
 
 
 def day_period(day: date) -> Period:
-    """Return the day."""
     start = (day - _EPOCH.date()).days * DAY
     return Period(start, start + DAY)
 

@@ -96,7 +96,6 @@ def _alternatives(patterns: Iterable[str]) -> str:
 
 @cache
 def vocabulary(language: str) -> Vocabulary:
-    """Return the vocabulary of a language, one of SPACED and UNSPACED."""
     data = tomllib.loads((Path(__file__).parent / "data" / f"{language}.toml").read_text("utf-8"))
     exact = [*_numbered(data.get("counts", ""), 1), *data.get("exact", {}).items()]
     words: dict[str, Sequence[tuple[str, Value]]] = {
