@@ -14,24 +14,17 @@ from mcp_memory.errors import MemoryProblem
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.server.config import read_config
 
-_OPTIONS = (
-    click.option("--database", metavar="FILE", help="The memory file. [env: MCP_MEMORY_DATABASE]"),
-    click.option("--project", metavar="NAME", help="The project this is about. [env: MCP_MEMORY_PROJECT]"),
-    click.option("--model", metavar="DIR", help="A directory with an encoder.json. [env: MCP_MEMORY_MODEL]"),
-    click.option("--read-only", is_flag=True, help="Change nothing. [env: MCP_MEMORY_READ_ONLY]"),
-    click.option(
-        "--max-size", metavar="SIZE", help="What the file may hold, such as 500MB or 2GB. [env: MCP_MEMORY_MAX_SIZE]"
-    ),
-    click.option(
-        "--secrets",
-        metavar="POLICY",
-        help="mask, keep or refuse what looks like a secret in what is remembered. [env: MCP_MEMORY_SECRETS]",
-    ),
-    click.option(
-        "--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR, on stderr. [env: MCP_MEMORY_LOG_LEVEL]"
-    ),
+_VALUES = (
+    ("database", "FILE", "The memory file."),
+    ("project", "NAME", "The project this is about."),
+    ("model", "DIR", "A directory with an encoder.json."),
+    ("read-only", "", "Change nothing."),
+    ("max-size", "SIZE", "What the file may hold, such as 500MB or 2GB."),
+    ("secrets", "POLICY", "mask, keep or refuse what looks like a secret in what is remembered."),
+    ("log-level", "LEVEL", "DEBUG, INFO, WARNING or ERROR, on stderr."),
 )
-_NAMES = ("database", "project", "model", "read_only", "max_size", "secrets", "log_level")
+"""Name, value and help of each; without a value it is a flag."""
+_NAMES = [name.replace("-", "_") for name, _, _ in _VALUES]
 PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
 
@@ -51,8 +44,9 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
             log_to_stderr(config.log_level)
             return command(config, **values)
 
-    for option in reversed(_OPTIONS):
-        wrapper = option(wrapper)
+    for (option, value, text), name in reversed(list(zip(_VALUES, _NAMES, strict=True))):
+        described = f"{text} [env: MCP_MEMORY_{name.upper()}]"
+        wrapper = click.option(f"--{option}", metavar=value or None, is_flag=not value, help=described)(wrapper)
     return wrapper
 
 
