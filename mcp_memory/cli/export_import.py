@@ -17,14 +17,13 @@ from mcp_memory.cli.folder import confirm_option, export_folder, export_graph, i
 from mcp_memory.cli.import_foreign import ImportOptions, import_foreign
 from mcp_memory.cli.opening import open_database, require_file, require_writable
 from mcp_memory.cli.options import PATH, configured, json_option
-from mcp_memory.cli.output import print_answer, progress_bar
+from mcp_memory.cli.output import first_lines, print_answer, print_lines, progress_bar
 from mcp_memory.errors import Conflict, InvalidInput, MemoryProblem, NotFound, ReadOnly
 from mcp_memory.exchange import exporters, importers
 from mcp_memory.exchange.merge_result import MergeResult
 from mcp_memory.language.dates.periods import zone_offset
 from mcp_memory.language.token_count import counted
 from mcp_memory.markdown_folder.state import is_ours
-from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.server.config import Config
 from mcp_memory.server.memory_host import open_memory
 from mcp_memory.sqlite.database import Database, driver_errors
@@ -242,8 +241,7 @@ def run_merge(
         data |= {"skipped": merged.skipped, "dry_run": dry_run, "backup": str(kept_at) if kept_at else None}
         print_answer(data)
         return
-    for line in merge_report(merged, named=named, dry_run=dry_run):
-        click.echo(visible(line))
+    print_lines(merge_report(merged, named=named, dry_run=dry_run))
     if kept_at is not None:
         click.echo(f"{kept_at} is a copy of the file before; restoring it with --force takes all of this back.")
     elif new and not dry_run and merged.total:
@@ -266,7 +264,5 @@ def merge_report(merged: MergeResult, *, named: str, dry_run: bool) -> list[str]
         lines.append(f"Left out, as damaged or nothing without what is: {counted(merged.skipped, 'record')}.")
     if merged.conflicts:
         lines.append(f"{counted(len(merged.conflicts), 'thing')} to look at:")
-        lines += [f"  {conflict.description}" for conflict in merged.conflicts[:SHOWN]]
-        if len(merged.conflicts) > SHOWN:
-            lines.append(f"  and {len(merged.conflicts) - SHOWN} more, which --json lists.")
+        lines += first_lines([conflict.description for conflict in merged.conflicts], SHOWN, ", which --json lists.")
     return lines

@@ -12,7 +12,7 @@ import click
 
 from mcp_memory.cli.opening import open_existing, open_memory_for, require_writable
 from mcp_memory.cli.options import PATH, configured, json_option
-from mcp_memory.cli.output import print_answer, progress_bar
+from mcp_memory.cli.output import first_lines, print_answer, print_lines, progress_bar
 from mcp_memory.domain.model import Caller
 from mcp_memory.errors import InvalidInput, MemoryProblem
 from mcp_memory.exchange.archives import resolve_dots
@@ -70,7 +70,7 @@ def sync(
         if as_json:
             print_answer({"taken_in": _taken_data(answer[0], dry_run=False), "written_out": asdict(answer[1])})
             return
-        _say([*import_report(answer[0], folder, dry_run=False), *export_report(answer[1], folder)])
+        print_lines([*import_report(answer[0], folder, dry_run=False), *export_report(answer[1], folder)])
         if not watch:
             return
         click.echo(f"Watching {visible(str(folder))}; interrupt to end.", err=True)
@@ -90,7 +90,7 @@ def export_folder(config: Config, folder: Path) -> None:
         memory.maintenance.make_vectors(progress)
         memory.maintenance.gather(progress)
         written = memory.folder.write(folder)
-    _say(export_report(written, folder))
+    print_lines(export_report(written, folder))
 
 
 def export_graph(config: Config) -> list[bytes]:
@@ -120,7 +120,7 @@ def import_folder(
     if as_json:
         print_answer(_taken_data(taken, dry_run=dry_run))
         return
-    _say(import_report(taken, folder, dry_run=dry_run))
+    print_lines(import_report(taken, folder, dry_run=dry_run))
 
 
 def import_report(taken: SyncResult, folder: Path, *, dry_run: bool) -> list[str]:
@@ -138,15 +138,11 @@ def import_report(taken: SyncResult, folder: Path, *, dry_run: bool) -> list[str
     lines += not_kept(taken.withheld)
     if taken.conflicts:
         lines.append("Changed on both sides, and left as it is on both; --keep file or --keep store decides:")
-        lines += _some(
-            [
-                f"{conflict.path}{f' (#{conflict.id})' if conflict.id else ''} {conflict.what}"
-                for conflict in taken.conflicts
-            ]
-        )
+        conflicts = [f"{one.path}{f' (#{one.id})' if one.id else ''} {one.what}" for one in taken.conflicts]
+        lines += first_lines(conflicts, SHOWN, ".")
     if taken.problems:
         lines.append(f"{len(taken.problems)} could not be taken in, and nothing of them was kept:")
-        lines += _some([str(problem) for problem in taken.problems])
+        lines += first_lines(list(map(str, taken.problems)), SHOWN, ".")
     if taken.operation:
         lines.append(f"`mcp-memory undo {taken.operation}` takes all of it back.")
     return lines
@@ -158,7 +154,7 @@ def export_report(written: WriteResult, folder: Path) -> list[str]:
     ]
     if written.left:
         lines.append(f"Edited there and not taken in, so left as they are (`mcp-memory import {folder}`):")
-        lines += _some(written.left)
+        lines += first_lines(written.left, SHOWN, ".")
     return lines
 
 
@@ -183,9 +179,9 @@ def _attempt(memory: Memory, caller: Caller, folder: Path, *, keep: str | None) 
         return False
     wrote = bool(written.written or written.removed)
     if taken.operation or taken.conflicts or taken.problems or taken.moved:
-        _say(import_report(taken, folder, dry_run=False))
+        print_lines(import_report(taken, folder, dry_run=False))
     if wrote:
-        _say(export_report(written, folder))
+        print_lines(export_report(written, folder))
     return wrote or taken.operation is not None
 
 
@@ -215,16 +211,6 @@ def _stopped_by_signals() -> Generator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _say(lines: list[str]) -> None:
-    for line in lines:
-        click.echo(visible(line))
-
-
-def _some(lines: list[str]) -> list[str]:
-    shown = [f"  {line}" for line in lines[:SHOWN]]
-    return shown + ([f"  and {len(lines) - SHOWN} more."] if len(lines) > SHOWN else [])
 
 
 def _taken_data(taken: SyncResult, *, dry_run: bool) -> dict[str, Any]:

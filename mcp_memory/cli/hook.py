@@ -5,7 +5,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -47,10 +47,9 @@ def hook(event: str, database: str | None, wait: bool) -> None:
             return
         payload = cast("dict[str, Any]", payload)
         config = read_config(_environment(payload), database=database)
-        answer = (
-            _ANSWERS[event](payload, config) if event != "pre-compact" else _pre_compact(payload, config, wait=wait)
-        )
-        if answer:
+        if event == "pre-compact":
+            _pre_compact(payload, config, wait=wait)
+        elif answer := _answer(event, payload, config):
             click.echo(answer)
     except Exception as error:  # a hook that fails must never hold up the session
         click.echo(f"mcp-memory hook {event}: {error}", err=True)
@@ -65,30 +64,23 @@ def _environment(event: Mapping[str, Any]) -> dict[str, str]:
     return environment
 
 
-def _session_start(event: Mapping[str, Any], config: Config) -> str | None:
+def _answer(event: str, payload: Mapping[str, Any], config: Config) -> str | None:
+    if event == "stop":
+        return None if config.read_only else reminder.stop(payload)
+    return _from_file(event, payload, config)
+
+
+def _from_file(event: str, payload: Mapping[str, Any], config: Config) -> str | None:
     # the file's reader, which `stop` does without: a quarter of its time
     from mcp_memory.cli.hooks import claude_code
     from mcp_memory.sqlite.quick_reader import QuickReader
 
     if not config.database.exists():
         return None
+    answer = claude_code.session_start if event == "session-start" else claude_code.prompt
     with QuickReader(config.database) as reader:
-        return claude_code.session_start(event, reader, scopes=claude_code.scopes_of(config.project), now=_now())
-
-
-def _prompt(event: Mapping[str, Any], config: Config) -> str | None:
-    # the file's reader, which `stop` does without: a quarter of its time
-    from mcp_memory.cli.hooks import claude_code
-    from mcp_memory.sqlite.quick_reader import QuickReader
-
-    if not config.database.exists():
-        return None
-    with QuickReader(config.database) as reader:
-        return claude_code.prompt(event, reader, scopes=claude_code.scopes_of(config.project), now=_now())
-
-
-def _stop(event: Mapping[str, Any], config: Config) -> str | None:
-    return None if config.read_only else reminder.stop(event)
+        scopes = claude_code.scopes_of(config.project)
+        return answer(payload, reader, scopes=scopes, now=datetime.now().astimezone())
 
 
 def _pre_compact(event: Mapping[str, Any], config: Config, *, wait: bool) -> None:
@@ -126,14 +118,3 @@ def _keep(event: Mapping[str, Any], config: Config) -> None:
             caller = Caller(client=CLIENT, session=str(event.get("session_id", "")), project=config.project)
             like = Entry("", kind="note", tags=(TAG,), source=origin)
             memory.remember(turns=claude_code.turns(messages), like=like, by=caller)
-
-
-def _now() -> datetime:
-    return datetime.now().astimezone()
-
-
-_ANSWERS: dict[str, Callable[[Mapping[str, Any], Config], str | None]] = {
-    "session-start": _session_start,
-    "prompt": _prompt,
-    "stop": _stop,
-}

@@ -13,7 +13,7 @@ import click
 
 from mcp_memory.bulk_import import ImportResult, Origin
 from mcp_memory.cli.opening import open_memory_for, require_writable
-from mcp_memory.cli.output import print_answer, progress_bar
+from mcp_memory.cli.output import first_lines, print_answer, progress_bar
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange import archives, importers
 from mcp_memory.exchange.importers.detection import packages_by_format, read, unread_files
@@ -150,7 +150,7 @@ def import_report(imported: ImportResult, formats: dict[str, str], *, dry_run: b
     would = "would come" if dry_run else "came"
     kinds = ", ".join(f"{number} {kind}" for kind, number in imported.kinds.items())
     lines = [
-        f"From {named} {would}: {_memories(new)}{f' ({kinds})' if kinds else ''}, of {counted(imported.records, 'record')}."
+        f"From {named} {would}: {new} new {'memory' if new == 1 else 'memories'}{f' ({kinds})' if kinds else ''}, of {counted(imported.records, 'record')}."
     ]
     if imported.known:
         lines.append(f"{imported.known} {'are' if imported.known > 1 else 'is'} known here already.")
@@ -169,9 +169,7 @@ def import_report(imported: ImportResult, formats: dict[str, str], *, dry_run: b
     lines += not_kept(imported.withheld)
     if imported.problems:
         lines.append(f"{len(imported.problems)} could not be read, and nothing of them was kept:")
-        lines += [f"  {problem}" for problem in imported.problems[:SHOWN]]
-        if len(imported.problems) > SHOWN:
-            lines.append(f"  and {len(imported.problems) - SHOWN} more, which --json lists.")
+        lines += first_lines(list(map(str, imported.problems)), SHOWN, ", which --json lists.")
     if imported.operation:
         lines.append(f"`mcp-memory undo {imported.operation}` takes all of it back.")
     elif not dry_run:
@@ -184,19 +182,13 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(_short(name) for name in names[:SHOWN]) + more
 
 
-def _memories(number: int) -> str:
-    return "1 new memory" if number == 1 else f"{number} new memories"
-
-
 def _beside(imported: ImportResult, status: str, words: tuple[str, str]) -> list[str]:
     found = [item for item in imported.items if item.status == status]
     if not found:
         return []
-    lines = [f"{len(found)} {words[len(found) > 1]}:"]
-    for item in found[:SHOWN]:
-        other = f" (#{item.of.id}: {_short(item.of.text)})" if item.of else ""
-        lines.append(f"  {_short(item.text)}{other}")
-    return lines + ([f"  and {len(found) - SHOWN} more, which --json lists."] if len(found) > SHOWN else [])
+    related = [f" (#{item.of.id}: {_short(item.of.text)})" if item.of else "" for item in found]
+    lines = [f"{_short(item.text)}{other}" for item, other in zip(found, related, strict=True)]
+    return [f"{len(found)} {words[len(found) > 1]}:", *first_lines(lines, SHOWN, ", which --json lists.")]
 
 
 def _short(text: str) -> str:

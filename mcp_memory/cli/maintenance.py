@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from mcp_memory.cli.opening import open_existing
 from mcp_memory.cli.options import configured, json_option
 from mcp_memory.cli.output import print_answer, progress_bar
-from mcp_memory.cli.stats_text import audit_data, audit_lines, recovered_data, recovered_lines, stats_data, stats_lines
+from mcp_memory.cli.stats_text import audit_data, audit_lines, recovered_lines, stats_lines
 from mcp_memory.encoders import bundled_model_directory, verify_files
 from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.server.config import Config
@@ -31,7 +32,7 @@ def stats(config: Config, as_json: bool) -> None:
         memory.wait_for_encoder()
         found = memory.stats()
     if as_json:
-        print_answer(stats_data(found))
+        print_answer(asdict(found))
         return
     for name, value in stats_lines(found):
         click.echo(f"{click.style(f'{name:<12}', fg='cyan')}{visible(value)}")
@@ -127,6 +128,6 @@ def recover(config: Config, damaged: Path, target: Path, as_json: bool) -> None:
       mcp-memory recover memory.db --to saved.db
     """
     found = recovered_from(damaged, target, clock=lambda: time.time_ns() // 1_000_000)
-    print_answer(recovered_data(found) if as_json else "\n".join(recovered_lines(found, target)))
+    print_answer(asdict(found) if as_json else "\n".join(recovered_lines(found, target)))
     if found.lost or found.notes or found.missing:
         sys.exit(1)

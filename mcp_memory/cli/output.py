@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -22,6 +22,17 @@ def print_answer(answer: Any) -> None:
         return
     for line in answer.split("\n"):
         click.echo(_coloured(visible(line)))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(visible(line))
+
+
+def first_lines(lines: Sequence[str], shown: int, more: str) -> list[str]:
+    """Return the first lines, indented, and one that counts the others, ending in `more`."""
+    others = [f"  and {len(lines) - shown} more{more}"] if len(lines) > shown else []
+    return [f"  {line}" for line in lines[:shown]] + others
 
 
 _UNSEEN = re.compile(

@@ -1,10 +1,10 @@
 """Statistics, audits and recoveries as lines for a person, and as data."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mcp_memory.cli.output import first_lines
 from mcp_memory.domain.model import Item
 from mcp_memory.domain.size import Room
 from mcp_memory.domain.stats import Stats
@@ -139,10 +139,6 @@ def audit_data(audit: Audit) -> dict[str, Any]:
     }
 
 
-def stats_data(stats: Stats) -> dict[str, Any]:
-    return asdict(stats)
-
-
 def _item(item: Item) -> dict[str, str]:
     return {"id": item.id, "scope": item.scope, "kind": item.kind, "text": item.text}
 
@@ -153,9 +149,7 @@ def _section(title: str, way_out: str, findings: list[str]) -> Iterator[str]:
 
 
 def _listed(findings: list[str]) -> Iterator[str]:
-    yield from (f"  {finding}" for finding in findings[:LISTED])
-    if len(findings) > LISTED:
-        yield f"  and {len(findings) - LISTED} more; --json lists them all"
+    yield from first_lines(findings, LISTED, "; --json lists them all")
 
 
 def _doubt(confirmed: int | None, review: int | None) -> str:
@@ -168,12 +162,8 @@ def _short(item: Item) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    named = [f"{name} {count:,}" for name, count in _first(counts.items())]
+    named = [f"{name} {count:,}" for name, count in list(counts.items())[:NAMED]]
     return ", ".join(named + ([f"{len(counts) - NAMED} more"] if len(counts) > NAMED else [])) or "none"
-
-
-def _first(pairs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    return list(pairs)[:NAMED]
 
 
 def _bytes(size: int) -> str:
@@ -202,7 +192,3 @@ def recovered_lines(found: Recovered, target: Path) -> Iterator[str]:
 
 def _rows(tables: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number:,}" for name, number in tables.items() if number) or "nothing"
-
-
-def recovered_data(found: Recovered) -> dict[str, Any]:
-    return asdict(found)

@@ -52,13 +52,8 @@ def backup_of(path: Path) -> Path:
 def difference(change: Change) -> str:
     old = (change.before or "").splitlines(keepends=True)
     new = (change.after or "").splitlines(keepends=True)
-    there = str(change.path)
-    lines = difflib.unified_diff(
-        old,
-        new,
-        fromfile="/dev/null" if change.before is None else there,
-        tofile="/dev/null" if change.after is None else there,
-    )
+    names = ["/dev/null" if text is None else str(change.path) for text in (change.before, change.after)]
+    lines = difflib.unified_diff(old, new, names[0], names[1])
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
