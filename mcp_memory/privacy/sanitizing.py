@@ -126,12 +126,7 @@ _LOOK_ALIKE = str.maketrans(
     {
         **dict(zip("аеорсухімѕԁһӏѵԝьтнкгвпиɡɩıοερτυνικμσςαη", "aeopcyximsdhlvwbthkrbnugiioeptuvikmssan", strict=True)),
         **dict(zip("ᴍᴇᴏʀɪꜱᴀ", "meorisa", strict=True)),
-        "0": "o",
-        "1": "i",
-        "3": "e",
-        "5": "s",
-        "$": "s",
-        "@": "a",
+        **dict(zip("0135$@", "oiessa", strict=True)),
     }
 )
 """Letters of other alphabets, small capitals and digits that can be taken for Latin letters."""

@@ -110,17 +110,10 @@ class Arguments:
 
 ENTRY_FIELDS = ("content", "kind", "tags", "scope", "occurred_at", "importance", "replaces", "source")
 ENTRY_ALIASES = {
-    "text": "content",
-    "memory": "content",
-    "fact": "content",
-    "statement": "content",
-    "type": "kind",
-    "tag": "tags",
-    "date": "occurred_at",
-    "when": "occurred_at",
-    "at": "occurred_at",
-    "project": "scope",
-}
+    "text": "content", "memory": "content", "fact": "content", "statement": "content",
+    "date": "occurred_at", "when": "occurred_at", "at": "occurred_at",
+    "type": "kind", "tag": "tags", "project": "scope",
+}  # fmt: skip
 TURN_NAMES = {
     "content": ("content", "text", "message", "value", "body", "parts"),
     "speaker": ("speaker", "name", "role", "author", "from", "sender", "user"),
