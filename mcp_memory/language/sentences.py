@@ -7,33 +7,15 @@ from typing import Literal
 from mcp_memory.language.tokenization import CJK_RUN, STOP_WORDS, WORD, Span
 
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
-
-
 _HEADING = re.compile(r"[ \t]*(?:#{1,6}[ \t]+\S|\*\*[^*\n]{1,80}\*\*:?[ \t]*$)", re.MULTILINE)
-
-
 _UNDERLINE = re.compile(r"[ \t]*(?:={3,}|-{3,})[ \t\r]*$", re.MULTILINE)
-
-
 _BULLET = re.compile(r"[ \t]*(?:>[ \t]*)?(?:[-*+•‣◦▪·][ \t]+|\(?(?:\d{1,3}|[A-Za-z])[.)][ \t]+|\|)(?=\S)")
-
-
 _STOP = re.compile(r"""([.!?…。！？；｡]+)(["'”’»)\]}」』）】〉》*_]*(?:\[\d{1,3}\])*)\s*""")
-
-
 _Sentence = tuple[Span, Literal["prose", "heading", "code"]]
-
-
 # Words a full stop belongs to: always, before a number, before anything but a capital.
 _TITLES = "dr mr mrs ms prof st gen col lt sgt capt rev hon gov sen rep pres e.g i.e eg ie vs cf viz al approx ca mt ft"
-
-
 _NUMBERED = "no nos p pp fig figs vol ch sec eq art ver v jan feb mar apr jun jul aug sep sept oct nov dec"
-
-
 _TRAILING = "etc inc ltd co corp llc jr sr a.m p.m est ave blvd rd ph.d b.c a.d dept univ bros"
-
-
 _NEVER, _BEFORE_NUMBER, _BEFORE_LOWER = (frozenset(each.split()) for each in (_TITLES, _NUMBERED, _TRAILING))
 
 

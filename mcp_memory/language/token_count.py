@@ -9,7 +9,6 @@ from mcp_memory.language.token_pairs import HAN_PAIRS
 # What a run of characters weighs, in hundredths of a token: at least so much, and more for each character past so many.
 _HAN_RUN = re.compile(f"[{HAN}]+")
 
-
 _RUNS = (
     (re.compile(r"(?<![A-Za-z]['’])[A-Z]?[a-z]+"), 100, 11, 6),
     (re.compile(r"[A-Z]+(?![a-z])"), 100, 40, 1),
