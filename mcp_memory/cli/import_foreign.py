@@ -13,13 +13,12 @@ import click
 
 from mcp_memory.bulk_import import ImportResult, Origin
 from mcp_memory.cli.opening import open_memory_for, require_writable
-from mcp_memory.cli.output import first_lines, print_answer, progress_bar
+from mcp_memory.cli.output import first_lines, print_answer, print_lines, progress_bar
 from mcp_memory.errors import InvalidInput
 from mcp_memory.exchange import archives, importers
 from mcp_memory.exchange.importers.detection import packages_by_format, read, unread_files
 from mcp_memory.exchange.importers.parsed import Malformed, Package, ReadProblem, ReadResult, Skipped
 from mcp_memory.language.token_count import counted
-from mcp_memory.privacy.sanitizing import visible
 from mcp_memory.render.outcomes import not_kept
 from mcp_memory.server.config import Config
 
@@ -57,8 +56,7 @@ def import_foreign(
     if as_json:
         print_answer(_data(imported, formats, dry_run=wanted.dry_run))
     else:
-        for line in import_report(imported, formats, dry_run=wanted.dry_run):
-            click.echo(visible(line))
+        print_lines(import_report(imported, formats, dry_run=wanted.dry_run))
     if imported.problems and len(imported.problems) == imported.records:
         click.get_current_context().exit(1)
 

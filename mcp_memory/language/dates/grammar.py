@@ -195,10 +195,6 @@ def _latest(slots: Slots, now: datetime) -> Read:
     return Read(periods.weekend(0 if now.weekday() >= 5 else -1, now))
 
 
-def _weekday_of_last_week(slots: Slots, now: datetime) -> Read:
-    return Read(_in_week(slots, -1, now))
-
-
 def _date(slots: Slots, now: datetime) -> Read:
     if "near_day" in slots:
         return Read(shifted_period(now, "day", slots["near_day"]))
@@ -224,7 +220,7 @@ _READERS: Mapping[str, Reader] = {
     "this": _near(0),
     "next": _near(1),
     "latest": _latest,
-    "last_week": _weekday_of_last_week,
+    "last_week": lambda slots, now: Read(_in_week(slots, -1, now)),
     "date": _date,
 }
 
@@ -272,12 +268,8 @@ def _in_week(slots: Slots, shift: int, now: datetime) -> Period:
     week = shifted_period(now, "week", shift)
     if "weekday" not in slots:
         return week
-    day = slots["weekday"]
-    return (
-        Period(week.start + 5 * DAY, week.end)
-        if day == 7
-        else Period(week.start + day * DAY, week.start + (day + 1) * DAY)
-    )
+    first, last = (5, 7) if slots["weekday"] == 7 else (slots["weekday"], slots["weekday"] + 1)
+    return Period(week.start + first * DAY, week.start + last * DAY)
 
 
 def _holiday(year: int, month: int, day: int, length: int, weekday: int | None = None) -> Period:

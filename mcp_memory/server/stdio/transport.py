@@ -186,16 +186,11 @@ class StdioTransport:
                 pass
 
     def _note_answered(self, message: SessionMessage) -> None:
-        match message.message:
-            case mcp_types.JSONRPCResponse(id=identifier) | mcp_types.JSONRPCError(id=identifier) if (
-                identifier is not None
-            ):
-                self._settle(identifier)
-            case _:
-                pass
+        answer = message.message
+        if isinstance(answer, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError) and answer.id is not None:
+            self._settle(answer.id)
 
     def _settle(self, identifier: object) -> None:
-        """One request less of that id is in hand."""
         known = cast(mcp_types.RequestId, identifier)
         if isinstance(identifier, str | int) and (sizes := self._asked.get(known)):
             sizes.pop()
