@@ -165,7 +165,7 @@ class BulkImporter:
 
 
 def _statements(record: ParsedRecord, origin: Origin, intake: Intake) -> list[Statement]:
-    """The statements of a record, all of them or, where the intake refuses any, none."""
+    """Return the statements of a record, all of them or, where the intake refuses any, none."""
     entry = record.entry
     scope = origin.scope or entry.scope or (None if origin.of_project else USER)
     tags = tuple(dict.fromkeys((*origin.tags, *entry.tags)))[:MAX_TAGS]
@@ -177,7 +177,7 @@ def _statements(record: ParsedRecord, origin: Origin, intake: Intake) -> list[St
 
 
 def _parts(turns: Sequence[Turn]) -> list[list[Turn]]:
-    """The turns as one conversation, or as several where they are too many or too long for one."""
+    """Return the turns as one conversation, or as several where they are too many or too long for one."""
     parts: list[list[Turn]] = [[]]
     size = 0
     for turn in turns:

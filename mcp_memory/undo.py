@@ -14,7 +14,7 @@ from mcp_memory.store import Store
 
 
 def left_behind(store: Store, items: Sequence[Item]) -> list[Item]:
-    """What some items replaced, and what that had replaced, which is hidden in the file and not among them."""
+    """Return what some items replaced, and what that had replaced, which is hidden in the file and not among them."""
     gone = {item.id for item in items}
     before = [old for olds in store.replaced_by(sorted(gone)).values() for old in olds]
     return [old for old in {old.id: old for old in before}.values() if old.id not in gone and old.status == "replaced"]
@@ -29,7 +29,7 @@ class Undo:
         self._operation = operation
 
     def history(self, item_id: str | None, *, since: str | None, limit: int, now: datetime, by: Caller) -> History:
-        """An item's states, or without an id the operations. Raises NotFound for an unknown id."""
+        """Return an item's states, or without an id the operations. Raises NotFound for an unknown id."""
         limit, start = read_limit(limit), read_since(since, now=now) if since else 0
         if item_id is None:
             operations = self._store.operations(limit=limit, since=start)
@@ -52,7 +52,7 @@ class Undo:
         return Undone(undoing, undo.id, render_history.of_undo(undoing, by=undo.id, speech=by.speech))
 
     def preview(self, operation: str | None, *, by: Caller) -> Undone:
-        """What undo would do; raises what it would raise."""
+        """Return the result that undo would have; raises what it would raise."""
         undoing = self._undoing(operation, by)
         return Undone(undoing, None, render_history.of_undo(undoing, by=None))
 

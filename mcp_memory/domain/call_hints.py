@@ -12,7 +12,6 @@ class Speech(Protocol):
     """The wording of hints on the next call."""
 
     def name(self, option: str) -> str: ...
-
     def option(self, option: str, value: object = True) -> str: ...
 
     def again(self, verb: str) -> str:

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 LONGEST = 4_000
 """Characters of a message; a longer one is cut. A traceback stands beside it."""
@@ -57,9 +56,5 @@ class Fault(Exception):
 
 def log_fault(log: logging.Logger, what: str, error: BaseException) -> None:
     """Log the place and type of an error at ERROR, and all of it at DEBUG."""
-    log.error(what, exc_info=_without_words(error))
+    log.error(what, exc_info=(Fault, Fault(type(error).__name__), error.__traceback__))
     log.debug("in full: %s", what, exc_info=error)
-
-
-def _without_words(error: BaseException) -> tuple[type[Fault], Fault, TracebackType | None]:
-    return Fault, Fault(type(error).__name__), error.__traceback__

@@ -64,9 +64,7 @@ class Encoder(Protocol):
         ...
 
     @property
-    def noise(self) -> Noise:
-        """The distribution of unrelated cosines, from a calibration run."""
-        ...
+    def noise(self) -> Noise: ...
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors of passages, shape (len(texts), dimensions), in the order given.
@@ -79,9 +77,7 @@ class Encoder(Protocol):
         """Return the unit vector of a question, shape (dimensions,)."""
         ...
 
-    def measure_query(self, text: str) -> Reading:
-        """Return the vector and the hidden states of a question."""
-        ...
+    def measure_query(self, text: str) -> Reading: ...
 
     def measure(self, texts: Sequence[str]) -> list[Reading]:
         """Return vectors and hidden states of passages, for late interaction and late chunking."""

@@ -18,10 +18,10 @@ class BackgroundEncoder:
         """Start loading at once."""
         self._load = load
         self._encoder: Encoder | None = None
-        self._problem: MemoryProblem | None = None
+        self.problem: MemoryProblem | None = None
+        """Why loading failed."""
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="load-encoder", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="load-encoder", daemon=True).start()
 
     def ready(self) -> Encoder | None:
         """Return the encoder where it is loaded, else None, without waiting."""
@@ -32,19 +32,14 @@ class BackgroundEncoder:
         self._done.wait()
         return self._encoder
 
-    @property
-    def problem(self) -> MemoryProblem | None:
-        """Why loading failed."""
-        return self._problem
-
     def _run(self) -> None:
         try:
             self._encoder = self._load()
         except MemoryProblem as problem:
-            self._problem = problem
+            self.problem = problem
             log.error("the encoder could not be loaded: %s", problem)
         except Exception as error:  # the thread's entry point: service goes on with words alone
-            self._problem = MemoryProblem(f"The encoder could not be loaded: {error}")
+            self.problem = MemoryProblem(f"The encoder could not be loaded: {error}")
             log_fault(log, "the encoder could not be loaded", error)
         finally:
             self._done.set()

@@ -1,4 +1,4 @@
-"""Measuring: what the encoder makes of an item, by itself and among the items around it."""
+"""Embedding of items, by themselves and among the items around them."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ WINDOW_TOKENS = 190
 
 
 def embed(encoder: Encoder, passages: Sequence[PendingEmbedding]) -> list[Embedding]:
-    """What the encoder makes of each passage, in the order given.
+    """Embed passages, in the order given.
 
     Late chunking (Günther et al. 2024): a passage that has neighbours is also read among them, and its own part of
     that reading averaged, in the window where it stands nearest to the middle.
@@ -27,7 +27,7 @@ def embed(encoder: Encoder, passages: Sequence[PendingEmbedding]) -> list[Embedd
 
 
 def embed_item(encoder: Encoder, item: Item, text: str) -> Embedding:
-    """What the encoder makes of an item that says `text` now, without the turns around it."""
+    """Embed an item whose text is now `text`, without the turns around it."""
     return embed(encoder, [PendingEmbedding(0, spoken(text, item.speaker), item.source_id, item.position)])[0]
 
 
@@ -65,7 +65,7 @@ def _late_vectors(encoder: Encoder, passages: Sequence[PendingEmbedding], tokens
 
 
 def _runs(passages: Sequence[PendingEmbedding]) -> list[list[int]]:
-    """The numbers of passages that follow each other, in order; those that stand alone are left out."""
+    """Return the numbers of passages that follow each other, in order; those that stand alone are left out."""
     order = sorted(range(len(passages)), key=lambda number: (passages[number].source_id, passages[number].position))
     runs: list[list[int]] = []
     for number in order:
@@ -79,7 +79,7 @@ def _runs(passages: Sequence[PendingEmbedding]) -> list[list[int]]:
 
 
 def _windows(run: Sequence[int], tokens: Sequence[int]) -> list[list[int]]:
-    """The run in stretches of at most WINDOW_TOKENS, each beginning in the middle of the one before."""
+    """Split a run into stretches of at most WINDOW_TOKENS, each beginning in the middle of the one before."""
     windows: list[list[int]] = []
     start = 0
     while True:

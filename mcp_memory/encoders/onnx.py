@@ -24,7 +24,7 @@ license, source For people; not read.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -48,7 +48,12 @@ _KEPT_TOKENS = 128
 """Texts of more tokens in all give back at their end what the model calculated in, 23 MB after all lengths: that takes a
 tenth to a quarter of the last batch (25 texts of 20 tokens, 2 of 256), so a question, which is shorter, keeps its own."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_POOLINGS = ("mean", "cls", "last", "graph")
+_POOLS: Mapping[str, Callable[[Vectors], Vectors]] = {
+    "mean": lambda states: states.mean(axis=0),
+    "cls": lambda states: states[0],
+    "last": lambda states: states[-1],
+}
+_POOLINGS = (*_POOLS, "graph")
 _STANDARD_INPUTS = {"ids": "input_ids", "mask": "attention_mask", "types": "token_type_ids"}
 _ERRORS_ONLY = 3
 _TokenType: TypeAlias = type[np.int64] | type[np.int32]
@@ -79,7 +84,6 @@ class Description:
         if unknown := sorted(set(fields) - known):
             raise InvalidInput(f"{path}: unknown field {unknown[0]}, there are {', '.join(sorted(known))}")
         read = _Fields(fields, path)
-        inputs = read.names("inputs", ("ids", "mask", "types")) if "inputs" in fields else None
         described = Description(
             name=read.text("name"),
             dimensions=read.number("dimensions"),
@@ -87,7 +91,7 @@ class Description:
             model=read.text("model", "model.onnx"),
             tokenizer=read.text("tokenizer", "tokenizer.json"),
             max_tokens=read.number("max_tokens", 256),
-            inputs=inputs,
+            inputs=read.names("inputs", ("ids", "mask", "types")) if "inputs" in fields else None,
             outputs=read.names("outputs", ("vector", "states")),
             query_prefix=read.text("query_prefix", ""),
             passage_prefix=read.text("passage_prefix", ""),
@@ -180,7 +184,7 @@ class OnnxEncoder:
         if pooling == "graph":
             names = [name for name in (outputs["vector"], outputs["states"]) if name is not None]
             return [(values[0], values[1] if len(values) > 1 else None) for values in self._run(windows, names)]
-        pool = {"mean": _mean_of, "cls": _first_of, "last": _last_of}[pooling]
+        pool = _POOLS[pooling]
         return [(_unit(pool(states)), states) for (states,) in self._run(windows, [cast(str, outputs["states"])])]
 
     def _windows(self, text: str, prefix: str) -> list["_Window"]:
@@ -274,12 +278,8 @@ class _Argument(Protocol):
 class _Session(Protocol):
     """The part of onnxruntime's InferenceSession that is used here."""
 
-    def run(
-        self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], options: object | None
-    ) -> list[NDArray[Any]]: ...
-
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, Any], options: object | None) -> list[NDArray[Any]]: ...
     def get_inputs(self) -> Sequence[_Argument]: ...
-
     def get_outputs(self) -> Sequence[_Argument]: ...
 
 
@@ -433,23 +433,9 @@ def _fingerprint(directory: Path, description: Description) -> str:
 
 def _merged(vectors: Sequence[Vectors], windows: Sequence["_Window"]) -> Vectors:
     """Average the vectors of a text's windows."""
-    return vectors[0] if len(vectors) == 1 else _weighted_mean(vectors, [len(window.spans) for window in windows])
-
-
-def _mean_of(states: Vectors) -> Vectors:
-    return states.mean(axis=0)
-
-
-def _first_of(states: Vectors) -> Vectors:
-    return states[0]
-
-
-def _last_of(states: Vectors) -> Vectors:
-    return states[-1]
-
-
-def _weighted_mean(vectors: Sequence[Vectors], weights: Sequence[int]) -> Vectors:
-    return _unit(np.asarray(sum(weight * vector for weight, vector in zip(weights, vectors, strict=True))))
+    if len(vectors) == 1:
+        return vectors[0]
+    return _unit(np.asarray(sum(len(window.spans) * vector for window, vector in zip(windows, vectors, strict=True))))
 
 
 def _unit(vector: Vectors) -> Vectors:

@@ -12,11 +12,7 @@ from mcp_memory.language.tokenization import STOP_WORDS, Span
 
 PIECE_DIMENSIONS = 64
 """Length of a piece's vector: a seeded random projection to 64 loses nothing to PCA or to all 384 (docs/recall.md)."""
-
-
 SEED = 7
-
-
 _WORD = re.compile(r"\w+")
 
 

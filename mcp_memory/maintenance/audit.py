@@ -144,7 +144,7 @@ class Auditor:
         return [Neighbour(states[one.revision_id].item, one.score) for one in found if one.revision_id in states]
 
     def _duplicates(self) -> list[list[Item]]:
-        """Live items that say the same word for word, a list for each text, the first first; none that only turns say."""
+        """Return live items with the same words, a list for each text, the first first; none that only turns say."""
         ids: dict[bytes, list[ItemId]] = {}
         for stored in self._store.scan():
             if stored.item.status == "live":

@@ -39,7 +39,7 @@ class Backfill:
         *,
         upgrade: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Begins at once, with what an earlier process left unfinished.
+        """Start at once, with what an earlier process left unfinished.
 
         The end of the program waits for it though nobody closes it: a thread that is cut off inside the encoder's
         library would abort the process.

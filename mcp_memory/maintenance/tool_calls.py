@@ -196,10 +196,9 @@ def plan_folds(kept: Sequence[StoredItem], *, now: int, retention: Retention) ->
     folds: list[Fold] = []
     for group, into in _groups(open_calls, patterns, retention):
         old = patterns[into.id][1] if into else None
-        whole = [(item, read) for item, read in group]
-        age_of = {item.id: (now - item.recorded_at) / DAY for item, _ in whole}
-        hidden = [item for item, read in whole if not notable(read) or age_of[item.id] >= retention.notable_days]
-        folds.append(Fold(_merged(old, whole).text, into, tuple(item for item, _ in whole), tuple(hidden)))
+        notable_since = now - retention.notable_days * DAY
+        hidden = tuple(item for item, read in group if not notable(read) or item.recorded_at <= notable_since)
+        folds.append(Fold(_merged(old, group).text, into, tuple(item for item, _ in group), hidden))
     return Folding(tuple(folds), tuple(hide), tuple(expired))
 
 

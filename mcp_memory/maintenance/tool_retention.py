@@ -57,7 +57,7 @@ class Folder:
         return Folded(len(folds), hidden, len(expired))
 
     def _calls(self, *, before: int) -> list[StoredItem]:
-        """The calls recorded before a time, those that are hidden in a pattern too, and all patterns; the oldest first."""
+        """Return calls recorded before a time, also those hidden in a pattern, and all patterns; the oldest first."""
         found = (
             stored
             for stored in self._store.scan(kinds=("tool",))

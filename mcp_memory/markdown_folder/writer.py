@@ -166,10 +166,9 @@ def _edited_hash(found: Parsed, item: Item, *, own: bool) -> str:
 
 
 def _others_front(data: bytes) -> str:
-    try:
+    with suppress(Malformed):
         return foreign_front_matter(decode(data))
-    except Malformed:
-        return ""
+    return ""
 
 
 def _write_topics(

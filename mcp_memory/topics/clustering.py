@@ -34,6 +34,8 @@ stated in one session, form two topics of three, and six of the second none.
 """
 NEIGHBOUR_WEIGHT = 0.5
 """Weight of the words of the turns around a turn, which is for words what late chunking is for vectors."""
+_MARK = "\x1f"
+"""Begins a term that is no word and counts only where nothing else holds a topic together."""
 
 
 def term_counts(text: str, around: Iterable[str] = ()) -> dict[str, float]:
@@ -61,10 +63,6 @@ def session_term(session: str) -> Terms:
 def subject_terms(session: str, parts: Iterable[str]) -> Terms:
     """Return terms, as good as words, for the undertaking that a statement and its session are part of."""
     return {f"\x1e{part} {session}": 1.0 for part in parts}
-
-
-_MARK = "\x1f"
-"""Begins a term that is no word and counts only where nothing else holds a topic together."""
 
 
 def is_incoherent(mean: Vector, measured: int) -> bool:

@@ -10,28 +10,14 @@ from mcp_memory.language.tokenization import STOP_WORDS, grams, words
 
 MIN_IDF = 1.0
 """Least inverse document frequency: where little is kept, what all of it says is still what it is about."""
-
-
 KEYWORDS = 8
-
-
 NAME_WORDS = 3
-
-
 LONGEST_WORD = 4
-
-
 WITHIN = 0.8
 """Share of its occurrences that a CJK word has inside a longer one, from which the longer one is the word."""
-
-
 _GRAMMAR = re.compile(f"{unspaced_words('zh-asking', 'zh-grammar').pattern}|[{HIRAGANA}]")
 """What carries grammar and no subject: no word stands across it."""
-
-
 _IDEOGRAPHS = re.compile(f"[{HAN}{KATAKANA}{HANGUL}]+")
-
-
 _DIGITS = re.compile(r"[\d.,_]+")
 
 

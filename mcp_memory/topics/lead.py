@@ -21,8 +21,6 @@ HITS = 3
 SHARE = 0.5
 """Of the hits that are of the topic, at least."""
 LEAD_TOKENS = 120
-
-
 _MARK = re.compile(r"^(?:[-*•#>]+\s+)+")
 
 

@@ -6,38 +6,33 @@ from collections.abc import Collection
 from mcp_memory.language.scripts import CJK
 from mcp_memory.language.tokenization import STOP_WORDS, words
 
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_CONVERSATION = _set(
-    # greeting, parting, thanking, wishing
-    "hi hey hello hiya howdy yo bye goodbye cheers thanks thank thx ty welcome pleasure sorry apologies excuse pardon please "
-    "congrats congratulations luck wish wishing hope hoping care later soon tomorrow morning evening afternoon night day weekend "
-    # agreeing, refusing, taking note
-    "yes yeah yep yup nope nah ok okay k sure right alright fine agreed agree exactly absolutely definitely totally certainly "
-    "indeed true correct gotcha got get roger noted understood deal done problem worries worry mind bother fair enough point "
-    # praising and wondering
-    "great good nice cool awesome amazing wonderful fantastic excellent perfect lovely brilliant super sweet beautiful "
-    "incredible impressive inspiring interesting fun exciting excited happy glad proud pleased delighted love loved like "
-    "liked appreciate appreciated best better bad sad wow whoa oh ah aw aww haha hahaha lol hm hmm um uh well yay hooray omg "
-    "kidding seriously really honestly actually exactly such much lot lots bunch so too very pretty quite truly super "
-    # what is said of these
-    "sounds sound sounded looks look looking seems seem feels feel feeling say said saying tell told talk talking speak ask "
-    "asking hear heard hearing see saw seen seeing know knew known think thought thinking guess believe mean means meant "
-    "help helps helped helping support keep going go goes gone come coming let lets make makes made give take took "
-    "thing things stuff something anything nothing everything everyone anyone someone way kind sort bit idea time "
-    "forward back again always never ever maybe perhaps probably still also else even now today just only "
-    "want wants wanted need needs try trying work works worked happen happened happening new up guys guy man dude buddy friend "
-    "dear everyone all matter matters share shared sharing chat check checking reply answer question questions "
-    "don doesn didn won isn aren wasn weren couldn wouldn shouldn wont dont im ive id ill youre its thats gonna wanna lemme "
-    "long world lot one ones first last next many little big words sense wait catch prob huh hah ya woohoo cute adorable "
-    "gorgeous huge"
+_CONVERSATION = frozenset(
+    (
+        # greeting, parting, thanking, wishing
+        "hi hey hello hiya howdy yo bye goodbye cheers thanks thank thx ty welcome pleasure sorry apologies excuse pardon please "
+        "congrats congratulations luck wish wishing hope hoping care later soon tomorrow morning evening afternoon night day weekend "
+        # agreeing, refusing, taking note
+        "yes yeah yep yup nope nah ok okay k sure right alright fine agreed agree exactly absolutely definitely totally certainly "
+        "indeed true correct gotcha got get roger noted understood deal done problem worries worry mind bother fair enough point "
+        # praising and wondering
+        "great good nice cool awesome amazing wonderful fantastic excellent perfect lovely brilliant super sweet beautiful "
+        "incredible impressive inspiring interesting fun exciting excited happy glad proud pleased delighted love loved like "
+        "liked appreciate appreciated best better bad sad wow whoa oh ah aw aww haha hahaha lol hm hmm um uh well yay hooray omg "
+        "kidding seriously really honestly actually exactly such much lot lots bunch so too very pretty quite truly super "
+        # what is said of these
+        "sounds sound sounded looks look looking seems seem feels feel feeling say said saying tell told talk talking speak ask "
+        "asking hear heard hearing see saw seen seeing know knew known think thought thinking guess believe mean means meant "
+        "help helps helped helping support keep going go goes gone come coming let lets make makes made give take took "
+        "thing things stuff something anything nothing everything everyone anyone someone way kind sort bit idea time "
+        "forward back again always never ever maybe perhaps probably still also else even now today just only "
+        "want wants wanted need needs try trying work works worked happen happened happening new up guys guy man dude buddy friend "
+        "dear everyone all matter matters share shared sharing chat check checking reply answer question questions "
+        "don doesn didn won isn aren wasn weren couldn wouldn shouldn wont dont im ive id ill youre its thats gonna wanna lemme "
+        "long world lot one ones first last next many little big words sense wait catch prob huh hah ya woohoo cute adorable "
+        "gorgeous huge"
+    ).split()
 )
-"""Words that tell nothing of what is spoken about, in a sentence that has no other.
-
-With them a fifth of the 8,275 sentences of LoCoMo's conversations tells nothing."""
+"""Words without a subject: a fifth of the 8,275 sentences of LoCoMo's conversations has no other."""
 _HAN = re.compile(
     "好的呀|好的|好呀|好啊|好吧|好嘞|好极了|好極了|太好了|真好|真不错|真不錯|真棒|太棒|不错|不錯|挺好|很好|好|"
     "谢谢你|谢谢您|谢谢|謝謝|多谢|多謝|感谢|感謝|不客气|不客氣|不用谢|不用謝|别客气|別客氣|辛苦|麻烦你|麻煩你|麻烦您|麻煩您|"
