@@ -274,19 +274,19 @@ def test_a_file_made_by_hand_gets_its_id_and_is_no_stranger_in_a_copy(
 def test_a_file_that_changed_before_its_made_lines_are_written_keeps_the_change(
     run: Run, answer: Answer, remember: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mcp_memory.markdown_folder import writer
+    from mcp_memory.markdown_folder import pages
 
     identifier = remember("First fact about rivers.")
     export(run, folder)
     path = file_of(folder, identifier)
     edit(path, "\nFirst fact about rivers.\n", "\nFirst fact about oceans.\n")
-    real = writer.refresh_page
+    real = pages.refresh_page
 
     def meanwhile(*arguments: Any) -> str:
         edit(path, "about oceans.\n", "about lakes.\n")
         return real(*arguments)
 
-    monkeypatch.setattr(writer, "refresh_page", meanwhile)
+    monkeypatch.setattr(pages, "refresh_page", meanwhile)
     told = answer("sync", folder)
     monkeypatch.undo()
     answer("sync", folder)

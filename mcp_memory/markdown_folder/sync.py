@@ -15,28 +15,10 @@ from mcp_memory.errors import Conflict, InvalidInput, NotFound
 from mcp_memory.exchange.importers.agent_folder import declared_type
 from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, ReadProblem, map_kind
+from mcp_memory.markdown_folder import pages, state
 from mcp_memory.markdown_folder.diff import Changes, Edit, Keep, SyncConflict, compare
-from mcp_memory.markdown_folder.pages import (
-    TIME_FIELDS,
-    MemoryFields,
-    Page,
-    StoredState,
-    fields_in_file,
-    fields_of,
-    normalize,
-    parse_changed_files,
-    parse_fields,
-    referenced_ids,
-)
-from mcp_memory.markdown_folder.state import (
-    INDEX,
-    FileState,
-    Folder,
-    content_hash,
-    prepare_folder,
-    read_folder,
-    write_state,
-)
+from mcp_memory.markdown_folder.pages import TIME_FIELDS, MemoryFields, Page, StoredState, fields_in_file, fields_of
+from mcp_memory.markdown_folder.state import INDEX, FileState, Folder, content_hash
 from mcp_memory.markdown_folder.writer import WriteResult, write_all
 from mcp_memory.recall.filters import read_changes
 from mcp_memory.recall.search import Searcher
@@ -115,9 +97,9 @@ class FolderSync:
         Edits that were not imported stay and are counted. Raises Conflict for a folder that holds something else, or was
         written from another store.
         """
-        prepare_folder(root)
-        folder = read_folder(root)
-        files = parse_changed_files(folder)
+        state.prepare_folder(root)
+        folder = state.read_folder(root)
+        files = pages.parse_changed_files(folder)
         known = self._known(folder, files)
         if strange := [entry for entry in folder.entries.values() if _of_another(entry, known)]:
             raise Conflict(
@@ -143,18 +125,16 @@ class FolderSync:
         problem, and nothing of it is stored. `dry_run` changes nothing. Raises InvalidInput where most files are gone, unless
         `confirm` says that this was meant.
         """
-        folder = read_folder(root)
+        folder = state.read_folder(root)
         if not folder.ours:
             raise InvalidInput(f"{root} was not made by mcp-memory export: its {INDEX} does not say so.")
-        files = parse_changed_files(folder)
+        files = pages.parse_changed_files(folder)
         known = self._known(folder, files)
-        if strange := {
-            path for path, entry in folder.entries.items() if _of_another(entry, known)
-        }:  # all of it is new here
-            folder = replace(
-                folder, entries={path: folder.entries[path] for path in folder.entries if path not in strange}
-            )
-            files = parse_changed_files(folder)
+        strange = {path for path, entry in folder.entries.items() if _of_another(entry, known)}
+        if strange:  # all of it is new here
+            ours = {path: entry for path, entry in folder.entries.items() if path not in strange}
+            folder = replace(folder, entries=ours)
+            files = pages.parse_changed_files(folder)
             known = self._known(folder, files)
         changes = compare(folder, files, known, keep=keep, confirm=confirm)
         intake = self._intake(by, self._clock())
@@ -166,12 +146,13 @@ class FolderSync:
         done = self._carry_out(folder, changes, plan, result, by=by, progress=progress)
         if not strange:  # whose folder it is has to go on by what it wrote
             entries = {**changes.entries, **self._entries(folder, files, changes, plan, done)}
-            kept = not any(problem.where == INDEX for problem in done.problems) and folder.index is not None
-            write_state(folder, entries, content_hash(folder.index) if kept and folder.index else folder.index_bytes)
+            unread = any(problem.where == INDEX for problem in done.problems)
+            index_bytes = folder.index_bytes if unread or folder.index is None else content_hash(folder.index)
+            state.write_state(folder, entries, index_bytes)
         return done
 
     def _known(self, folder: Folder, files: Mapping[str, Any]) -> StoredState:
-        ids = referenced_ids(folder, files)
+        ids = pages.referenced_ids(folder, files)
         items = self._store.items(ids)
         erased = {identifier for identifier in ids if identifier not in items and self._was_erased(identifier)}
         topics = self._topic_indexer.topics((), limit=EVERYTHING)
@@ -317,15 +298,13 @@ class FolderSync:
 
     def _said_again(self, plan: _Plan) -> dict[str, Item]:
         """Return, by path, the live item with the text of a new file."""
-        page_fields = list(plan.again.values())
-        if not page_fields:
+        statements = list(plan.again.values())
+        if not statements:
             return {}
-        known = self._store.planning_context(
-            PlanningRequest(page_fields, [None] * len(page_fields), [()] * len(page_fields))
-        ).known
-        return {
-            path: known[one.scope, one.spoken] for path, one in plan.again.items() if (one.scope, one.spoken) in known
-        }
+        request = PlanningRequest(statements, [None] * len(statements), [()] * len(statements))
+        known = self._store.planning_context(request).known
+        found = {path: known.get((one.scope, one.spoken)) for path, one in plan.again.items()}
+        return {path: item for path, item in found.items() if item is not None}
 
 
 def _alone(numbers: Sequence[int], new: Sequence[RememberedItem]) -> bool:
@@ -356,18 +335,9 @@ def _result_of(changes: Changes, plan: _Plan, withheld: Withheld) -> SyncResult:
 def _add(plan: _Plan, path: str, page: Page | Note, folder: Folder, intake: Intake) -> None:
     """Plan the import of a new file, all of it or nothing."""
     try:
-        page_fields = page.fields if isinstance(page, Page) else parse_fields(page)
+        page_fields = page.fields if isinstance(page, Page) else pages.parse_fields(page)
         entry = _entry(page, page_fields, f"{folder.root.name}, {path}")
-        besides = read_changes(
-            content=None,
-            kind=None,
-            tags=None,
-            importance=None,
-            pinned=page_fields.pinned or None,
-            moments={},
-            now=intake.now,
-            redactor=intake.redactor,
-        )
+        besides: dict[str, Any] = {"pinned": 1} if page_fields.pinned else {}
         for name in ("valid_until", "review_after"):
             if (value := getattr(page_fields, name)) is not None:
                 besides[name] = read_moment(value, name, now=intake.now) if isinstance(value, str) else value
@@ -392,7 +362,7 @@ def _entry(page: Page | Note, page_fields: MemoryFields, source: str) -> Entry:
     if isinstance(page, Note):
         agents = declared_type(page)
         description = page.text("description")
-        if description and normalize(description).casefold() not in text.casefold():
+        if description and pages.normalize(description).casefold() not in text.casefold():
             joint = " " if description.endswith((".", "!", "?")) else ": "
             text = f"{description}{joint}{text}" if text else description
         if agents is not None:

@@ -9,27 +9,9 @@ from mcp_memory.domain.model import Item, ItemId, Topic
 from mcp_memory.exchange.importers.markdown import Note
 from mcp_memory.exchange.importers.parsed import Malformed, decode
 from mcp_memory.language.token_count import counted
-from mcp_memory.markdown_folder import state
+from mcp_memory.markdown_folder import pages, state
 from mcp_memory.markdown_folder.filenames import case_folded, memory_path, topic_path
-from mcp_memory.markdown_folder.pages import (
-    IndexEntry,
-    Page,
-    Parsed,
-    StoredState,
-    added_lines,
-    day_of,
-    digest_hash,
-    digest_hash_of,
-    fields_in_file,
-    fields_of,
-    foreign_front_matter,
-    format_index,
-    format_page,
-    format_topic_page,
-    parse_page,
-    refresh_page,
-    title,
-)
+from mcp_memory.markdown_folder.pages import IndexEntry, Page, Parsed, StoredState, fields_in_file, fields_of, title
 from mcp_memory.markdown_folder.state import INDEX, FileState, Folder, content_hash
 
 MAX_HINT = 100
@@ -91,7 +73,7 @@ def write_all(
     ]
     pinned = [listed[item.id] for item in items if item.pinned]
     rest = [listed[item.id] for item in items if not item.pinned]
-    index_bytes = _write_index(work, format_index(rest, topic_entries, pinned).encode())
+    index_bytes = _write_index(work, pages.format_index(rest, topic_entries, pinned).encode())
     state.write_state(folder, work.entries, index_bytes)
     return work.done
 
@@ -120,7 +102,7 @@ def _write_memory(work: _Writing, item: Item, path: str) -> None:
     entry = work.folder.entries.get(path)
     own = entry is not None and entry.sort == "memory" and entry.key == item.id
     if data is None:
-        text = format_page(item).encode()
+        text = pages.format_page(item).encode()
         work.put(path, text, FileState("memory", item.id, content_hash(text), there, there))
         return
     found = work.parsed.get(path)
@@ -136,7 +118,7 @@ def _write_memory(work: _Writing, item: Item, path: str) -> None:
     elif found is not None and (not before or file_hash != before):
         work.leave(path)
     else:
-        text = format_page(item, kept=_others_front(data)).encode()
+        text = pages.format_page(item, kept=_others_front(data)).encode()
         work.put(path, text, FileState("memory", item.id, content_hash(text), there, there))
 
 
@@ -149,8 +131,8 @@ def _renewed(data: bytes, item: Item, there: str) -> bytes:
         return data
     mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     try:
-        text = refresh_page(data.removeprefix(mark).decode(), item)
-        found = parse_page(text)
+        text = pages.refresh_page(data.removeprefix(mark).decode(), item)
+        found = pages.parse_page(text)
         same = isinstance(found, Page) and found.id == item.id and fields_in_file(found, item).hash == there
     except (Malformed, UnicodeDecodeError):
         return data
@@ -167,7 +149,7 @@ def _edited_hash(found: Parsed, item: Item, *, own: bool) -> str:
 
 def _others_front(data: bytes) -> str:
     with suppress(Malformed):
-        return foreign_front_matter(decode(data))
+        return pages.foreign_front_matter(decode(data))
     return ""
 
 
@@ -184,8 +166,8 @@ def _write_topics(
             names.add(case_folded(path))
         paths[key] = path
         members = [listed[identifier] for identifier in topic.items if identifier in listed]
-        text = format_topic_page(topic, members).encode()
-        there = digest_hash(topic.digest)
+        text = pages.format_topic_page(topic, members).encode()
+        there = pages.digest_hash(topic.digest)
         entry = FileState("topic", key, content_hash(text), there, there)
         data, before = work.folder.files.get(path), work.folder.entries.get(path)
         if data == text:
@@ -193,7 +175,7 @@ def _write_topics(
         elif (
             data is None
             or path not in work.parsed
-            or (file_hash := digest_hash_of(work.parsed[path])) == there
+            or (file_hash := pages.digest_hash_of(work.parsed[path])) == there
             or (before is not None and file_hash == before.file_hash)
         ):
             work.put(path, text, entry)
@@ -210,7 +192,9 @@ def _remove_gone(work: _Writing, used: set[str], known: StoredState) -> None:
         if entry.sort == "memory" and known.live(entry.key):  # it has another file by now
             continue
         data = work.folder.files[path]
-        if path in work.parsed and not (entry.sort == "topic" and digest_hash_of(work.parsed[path]) == entry.file_hash):
+        if path in work.parsed and not (
+            entry.sort == "topic" and pages.digest_hash_of(work.parsed[path]) == entry.file_hash
+        ):
             work.leave(path)
         elif state.remove(work.folder.root, path, held=data):
             work.done.removed += 1
@@ -226,7 +210,7 @@ def _write_index(work: _Writing, text: bytes) -> str:
     if before is not None and content_hash(before) != work.folder.index_bytes:
         names = [*work.folder.files, *work.folder.entries]
         try:
-            added = added_lines(before.decode(), names)
+            added = pages.added_lines(before.decode(), names)
         except (Malformed, UnicodeDecodeError):
             added = [""]
         if added:
@@ -240,7 +224,7 @@ def _write_index(work: _Writing, text: bytes) -> str:
 
 
 def _listed(item: Item, path: str) -> IndexEntry:
-    day = day_of(item.occurred_at if item.occurred_at is not None else item.recorded_at)
+    day = pages.day_of(item.occurred_at if item.occurred_at is not None else item.recorded_at)
     return IndexEntry(path, title(item.text), f"{item.kind}, {day}")
 
 

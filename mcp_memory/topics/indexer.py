@@ -7,37 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
+from mcp_memory.domain import topic_index
 from mcp_memory.domain.model import Filter, Hit, ItemId, Topic
-from mcp_memory.domain.topic_index import (
-    Assign,
-    Batch,
-    Description,
-    DirtyCluster,
-    Member,
-    Quote,
-    Rebuild,
-    Release,
-    Summarise,
-    Summarised,
-    Terms,
-    TopicWork,
-    UnassignedItem,
-)
+from mcp_memory.domain.topic_index import Batch, Description, DirtyCluster, Member, Terms, TopicWork, UnassignedItem
 from mcp_memory.language.dates.periods import to_ms
 from mcp_memory.language.tokenization import Span, supports_language
 from mcp_memory.recall.search import Searcher
 from mcp_memory.render.session_context import with_kept_digests
 from mcp_memory.store import Store
+from mcp_memory.topics import clustering
 from mcp_memory.topics import lead as topics_lead
-from mcp_memory.topics.clustering import (
-    assign,
-    merge_candidates,
-    session_term,
-    subject_terms,
-    summarise,
-    term_counts,
-    tfidf,
-)
 from mcp_memory.topics.digests import DIGEST_TOKENS, Digester, Members, is_filtered
 from mcp_memory.topics.keywords import choose_name, terms_of
 from mcp_memory.topics.zh_subjects import subjects_of
@@ -96,14 +75,14 @@ class TopicIndexer:
             encoder = self._store.serving_encoder()
             work = self._next(encoder)
             if work.encoder not in (None, encoder):
-                self._store.apply_topics(Rebuild())
+                self._store.apply_topics(topic_index.Rebuild())
                 work = self._next(encoder)
             if work.dirty:
                 change = self._summarise(work)
             elif work.batch is None:
                 return "idle", 0
             elif work.batch.assigned:
-                change = Release(work.generation, work.batch)
+                change = topic_index.Release(work.generation, work.batch)
             else:
                 change = self._assign(work, work.batch, encoder)
             done = change is not None and self._store.apply_topics(change)
@@ -112,22 +91,21 @@ class TopicIndexer:
     def _next(self, encoder: str | None) -> TopicWork:
         return self._store.topic_work(encoder=encoder, items=STEP_ITEMS, clusters=STEP_TOPICS)
 
-    def _assign(self, work: TopicWork, batch: Batch, encoder: str | None) -> Assign | None:
-        """Describe as many touched topics of a scope as a patch holds, and merge those that have become one."""
+    def _assign(self, work: TopicWork, batch: Batch, encoder: str | None) -> topic_index.Assign | None:
         items, _ = self._profiles(batch.members)
         known = self._store.clusters(work.scope, terms={term for item in items for term in item.terms})
         if known.generation != work.generation:
             return None
-        assignment = assign(items, known.clusters, known.shared, floor=self._floor())
-        return Assign(work.generation, work.scope, batch, assignment, encoder)
+        assignment = clustering.assign(items, known.clusters, known.shared, floor=self._floor())
+        return topic_index.Assign(work.generation, work.scope, batch, assignment, encoder)
 
-    def _summarise(self, work: TopicWork) -> Summarise | None:
+    def _summarise(self, work: TopicWork) -> topic_index.Summarise | None:
         """Describe as many dirty topics as a patch holds, and merge those that have come to be one; None as `_assign`."""
         dirty = _patch_of(work.dirty)
         found: list[Description] = []
         for topic in dirty:
             profiles, rarity = self._profiles(topic.members)
-            found.append(summarise([member.item for member in topic.members], profiles, rarity))
+            found.append(clustering.summarise([member.item for member in topic.members], profiles, rarity))
         known = self._store.clusters(work.scope, terms={term for one in found for term in one.terms})
         if known.generation != work.generation:
             return None
@@ -136,9 +114,11 @@ class TopicIndexer:
             for topic, description in zip(dirty, found, strict=True)
         ]
         terms = [description.terms for description in found]
-        merged = merge_candidates(list(zip(now, terms, strict=True)), known.clusters, known.shared, floor=self._floor())
+        merged = clustering.merge_candidates(
+            list(zip(now, terms, strict=True)), known.clusters, known.shared, floor=self._floor()
+        )
         names = dict(known.names)
-        summarised: list[Summarised] = []
+        summarised: list[topic_index.Summarised] = []
         for topic, description in zip(dirty, found, strict=True):
             names.pop(topic.cluster.id, None)
             name = _name(topic, description, names.values())
@@ -146,10 +126,10 @@ class TopicIndexer:
                 names[topic.cluster.id] = name
             covered = tuple(member.revision_id for member in topic.members)
             quotes = () if topic.cluster.id in dict(merged) else self._quotes(topic)
-            summarised.append(Summarised(topic.cluster.id, name, description, quotes, covered))
-        return Summarise(work.generation, tuple(summarised), tuple(merged), to_ms(self._clock()))
+            summarised.append(topic_index.Summarised(topic.cluster.id, name, description, quotes, covered))
+        return topic_index.Summarise(work.generation, tuple(summarised), tuple(merged), to_ms(self._clock()))
 
-    def _quotes(self, topic: DirtyCluster) -> tuple[Quote, ...]:
+    def _quotes(self, topic: DirtyCluster) -> tuple[topic_index.Quote, ...]:
         """Return the sentences of a digest made ahead, the most important first."""
         if len(topic.members) < 2:
             return ()
@@ -160,13 +140,13 @@ class TopicIndexer:
         numbers = {member.item.id: member.revision_id for member in topic.members}
         starts = [sentence.item.text.find(sentence.text) for sentence in ranked]
         return tuple(
-            Quote(numbers[sentence.item.id], Span(start, start + len(sentence.text)))
+            topic_index.Quote(numbers[sentence.item.id], Span(start, start + len(sentence.text)))
             for sentence, start in zip(ranked, starts, strict=True)
         )
 
     def _profiles(self, members: Sequence[Member]) -> tuple[list[UnassignedItem], dict[str, float]]:
         """Return the term vectors of members, and the inverse document frequencies of all their terms."""
-        counts = [term_counts(member.item.text, member.neighbours) for member in members]
+        counts = [clustering.term_counts(member.item.text, member.neighbours) for member in members]
         terms = sorted({term for count in counts for term in count})
         rarity = self._rarities(terms)
         encoder, _ = self._recaller.usable_encoder()
@@ -178,8 +158,8 @@ class TopicIndexer:
                 tags=member.item.tags,
                 vector=member.vector if supports_language(languages, member.item.text) else None,
                 terms={
-                    **tfidf(count, rarity),
-                    **session_term(member.session),
+                    **clustering.tfidf(count, rarity),
+                    **clustering.session_term(member.session),
                     **({} if supports_language(languages, member.item.text) else _parts(member)),
                 },
             )
@@ -278,7 +258,7 @@ def _name(topic: DirtyCluster, description: Description, taken: Iterable[str]) -
 def _parts(member: Member) -> Terms:
     """Return what a statement in a language that the encoder does not know shares with its session."""
     return (
-        subject_terms(member.session, subjects_of(member.session_texts, member.position))
+        clustering.subject_terms(member.session, subjects_of(member.session_texts, member.position))
         if member.session_texts
         else {}
     )
