@@ -104,9 +104,8 @@ def load_encoder(directory: Path) -> Encoder:
     description = read_description(directory)
     runtime = description.get("runtime", "onnx")
     if runtime not in _ENCODERS:
-        raise InvalidInput(
-            f"{directory / 'encoder.json'}: runtime {runtime!r} is unknown, there are {', '.join(_ENCODERS)}"
-        )
+        known = ", ".join(_ENCODERS)
+        raise InvalidInput(f"{directory / 'encoder.json'}: runtime {runtime!r} is unknown, there are {known}")
     module, _, name = _ENCODERS[cast(str, runtime)].partition(":")
     encoder_class = cast(_EncoderClass, getattr(import_module(module), name))
     return encoder_class.read(directory, description)

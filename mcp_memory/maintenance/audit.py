@@ -98,9 +98,8 @@ class Auditor:
         items = self._store.listing(where=Filter(), limit=CHECKED)
         near, contradictions, notes = self._pairs(items, progress=progress)
         if total > len(items):
-            notes += (
-                f"Of {total} items the latest {len(items)} were looked at; exact duplicates were sought among all.",
-            )
+            looked_at = f"Of {total} items the latest {len(items)} were looked at"
+            notes += (f"{looked_at}; exact duplicates were sought among all.",)
         asked, misses = self._self_test(items, now=now)
         return Audit(
             items=total,
@@ -158,8 +157,7 @@ class Auditor:
 
     def _self_test(self, items: Sequence[Item], *, now: datetime) -> tuple[int, list[Miss]]:
         own = [item for item in items if item.source_kind == "words"] or list(items)
-        step = max(1, len(own) // ASKED)
-        chosen = own[::step][:ASKED]
+        chosen = own[:: max(1, len(own) // ASKED)][:ASKED]
         misses: list[Miss] = []
         for item in chosen:
             question = self._question(item)

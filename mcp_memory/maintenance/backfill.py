@@ -163,9 +163,7 @@ def encode_missing(
             if stop():
                 return
             batch = missing[start : start + BATCH]
-            made = embed(encoder, batch)
-            store.add_embeddings(
-                encoder.identity, {state.revision_id: made[number] for number, state in enumerate(batch)}
-            )
+            made = zip((state.revision_id for state in batch), embed(encoder, batch), strict=True)
+            store.add_embeddings(encoder.identity, dict(made))
             done += len(batch)
             progress(done, max(total, done))

@@ -3,13 +3,13 @@
 import re
 import unicodedata
 from collections.abc import Collection
+from itertools import count
 
 MAX_SLUG = 60
 """Bytes of the part that tells what a file is about: with folder, id and end a name stays under 100, and the longest path of
 Windows is 260."""
-RESERVED = frozenset(
-    ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)))
-)
+_PORTS = (f"{port}{number}" for port in ("com", "lpt") for number in range(10))
+RESERVED = frozenset(("con", "prn", "aux", "nul", *_PORTS))
 """What Windows takes for a device whatever follows the point."""
 
 
@@ -54,9 +54,5 @@ def is_safe(path: str) -> bool:
 
 
 def _numbered(begin: str, taken: Collection[str]) -> str:
-    number = 1
-    while True:
-        path = f"{begin}.md" if number == 1 else f"{begin}-{number}.md"
-        if case_folded(path) not in taken:
-            return path
-        number += 1
+    paths = (f"{begin}.md" if number == 1 else f"{begin}-{number}.md" for number in count(1))
+    return next(path for path in paths if case_folded(path) not in taken)

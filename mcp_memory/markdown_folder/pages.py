@@ -23,16 +23,12 @@ MAX_DESCRIPTION = 150
 """Characters of a description, by which an agent that reads the folder chooses what to open."""
 MEMBERS_HEADING = "## Memories"
 """What stands between a topic's digest and the list of its memories."""
-OWN_FIELDS = frozenset(
-    (
-        *("name", "description", "type", "id", "revision", "kind", "scope", "tags", "importance", "pinned"),
-        *("occurred_at", "valid_until", "review_after", "speaker", "source", "recorded"),
-    )
-)
-"""What the front matter of a memory's file may name; whatever else someone put there stays as it is."""
 TIME_FIELDS = ("occurred_at", "valid_until", "review_after")
 DERIVED_FIELDS = ("name", "description", "type", "id", "revision")
 """What is made from a memory and may be another with each of its states."""
+_GIVEN_FIELDS = ("kind", "scope", "tags", "importance", "pinned", "speaker", "source", "recorded")
+OWN_FIELDS = frozenset((*DERIVED_FIELDS, *TIME_FIELDS, *_GIVEN_FIELDS))
+"""What the front matter of a memory's file may name; whatever else someone put there stays as it is."""
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _WORDS_OF_YAML = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))

@@ -167,13 +167,7 @@ def write_state(folder: Folder, entries: Mapping[str, FileState], index_bytes: s
         "version": 1,
         "index": index_bytes,
         "files": {
-            path: [
-                entry.sort,
-                entry.key,
-                entry.sha256,
-                entry.file_hash,
-                *([entry.stored_hash] if entry.stored_hash != entry.file_hash else []),
-            ]
+            path: [entry.sort, entry.key, entry.sha256, *dict.fromkeys((entry.file_hash, entry.stored_hash))]
             for path, entry in sorted(entries.items())
         },
     }

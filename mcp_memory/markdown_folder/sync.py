@@ -317,18 +317,11 @@ def _of_another(entry: FileState, known: StoredState) -> bool:
 
 
 def _result_of(changes: Changes, plan: _Plan, withheld: Withheld) -> SyncResult:
+    edited, gone = [edit.item for edit in plan.edits], [item for _, item in changes.gone]
+    digests, problems = [step.name for _, step in plan.digests], [*changes.problems, *plan.problems]
+    known, forgotten = plan.known_before["known"], plan.known_before["forgotten"]
     return SyncResult(
-        None,
-        [edit.item for edit in plan.edits],
-        [],
-        [item for _, item in changes.gone],
-        [step.name for _, step in plan.digests],
-        changes.moved,
-        plan.known_before["known"],
-        plan.known_before["forgotten"],
-        changes.conflicts,
-        [*changes.problems, *plan.problems],
-        withheld,
+        None, edited, [], gone, digests, changes.moved, known, forgotten, changes.conflicts, problems, withheld
     )
 
 

@@ -68,9 +68,8 @@ def write_all(
     listed = {item.id: _listed(item, paths[item.id]) for item in items}
     topic_paths = _write_topics(work, topics, listed, names)
     _remove_gone(work, set(paths.values()) | set(topic_paths.values()), known)
-    topic_entries = [
-        IndexEntry(topic_paths[_key(topic)], title(topic.name), _hint(topic)) for topic in _ordered(topics)
-    ]
+    ordered = sorted(topics, key=lambda topic: (-len(topic.items), topic.name, topic.scope))
+    topic_entries = [IndexEntry(topic_paths[_key(topic)], title(topic.name), _hint(topic)) for topic in ordered]
     pinned = [listed[item.id] for item in items if item.pinned]
     rest = [listed[item.id] for item in items if not item.pinned]
     index_bytes = _write_index(work, pages.format_index(rest, topic_entries, pinned).encode())
@@ -125,9 +124,7 @@ def _write_memory(work: _Writing, item: Item, path: str) -> None:
 def _renewed(data: bytes, item: Item, there: str) -> bytes:
     """Return a file with its derived lines up to date; unchanged where that can't be done."""
     front = data.partition(b"\n---\n")[0]
-    if (
-        f'\nid: "{item.id}"\nrevision: {item.revision}\n'.encode() in front
-    ):  # as most are: 10,000 are looked at in no time
+    if f'\nid: "{item.id}"\nrevision: {item.revision}\n'.encode() in front:  # as most are: 10,000 take no time
         return data
     mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     try:
@@ -207,16 +204,14 @@ def _write_index(work: _Writing, text: bytes) -> str:
     before = work.folder.index
     if before == text:
         return content_hash(text)
+    edited = False
     if before is not None and content_hash(before) != work.folder.index_bytes:
         names = [*work.folder.files, *work.folder.entries]
         try:
-            added = pages.added_lines(before.decode(), names)
+            edited = bool(pages.added_lines(before.decode(), names))
         except (Malformed, UnicodeDecodeError):
-            added = [""]
-        if added:
-            work.done.left.append(INDEX)
-            return work.folder.index_bytes
-    if not state.write(work.folder.root, INDEX, text, over=before):
+            edited = True
+    if edited or not state.write(work.folder.root, INDEX, text, over=before):
         work.done.left.append(INDEX)
         return work.folder.index_bytes
     work.done.written += 1
@@ -229,16 +224,9 @@ def _listed(item: Item, path: str) -> IndexEntry:
 
 
 def _hint(topic: Topic) -> str:
-    summary = (
-        title(topic.sentences[0].text if topic.sentences else topic.digest)
-        if topic.digest
-        else ", ".join(topic.keywords)
-    )
+    about = title(topic.sentences[0].text if topic.sentences else topic.digest)
+    summary = about if topic.digest else ", ".join(topic.keywords)
     return f"{counted(len(topic.items), 'memory', 'memories')}; {summary}"[:MAX_HINT]
-
-
-def _ordered(topics: Sequence[Topic]) -> list[Topic]:
-    return sorted(topics, key=lambda topic: (-len(topic.items), topic.name, topic.scope))
 
 
 def _key(topic: Topic) -> str:

@@ -142,10 +142,8 @@ class Digester:
         Raises InvalidInput where the text can't be stored, NotFound where nothing is known about the topic.
         """
         text = require_clean(digest, "digest").strip()
-        if len(name) > MAX_NAME:
-            raise InvalidInput(
-                f"topic has {len(name)} characters; name what a digest is kept of in at most {MAX_NAME}."
-            )
+        if (length := len(name)) > MAX_NAME:
+            raise InvalidInput(f"topic has {length} characters; name what a digest is kept of in at most {MAX_NAME}.")
         if not text or count_tokens(text) > MAX_KEPT:
             raise InvalidInput(f"digest must hold between 1 and {MAX_KEPT} tokens of text.")
         if not where.scopes:
@@ -170,9 +168,8 @@ class Digester:
 
     def topic_called(self, name: str, scopes: Sequence[str]) -> Topic | None:
         """Return the topic of a name, else the one whose keywords include all of its words."""
-        named = {
-            topic.scope: topic for topic in reversed(self._store.topics(scopes=scopes, limit=LOOKED_AT, name=name))
-        }
+        of_name = self._store.topics(scopes=scopes, limit=LOOKED_AT, name=name)
+        named = {topic.scope: topic for topic in reversed(of_name)}
         for scope in reversed(scopes or list(named)):
             if scope in named:
                 return named[scope]
@@ -213,14 +210,9 @@ class Digester:
         ids = list(dict.fromkeys(excerpt.item for excerpt in topic.sentences))
         items = self._store.items(ids)
         replaced = self._store.replaced_by(ids)
+        was = {item: replaced[item][0].text if item in replaced else None for item in ids}
         return [
-            Sentence(
-                excerpt.text,
-                item,
-                replaced[item.id][0].text
-                if item.id in replaced and item.text.lstrip().startswith(excerpt.text)
-                else None,
-            )
+            Sentence(excerpt.text, item, was[item.id] if item.text.lstrip().startswith(excerpt.text) else None)
             for excerpt in topic.sentences
             if (item := items.get(excerpt.item)) is not None
         ]
@@ -249,9 +241,8 @@ class Digester:
         rest = [number for number, sentence in enumerate(candidates) if sentence.item.id not in stored][:encoded]
         made = encoder.encode([candidates[number].text[:READ] for number in rest])
         vectors = {number: made[place] for place, number in enumerate(rest)}
-        vectors |= {
-            number: stored[sentence.item.id] for number, sentence in enumerate(candidates) if sentence.item.id in stored
-        }
+        known = [(number, stored.get(sentence.item.id)) for number, sentence in enumerate(candidates)]
+        vectors |= {number: vector for number, vector in known if vector is not None}
         order = sorted(vectors)
         return [candidates[number] for number in order], np.array([vectors[number] for number in order], np.float32)
 
@@ -259,19 +250,15 @@ class Digester:
 def _composed(ranked: Sequence[Sentence], members: Members, *, now: datetime, note: str = "") -> Summary:
     picked = sorted(
         ranked,
-        key=lambda sentence: (
-            salience.local_time_of(sentence.item, now=now),
-            sentence.item.source_id,
-            sentence.item.position,
-            sentence.item.text.find(sentence.text),
+        key=lambda one: (
+            *(salience.local_time_of(one.item, now=now), one.item.source_id, one.item.position),
+            one.item.text.find(one.text),
         ),
     )
     covered = {sentence.item.id: sentence.item for sentence in picked}
     left_out = members.total - len(covered)
-    text = (
-        digest_text.digest(picked, left_out=left_out, now=now) if members.hits else "Nothing is known about this yet."
-    )
-    text = "\n".join(filter(None, [text, note]))
+    digest = digest_text.digest(picked, left_out=left_out, now=now)
+    text = "\n".join(filter(None, [digest if members.hits else "Nothing is known about this yet.", note]))
     return Summary(text, list(covered.values()), left_out, count_tokens(text))
 
 

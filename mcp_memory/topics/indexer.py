@@ -257,8 +257,5 @@ def _name(topic: DirtyCluster, description: Description, taken: Iterable[str]) -
 
 def _parts(member: Member) -> Terms:
     """Return what a statement in a language that the encoder does not know shares with its session."""
-    return (
-        clustering.subject_terms(member.session, subjects_of(member.session_texts, member.position))
-        if member.session_texts
-        else {}
-    )
+    subjects = subjects_of(member.session_texts, member.position) if member.session_texts else ()
+    return clustering.subject_terms(member.session, subjects)
