@@ -145,13 +145,14 @@ class BulkImporter:
     def _take(self, read: _Read, record: ReadResult, origin: Origin, intake: Intake) -> None:
         if isinstance(record, ReadProblem):
             read.problems.append(record)
-            return
-        if isinstance(record, Remark):
+        elif isinstance(record, Remark):
             read.notes.append(record)
-            return
-        if isinstance(record, Skipped):
+        elif isinstance(record, Skipped):
             read.left_out[record.reason] += 1
-            return
+        else:
+            self._take_record(read, record, origin, intake)
+
+    def _take_record(self, read: _Read, record: ParsedRecord, origin: Origin, intake: Intake) -> None:
         try:
             statements = _statements(record, origin, intake)
         except InvalidInput as problem:

@@ -119,6 +119,5 @@ def _features(words: Sequence[str]) -> dict[str, float]:
 
 @lru_cache(maxsize=65_536)
 def _bucket(feature: str, dimensions: int) -> tuple[int, int]:
-    """Return the dimension and the sign of a feature."""
     digest = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "little")
     return (digest >> 1) % dimensions, 1 if digest & 1 else -1

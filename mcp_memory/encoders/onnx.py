@@ -196,10 +196,9 @@ class OnnxEncoder:
         room = max(1, self._description.max_tokens - len(self._before) - len(self._after) - len(head))
         count = max(1, -(-len(pieces) // room))
         edges = [len(pieces) * i // count for i in range(count + 1)]
+        before, after = [*self._before, *head], self._after
         return [
-            _Window(
-                [*self._before, *head, *pieces[first:last], *self._after], len(self._before) + start, spans[first:last]
-            )
+            _Window([*before, *pieces[first:last], *after], len(before), spans[first:last])
             for first, last in pairwise(edges)
         ]
 
@@ -225,16 +224,13 @@ class OnnxEncoder:
     def _run_batch(self, outputs: list[str], ids: Sequence[Sequence[int]], options: object | None) -> list[Vectors]:
         tokens = np.array(ids, np.int64)
         values = {"ids": tokens, "mask": np.ones_like(tokens), "types": np.zeros_like(tokens)}
-        feeds: dict[str, NDArray[Any]] = {
-            name: values[role].astype(dtype, copy=False) for name, (role, dtype) in self._inputs.items()
-        }
+        feeds = {name: values[role].astype(dtype, copy=False) for name, (role, dtype) in self._inputs.items()}
         return [result.astype(np.float32, copy=False) for result in self._session.run(outputs, feeds, options)]
 
     def _reading(self, parts: Sequence[tuple["_Window", Vectors, Vectors | None]]) -> Reading:
         vector = _merged([vector for _, vector, _ in parts], [window for window, _, _ in parts])
-        found = [
-            states[window.start : window.start + len(window.spans)] for window, _, states in parts if states is not None
-        ]
+        own = [slice(window.start, window.start + len(window.spans)) for window, _, _ in parts]
+        found = [states[place] for place, (_, _, states) in zip(own, parts, strict=True) if states is not None]
         spans = [span for window, _, _ in parts for span in window.spans]
         return Reading(vector, np.concatenate(found) if found else None, spans)
 
@@ -303,7 +299,6 @@ class _Fields:
         return value
 
     def texts(self, field: str) -> tuple[str, ...]:
-        """Return a list of strings; empty where missing."""
         value = self._value(field, [])
         if not isinstance(value, list) or not all(isinstance(part, str) for part in cast(list[object], value)):
             raise InvalidInput(f"{self.path}: {field} must be a list of strings")
@@ -432,7 +427,6 @@ def _fingerprint(directory: Path, description: Description) -> str:
 
 
 def _merged(vectors: Sequence[Vectors], windows: Sequence["_Window"]) -> Vectors:
-    """Average the vectors of a text's windows."""
     if len(vectors) == 1:
         return vectors[0]
     return _unit(np.asarray(sum(len(window.spans) * vector for window, vector in zip(windows, vectors, strict=True))))

@@ -62,7 +62,6 @@ class Backfill:
 
     @property
     def pending(self) -> bool:
-        """Whether there are vectors still to be made."""
         encoder = self._encoder.ready()
         return self._busy and encoder is not None and self._store.pending_embeddings(encoder.identity, limit=0)[0] > 0
 

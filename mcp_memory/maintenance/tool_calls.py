@@ -206,8 +206,9 @@ def _groups(
     calls: Sequence[tuple[Item, Call]], patterns: Mapping[ItemId, tuple[Item, Pattern]], retention: Retention
 ) -> list[tuple[list[tuple[Item, Call]], Item | None]]:
     """Group calls by shape, with the existing pattern of each: each is compared with the first of a group."""
+    live = [(item, pattern) for item, pattern in patterns.values() if item.status == "live"]
     groups: list[tuple[Call, list[tuple[Item, Call]], Item | None]] = [
-        (_as_call(pattern), [], item) for item, pattern in patterns.values() if item.status == "live"
+        (_as_call(each), [], item) for item, each in live
     ]
     for item, call in calls:
         best = max(groups, key=lambda group: similarity(group[0], call), default=None)

@@ -169,7 +169,6 @@ class _Comparison:
             self._leave(path, entry)
 
     def _edited(self, path: str, item: Item, page: Page | Note, entry: FileState | None) -> None:
-        """Classify a changed file of a live memory."""
         try:
             fields = fields_in_file(page, item)
         except Malformed as problem:

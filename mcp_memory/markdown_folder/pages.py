@@ -304,11 +304,8 @@ def added_lines(text: str, files: Sequence[str]) -> list[str]:
 def foreign_front_matter(text: str) -> str:
     """Return the front matter lines of other programs, with their line ends."""
     front = _FRONT.match(text.replace("\r\n", "\n"))
-    if not front:
-        return ""
-    return "".join(
-        part for name, part in _parts_of(front[1]) if name not in OWN_FIELDS and not name.startswith(("---", "..."))
-    )
+    parts = _parts_of(front[1]) if front else []
+    return "".join(part for name, part in parts if name not in OWN_FIELDS and not name.startswith(("---", "...")))
 
 
 def _parts_of(front: str) -> list[tuple[str, str]]:
@@ -401,7 +398,6 @@ class StoredState:
 
 
 def parse_changed_files(folder: Folder) -> dict[str, Parsed]:
-    """Parse the files that changed since they were written."""
     found: dict[str, Parsed] = {}
     for path, data in folder.files.items():
         entry = folder.entries.get(path)

@@ -243,9 +243,8 @@ class FolderSync:
                 place[number] = len(place)
         plan.statements = [plan.statements[number] for number in place]
         plan.fields = {place[number]: fields for number, fields in plan.fields.items() if number in place}
-        plan.of = {
-            path: [place.get(number, -1) for number in numbers] for path, numbers in plan.of.items() if path != INDEX
-        }
+        plan.of.pop(INDEX, None)
+        plan.of = {path: [place.get(number, -1) for number in numbers] for path, numbers in plan.of.items()}
 
     def _carry_out(
         self, folder: Folder, changes: Changes, plan: _Plan, result: SyncResult, *, by: Caller, progress: Progress
@@ -269,7 +268,6 @@ class FolderSync:
     def _entries(
         self, folder: Folder, files: Mapping[str, Any], changes: Changes, plan: _Plan, done: SyncResult
     ) -> dict[str, FileState]:
-        """Return the state of the imported files."""
         made = {path: done.new[numbers[0]] for path, numbers in plan.of.items() if _alone(numbers, done.new)}
         ids = [edit.item.id for edit in plan.edits] + [item.id for item in made.values()]
         now = self._store.items(ids)

@@ -188,12 +188,10 @@ def _remove_gone(work: _Writing, used: set[str], known: StoredState) -> None:
             continue
         if entry.sort == "memory" and known.live(entry.key):  # it has another file by now
             continue
-        data = work.folder.files[path]
-        if path in work.parsed and not (
-            entry.sort == "topic" and pages.digest_hash_of(work.parsed[path]) == entry.file_hash
-        ):
-            work.leave(path)
-        elif state.remove(work.folder.root, path, held=data):
+        found = work.parsed.get(path)
+        same_digest = found is not None and entry.sort == "topic" and pages.digest_hash_of(found) == entry.file_hash
+        unedited = found is None or same_digest
+        if unedited and state.remove(work.folder.root, path, held=work.folder.files[path]):
             work.done.removed += 1
         else:
             work.leave(path)

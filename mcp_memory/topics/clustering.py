@@ -250,10 +250,9 @@ class _Field:
         """Return what a shared session adds to the affinity to each topic that nothing else holds together yet."""
         share = self._common({term: weight for term, weight in terms.items() if term.startswith(_MARK)})
         bonus: Vector = (SESSION_BONUS * np.minimum(share, 1)).astype(np.float32)
-        for row in np.flatnonzero(bonus):
-            if row < len(self._ids) and (
-                self._ids[row] in self._tags.values() or not is_incoherent(self._means[row], int(self._measured[row]))
-            ):
+        for row in np.flatnonzero(bonus[: len(self._ids)]):
+            tagged = self._ids[row] in self._tags.values()
+            if tagged or not is_incoherent(self._means[row], int(self._measured[row])):
                 bonus[row] = 0
         return bonus
 

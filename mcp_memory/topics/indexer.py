@@ -113,10 +113,8 @@ class TopicIndexer:
             replace(topic.cluster, size=len(topic.members), mean=description.mean, measured=description.measured)
             for topic, description in zip(dirty, found, strict=True)
         ]
-        terms = [description.terms for description in found]
-        merged = clustering.merge_candidates(
-            list(zip(now, terms, strict=True)), known.clusters, known.shared, floor=self._floor()
-        )
+        described = list(zip(now, (description.terms for description in found), strict=True))
+        merged = clustering.merge_candidates(described, known.clusters, known.shared, floor=self._floor())
         names = dict(known.names)
         summarised: list[topic_index.Summarised] = []
         for topic, description in zip(dirty, found, strict=True):
@@ -130,13 +128,11 @@ class TopicIndexer:
         return topic_index.Summarise(work.generation, tuple(summarised), tuple(merged), to_ms(self._clock()))
 
     def _quotes(self, topic: DirtyCluster) -> tuple[topic_index.Quote, ...]:
-        """Return the sentences of a digest made ahead, the most important first."""
         if len(topic.members) < 2:
             return ()
         hits = self._digester.with_replaced([member.item for member in topic.members])
-        ranked = self._digester.ranked(
-            Members(hits, len(hits)), max_tokens=DIGEST_TOKENS, now=self._clock(), encoded=ENCODED
-        )
+        members, now = Members(hits, len(hits)), self._clock()
+        ranked = self._digester.ranked(members, max_tokens=DIGEST_TOKENS, now=now, encoded=ENCODED)
         numbers = {member.item.id: member.revision_id for member in topic.members}
         starts = [sentence.item.text.find(sentence.text) for sentence in ranked]
         return tuple(

@@ -59,9 +59,8 @@ def lead_candidates(
     if not keyword_coverage(terms_of(query), [*topic.keywords, topic.name]):
         return []
     shown_ids = set(shown)
-    lines = [
-        digest_line(sentence, now=now).removeprefix("- ") for sentence in sentences if sentence.item.id not in shown_ids
-    ]
+    others = [sentence for sentence in sentences if sentence.item.id not in shown_ids]
+    lines = [digest_line(sentence, now=now).removeprefix("- ") for sentence in others]
     return _fullest_first(_start(topic, "digest stale" if topic.stale else ""), lines)
 
 
