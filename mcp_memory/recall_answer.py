@@ -17,7 +17,6 @@ from mcp_memory.render import session_start as render_session_start
 from mcp_memory.render.item_text import Context, passage_around
 from mcp_memory.store import Store
 from mcp_memory.topics import lead as topics_lead
-from mcp_memory.topics.digests import is_filtered
 from mcp_memory.topics.indexer import TopicIndexer
 
 TOPICS = 5
@@ -89,7 +88,7 @@ class RecallRenderer:
         def passage(item: Item) -> str:
             return self._passage(item, where)
 
-        topics = [] if is_filtered(where) else self._topic_indexer.topics(where.scopes, limit=TOPICS)
+        topics = [] if where.is_narrowed else self._topic_indexer.topics(where.scopes, limit=TOPICS)
         parts = render_session_start.core(
             self._store, where=where, topics=topics, now=now, passage=passage if full else None
         )

@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 LENGTH = 13
@@ -35,6 +35,11 @@ def id_number(text: str) -> int:
     if number >= 1 << 63:
         raise ValueError(text)
     return number
+
+
+def id_numbers(texts: Iterable[str]) -> list[int]:
+    """Parse many ids. Raises ValueError with the first text that is none."""
+    return [id_number(text) for text in texts]
 
 
 class IdSequence:

@@ -242,6 +242,11 @@ class Filter:
     zone_offset: int = 0
     """How far the clock that `since` and `until` are meant by is ahead of UTC, in milliseconds."""
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it asks for a part of what there is in its scopes."""
+        return self != Filter(scopes=self.scopes, zone_offset=self.zone_offset)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -54,7 +54,7 @@ def where_of(select: ItemQuery, *, caller: Caller, now: datetime) -> Filter:
     return Filter(
         scopes=_scopes(select.scope, caller),
         kinds=tuple(dict.fromkeys(read_kind(kind) for kind in select.kinds)),
-        tags=read_tags(select.tags),
+        tags=read_tags(select.tags) if select.tags else (),
         since=since,
         until=until,
         as_of=as_of,

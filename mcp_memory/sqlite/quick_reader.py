@@ -25,8 +25,7 @@ from mcp_memory.sqlite.index.query_terms import (
     searched_terms,
     tokenizer,
 )
-from mcp_memory.sqlite.rows import fetch, item_columns
-from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.sqlite.rows import fetch, item_columns, items
 
 PLACES = 20_000  # Postings read before common terms are left out: 5 ms
 LOOKED_AT = 60  # States with the rarest common words that are scored
@@ -93,7 +92,7 @@ class QuickReader:
             tokens = {term: tokenize(term) for term in terms}
         full = sum(weights.values())
         hits: list[Hit] = []
-        for item in map(item_of, rows):
+        for item in items(rows):
             text = tokenize(" ".join(indexed(item.text, item.speaker)))
             held = [min((text.count(token) for token in tokens[term]), default=0) for term in terms]
             score = bm25.score(held, length=len(text), average=average, weights=list(weights.values()))

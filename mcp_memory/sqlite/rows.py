@@ -1,12 +1,12 @@
 """Conversion between rows and domain objects."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import apsw
 
-from mcp_memory.domain.ids import id_number, id_text, id_texts
+from mcp_memory.domain.ids import id_numbers, id_text, id_texts
 from mcp_memory.domain.model import Item, ItemId, Operation, OperationId, SourceId
 from mcp_memory.errors import NotFound
 from mcp_memory.language.tokenization import Span
@@ -126,13 +126,17 @@ def operation(row: tuple[Any, ...]) -> Operation:
 
 
 def number_of(identifier: str) -> int:
-    """Return the number of an id. Raises NotFound for a malformed one, which nobody has."""
+    """Return the number of an id. Raises NotFound, since what is no id is nobody's id."""
+    return numbers_of([identifier])[0]
+
+
+def numbers_of(identifiers: Iterable[str]) -> list[int]:
+    """Return the numbers of ids. Raises NotFound as number_of does."""
     try:
-        return id_number(identifier)
-    except ValueError:
-        raise NotFound(
-            f"There is no memory #{identifier.removeprefix('#')}: an id is the 13 letters and digits after a #."
-        ) from None
+        return id_numbers(identifiers)
+    except ValueError as error:
+        wrong = str(error).removeprefix("#")
+        raise NotFound(f"There is no memory #{wrong}: an id is the 13 letters and digits after a #.") from None
 
 
 def fetch(connection: apsw.Connection, sql: str, bindings: Any = ()) -> list[tuple[Any, ...]]:

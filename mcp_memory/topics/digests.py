@@ -111,7 +111,7 @@ class Digester:
     ) -> Summary:
         """Return the digest of a topic: the stored one while it is fresh, fits and is asked for as a whole, else a new one."""
         members = self._about(name, query=query, where=where, now=now)
-        narrowed = query is not None or is_filtered(replace(where, as_of=None))
+        narrowed = query is not None or replace(where, as_of=None).is_narrowed
         kept = None if narrowed else self._kept(name, where.scopes, where.as_of)
         if kept is None:
             standing = not narrowed and where.as_of is None
@@ -268,11 +268,6 @@ def _cost(sentence: Sentence, *, now: datetime) -> int:
 
 def _frame(members: Members, *, now: datetime, note: str = "") -> int:
     return count_tokens("\n".join([digest_text.digest([], left_out=members.total, now=now), note])) + 2
-
-
-def is_filtered(where: Filter) -> bool:
-    """Return whether a filter selects only a part of its scopes."""
-    return where != Filter(scopes=where.scopes, zone_offset=where.zone_offset)
 
 
 def _lets_through(where: Filter, item: Item) -> bool:

@@ -17,7 +17,7 @@ from mcp_memory.render.session_context import with_kept_digests
 from mcp_memory.store import Store
 from mcp_memory.topics import clustering
 from mcp_memory.topics import lead as topics_lead
-from mcp_memory.topics.digests import DIGEST_TOKENS, Digester, Members, is_filtered
+from mcp_memory.topics.digests import DIGEST_TOKENS, Digester, Members
 from mcp_memory.topics.keywords import choose_name, terms_of
 from mcp_memory.topics.zh_subjects import subjects_of
 
@@ -185,14 +185,16 @@ class TopicIndexer:
 
     def lead(self, query: str, hits: Sequence[Hit], *, more: int, where: Filter, now: datetime) -> list[str]:
         """Return candidate leads of an answer (lead.lead_candidates); none where a filter leaves out a part of a topic."""
-        if not query or is_filtered(where):
+        if not query or where.is_narrowed:
             return []
-        asked = set(terms_of(query))
         fresh = [topic for topic in self._store.digests() if not topic.stale]
         shown = [hit.item.id for hit in hits]
+        topics = self._store.topics(scopes=where.scopes, limit=LISTED, members=shown)
+        if not fresh and not topics:
+            return []
+        asked = set(terms_of(query))
         if lead := _lead_with_kept(fresh, asked, shown, scopes=where.scopes):
             return lead
-        topics = self._store.topics(scopes=where.scopes, limit=LISTED, members=shown)
         of_hits = _topics_of(shown, topics)
         about = topics_lead.dominant_topic(of_hits, more=more)
         topic = topics[about] if about is not None else _named_of(topics, of_hits, asked)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from mcp_memory.domain.ids import id_text
+from mcp_memory.domain.ids import id_text, id_texts
 from mcp_memory.domain.model import Item, ItemId, Operation, Revision, Source, SourceId
 from mcp_memory.errors import NotFound
 from mcp_memory.sqlite.history import source_redaction
@@ -18,7 +18,9 @@ from mcp_memory.sqlite.rows import (
     holds,
     item,
     item_columns,
+    items,
     number_of,
+    numbers_of,
     operation,
 )
 
@@ -37,11 +39,12 @@ def replaced_by(connection: apsw.Connection, ids: Sequence[ItemId], *, as_of: in
         FROM chain JOIN items AS i ON i.id = chain.old JOIN revisions AS r ON r.item_id = i.id
         WHERE depth > 0 AND {holds("r", as_of)} AND r.status = 'replaced' ORDER BY depth, i.id DESC
         """,
-        (json.dumps([number_of(identifier) for identifier in ids]),),
+        (json.dumps(numbers_of(ids)),),
     )
     found: dict[ItemId, list[Item]] = {}
-    for head, *row in rows:
-        found.setdefault(ItemId(id_text(head)), []).append(item(tuple(row)))
+    heads = id_texts([row[0] for row in rows])
+    for head, old in zip(heads, items([row[1:] for row in rows]), strict=True):
+        found.setdefault(ItemId(head), []).append(old)
     return found
 
 

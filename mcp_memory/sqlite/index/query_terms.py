@@ -186,6 +186,16 @@ def tokenizer(connection: apsw.Connection) -> Callable[[str], list[str]]:
     return tokens
 
 
+def tokens_of(connection: apsw.Connection, texts: Iterable[str]) -> list[list[str]]:
+    """Return the tokens of each text."""
+    return list(map(tokenizer(connection), texts))
+
+
+def indexed_tokens(connection: apsw.Connection, texts: Iterable[tuple[str, str | None]]) -> list[list[str]]:
+    """Return the tokens that the index has of each text with its speaker."""
+    return tokens_of(connection, [" ".join(indexed(text, speaker)) for text, speaker in texts])
+
+
 def indexed(text: str, speaker: str | None) -> tuple[str, str]:
     """Return the two columns of the index: the text with its speaker, and CJK characters and bigrams."""
-    return spoken(text, speaker), " ".join(grams(text))
+    return spoken(text, speaker) if speaker else text, "" if text.isascii() else " ".join(grams(text))

@@ -14,10 +14,10 @@ from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.query_terms import (
     DocumentFrequencies,
     conditions,
-    indexed,
+    indexed_tokens,
     match_expression,
     searched_terms,
-    tokenizer,
+    tokens_of,
 )
 from mcp_memory.sqlite.index.vectors import Mask, Nearest, Numbers
 from mcp_memory.sqlite.rows import fetch
@@ -116,13 +116,12 @@ def bm25_scores(
 ) -> tuple[Vector, float]:
     """Return BM25 of texts with their speakers, and of an average text that holds each term once."""
     terms = searched_terms(connection, query, frequencies)
-    tokenize = tokenizer(connection)
-    tokens = [tokenize(" ".join(indexed(text, speaker))) for text, speaker in texts]
-    holding = np.array([frequencies.of(connection, term) for term in terms], np.float32)
+    tokens = indexed_tokens(connection, texts)
+    holding = np.array(list(frequencies.counts(connection, terms).values()), np.float32)
     weights = np.array(list(terms.values()), np.float32)
     total = frequencies.total(connection)
     scores = bm25_arrays.bm25(
-        _frequencies(tokens, [tokenize(term) for term in terms]),
+        _frequencies(tokens, tokens_of(connection, terms)),
         lengths=np.array([len(text) for text in tokens], np.float32),
         average=frequencies.average_length(connection),
         holding=holding,

@@ -6,9 +6,9 @@ from typing import Any
 
 import apsw
 
-from mcp_memory.domain.ids import id_text
+from mcp_memory.domain.ids import id_texts
 from mcp_memory.domain.model import Excerpt, ItemId, Topic
-from mcp_memory.sqlite.rows import fetch, holds, number_of
+from mcp_memory.sqlite.rows import fetch, holds, numbers_of
 
 LIVE = "r.until_time IS NULL AND r.status = 'live'"
 MEMBERSHIP = (
@@ -79,7 +79,7 @@ def topics(
             "scopes": json.dumps(list(scopes)),
             "name": name,
             "terms": json.dumps(list(terms), ensure_ascii=False),
-            "members": json.dumps([number_of(one) for one in members]),
+            "members": json.dumps(numbers_of(members)),
             "limit": limit,
         },
     )
@@ -107,23 +107,28 @@ def digests(connection: apsw.Connection, *, as_of: int | None = None) -> list[To
             scope=scope,
             digest=digest,
             made_at=made_at,
-            items=tuple(ItemId(id_text(number)) for number in json.loads(members)),
+            items=_ids(json.loads(members)),
             stale=bool(stale),
         )
         for name, scope, digest, made_at, members, stale in rows
     ]
 
 
+def _ids(numbers: Sequence[int]) -> tuple[ItemId, ...]:
+    return tuple(map(ItemId, id_texts(numbers)))
+
+
 def _topic(row: tuple[Any, ...]) -> Topic:
     name, scope, keywords, importance, made_at, changed_at, members, stale, newer, sentences = row
     quoted: list[tuple[int, int, str]] = json.loads(sentences)
+    ranked = sorted(quoted)
     return Topic(
         name=name,
         scope=scope,
         digest="\n".join(" ".join(sentence.split()) for _, _, sentence in quoted),
-        sentences=tuple(Excerpt(ItemId(id_text(item)), sentence) for _, item, sentence in sorted(quoted)),
+        sentences=tuple(map(Excerpt, _ids([item for _, item, _ in ranked]), [sentence for *_, sentence in ranked])),
         made_at=made_at or changed_at,
-        items=tuple(ItemId(id_text(number)) for number in sorted(json.loads(members))),
+        items=_ids(sorted(json.loads(members))),
         stale=bool(stale) or made_at is None,
         keywords=tuple(json.loads(keywords)),
         importance=importance,

@@ -30,7 +30,7 @@ from mcp_memory.sqlite.index import vectors
 from mcp_memory.sqlite.index.sessions import ALONE, session_of
 from mcp_memory.sqlite.index.topic_rows import LIVE, MEMBERSHIP
 from mcp_memory.sqlite.rows import ITEM_COLUMNS, fetch, number_of
-from mcp_memory.sqlite.rows import item as item_of
+from mcp_memory.sqlite.rows import items as items_of
 
 REACH = 2  # Turns on either side that are read with one
 LATE = 0.5  # Weight of a turn's context against its own text
@@ -218,7 +218,7 @@ def _members(connection: apsw.Connection, revision_ids: Sequence[int], encoder: 
         "WHERE r.id IN (SELECT value FROM json_each(?))",
         (wanted,),
     )
-    items = {row[0]: item_of(row[1:]) for row in rows}
+    items = dict(zip([row[0] for row in rows], items_of([row[1:] for row in rows]), strict=True))
     measured = fetch(
         connection,
         "SELECT revision_id, codes, coalesce(late, codes) FROM vectors "

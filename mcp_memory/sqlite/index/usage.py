@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from mcp_memory.domain.ids import id_text
+from mcp_memory.domain.ids import id_texts
 from mcp_memory.domain.model import ItemId
-from mcp_memory.sqlite.rows import fetch, number_of
+from mcp_memory.sqlite.rows import fetch, number_of, numbers_of
 
 
 def uses(connection: apsw.Connection, ids: Sequence[ItemId], *, before: int) -> dict[ItemId, int]:
@@ -16,9 +16,11 @@ def uses(connection: apsw.Connection, ids: Sequence[ItemId], *, before: int) -> 
         connection,
         "SELECT item_id, CASE WHEN day < ? THEN count ELSE earlier END FROM uses "
         "WHERE item_id IN (SELECT value FROM json_each(?))",
-        (before, json.dumps([number_of(identifier) for identifier in ids])),
+        (before, json.dumps(numbers_of(ids))),
     )
-    return {ItemId(id_text(number)): count for number, count in rows if count}
+    return {
+        ItemId(item): count for item, (_, count) in zip(id_texts([row[0] for row in rows]), rows, strict=True) if count
+    }
 
 
 def add_uses(connection: apsw.Connection, counts: Mapping[ItemId, int], *, day: int) -> None:
