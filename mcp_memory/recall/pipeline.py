@@ -136,7 +136,8 @@ class Recaller:
         encoded = query.encoded
         encoder = encoded.encoder if encoded else None
         stored = self._store.revisions(sorted(candidates), as_of=where.as_of, encoder=encoder)
-        around = self._store.revisions_at(_turns_around(state.item for state in stored.values()), where=where)
+        places = _turns_around([state.item for state in stored.values()])
+        around = self._store.revisions_at(places, where=where) if places else {}
         if missing := sorted(around.keys() - stored.keys()):
             stored |= self._store.revisions(missing, as_of=where.as_of, encoder=encoder)
         numbers = sorted(stored, reverse=True)

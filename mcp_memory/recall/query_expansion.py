@@ -66,7 +66,7 @@ def content_query(query: str) -> str:
     left = _THE_USER.sub(" ", query)
     if not _NOT_CHINESE.search(query):
         left = _ASKING.sub(" ", left)
-    asked = left if grams(left) or words(left) else query
+    asked = left if any(map(str.isalnum, left)) else query
     return f"{asked} 搬到" if _DWELLS.search(query) else asked
 
 

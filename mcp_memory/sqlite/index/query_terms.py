@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import takewhile
 from operator import eq
 from typing import Any
@@ -86,12 +87,17 @@ def searched_terms(connection: apsw.Connection, query: str, frequencies: "Docume
     The index stems English alone, so of a word in another language every form is searched for; of an English one only
     where no state holds it, the words that it begins.
     """
-    terms = query_terms(query)
-    languages = likely_languages(query)
+    terms, languages = _read(query)
     inflected = "en" not in languages
     asked = [term for term in terms if _WORD.fullmatch(term) and (inflected or not frequencies.of(connection, term))]
     forms = {form for word in asked for form in _forms(connection, word, languages if inflected else ())}
     return terms | dict.fromkeys(sorted(forms - terms.keys()), FORM_WEIGHT)
+
+
+@lru_cache(maxsize=32)
+def _read(query: str) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Return the terms of a query and the languages it may be in; it is searched for and then scored."""
+    return query_terms(query), likely_languages(query)
 
 
 def _forms(connection: apsw.Connection, word: str, languages: Sequence[str]) -> list[str]:
@@ -117,6 +123,11 @@ def _common_beginning(words: Sequence[str]) -> str:
 def _begins(word: str, other: str) -> bool:
     shorter, longer = sorted((word, other), key=len)
     return len(shorter) >= COMPOUND and longer.startswith(shorter)
+
+
+def match_expressions(terms: Iterable[str]) -> dict[str, str]:
+    """Return the FTS5 expression of each term."""
+    return {term: match_expression([term]) for term in terms}
 
 
 def match_expression(terms: Iterable[str]) -> str:

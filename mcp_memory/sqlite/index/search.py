@@ -15,7 +15,7 @@ from mcp_memory.sqlite.index.query_terms import (
     DocumentFrequencies,
     conditions,
     indexed_tokens,
-    match_expression,
+    match_expressions,
     searched_terms,
     tokens_of,
 )
@@ -44,12 +44,13 @@ def search_text(
     terms = searched_terms(connection, query, frequencies)
     counts = frequencies.counts(connection, terms)
     weights = dict(zip(counts, bm25.idfs(counts.values(), total=frequencies.total(connection)), strict=True))
+    expressions = match_expressions(terms)
     postings: list[tuple[Numbers, float]] = []
     places = 0
     for term in sorted(terms, key=lambda term: counts[term]):
         if places > PLACES and len(best := _best(postings, admits, limit)) == limit:
             return best
-        numbers = _numbers_holding(connection, term)
+        numbers = _numbers_holding(connection, expressions[term])
         postings.append((numbers, terms[term] * weights[term]))
         places += len(numbers)
     return _best(postings, admits, limit)
@@ -186,9 +187,9 @@ def text_dates(connection: apsw.Connection, revision_ids: Sequence[int]) -> dict
     return {number: tuple(Period(*period) for period in json.loads(periods)) for number, periods in rows}
 
 
-def _numbers_holding(connection: apsw.Connection, term: str) -> NDArray[np.int64]:
-    """Return the states that hold a term, ascending; read as one text, five times as fast as rows."""
+def _numbers_holding(connection: apsw.Connection, expression: str) -> NDArray[np.int64]:
+    """Return the ids of the states that match, ascending. As one text: a row each would cost five times as much."""
     found: str | None = connection.execute(
-        "SELECT group_concat(rowid) FROM text_index WHERE text_index MATCH ?", (match_expression([term]),)
+        "SELECT group_concat(rowid) FROM text_index WHERE text_index MATCH ?", (expression,)
     ).get
     return np.fromstring(found or "", np.int64, sep=",")
