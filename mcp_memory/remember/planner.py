@@ -213,7 +213,7 @@ def decide(
         return Add(statement)
     # Whoever made the call knows the statements of the same call.
     stored = {neighbour.item.id for neighbour in near}
-    shown = [each for each in scored if each[2].item.id in stored and (each[0] or each[1] >= SHOWN)]
+    shown = [each for each in scored if each[0] or (each[1] >= SHOWN and each[2].item.id in stored)]
     similar = max(shown, key=lambda each: each[:2], default=None)
     return Add(statement, similar=similar[2].item if similar else None)
 
