@@ -25,7 +25,10 @@ def is_single_valued(old: Sequence[Token], new: Sequence[Token], slot: Slot) -> 
         return False
     verb = verb_index(before)
     if are_states(was, now):
-        return verb is not None and before[verb].form not in lists.PAST_COPULAS and not _names_a_copula(after)
+        # Before a noun that is not the subject's a state only tells which one: green tea, and black tea besides.
+        if verb is None or before[verb].form in lists.PAST_COPULAS or _names_a_copula(after):
+            return False
+        return not after or before[verb].form in lists.COPULAS
     if same_type(was, now):
         return _is_measure_slot(before, was, now, after, verb)
     if verb is None or any(token.kind in TYPED - {"name"} for token in (*was, *now)):
