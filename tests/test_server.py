@@ -68,7 +68,7 @@ def gated(database: Path) -> Iterator[tuple[Memory, threading.Event]]:
         return HashingEncoder()
 
     store = SqliteStore(database, clock=lambda: to_ms(local_time()))
-    with Memory(store, BackgroundEncoder(load), caller=Caller()) as memory:
+    with Memory(store, BackgroundEncoder(load), caller=Caller(), file=store.file) as memory:
         yield memory, gate
         gate.set()
 
