@@ -32,25 +32,25 @@ class Origin:
     scope: str | None = None
     tags: tuple[str, ...] = ()
     of_project: bool = False
-    """Whether they belong to the caller's project where neither they nor `scope` say otherwise; else to the person."""
+    """True if they belong to the caller's project where neither they nor `scope` say otherwise; else to the person."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of records, or (`operation` None) would become of them or did not have to be done."""
+    """The outcome for records, or (`operation` None) what it would be; also None where nothing had to be done."""
 
     operation: OperationId | None
     items: list[RememberedItem]
     """Of what is not known in the same words, what became of each statement."""
     kinds: dict[str, int]
-    """How many of each kind are new, the commonest first."""
+    """Number of new items of each kind, the commonest first."""
     known: int
     forgotten: int
     """Statements that were forgotten here, and stay so."""
     repeated: int
     """Statements that the records say more than once."""
     records: int
-    """How many records there were, with those that could not be read."""
+    """Number of records, with those that could not be read."""
     left_out: dict[str, int]
     """By reason, what was read and is no memory."""
     problems: list[ReadProblem]

@@ -1,4 +1,4 @@
-"""What can go wrong, as five kinds of error that every face maps to its own way of saying no."""
+"""Five kinds of error, which each interface maps to its own form."""
 
 from typing import ClassVar
 

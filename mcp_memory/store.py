@@ -60,7 +60,7 @@ class Items(Protocol):
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be changed."""
+        """True if nothing can be changed."""
         ...
 
     def apply(self, operation: Operation, steps: Sequence[Step], *, encoder: str | None = None) -> list[Outcome]:
@@ -180,7 +180,7 @@ class History(Protocol):
 
 
 class Planning(Protocol):
-    """What is known before new statements are recorded."""
+    """Reads before new statements are recorded."""
 
     def planning_context(self, request: PlanningRequest) -> PlanningContext:
         """Gather, in one read, all that planning compares statements with.

@@ -1,1 +1,1 @@
-"""What a memory is: sources, items, topics, revisions, operations and the steps that change them."""
+"""The nouns of a memory: sources, items, topics, revisions, operations and the steps that change them."""

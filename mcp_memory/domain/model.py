@@ -141,7 +141,7 @@ class Statement:
     echo_of: ItemId | None = None
     """The item whose line, as recall prints it, this was read from."""
     may_replace: bool = True
-    """Whether it may take the place of what it says otherwise; what was written nobody knows when may not."""
+    """True if it may take the place of what it says otherwise; what was written nobody knows when may not."""
 
     @property
     def spoken(self) -> str:
@@ -167,7 +167,7 @@ class Operation:
     """Of an undo: the operation that it took back, or brought back."""
     undone: bool = False
     erased: int = 0
-    """How many memories it took out of the file for good."""
+    """Number of memories it took out of the file for good."""
     zone_offset: int = 0
     """How far the clock it was called by is ahead of UTC, in milliseconds; not kept."""
 
@@ -221,7 +221,7 @@ class StoredItem:
     item: Item
     patterns: tuple[ItemId, ...] = ()
     unfolded: bool = False
-    """Whether a fold of it was undone, so that it is to stay out of patterns."""
+    """True if a fold of it was undone, so that it is to stay out of patterns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ class Filter:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether it asks for a part of what there is in its scopes."""
+        """True if it asks for a part of what there is in its scopes."""
         return self != Filter(scopes=self.scopes, zone_offset=self.zone_offset)
 
 
@@ -258,7 +258,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many live items of a scope there are, or those of them that carry a tag."""
+    """Number of live items of a scope, or of those with a tag."""
 
     scope: str
     items: int
@@ -296,7 +296,7 @@ class Topic:
     items: tuple[ItemId, ...]
     """Its members; of a digest that was handed in and names no topic that gathered, those it was made from."""
     stale: bool
-    """Whether something the digest was made from has changed since, or there is none."""
+    """True if something the digest was made from has changed since, or there is none."""
     keywords: tuple[str, ...] = ()
     """What tells it from other topics, best first."""
     importance: float = 0.5
@@ -306,7 +306,7 @@ class Topic:
     sentences: tuple[Excerpt, ...] = ()
     """Of a digest that was made, the sentences that still stand, what carries the most first."""
     kept: bool = True
-    """Whether the digest was handed in; such a one is never overwritten by one that was made."""
+    """True if the digest was handed in; such a one is never overwritten by one that was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +318,7 @@ class Undoing:
     changes: list[tuple[Item, Item | None]]
     """Each item as it is, and as it will be; None where it will be as if it had never been said."""
     confirmations: int
-    """How often less, or more, items count as said again."""
+    """Change in the number of repetitions."""
     digests: tuple[str, ...]
     """Names of the topics whose digest changes."""
 

@@ -1,4 +1,4 @@
-"""What is read of a store before statements are planned: one request, and one context that answers it."""
+"""The one read of a store before statements are planned: a request, and the context that answers it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class EarlierVersion:
 
 @dataclass(frozen=True, slots=True)
 class PlanningContext:
-    """What is known of the statements of a request, all of one moment."""
+    """Everything the store knows about the statements of a request, at one moment."""
 
     known: Mapping[SpokenIn, Item]
     """The live items that say a statement of words word for word, by each scope it may belong to."""

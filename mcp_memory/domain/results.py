@@ -12,12 +12,12 @@ SUMMARY_FIELDS = ("text", "topic", "stale", "newer", "left_out", "tokens")
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What a call did not store: secrets by sort, and private passages; never their text."""
+    """Content that a call did not store: secrets by sort, and private passages; never their text."""
 
     secrets: Mapping[str, int] = field(default_factory=dict[str, int])
     private: int = 0
     unpaired: bool = False
-    """Whether a <private> was not closed, or closed without having been opened."""
+    """True if a <private> was not closed, or closed without having been opened."""
     entries: tuple[int, ...] = ()
     """Which of the items given were private as a whole, so that nothing of them was kept; counted from 0."""
 
@@ -31,7 +31,7 @@ class Recall:
 
     hits: list[Hit]
     more: int
-    """How many further items matched but were cut by the limit or the budget."""
+    """Number of further items that matched but were cut by the limit or the budget."""
     text: str
     tokens: int
     notes: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Summary:
     topic: str | None = None
     """What it is the digest of, where a topic was named."""
     stale: bool = False
-    """Whether the digest that is kept of the topic no longer holds, so that this is another."""
+    """True if the digest that is kept of the topic no longer holds, so that this is another."""
     newer: int = 0
     """Memories that came since the kept digest was handed in."""
 

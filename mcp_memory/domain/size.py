@@ -15,7 +15,7 @@ _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([kmgt]?)(i?)b?")
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much of a store is in use, and its limit, in bytes."""
+    """Bytes of a store in use, and its limit."""
 
     used: int
     limit: int | None

@@ -38,7 +38,7 @@ class Stats:
     compression: float | None
     """Bytes of source to a byte of digest; None where no digest is kept."""
     duplicates_avoided: int
-    """How often something was said again and no second item made of it."""
+    """Number of repetitions that made no second item."""
     replacements: int
     recalled: int
     """Live items that recall ever handed out, as far as use counts were written."""

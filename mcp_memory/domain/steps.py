@@ -1,4 +1,4 @@
-"""What a plan decides and what a transaction carries out, step by step."""
+"""The decisions of a plan, and the steps that a transaction carries out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class AddItem:
     confirms: ItemId | None = None
     supersedes: tuple[ItemId, ...] = ()
     anew: bool = False
-    """Whether hidden items of the same text count as new: this one is of the latest version of a document."""
+    """True if hidden items of the same text count as new: this one is of the latest version of a document."""
 
 
 @dataclass(frozen=True, slots=True)

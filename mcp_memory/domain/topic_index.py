@@ -67,7 +67,7 @@ class Description:
     keywords: tuple[str, ...]
     """As people write them, best first."""
     leading: int
-    """How many of the first of them several members say."""
+    """Number of the first of them that several members say."""
     importance: float
     terms: Terms
     """Sums over the members of their words' weights."""
@@ -102,7 +102,7 @@ class Batch:
     members: tuple[Member, ...]
     gone: tuple[ItemId, ...]
     assigned: bool
-    """Whether any of these is in a topic still: it has to leave before anything is compared with that topic."""
+    """True if any of these is in a topic still: it has to leave before anything is compared with that topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,14 @@ class DirtyCluster:
     cluster: Cluster
     name: str
     held: bool
-    """Whether a digest was handed in under its name, so that the name must stay."""
+    """True if a digest was handed in under its name, so that the name must stay."""
     members: tuple[Member, ...]
     """The latest MEMBERS."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicWork:
-    """What waits to be done in one scope: dirty clusters, else a batch, else nothing."""
+    """Work that waits in one scope: dirty clusters, else a batch, else nothing."""
 
     generation: int
     """Of the index; it grows with every change, and a change planned on an earlier one is refused."""
@@ -152,7 +152,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Summarised:
-    """What a topic is from now on. Without quotes it has no digest yet."""
+    """The new description of a topic. Without quotes it has no digest yet."""
 
     id: int
     name: str

@@ -258,7 +258,7 @@ class _Window:
 
     ids: list[int]
     start: int
-    """How many ids stand before the text's first piece."""
+    """Number of ids before the text's first piece."""
     spans: list[tuple[int, int]]
     """For each piece of the text, its (start, end) in characters."""
 

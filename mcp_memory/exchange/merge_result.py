@@ -15,7 +15,7 @@ class MergeConflict:
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """How many records of each type were added, and the conflicts."""
+    """Number of records of each type that were added, and the conflicts."""
 
     added: dict[str, int]  # By record type; those that were known already are not counted
     erased: int  # Items erased on either side

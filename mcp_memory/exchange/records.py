@@ -19,7 +19,7 @@ ColumnValue: TypeAlias = str | int | float | bytes | None  # The same as it is k
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """How a field is exported, validated and stored."""
+    """The export, validation and storage of a field."""
 
     name: str
     write: Callable[[Any], Value]

@@ -68,7 +68,7 @@ class Audit:
     items: int
     """Live items."""
     checked: int
-    """How many of them, the latest, were looked at one by one."""
+    """Number of them, the latest, that were looked at one by one."""
     duplicates: list[list[Item]]
     """Items that say the same word for word, the first first."""
     near: list[Pair]

@@ -21,7 +21,7 @@ LONGEST_VALUE = 60
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long tool calls are kept."""
+    """Retention periods of tool calls."""
 
     whole_days: int = 7
     """Until then every call is kept as it is."""

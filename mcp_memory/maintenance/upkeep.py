@@ -1,4 +1,4 @@
-"""What an operator does with a store, and what keeps its indexes, topics and tool histories up to date."""
+"""An operator's work on a store, and the upkeep of its indexes, topics and tool histories."""
 
 import itertools
 from collections.abc import Callable

@@ -381,7 +381,7 @@ Parsed: TypeAlias = Page | TopicPage | Note | Malformed
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """What the store knows of the memories and topics that a folder names."""
+    """The memories and topics that a folder names, as the store has them."""
 
     items: Mapping[ItemId, Item]
     erased: Collection[ItemId]

@@ -47,7 +47,7 @@ class FileState:
 class Folder:
     root: Path
     ours: bool
-    """Whether it is one that was exported here."""
+    """True if it is one that was exported here."""
     files: Mapping[str, bytes]
     """The notes, by their paths in the folder with `/`, without the index."""
     others: frozenset[str]
@@ -57,7 +57,7 @@ class Folder:
     index_bytes: str = ""
     """SHA-256 of the index as it was written or read last."""
     known: bool = True
-    """Whether there is a state: without it, deletions can't be detected."""
+    """True if there is a state: without it, deletions can't be detected."""
 
 
 def content_hash(data: bytes) -> str:

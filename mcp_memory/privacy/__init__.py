@@ -1,1 +1,1 @@
-"""What must not be stored or obeyed: secrets, private passages, instructions in stored text."""
+"""Text that must not be stored or obeyed: secrets, private passages, instructions in stored text."""

@@ -15,7 +15,7 @@ from mcp_memory.privacy.secrets_in_prose import SecretMatch, find_prose_secrets
 
 
 class Rule(NamedTuple):
-    """How secrets of a sort look."""
+    """The pattern of a sort of secret."""
 
     sort: str
     keywords: tuple[str, ...]

@@ -79,7 +79,7 @@ class Conflict:
     """The one that still counts: of the higher precedence, else the one that was stated later."""
     superseded: int
     update: bool
-    """Whether what is kept was stated later, of the same scope: it is the new value of what it supersedes."""
+    """True if what is kept was stated later, of the same scope: it is the new value of what it supersedes."""
 
 
 def find_conflicts(

@@ -14,7 +14,7 @@ _GENERAL_HAN = re.compile(
 
 
 def names(query: str, text: str) -> bool:
-    """Whether the text holds each content word of the query, in any inflection, and each pair of its CJK characters.
+    """Return whether the text holds each content word of the query, in any inflection, and each pair of its CJK characters.
 
     False where the query names nothing.
 

@@ -30,11 +30,11 @@ class CandidateItem:
     regime: Regime
     place: Place
     eligible: bool
-    """Whether the filter lets it through; else it stands beside one that it does."""
+    """True if the filter lets it through; else it stands beside one that it does."""
     vector: Vector | None
     """Of the text alone."""
     unknown_language: bool
-    """Whether the encoder does not know the language of its text, so that its cosines say little."""
+    """True if the encoder does not know the language of its text, so that its cosines say little."""
     prior: Prior
 
 

@@ -32,7 +32,7 @@ class EncodedQuery:
     languages: tuple[str, ...]
     """Languages of the encoder; empty for any."""
     understood: bool
-    """Whether the question is in one of them, as far as its words show."""
+    """True if the question is in one of them, as far as its words show."""
 
     def unknown(self, texts: Sequence[str]) -> list[bool]:
         """Return which texts are in a language that the encoder does not know."""
@@ -41,7 +41,7 @@ class EncodedQuery:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a question says, and everything that its words alone decide."""
+    """A parsed question, with everything that its words alone decide."""
 
     text: str
     words: frozenset[str]
@@ -56,7 +56,7 @@ class Query:
     """The same of a month at its end that may be a person's name: "about May"."""
     asks_when: bool
     has_terms: bool
-    """Whether it holds a word of which meaning can be made."""
+    """True if it holds a word of which meaning can be made."""
     encoded: EncodedQuery | None = None
 
     def encode(self, encoder: Encoder | None) -> "Query":

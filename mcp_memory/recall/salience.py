@@ -44,7 +44,7 @@ _FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
 class Prior(NamedTuple):
-    """What an item is worth whatever the question."""
+    """The query-independent worth of an item."""
 
     salience: float
     """How much it still counts, 0 to 1."""

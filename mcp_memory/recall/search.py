@@ -15,7 +15,7 @@ class SearchResult:
 
     hits: list[Hit]
     total: int
-    """How many candidates were relevant, with those beyond the limit."""
+    """Number of relevant candidates, with those beyond the limit."""
     notes: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict[str, float])
 

@@ -37,7 +37,7 @@ LOOKED_UP = 2_000
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What becomes of statements; the sequences have one entry a statement."""
+    """The plan for statements; each sequence has one entry a statement."""
 
     encoder: str | None  # Identity of the encoder of the embeddings
     embeddings: Sequence[Embedding | None]

@@ -32,7 +32,7 @@ class Sentence(NamedTuple):
 
 
 def citation(text: str, of: ItemId | None) -> str:
-    """What a memory says, and which; without that where it is no one memory's. Marked where it holds instructions."""
+    """Cite a memory's text with its id, if it is of a single memory. Marked where it holds instructions."""
     told = [*([f"#{of}"] if of else []), *([INSTRUCTS] if looks_like_injection(text) else [])]
     return f"{one_line(text)} ({', '.join(told)})" if told else one_line(text)
 

@@ -69,7 +69,7 @@ def _said_again(operations: Sequence[Operation]) -> list[str]:
 
 
 def changes(before: Item | None, revision: Revision) -> list[str]:
-    """What a state changed, field by field; of the first, what it says.
+    """List the changes of a revision, field by field; of the first, its fields.
 
     >>> word_diff("The port is 8080.", "The port is 9090.")
     'The port is [-8080-]{+9090+}.'
@@ -86,7 +86,7 @@ def changes(before: Item | None, revision: Revision) -> list[str]:
 
 
 def status(revision: Revision) -> str:
-    """How an item stands in a state, in words."""
+    """Describe the status of an item in a revision."""
     match revision.item.status:
         case "live":
             return "live again"
@@ -140,7 +140,7 @@ def word_diff(old: str, new: str) -> str:
 
 
 def _opcodes(before: Sequence[str], after: Sequence[str]) -> list[Opcode] | None:
-    """How the one becomes the other, what both begin and end with aside; None where that would take too long to find."""
+    """Diff two texts between their common prefix and suffix; None where that would take too long."""
     start = end = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
         start += 1
@@ -214,7 +214,7 @@ def _by(operation: Operation) -> str:
 
 
 def of_undo(undoing: Undoing, *, by: str | None, speech: Speech = TO_TOOLS) -> str:
-    """What an undo did, and how to take it back; or, without `by`, what it would do."""
+    """Report an undo, and how to take it back; without `by`, what it would do."""
     done, would = ("Brought back", "Would bring back") if undoing.brings_back else ("Took back", "Would take back")
     lines = [line(undoing.operation), *(_gives_back(now, then) for now, then in undoing.changes[:LISTED])]
     rest = len(undoing.changes) - LISTED
@@ -234,7 +234,7 @@ def _which(undoing: Undoing) -> str:
 
 
 def _gives_back(now: Item, then: Item | None) -> str:
-    """What becomes of an item."""
+    """The change of an item."""
     text = one_line(shorten((then or now).spoken, SHOWN))
     if then is None or then.status == "forgotten":
         return f"#{now.id} gone: {text}"

@@ -36,14 +36,14 @@ _SIGNS = re.compile(r"[?？+<>=%€$£¥-](?=\s*[\w]|$)")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What stands around a memory in its source."""
+    """The surroundings of a memory in its source."""
 
     passage: str = ""
     """The text of the source around it; empty where nothing more is wanted than the turn before."""
     before: Item | None = None
     after: Item | None = None
     with_origin: bool = False
-    """Whether to show where the memory comes from and which client stored it."""
+    """Show where the memory comes from and which client stored it."""
 
 
 def fenced(lines: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the calls that change memory answer: what became of what was said, in words, with what to call next."""
+"""Answers of the calls that change memory: the outcomes as text, with the next call."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from mcp_memory.render.packing import LISTED
 
 
 def remembered(result: Remembered, *, speech: Speech = TO_TOOLS) -> str:
-    """What became of each thing to remember, one line each up to LISTED, then counted."""
+    """Report the outcome for each statement, one line each up to LISTED, then counted."""
     until = f" until {format_day(to_ms(result.at.replace(tzinfo=UTC)))}" if result.at else ""
     lines = [_remembered_line(entry, until=until) for entry in result.items[:LISTED]]
     rest = result.items[LISTED:]
@@ -54,7 +54,7 @@ _UNPAIRED = " A <private> that is not closed hides all that follows it, a </priv
 
 
 def not_kept(withheld: Withheld) -> list[str]:
-    """What is said of what was not kept, a line each; never what it was."""
+    """Report what was not stored, a line each, without its text."""
     lines: list[str] = []
     if withheld.secrets:
         named = ", ".join(f"{number} {sort}" for sort, number in withheld.secrets.items())
@@ -98,7 +98,7 @@ def _elsewhere(entry: RememberedItem) -> str:
 
 
 def forgotten(result: Forgotten, *, speech: Speech = TO_TOOLS) -> str:
-    """What went, or what would go and how to confirm it."""
+    """List what was forgotten, or what would be and how to confirm it."""
     alike = _left_alone(result)
     if not result.items:
         return "\n".join(["Nothing holds all that the query names, so nothing was forgotten.", *alike])
@@ -126,7 +126,7 @@ def _named(items: Sequence[Item]) -> list[str]:
 
 
 def _left_alone(result: Forgotten) -> list[str]:
-    """What a query resembles and does not name."""
+    """List memories that a query resembles and does not name."""
     if not result.alike:
         return []
     return ["Left alone, since these only resemble the query; forget them by their ids:", fenced(_named(result.alike))]
@@ -143,7 +143,7 @@ def _left_behind(result: Forgotten, speech: Speech) -> str:
 
 
 def expired(items: Sequence[Item], *, erase: bool) -> str:
-    """What a rule of retention would take away, and how to have it done."""
+    """List what a rule of retention would forget, and how to confirm it."""
     if not items:
         return "Nothing is older than that."
     lines = [
@@ -158,7 +158,7 @@ def expired(items: Sequence[Item], *, erase: bool) -> str:
 
 
 def updated(item: Item, changed: Sequence[str]) -> str:
-    """What an update changed; without anything, that the item was so already."""
+    """Report the changes of an update, or that there were none."""
     if not changed:
         return f"#{item.id} is so already, so nothing was changed. To say that it is still true, confirm it."
     what = ", ".join(changed)

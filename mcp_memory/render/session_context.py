@@ -43,7 +43,7 @@ Strengths = Callable[[Sequence[Item]], Sequence[float]]
 
 
 def days_ago(ms: int, now_ms: int) -> str:
-    """How long ago in whole days: the words change at midnight only, so that an unchanged context reads the same."""
+    """Format an age in whole days, which changes at midnight only, so that an unchanged context reads the same."""
     days, today = ms // DAY, now_ms // DAY
     return "today" if days == today else age(days * DAY, today * DAY)
 
@@ -60,7 +60,7 @@ def latest_decisions(items: Sequence[Item]) -> list[Item]:
 
 
 def strongest(items: Sequence[Item], *, strengths: Sequence[float], now: datetime) -> list[Item]:
-    """What was remembered to stand alone before passages and turns; the strongest first."""
+    """Order items: statements before passages and turns, the strongest first."""
     order = _by_strength(items, strengths, now=now)
     return sorted(order, key=lambda item: item.source_kind != "words")
 
@@ -143,7 +143,7 @@ def pack(parts: Sequence[Part], *, max_tokens: int, limit: int | None, total: in
 
 
 def _is_new(line: Line, said: set[str], shown: set[ItemId], *, limit: int | None) -> bool:
-    """Whether a line may still go in; if so it is noted as told."""
+    """Return whether a line may still go in; if so it is noted as told."""
     if line.hit is None:
         return True
     words = normal_form(line.hit.item.spoken)

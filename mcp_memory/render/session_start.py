@@ -24,7 +24,7 @@ def core(
     now: datetime,
     passage: Callable[[Item], str] | None = None,
 ) -> list[session_context.Part]:
-    """What a session should begin with: what is pinned, standing preferences, the project's latest decisions,
+    """Return the core context of a session: what is pinned, standing preferences, the project's latest decisions,
     those of `topics` that are fresh, then what is strongest of the rest.
 
     Depends on the day that `now` shows and on what is remembered, and not on what was recalled since midnight.

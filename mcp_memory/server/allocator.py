@@ -1,4 +1,4 @@
-"""How much freed memory a serving process keeps from the operating system."""
+"""Returning freed memory to the operating system."""
 
 import ctypes
 import sys

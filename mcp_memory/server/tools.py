@@ -130,7 +130,7 @@ def _remember(memory: Memory, arguments: Arguments, caller: Caller, progress: Pr
 
 
 def withheld_data(withheld: Withheld) -> dict[str, Any]:
-    """What was not kept as data: counts, and which of the items were private as a whole; {} where all was kept."""
+    """Return what was not stored as data: counts, and which of the items were private as a whole; {} where all was kept."""
     if withheld == ALL_KEPT:
         return {}
     counts = {"secrets": dict(withheld.secrets), "private": withheld.private}

@@ -1,4 +1,4 @@
-"""How each step changes the file, inside the transaction of its operation."""
+"""The changes of each step, inside the transaction of its operation."""
 
 import json
 from collections.abc import Mapping

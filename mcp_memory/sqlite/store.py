@@ -88,7 +88,7 @@ class SqliteStore:
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be changed, by request or by permissions."""
+        """True if nothing can be changed, by request or by permissions."""
         return self._database.read_only
 
     def apply(self, operation: Operation, steps: Sequence[Step], *, encoder: str | None = None) -> list[Outcome]:

@@ -22,7 +22,7 @@ TEMPORARY = ("archive-v0", "builds-v0", "environments-v0", "environments-v1", "e
 class Running:
     prefix: Path
     virtual: bool
-    """Whether that is a virtual one, whose commands may be on the path in this shell alone."""
+    """True if that is a virtual one, whose commands may be on the path in this shell alone."""
     scripts: Path
     python: Path
     windows: bool

@@ -22,7 +22,7 @@ class Change:
     before: str | None
     after: str | None
     restores: bool = False
-    """Whether `after` is what the file was before setup changed it, so that no copy need be kept any more."""
+    """True if `after` is what the file was before setup changed it, so that no copy need be kept any more."""
     inside: Path | None = None
     """The repository in which folders that are empty without the file go with it."""
 

@@ -43,7 +43,7 @@ class Vocabulary:
     spaced: bool
     words: Mapping[str, Sequence[tuple[str, Value]]]
     exact: int
-    """How many of the words for counts, from the first, are exact ones."""
+    """Number of the words for counts, from the first, that are exact."""
     phrases: Mapping[str, Sequence[str]]
     parts: Mapping[str, str]
     relations: Mapping[str, str]

@@ -42,7 +42,7 @@ class Handshake:
     def __init__(self, results: Results) -> None:
         """With no results it answers nothing."""
         self.owes = False
-        """Whether a line was left over to which the server may have to say something."""
+        """True if a line was left over to which the server may have to say something."""
         self._results = results
         self._plain = bool(results)
         self._version: str | None = None

@@ -200,7 +200,7 @@ class StdioTransport:
 
 
 def refusal_of(error: Exception) -> mcp_types.JSONRPCError | None:
-    """What to answer to a line that is no message: an error with the id the line gives, where one can be read.
+    """Return the answer to a line that is no message: an error with the id the line gives, where one can be read.
 
     None for an empty line, and for a response, to which nobody answers.
     """
@@ -235,7 +235,7 @@ def _refusal(code: int, reason: str, identifier: object) -> mcp_types.JSONRPCErr
 
 
 def _sendable(identifier: str | int) -> bool:
-    """Whether an id can be sent back: half of a surrogate pair can't, nor a number Python does not write."""
+    """Return whether an id can be sent back: half of a surrogate pair can't, nor a number Python does not write."""
     try:
         return bool(str(identifier).encode())
     except ValueError:

@@ -1,4 +1,4 @@
-"""What was recorded before: so that importing again brings nothing back, and a later version replaces an earlier one."""
+"""Statements recorded before: importing again brings nothing back, and a later version replaces an earlier one."""
 
 import json
 from collections.abc import Sequence

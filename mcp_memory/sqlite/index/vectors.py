@@ -1,4 +1,4 @@
-"""How a vector is stored: its binary form, one bit a dimension, and its int8 codes."""
+"""The storage of a vector: its binary form, one bit a dimension, and its int8 codes."""
 
 import json
 from collections.abc import Mapping, Sequence
