@@ -42,8 +42,7 @@ def replaced_value(old: str, new: str) -> str | None:
         return None
     if named := explicit_change(before, new):
         return named
-    happened = all(text.rstrip("。.!！ ").endswith("了") for text in (old, new))
-    if happened:
+    if all(text.rstrip("。.!！ ").endswith("了") for text in (old, new)):  # both happened
         return None
     *first, last = re.split(r"[.;。；]\s+|[；。](?=.)", new.strip())
     return _value_between(before, after) or (_value_between(before, parse(last)) if first else None)

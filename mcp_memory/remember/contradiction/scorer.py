@@ -1,7 +1,4 @@
-"""Score how likely a pair of statements is a change, by logistic regression with the weights of weights.json.
-
-bench/train_contradiction.py fits the weights to the parts of tests/statement_pairs.tsv that are not set aside.
-"""
+"""Score a pair as a change, by logistic regression; bench/train_contradiction.py fits the weights of weights.json."""
 
 import json
 import math

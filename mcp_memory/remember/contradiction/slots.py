@@ -26,9 +26,8 @@ def is_single_valued(old: Sequence[Token], new: Sequence[Token], slot: Slot) -> 
     verb = verb_index(before)
     if are_states(was, now):
         # Before a noun that is not the subject's a state only tells which one: green tea, and black tea besides.
-        if verb is None or before[verb].form in lists.PAST_COPULAS or _names_a_copula(after):
-            return False
-        return not after or before[verb].form in lists.COPULAS
+        form = before[verb].form if verb is not None else "was"
+        return form not in lists.PAST_COPULAS and not _names_a_copula(after) and (not after or form in lists.COPULAS)
     if same_type(was, now):
         return _is_measure_slot(before, was, now, after, verb)
     if verb is None or any(token.kind in TYPED - {"name"} for token in (*was, *now)):
@@ -159,8 +158,8 @@ def _is_measure_slot(
     dated = all(token.kind in WHEN or token.form in lists.PREPOSITIONS for token in (*was, *now))
     if verb is None:
         stated = before[:-1] if before[-1].form in lists.PREPOSITIONS else before
-        third = len(stated) >= 2 and stated[-1].kind == "word" and stated[-1].surface.endswith("s")
-        return third and not dated and not _names_a_copula(after)
+        third_person = len(stated) >= 2 and stated[-1].kind == "word" and stated[-1].surface.endswith("s")
+        return third_person and not dated and not _names_a_copula(after)
     if [token.kind for token in was if token.kind in TYPED] == ["day"] and not _is_held_once(before, verb):
         return False
     if dated and before[verb].form in lists.PAST_COPULAS:
