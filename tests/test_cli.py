@@ -362,6 +362,20 @@ def test_importing_what_is_no_export_names_what_can_be_imported(run: Run, tmp_pa
     assert "What can be imported: jsonl" in refused.output
 
 
+def test_the_conflicts_of_a_merge_are_data_under_the_names_that_programs_know(run: Run, tmp_path: Path) -> None:
+    other = str(tmp_path / "other.db")
+    item = json.loads(run("remember", "The gate is green.", "--json").stdout)["items"][0]["id"]
+    run("backup", other)
+    run("update", item, "--content", "The gate is red.")
+    run("update", item, "--content", "The gate is blue.", "--database", other)
+
+    [clash] = json.loads(run("merge", other, "--json").stdout)["clashes"]
+
+    assert clash.keys() == {"kind", "ids", "told"}
+    assert clash["kind"] == "changed"
+    assert item in clash["told"]
+
+
 def test_merging_another_file_is_told_and_can_be_taken_back(run: Run, tmp_path: Path) -> None:
     other = str(tmp_path / "other.db")
     run("remember", "The gate is green.")

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -237,7 +237,8 @@ def run_merge(
         with open_memory(config) as memory, progress_bar() as progress:
             memory.maintenance.make_vectors(progress)
     if as_json:
-        data = {"came": merged.added, "erased": merged.erased, "clashes": list(map(asdict, merged.conflicts))}
+        clashes = [{"kind": one.kind, "ids": one.ids, "told": one.description} for one in merged.conflicts]
+        data = {"came": merged.added, "erased": merged.erased, "clashes": clashes}
         data |= {"skipped": merged.skipped, "dry_run": dry_run, "backup": str(kept_at) if kept_at else None}
         print_answer(data)
         return
