@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from mcp_memory.domain.model import Item
@@ -35,6 +36,7 @@ def conflict_reason(one: Item, other: Item) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def replaced_value(old: str, new: str) -> str | None:
     """Return what a new statement certainly changes in an old one, as "A -> B" or "no longer so"; else None."""
     before, after = parse(old), parse(new)
